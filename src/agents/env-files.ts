@@ -1,0 +1,286 @@
+/**
+ * The env files that hold what agents may know: `export NAME="value"` lines and comments, in the words of a shell
+ * but never run by one. This module is also part of the plugin inside opencode: plain JavaScript and node:fs only.
+ */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { codeOf, KugetsuError } from '../core/errors.ts'
+import { isSecretName } from '../core/masking.ts'
+
+/** Who has variables of its own. */
+export type AgentKind = 'dev' | 'pm-agent'
+
+export interface EnvFile {
+  values: Map<string, string>
+  /** What was not understood, each with its line number and without any value. */
+  warnings: string[]
+}
+
+interface Assignment {
+  name: string
+  value: string
+}
+
+/** A stretch of the file that stands for itself: one line, or several when a value spans them. */
+interface Statement {
+  start: number
+  end: number
+  assignments: Assignment[]
+}
+
+/** Reads the text of an env file as a shell would, save that nothing is expanded and nothing is executed. */
+export function parseEnv(text: string): EnvFile {
+  const warnings: string[] = []
+  const values = new Map<string, string>()
+  for (const statement of statementsOf(text, warnings)) {
+    for (const { name, value } of statement.assignments) values.set(name, value)
+  }
+  return { values, warnings }
+}
+
+/**
+ * A value in double quotes as it stands after `export NAME=`: a shell and parseEnv read the same value back.
+ * Throws KugetsuError for a value with a NUL, which no variable can hold.
+ */
+export function formatValue(value: string): string {
+  if (value.includes('\0')) throw new KugetsuError('a variable cannot hold a NUL character', { code: 'bad_value' })
+  return `"${value.replace(/["\\$`]/g, '\\$&')}"`
+}
+
+/**
+ * The text of an env file with the variable set, in its old place if it has one, everything else kept.
+ * Throws KugetsuError when no variable can have that name, or when a quote left open elsewhere would swallow it.
+ */
+export function setVariable(text: string, name: string, value: string): string {
+  if (!isVariableName(name)) {
+    throw new KugetsuError(`'${name}' cannot be the name of a variable`, {
+      hint: 'Use letters, digits and underscores, and do not begin with a digit.',
+      code: 'bad_name',
+    })
+  }
+  const result = withLine(text, name, `export ${name}=${formatValue(value)}\n`)
+  if (parseEnv(result).values.get(name) === value) return result
+  throw new KugetsuError(`${name} cannot be added: a line of the file leaves a quote open`, {
+    hint: `Mend the file first: ${parseEnv(text).warnings[0] ?? 'look for a line with one quote'}`,
+    code: 'bad_env_file',
+  })
+}
+
+function withLine(text: string, name: string, line: string): string {
+  const statement = statementsOf(text, []).findLast((one) => one.assignments.some((each) => each.name === name))
+  if (statement === undefined) return `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${line}`
+  return replaced(text, statement, linesOf(statement.assignments.filter((each) => each.name !== name)) + line)
+}
+
+/** The text of an env file without the variable, everything else kept. */
+export function removeVariable(text: string, name: string): string {
+  let result = text
+  for (const statement of statementsOf(text, []).reverse()) {
+    const others = statement.assignments.filter((each) => each.name !== name)
+    if (others.length < statement.assignments.length) result = replaced(result, statement, linesOf(others))
+  }
+  return result
+}
+
+/** Whether a variable can have this name. */
+export function isVariableName(name: string): boolean {
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)
+}
+
+/**
+ * What an agent gets: default.env, and its own file over it, read now. A missing file is an empty one.
+ * Throws the system's error when a file is there and cannot be read.
+ */
+export function agentVariables(envDirectory: string, agent: AgentKind): Record<string, string> {
+  const merged = [...fileVariables(envDirectory, 'default'), ...fileVariables(envDirectory, agent)]
+  return Object.fromEntries(merged)
+}
+
+/** What `init` puts into env/default.env: an explanation, no variables. */
+/** The values of all variables that hold secrets by their names: those of the env files and of `env`. */
+export function knownSecrets(envDirectory: string, env: Readonly<Record<string, string | undefined>>): string[] {
+  const kinds: AgentKind[] = ['dev', 'pm-agent']
+  const all = [env, ...kinds.map((kind) => agentVariables(envDirectory, kind))].flatMap((variables) =>
+    Object.entries(variables),
+  )
+  return [...new Set(all.flatMap(([name, value]) => (isSecretName(name) && value !== undefined ? [value] : [])))]
+}
+
+export const defaultEnvTemplate = `# Variables for every agent. Each line: export NAME="value"
+# Nothing here is executed, and $NAME is not expanded. Changes hold from an agent's next command on.
+# 'kugetsu env set NAME value default' writes here; 'kugetsu env show default' shows it with secrets masked.
+#
+# export GITEA_TOKEN="..."
+# export GITHUB_TOKEN="..."
+# export GITLAB_TOKEN="..."
+`
+
+/** What `init` puts into env/pm-agent.env. */
+export const pmAgentEnvTemplate = `# Variables for the PM agent alone; they win over those in default.env.
+# It only reads issues and pull requests: a token that cannot write is enough.
+`
+
+/** What `init` puts into env/dev.env. */
+export const devEnvTemplate = `# Variables for the agents that work on issues; they win over those in default.env.
+# A token here needs to read issues, push branches, comment, and open pull requests.
+`
+
+function fileVariables(envDirectory: string, name: string): Map<string, string> {
+  try {
+    return parseEnv(fs.readFileSync(path.join(envDirectory, `${name}.env`), 'utf8')).values
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return new Map()
+    throw error
+  }
+}
+
+function linesOf(assignments: Assignment[]): string {
+  return assignments.map(({ name, value }) => `export ${name}=${formatValue(value)}\n`).join('')
+}
+
+function replaced(text: string, { start, end }: Statement, replacement: string): string {
+  return text.slice(0, start) + replacement + text.slice(end)
+}
+
+function statementsOf(text: string, warnings: string[]): Statement[] {
+  const statements: Statement[] = []
+  let position = 0
+  let line = 1
+  while (position < text.length) {
+    const outcome = readStatement(text, position)
+    if (outcome.problem !== undefined) warnings.push(`line ${line}: ${outcome.problem}`)
+    statements.push({ start: position, end: outcome.end, assignments: outcome.assignments })
+    line += text.slice(position, outcome.end).split('\n').length - 1
+    position = outcome.end
+  }
+  return statements
+}
+
+interface Outcome {
+  end: number
+  assignments: Assignment[]
+  problem?: string
+}
+
+/** Reads from the start of a line to the end of the last line that belongs to it. */
+function readStatement(text: string, start: number): Outcome {
+  const lineEnd = afterLine(text, start)
+  const assignments: Assignment[] = []
+  let problem: string | undefined
+  let position = skipBlanks(text, start)
+  for (;;) {
+    position = skipBlanks(text, position)
+    const character = text[position]
+    if (character === undefined || character === '\n' || character === '#') {
+      const end = afterLine(text, position)
+      return problem === undefined ? { end, assignments } : { end, assignments, problem }
+    }
+    if (character === ';') {
+      position++
+      continue
+    }
+    const word = /^export(?=[ \t;\r\n]|$)/.exec(text.slice(position, position + 7))
+    if (word !== null) {
+      position += 'export'.length
+      continue
+    }
+    const name = /^[A-Za-z_][A-Za-z0-9_]*/.exec(text.slice(position, lineEndFrom(text, position)))?.[0]
+    const after = position + (name?.length ?? 0)
+    if (name !== undefined && text[after] === '=') {
+      const value = readValue(text, after + 1)
+      if ('problem' in value) return { end: lineEnd, assignments: [], problem: value.problem }
+      assignments.push({ name, value: value.text })
+      problem ??= value.unexpanded
+        ? `${name} holds a $, \` or ~ that a shell would expand; it is taken as it stands`
+        : undefined
+      position = value.end
+      continue
+    }
+    // `export NAME` alone hands on what is set already: nothing for us to do.
+    if (name !== undefined && assignments.length === 0 && /^\s*export\s/.test(text.slice(start, position))) {
+      if (/^[ \t\r]*(?:[;#\n]|$)/.test(text.slice(after, afterLine(text, after)))) {
+        position = after
+        continue
+      }
+    }
+    return { end: lineEnd, assignments: [], problem: 'not an assignment (export NAME="value"); the line is ignored' }
+  }
+}
+
+type Value = { text: string; end: number; unexpanded: boolean } | { problem: string }
+
+/** One word of a shell from `start` on: plain, quoted and escaped pieces side by side. */
+function readValue(text: string, start: number): Value {
+  let value = ''
+  let position = start
+  let unexpanded = text[start] === '~'
+  for (;;) {
+    const character = text[position]
+    if (character === undefined || /[\s;]/.test(character)) return { text: value, end: position, unexpanded }
+    if (/[&|<>()]/.test(character)) return { problem: `an unquoted ${character}; the line is ignored` }
+    if (character === "'") {
+      const end = text.indexOf("'", position + 1)
+      if (end === -1) return { problem: 'a single quote is never closed; the line is ignored' }
+      value += text.slice(position + 1, end)
+      position = end + 1
+    } else if (character === '"') {
+      const quoted = readDoubleQuoted(text, position + 1)
+      if (quoted === undefined) return { problem: 'a double quote is never closed; the line is ignored' }
+      value += quoted.text
+      unexpanded ||= quoted.unexpanded
+      position = quoted.end
+    } else if (character === '$' && text[position + 1] === "'") {
+      return { problem: "$'…' quoting is not understood; the line is ignored" }
+    } else if (character === '\\') {
+      const next = text[position + 1]
+      if (next !== '\n') value += next ?? '\\'
+      position += 2
+    } else {
+      unexpanded ||= expands(text, position)
+      value += character
+      position++
+    }
+  }
+}
+
+function readDoubleQuoted(text: string, start: number): { text: string; end: number; unexpanded: boolean } | undefined {
+  let value = ''
+  let unexpanded = false
+  for (let position = start; position < text.length; position++) {
+    const character = text.charAt(position)
+    if (character === '"') return { text: value, end: position + 1, unexpanded }
+    if (character === '\\') {
+      const next = text[++position]
+      if (next === undefined) return undefined
+      // Within double quotes a backslash is an escape before these only; before a line end both go.
+      if (next !== '\n') value += '"\\$`'.includes(next) ? next : `\\${next}`
+    } else {
+      unexpanded ||= expands(text, position)
+      value += character
+    }
+  }
+  return undefined
+}
+
+function expands(text: string, position: number): boolean {
+  return text[position] === '`' || (text[position] === '$' && /[A-Za-z0-9_{(?$!#@*-]/.test(text[position + 1] ?? ''))
+}
+
+function skipBlanks(text: string, start: number): number {
+  let position = start
+  for (;;) {
+    const character = text[position]
+    if (character === '\\' && text[position + 1] === '\n') position += 2
+    else if (character === ' ' || character === '\t' || character === '\r') position++
+    else return position
+  }
+}
+
+function lineEndFrom(text: string, position: number): number {
+  const end = text.indexOf('\n', position)
+  return end === -1 ? text.length : end
+}
+
+function afterLine(text: string, position: number): number {
+  return Math.min(lineEndFrom(text, position) + 1, text.length)
+}

@@ -1,0 +1,42 @@
+/** What agents may do, as opencode's permission rules. The last rule that matches decides, so order matters. */
+import { plainLine } from '../core/plain-text.ts'
+import type { PermissionRule } from '../opencode/database.ts'
+import { pmAgentRules } from './pm-agent.ts'
+
+/** Nobody can answer a question or leave plan mode for an agent; work outside its worktree (caches, scratch files) is normal. */
+const unattendedRules: readonly PermissionRule[] = [
+  { permission: 'question', pattern: '*', action: 'deny' },
+  { permission: 'plan_enter', pattern: '*', action: 'deny' },
+  { permission: 'plan_exit', pattern: '*', action: 'deny' },
+  { permission: 'external_directory', pattern: '*', action: 'allow' },
+]
+
+/**
+ * The rules stored with a session. They come after those of the agent's definition and so win over them; the PM
+ * agent's are repeated here to hold whichever agent a prompt to its session names.
+ */
+export function permissionRules(kind: 'dev' | 'pm'): PermissionRule[] {
+  return kind === 'dev' ? [...unattendedRules] : [...pmAgentRules, ...unattendedRules]
+}
+
+/** What an agent reads when its request is refused: why, and how to go on. */
+export function permissionDenial(request: { permission: string; patterns: string[] }): string {
+  const what = request.patterns.map((pattern) => plainLine(pattern, 200)).join(', ')
+  const asked = plainLine(request.permission, 60) + (what === '' ? '' : ` (${what})`)
+  return `kugetsu refused this by policy: ${asked}. Nobody is there to grant it, so do not ask again. ${advice(request.permission)}`
+}
+
+function advice(permission: string): string {
+  switch (permission) {
+    case 'doom_loop':
+      return 'You have made the same call several times in a row. Its result will not change: read what it says, and do something else or stop and report.'
+    case 'question':
+      return 'Ask on the issue or the pull request instead, and stop there if you cannot go on without an answer.'
+    case 'external_directory':
+      return 'Do it inside your worktree, or use $KUGETSU_TEMP_DIR for scratch files.'
+    case 'read':
+      return 'Files that may hold secrets are not for reading: use the variables in your environment by name, and look at an example file for their meaning.'
+    default:
+      return 'Do it in a way that does not need it; if there is none, stop and say in your report what you need and why.'
+  }
+}

@@ -1,0 +1,210 @@
+/** The PM agent: what it is told, and what it may do. It coordinates; its limits are rules, not only words. */
+import type { PermissionRule } from '../opencode/database.ts'
+
+export const pmAgentName = 'kugetsu-pm'
+
+export type Verbosity = 'verbose' | 'default' | 'quiet'
+
+/** Commands of kugetsu that the PM agent works with. What is not named here (delegate, init, env, demo …) is refused. */
+const kugetsuCommands = [
+  'start',
+  'continue',
+  'list',
+  'status',
+  'logs',
+  'wait',
+  'stop',
+  'destroy',
+  'set-pr',
+  'context',
+  'queue',
+  'notify',
+  'explain',
+  'help',
+  'queue-daemon status',
+  'queue-daemon start',
+  'queue-daemon logs',
+  'server list',
+  'server get',
+  'env list',
+].flatMap((command) => [`kugetsu ${command}`, `kugetsu ${command} *`])
+
+const exactCommands = [
+  'kugetsu',
+  'kugetsu --help',
+  'kugetsu --version',
+  'kugetsu prune',
+  'kugetsu doctor',
+  'kugetsu doctor --json',
+]
+
+/** `git log` and `git log *`, not `git log*`: that would let `git difftool` in by way of `git diff*`. */
+const gitReads = [
+  'log',
+  'show',
+  'diff',
+  'status',
+  'blame',
+  'shortlog',
+  'rev-parse',
+  'ls-files',
+  'branch --list',
+  'remote get-url',
+]
+  .map((command) => `git ${command}`)
+  .flatMap((command) => [command, `${command} *`])
+const gitExact = ['git branch', 'git branch -a', 'git branch -r', 'git branch -vv', 'git remote', 'git remote -v']
+
+const digits = ['1', '2', '3', '4', '5', '6', '7', '8', '9']
+const forgeReads = [
+  ...[
+    'issue list',
+    'issue view',
+    'pr list',
+    'pr view',
+    'pr checks',
+    'pr diff',
+    'pr status',
+    'run list',
+    'run view',
+    'repo view',
+  ].map((command) => `gh ${command}`),
+  ...['issue list', 'issue view', 'mr list', 'mr view', 'mr diff', 'ci list', 'repo view'].map(
+    (command) => `glab ${command}`,
+  ),
+  ...['issues', 'issues list', 'pulls', 'pulls list', 'repos list'].map((command) => `tea ${command}`),
+].flatMap((command) => (/^tea (issues|pulls)$/.test(command) ? [command] : [command, `${command} *`]))
+// `tea issues 14` shows one, `tea issues close 14` closes it.
+const teaShows = digits.flatMap((digit) => [`tea issues ${digit}*`, `tea pulls ${digit}*`])
+
+const filters = ['head', 'tail', 'grep', 'wc', 'jq'].flatMap((command) => [command, `${command} *`])
+
+const refused = [
+  'kugetsu destroy*--force*',
+  'kugetsu destroy* -f*',
+  // The person's override of the limit.
+  'kugetsu continue*--now*',
+  'kugetsu start*--now*',
+  'kugetsu destroy*--base*',
+  'kugetsu destroy*--pm-agent*',
+  // Options by which reading commands write files or run programs.
+  'git *--ou*',
+  'git *--ext*',
+  'gh * --web*',
+  'gh * -w*',
+  'glab * --web*',
+  'glab * -w*',
+  // opencode matches a command together with its redirection: without this, `kugetsu list > file` writes.
+  '*>*',
+]
+
+/** In order; the last that matches decides. */
+export const pmAgentRules: readonly PermissionRule[] = [
+  { permission: '*', pattern: '*', action: 'deny' },
+  ...allow('read', ['*']),
+  ...deny('read', ['*.env', '*.env.*']),
+  ...allow('grep', ['*']),
+  ...allow('glob', ['*']),
+  ...allow('list', ['*']),
+  ...allow('webfetch', ['*']),
+  ...allow('todowrite', ['*']),
+  ...allow('todoread', ['*']),
+  ...allow('skill', ['*']),
+  ...allow('websearch', ['*']),
+  ...allow('external_directory', ['*']),
+  // Asked, not denied: the refusal then says why, and the run goes on.
+  { permission: 'doom_loop', pattern: '*', action: 'ask' },
+  ...deny('edit', ['*']),
+  // A sub-agent has permissions of its own, a shell among them.
+  ...deny('task', ['*']),
+  ...deny('bash', ['*']),
+  ...allow('bash', [
+    ...kugetsuCommands,
+    ...exactCommands,
+    ...gitReads,
+    ...gitExact,
+    ...forgeReads,
+    ...teaShows,
+    ...filters,
+  ]),
+  ...deny('bash', refused),
+]
+
+const prompt = `You are the project manager of a group of coding agents. You coordinate: you break requests down, hand them out, follow them up and report. You never write code, documentation or files yourself, however small; your tools refuse it. The agents you start do that.
+
+Handing out work
+- kugetsu start <host>/<owner>/<repo>#<issue> "<task>" starts an agent on an issue, in a worktree of its own. Add --queue so that it waits for a free slot instead of failing (exit code 2 means that none is free).
+- kugetsu continue <issue-ref> "<message>" speaks to an agent that has worked on it, also while it works.
+- Never kugetsu delegate: it sends the message back to you.
+- Take host, owner and repository from the request, from "git remote -v" in the repository (cd there first), or from kugetsu list. If you cannot tell which repository or issue is meant, say what is missing; do not invent one.
+- An issue that does not exist yet gets a word instead of a number: host/owner/repo#-login-bug.
+- Write each task so that somebody who has not seen this conversation can do it: what is wanted, why, how one sees that it is done, links. One issue, one agent; split what is independent, keep together what touches the same code.
+
+Following up
+- kugetsu list, kugetsu status, kugetsu logs <issue-ref>, kugetsu queue list, kugetsu notify list. Add --json for exact fields.
+- Read issues and pull requests with gh, glab or tea (reading calls only), or fetch their pages.
+- kugetsu stop aborts a run and keeps its work. kugetsu destroy removes worktree and session when the work is merged; it refuses when something would be lost, and you have no way to force it: report it instead.
+
+Two modes
+- Task: a message that asks for work. Hand it out, then report in a line each what you started, where, and what could not be started and why. Do not wait for the agents to finish.
+- Conversation: a question, or talk about plans. Answer it from what kugetsu, git and the forge say; start nothing unless asked to.
+
+Your shell takes one plain kugetsu, git or forge command, with head, tail, grep, wc or jq behind a pipe. No redirections: the character > is refused anywhere in a command, in messages too, so write "to", "over", "at least". When something is refused, do not look for a way around; say what you would need.
+Never print the values of variables that hold tokens, keys, passwords or secrets.`
+
+/** What the PM agent's session begins with. */
+export const pmPriming = `You are the PM agent of this kugetsu. Requests will come in as messages in this session, one at a time, from people and from scripts; the session lasts for weeks, so look things up afresh (kugetsu list, the forge) instead of trusting what you remember. Hand work out with kugetsu start, never do it yourself. Wait for the first request.`
+
+/** The agent definition for opencode's configuration (`agent.<name>`). */
+export function pmAgentDefinition() {
+  return {
+    mode: 'primary' as const,
+    description:
+      'Coordinates kugetsu agents: hands out issues, follows them up, reports. Cannot edit or run anything else.',
+    prompt,
+    permission: asConfiguration(pmAgentRules),
+  }
+}
+
+const verbosityLines: Record<Verbosity, string> = {
+  verbose: 'Report at length: what you looked at, what you decided and why, each command you ran.',
+  default: '',
+  quiet: 'Report in one line, or not at all when everything went as asked.',
+}
+
+/** What the PM agent is sent for a delegated message. `context` is what is known, or missing, about the issues it names. */
+export function buildPmMessage(request: {
+  message: string
+  verbosity: Verbosity
+  context?: string | undefined
+}): string {
+  const context =
+    request.context === undefined || request.context === '' ? '' : `What kugetsu knows about this:\n${request.context}`
+  const sections = [context, verbosityLines[request.verbosity], `===== The request =====\n${request.message}`]
+  return sections.filter((section) => section !== '').join('\n\n')
+}
+
+type Configuration = Record<string, PermissionRule['action'] | Record<string, PermissionRule['action']>>
+
+/** The rules as nested objects, whose order of keys is the order of the rules. */
+function asConfiguration(rules: readonly PermissionRule[]): Configuration {
+  const configuration: Record<string, Record<string, PermissionRule['action']>> = {}
+  for (const { permission, pattern, action } of rules) {
+    const patterns = (configuration[permission] ??= {})
+    patterns[pattern] = action
+  }
+  return Object.fromEntries(
+    Object.entries(configuration).map(([permission, patterns]) => {
+      const [first, ...others] = Object.entries(patterns)
+      return [permission, first !== undefined && others.length === 0 && first[0] === '*' ? first[1] : patterns]
+    }),
+  )
+}
+
+function allow(permission: string, patterns: string[]): PermissionRule[] {
+  return patterns.map((pattern) => ({ permission, pattern, action: 'allow' }))
+}
+
+function deny(permission: string, patterns: string[]): PermissionRule[] {
+  return patterns.map((pattern) => ({ permission, pattern, action: 'deny' }))
+}

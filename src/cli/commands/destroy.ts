@@ -1,0 +1,73 @@
+import { KugetsuError } from '../../core/errors.ts'
+import { supervisionOf } from '../../daemon/control.ts'
+import { destroyBase, destroyIssue, destroyPmAgent, type Destroyed } from '../../sessions/destroy.ts'
+import { recoveryCommands } from '../../worktrees/recovery.ts'
+import type { Context } from '../context.ts'
+import { printJson } from '../output.ts'
+import { trackedSession } from '../refs.ts'
+
+export interface DestroyOptions {
+  ref?: string | undefined
+  yes?: boolean
+  force?: boolean
+  pmAgent?: boolean
+  base?: boolean
+  json?: boolean
+}
+
+export async function runDestroy(context: Context, options: DestroyOptions): Promise<void> {
+  const chosen = [options.ref !== undefined, options.pmAgent === true, options.base === true].filter(Boolean)
+  if (chosen.length !== 1) {
+    throw new KugetsuError('say what to destroy: an issue ref, --pm-agent or --base', {
+      hint: 'kugetsu destroy <issue-ref>, kugetsu destroy --pm-agent, or kugetsu destroy --base',
+      code: 'usage',
+    })
+  }
+  const supervision = supervisionOf(context)
+  const force = { force: options.force === true }
+  if (options.ref !== undefined) {
+    const { name, record } = await trackedSession(context, options.ref)
+    await confirm(context, options, `Destroy worktree and session of ${record.issue_ref}?`)
+    return report(context, options, [await destroyIssue(context, supervision, name, force)])
+  }
+  if (options.pmAgent === true) {
+    await confirm(context, options, 'Destroy the PM agent session?')
+    await destroyPmAgent(context)
+    return report(context, options, [])
+  }
+  await confirm(context, options, 'Destroy the base session, the PM agent and ALL issue sessions and worktrees?')
+  return report(context, options, await destroyBase(context, supervision, force))
+}
+
+function report(context: Context, options: DestroyOptions, destroyed: Destroyed[]): void {
+  if (options.json === true) {
+    const what = options.base === true ? 'base' : options.pmAgent === true ? 'pm-agent' : 'issue'
+    return printJson(context, {
+      destroyed: what,
+      issues: destroyed.map(({ issueRef, recovery }) => ({ issue_ref: issueRef, recovery_ref: recovery?.ref ?? null })),
+    })
+  }
+  for (const { issueRef, recovery } of destroyed) {
+    context.io.out(`Destroyed ${issueRef}\n`)
+    if (recovery === undefined) continue
+    context.io.out(`  Its work was saved as ${recovery.ref}. To get it back:\n`)
+    for (const line of recoveryCommands(recovery.ref, recovery.mirror)) context.io.out(`    ${line}\n`)
+  }
+  if (options.pmAgent === true) context.io.out('Destroyed the PM agent session\n')
+  if (options.base === true)
+    context.io.out('Destroyed the base session and the PM agent; "kugetsu init" makes new ones\n')
+}
+
+async function confirm(context: Context, options: DestroyOptions, question: string): Promise<void> {
+  if (options.yes === true) return
+  if (!context.io.interactive) {
+    throw new KugetsuError('destroy asks first, and there is no terminal to ask on', {
+      hint: 'Say -y to go on without.',
+      code: 'usage',
+    })
+  }
+  const answer = await context.io.ask(`${question} [y/N] `)
+  if (!/^y(es)?$/i.test(answer.trim())) {
+    throw new KugetsuError('not destroyed', { hint: 'Nothing was changed.', code: 'declined' })
+  }
+}

@@ -1,0 +1,41 @@
+import { sessionViews, type SessionView } from '../../sessions/view.ts'
+import type { Context } from '../context.ts'
+import { age, printJson, table, tilde } from '../output.ts'
+
+const header = ['ISSUE_REF', 'TYPE', 'STATE', 'SESSION_ID', 'WORKTREE', 'AGE', 'BRANCH', 'PR', 'COST']
+
+const importance = { cutFirst: ['SESSION_ID', 'WORKTREE', 'BRANCH', 'PR'], keepEnd: ['ISSUE_REF', 'WORKTREE', 'PR'] }
+
+export async function runList(context: Context, options: { all?: boolean; json?: boolean }): Promise<void> {
+  const all = options.all === true
+  let views = sessionViews(context, { all })
+  if (views.some(({ state }) => state === 'running' || state === 'waiting') && !(await isWatched(context))) {
+    // With no daemon to notice, they may have ended long ago.
+    const { settleWhatEnded } = await import('../../sessions/settle.ts')
+    await settleWhatEnded(context)
+    views = sessionViews(context, { all })
+  }
+  if (options.json === true) return printJson(context, views)
+  const rows = views.map((view) => row(context, view))
+  context.io.out(table(header, rows, context.io.terminal ? { columns: context.io.columns, ...importance } : undefined))
+}
+
+async function isWatched(context: Context): Promise<boolean> {
+  const { daemonRuns } = await import('../../daemon/control.ts')
+  return daemonRuns(context)
+}
+
+function row(context: Context, view: SessionView): string[] {
+  const special = { base: '(base)', pm_agent: '(pm-agent)' }[view.type]
+  return [
+    view.issue_ref ?? special ?? '(unknown)',
+    view.type,
+    view.state,
+    view.opencode_session_id ?? '-',
+    view.worktree_path === null ? '-' : context.io.terminal ? tilde(context, view.worktree_path) : view.worktree_path,
+    age(view.created_at, context.now()),
+    view.branch ?? '-',
+    view.pr_url ?? '-',
+    view.cost === null ? '-' : `$${view.cost.toFixed(2)}`,
+  ]
+}

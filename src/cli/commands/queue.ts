@@ -1,0 +1,175 @@
+import { KugetsuError } from '../../core/errors.ts'
+import { formatRef } from '../../core/issue-ref.ts'
+import { plainLine, plainText } from '../../core/plain-text.ts'
+import { daemonStatus, pokeDispatcher } from '../../daemon/control.ts'
+import { openQueue } from '../../queue/file-queue.ts'
+import { countItems, findId } from '../../queue/find.ts'
+import type { Attempt, Item } from '../../queue/item.ts'
+import { inOrder } from '../../queue/pick.ts'
+import type { Queue } from '../../queue/queue.ts'
+import { isFinished, openAttempt, retried, waitsMs } from '../../queue/transitions.ts'
+import { nameOf } from '../../sessions/session-name.ts'
+import { readSession } from '../../sessions/store.ts'
+import type { Context } from '../context.ts'
+import { enqueue, tellQueued } from '../enqueue.ts'
+import { age, printJson, styled, table } from '../output.ts'
+import { issueRef } from '../refs.ts'
+
+interface Options {
+  json?: boolean
+}
+
+const header = ['ID', 'STATE', 'AGE', 'ISSUE_REF', 'MESSAGE']
+const shownMessage = 200
+const dayMs = 86_400_000
+
+export async function runQueueList(context: Context, options: Options): Promise<void> {
+  const { items } = await openQueue(context).all()
+  if (options.json === true) return printJson(context, items)
+  const rows = items.map((item) => [
+    item.id,
+    item.state,
+    age(item.pending_since, context.now()),
+    item.issue_ref === null ? '(pm-agent)' : plainLine(item.issue_ref, shownMessage),
+    plainLine(item.error === null ? item.message : `${item.error} ← ${item.message}`, shownMessage),
+  ])
+  const fit = { columns: context.io.columns, cutFirst: ['MESSAGE'], keepEnd: ['ISSUE_REF'] }
+  context.io.out(table(header, rows, context.io.terminal ? fit : undefined))
+}
+
+export async function runQueueEnqueue(
+  context: Context,
+  options: Options & { ref: string; message: string; base?: string; model?: string; agent?: string },
+): Promise<void> {
+  const ref = await issueRef(context, options.ref)
+  const message = options.message === '-' ? await context.io.readInput() : options.message
+  if (message.trim() === '') {
+    throw new KugetsuError('the message is empty', {
+      hint: `Say what is to be done: kugetsu queue enqueue ${formatRef(ref)} "fix the login bug"`,
+      code: 'usage',
+    })
+  }
+  const { base, model, agent } = options
+  const isContinuation = Boolean(readSession(context, nameOf(context, ref))?.opencode_session_id)
+  const queued = await enqueue(context, {
+    issue_ref: formatRef(ref),
+    message,
+    priority: isContinuation ? 1 : 0,
+    ...(base === undefined ? {} : { base }),
+    ...(model === undefined ? {} : { model }),
+    ...(agent === undefined ? {} : { agent }),
+  })
+  tellQueued(context, options, queued)
+}
+
+export async function runQueueStats(context: Context, options: Options): Promise<void> {
+  const counts = countItems((await openQueue(context).all()).items)
+  if (options.json === true) return printJson(context, counts)
+  context.io.out(
+    table(
+      ['STATE', 'TASKS'],
+      Object.entries(counts).map(([state, count]) => [state, String(count)]),
+    ),
+  )
+}
+
+export async function runQueueShow(context: Context, options: Options & { id: string }): Promise<void> {
+  const queue = openQueue(context)
+  const item = await itemOf(queue, options.id)
+  if (options.json === true) return printJson(context, item)
+  const { io } = context
+  const line = (name: string, value: string | null | undefined) => value && io.out(`  ${name.padEnd(10)}${value}\n`)
+  io.out(`${styled(context, 'bold', item.id)}  ${plainLine(item.issue_ref ?? '(pm-agent)', shownMessage)}\n`)
+  line('state', item.state)
+  line('waits', item.state === 'pending' ? await whyItWaits(context, queue, item) : null)
+  line('queued', item.pending_since)
+  line('started', item.notified_at)
+  line('ended', item.completed_at)
+  line('error', item.error === null ? null : plainLine(item.error, 1000))
+  line('session', item.opencode_session_id)
+  line('branch', item.result?.branch)
+  line('commits', item.result?.commits === undefined || item.result.commits === null ? null : `${item.result.commits}`)
+  line('pr', item.pr_url)
+  line('cost', item.result?.cost === undefined || item.result.cost === null ? null : `$${item.result.cost.toFixed(4)}`)
+  io.out('  message\n')
+  for (const each of plainText(item.message).trimEnd().split('\n')) io.out(`    ${each}\n`)
+  if (item.attempts.length > 0) io.out('  attempts\n')
+  item.attempts.forEach((attempt, index) => io.out(`    ${index + 1}. ${attemptLine(attempt)}\n`))
+}
+
+export async function runQueueRemove(context: Context, options: Options & { id: string }): Promise<void> {
+  const queue = openQueue(context)
+  const item = await itemOf(queue, options.id)
+  const isFree = (current: Item) => current.state === 'pending' && openAttempt(current) === undefined
+  const [removed] = await queue.remove([item.id], isFree)
+  if (removed === undefined) {
+    const now = (await queue.get(item.id)) ?? item
+    throw new KugetsuError(`${item.id} is not pending any more: ${now.state === 'pending' ? 'starting' : now.state}`, {
+      hint: isFinished(now)
+        ? 'What has ended is removed by "kugetsu queue clear --all".'
+        : `Stop its agent: kugetsu stop ${now.issue_ref ?? ''}`,
+      code: 'not_pending',
+    })
+  }
+  if (options.json === true) return printJson(context, item)
+  context.io.out(`Removed ${item.id} (${item.issue_ref ?? 'pm-agent'})\n`)
+}
+
+export async function runQueueRetry(context: Context, options: Options & { id: string }): Promise<void> {
+  const queue = openQueue(context)
+  const { id } = await itemOf(queue, options.id)
+  let before: Item | undefined
+  const item = await queue.change(id, (current) => {
+    before = current
+    return retried(current, context.now())
+  })
+  if (item === undefined || before?.state !== 'error') {
+    throw new KugetsuError(`${id} has not ended as an error: it is ${before?.state ?? 'gone'}`, {
+      hint: 'Only what ended as an error can be tried again.',
+      code: 'not_failed',
+    })
+  }
+  tellQueued(context, options, { item, dispatching: await pokeDispatcher(context) })
+}
+
+export async function runQueueClear(context: Context, options: Options & { all?: boolean }): Promise<void> {
+  const queue = openQueue(context)
+  const days = context.settings().queueCleanupAgeDays
+  const before = context.now().getTime() - days * dayMs
+  const mayGo = (item: Item) =>
+    isFinished(item) && (options.all === true || Date.parse(item.completed_at ?? item.pending_since ?? '') < before)
+  const ids = (await queue.all()).items.filter(mayGo).map(({ id }) => id)
+  const removed = await queue.remove(ids, mayGo)
+  if (options.json === true) return printJson(context, { removed })
+  const which = options.all === true ? 'that had ended' : `that had ended more than ${days} days ago`
+  context.io.out(`Removed ${removed.length} ${removed.length === 1 ? 'task' : 'tasks'} ${which}\n`)
+}
+
+async function itemOf(queue: Queue, text: string): Promise<Item> {
+  const id = findId(await queue.ids(), text)
+  const item = await queue.get(id)
+  if (item !== undefined) return item
+  throw new KugetsuError(`no item ${id} in the queue`, { hint: 'See "kugetsu queue list".', code: 'unknown_item' })
+}
+
+async function whyItWaits(context: Context, queue: Queue, item: Item): Promise<string> {
+  if (openAttempt(item)) return 'it is being started'
+  const reasons: string[] = []
+  if ((await daemonStatus(context))?.dispatching !== true)
+    reasons.push('nothing dispatches: kugetsu queue-daemon start')
+  const pauseMs = waitsMs(item, context.now())
+  if (pauseMs > 0) reasons.push(`the next attempt is in ${Math.ceil(pauseMs / 1000)} s`)
+  const { items } = await queue.all()
+  const pending = inOrder(items.filter(({ state, kind }) => state === 'pending' && kind === item.kind))
+  const ahead = pending.findIndex(({ id }) => id === item.id)
+  if (ahead > 0) reasons.push(`${ahead} ${ahead === 1 ? 'is' : 'are'} ahead of it`)
+  const same = items.find(({ state, issue_ref }) => state === 'notified' && issue_ref === item.issue_ref)
+  if (same !== undefined) reasons.push(`${same.id} is at work on the same issue`)
+  return reasons.length > 0 ? reasons.join('; ') : 'for a free slot'
+}
+
+function attemptLine(attempt: Attempt): string {
+  const times = `${attempt.started_at ?? '?'}${attempt.ended_at === null ? '' : ` to ${attempt.ended_at}`}`
+  const reason = attempt.reason === null ? '' : `: ${plainLine(attempt.reason, 1000)}`
+  return `${times}  ${attempt.outcome ?? 'going on'}${reason}`
+}

@@ -1,0 +1,115 @@
+import { KugetsuError } from '../../core/errors.ts'
+import { formatRef, type IssueRef } from '../../core/issue-ref.ts'
+import { supervisionOf } from '../../daemon/control.ts'
+import { nameOf } from '../../sessions/session-name.ts'
+import { startAgent, type Started, type StartRequest } from '../../sessions/start.ts'
+import { readSession } from '../../sessions/store.ts'
+import { sessionView } from '../../sessions/view.ts'
+import type { Context } from '../context.ts'
+import { printJson, styled, tilde } from '../output.ts'
+import { issueRef } from '../refs.ts'
+import { reportEnds } from './wait.ts'
+
+export interface StartOptions {
+  command: 'start' | 'continue'
+  ref: string
+  message?: string | undefined
+  prUrl?: string | undefined
+  wait?: boolean
+  timeout?: number
+  base?: string
+  model?: string
+  agent?: string
+  fresh?: boolean
+  queue?: boolean
+  json?: boolean
+}
+
+export async function runStart(context: Context, options: StartOptions): Promise<void> {
+  const ref = await issueRef(context, options.ref)
+  const message = options.message === '-' ? await context.io.readInput() : (options.message ?? '')
+  if (message.trim() === '' && (options.command === 'start' || options.message !== undefined)) {
+    throw new KugetsuError('the message is empty', {
+      hint: `Say what is to be done: kugetsu ${options.command} ${formatRef(ref)} "fix the login bug"`,
+      code: 'usage',
+    })
+  }
+  const supervision = supervisionOf(context)
+  const request = {
+    ref,
+    message,
+    prUrl: checkedUrl(options.prUrl),
+    base: options.base,
+    model: options.model,
+    agent: options.agent,
+    fresh: options.fresh,
+  }
+  let started: Started
+  try {
+    started = await startAgent(context, supervision, request)
+  } catch (error) {
+    if (!(error instanceof KugetsuError) || error.code !== 'no_free_slot') throw error
+    const priority = options.command === 'continue' && hasSession(context, request.ref) ? 1 : 0
+    // Who has a session is never refused; anybody else only where that is wanted.
+    if (priority === 0 && options.queue !== true) throw error
+    return await queueInstead(context, options, request, priority)
+  }
+  if (options.wait !== true) return print(context, options, started)
+  if (options.json !== true) print(context, options, started)
+  await reportEnds(context, supervision, [started.name], options)
+}
+
+function hasSession(context: Context, ref: IssueRef): boolean {
+  return Boolean(readSession(context, nameOf(context, ref))?.opencode_session_id)
+}
+
+/** Leaves it to the queue, and waits for it there if need be. */
+async function queueInstead(
+  context: Context,
+  options: StartOptions,
+  request: StartRequest,
+  priority: number,
+): Promise<void> {
+  const { enqueue, reportQueuedEnd, tellQueued } = await import('../enqueue.ts')
+  const { prUrl, base, model, agent, fresh } = request
+  const queued = await enqueue(context, {
+    issue_ref: formatRef(request.ref),
+    message: request.message,
+    priority,
+    ...(prUrl === undefined ? {} : { pr_url: prUrl }),
+    ...(base === undefined ? {} : { base }),
+    ...(model === undefined ? {} : { model }),
+    ...(agent === undefined ? {} : { agent }),
+    ...(fresh === undefined ? {} : { fresh }),
+  })
+  if (options.wait !== true) return tellQueued(context, options, queued)
+  if (options.json !== true) tellQueued(context, options, queued)
+  await reportQueuedEnd(context, queued.item.id, options)
+}
+
+function print(context: Context, options: StartOptions, { how, name, record, recovery }: Started): void {
+  if (options.json === true) return printJson(context, sessionView(context, name, record))
+  const what = {
+    started: 'An agent works on',
+    continued: 'The agent goes on with',
+    steered: 'The message joins the work on',
+  }[how]
+  context.io.out(
+    `${styled(context, 'green', what)} ${styled(context, 'bold', record.issue_ref ?? name)}\n` +
+      `  session   ${record.opencode_session_id ?? ''}\n` +
+      `  worktree  ${tilde(context, record.worktree_path ?? '')}\n` +
+      `  branch    ${record.branch_name ?? ''}${record.base_branch ? ` (from ${record.base_branch})` : ''}\n` +
+      `  follow    kugetsu logs -f ${record.issue_ref ?? name}\n`,
+  )
+  if (recovery !== undefined) {
+    context.io.out(`  before    saved as ${recovery.ref} in ${tilde(context, recovery.mirror)}\n`)
+  }
+}
+
+function checkedUrl(url: string | undefined): string | undefined {
+  if (url === undefined || /^https?:\/\/[^\s/]+\/\S+$/.test(url)) return url
+  throw new KugetsuError(`not the URL of a pull request: ${JSON.stringify(url.slice(0, 100))}`, {
+    hint: 'It looks like https://github.com/me/app/pull/15.',
+    code: 'usage',
+  })
+}

@@ -1,0 +1,62 @@
+import { daemonStatus } from '../../daemon/control.ts'
+import { readServer } from '../../opencode/server-record.ts'
+import { isAlive } from '../../platform/processes.ts'
+import { openQueue } from '../../queue/file-queue.ts'
+import { countItems } from '../../queue/find.ts'
+import { slotHolders } from '../../sessions/slots.ts'
+import { baseName, pmAgentSession, readIndex, readSession } from '../../sessions/store.ts'
+import type { Context } from '../context.ts'
+import { age, printJson } from '../output.ts'
+
+export async function runStatus(context: Context, options: { json?: boolean }): Promise<void> {
+  const server = readServer(context)
+  const alive = server !== undefined && isAlive(server)
+  const holders = slotHolders(context).map(({ issueRef, phase, takenAt }) => ({
+    issue_ref: issueRef,
+    phase,
+    since: takenAt,
+  }))
+  const daemon = await daemonStatus(context)
+  const queue = countItems((await openQueue(context).all()).items)
+  const report = {
+    status: word(context),
+    slots: { limit: context.settings().maxConcurrentAgents, used: holders.length, holders },
+    queue,
+    daemon: { running: daemon !== undefined, dispatching: daemon?.dispatching === true, pid: daemon?.pid ?? null },
+    server: alive
+      ? {
+          running: true,
+          pid: server.pid,
+          port: server.port ?? null,
+          version: server.version,
+          started_at: server.started_at,
+        }
+      : { running: false },
+  }
+  if (options.json === true) return printJson(context, report)
+  context.io.out(`${report.status}\n`)
+  if (report.status === 'kugetsu_not_initialized') return
+  context.io.out(`slots   ${holders.length} of ${report.slots.limit} in use\n`)
+  for (const holder of holders) {
+    context.io.out(
+      `          ${holder.issue_ref} (${holder.phase === 'run' ? 'at work' : 'starting'}, ${age(holder.since, context.now())})\n`,
+    )
+  }
+  const dispatches = report.daemon.dispatching ? '' : '; nothing dispatches: kugetsu queue-daemon start'
+  context.io.out(`queue   ${queue.pending} pending, ${queue.notified} at work${queue.pending > 0 ? dispatches : ''}\n`)
+  const does = report.daemon.dispatching ? ', takes tasks from the queue' : ''
+  context.io.out(
+    `daemon  ${report.daemon.running ? `running${does}` : 'not running (it starts by itself when needed)'}\n`,
+  )
+  context.io.out(
+    `server  ${alive ? `opencode ${server.version}, pid ${server.pid}, up ${age(server.started_at, context.now())}` : 'not running (it starts by itself when needed)'}\n`,
+  )
+}
+
+function word(context: Context): string {
+  const index = readIndex(context)
+  if (index === undefined) return 'kugetsu_not_initialized'
+  if (!index.base || readSession(context, baseName) === undefined) return 'base_session_missing'
+  if (!index.pm_agent || readSession(context, pmAgentSession) === undefined) return 'pm_agent_missing'
+  return 'ok'
+}

@@ -1,0 +1,55 @@
+import { exitCodes, KugetsuError } from '../../core/errors.ts'
+import { supervisionOf } from '../../daemon/control.ts'
+import type { Supervision } from '../../sessions/supervision.ts'
+import { sessionView } from '../../sessions/view.ts'
+import { waitForRuns } from '../../sessions/wait.ts'
+import type { Context } from '../context.ts'
+import { printJson, styled } from '../output.ts'
+import { trackedSession } from '../refs.ts'
+
+export interface WaitOptions {
+  timeout?: number
+  json?: boolean
+}
+
+export async function runWait(context: Context, options: WaitOptions & { refs: string[] }): Promise<void> {
+  const sessions = await Promise.all(options.refs.map((ref) => trackedSession(context, ref)))
+  await reportEnds(
+    context,
+    supervisionOf(context),
+    sessions.map(({ name }) => name),
+    options,
+  )
+}
+
+/** Waits for the agents and says how they ended. Throws KugetsuError `agent_failed` when one ended badly. */
+export async function reportEnds(
+  context: Context,
+  supervision: Supervision,
+  names: string[],
+  options: WaitOptions,
+): Promise<void> {
+  const timeoutMs = options.timeout === undefined ? undefined : options.timeout * 1000
+  const ended = await waitForRuns(context, supervision, names, { timeoutMs })
+  const views = ended.flatMap(({ name, record }) => (record === undefined ? [] : [sessionView(context, name, record)]))
+  const failed = views.filter(({ state }) => state !== 'idle')
+  const gone = ended.filter(({ record }) => record === undefined).map(({ name }) => name)
+  if (options.json === true) printJson(context, views)
+  else {
+    for (const view of views) {
+      const style = view.state === 'idle' ? 'green' : 'red'
+      const error = view.last_error === null ? '' : `: ${view.last_error}`
+      context.io.out(`${styled(context, style, view.state)}  ${view.issue_ref ?? ''}${error}\n`)
+    }
+  }
+  if (failed.length + gone.length === 0) return
+  if (options.json === true) {
+    context.setExitCode(exitCodes.failed)
+    return
+  }
+  const refs = [...failed.map(({ issue_ref }) => issue_ref ?? ''), ...gone]
+  throw new KugetsuError(`${refs.length} of ${ended.length} did not end well: ${refs.join(', ')}`, {
+    hint: `See what happened: kugetsu logs ${refs[0] ?? ''}`,
+    code: 'agent_failed',
+  })
+}

@@ -1,0 +1,78 @@
+/** Putting a task into the queue, for the commands that do. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { exitCodes, KugetsuError } from '../core/errors.ts'
+import { pokeDispatcher } from '../daemon/control.ts'
+import { openQueue } from '../queue/file-queue.ts'
+import type { Item, Task } from '../queue/item.ts'
+import { isFinished } from '../queue/transitions.ts'
+import { requireBase } from '../sessions/initialise.ts'
+import { note } from '../sessions/journal.ts'
+import { checkMessage } from '../sessions/start.ts'
+import type { Context } from './context.ts'
+import { printJson, styled } from './output.ts'
+
+const lookMs = 200
+
+export interface Queued {
+  item: Item
+  /** Something takes tasks from the queue. */
+  dispatching: boolean
+}
+
+/** Puts a task into the queue and says so to the daemon. Throws KugetsuError when it is not safely in. */
+export async function enqueue(context: Context, task: Task): Promise<Queued> {
+  requireBase(context)
+  checkMessage(task.message)
+  const item = await openQueue(context).add(task)
+  note(context, 'queued', { issue_ref: item.issue_ref, reason: `queue item ${item.id}` })
+  return { item, dispatching: await pokeDispatcher(context) }
+}
+
+/** Says what was queued, and that it will stay there when nothing takes it out. */
+export function tellQueued(context: Context, options: { json?: boolean }, { item, dispatching }: Queued): void {
+  if (options.json === true) return printJson(context, item)
+  const ahead = item.priority > 0 ? ', ahead of new work' : ''
+  context.io.out(
+    `${styled(context, 'green', 'Queued')} ${styled(context, 'bold', item.issue_ref ?? '')} as ${item.id}${ahead}` +
+      `${dispatching ? '' : '; nothing dispatches: kugetsu queue-daemon start'}\n`,
+  )
+}
+
+/**
+ * Waits for the end of a queued task and says how it ended. Throws KugetsuError `agent_failed` when it ended badly,
+ * `timed_out` (exit code 124) after `timeout` seconds.
+ */
+export async function reportQueuedEnd(
+  context: Context,
+  id: string,
+  options: { timeout?: number; json?: boolean },
+): Promise<void> {
+  const queue = openQueue(context)
+  const until = options.timeout === undefined ? Infinity : Date.now() + options.timeout * 1000
+  for (;;) {
+    const item = await queue.get(id)
+    if (item === undefined) {
+      throw new KugetsuError(`${id} was removed from the queue`, { code: 'agent_failed' })
+    }
+    if (isFinished(item)) {
+      if (options.json === true) {
+        printJson(context, item)
+        if (item.state === 'error') context.setExitCode(exitCodes.failed)
+        return
+      }
+      if (item.state === 'completed') return context.io.out(`${styled(context, 'green', 'completed')}  ${item.id}\n`)
+      throw new KugetsuError(`${item.issue_ref} did not end well: ${item.error ?? ''}`, {
+        hint: `See what happened: kugetsu queue show ${id}`,
+        code: 'agent_failed',
+      })
+    }
+    if (Date.now() >= until) {
+      throw new KugetsuError(`${item.issue_ref} is ${item.state === 'pending' ? 'still queued' : 'still at work'}`, {
+        hint: `See how it stands: kugetsu queue show ${id}`,
+        code: 'timed_out',
+        exitCode: exitCodes.timedOut,
+      })
+    }
+    await sleep(lookMs, undefined, { signal: context.signal })
+  }
+}

@@ -1,0 +1,75 @@
+import type { Context } from './context.ts'
+
+export interface Fit {
+  /** The width of the terminal. */
+  columns: number
+  /** Columns to cut before all others, by title, the least important first. */
+  cutFirst?: string[]
+  /** Columns whose cells tell most at their end, by title: they are cut at the beginning. */
+  keepEnd?: string[]
+}
+
+/**
+ * Columns aligned by spaces, one line a row, the header first. With `fit` cells are cut, marked by `…`, until the
+ * lines fit the terminal: first the columns it names, then whichever is widest. What goes to a pipe stays whole.
+ */
+export function table(header: string[], rows: string[][], fit?: Fit): string {
+  const lines = [header, ...rows]
+  const widths = header.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)))
+  if (fit !== undefined) shrink(widths, header, fit)
+  const keepEnd = header.map((title) => fit?.keepEnd?.includes(title) === true)
+  const cell = (text: string, column: number) => cut(text, widths[column] ?? 0, keepEnd[column] === true)
+  return lines.map((line) => `${line.map(cell).join('  ').trimEnd()}\n`).join('')
+}
+
+function shrink(widths: number[], header: string[], fit: Fit): void {
+  const least = header.map((title) => Math.max(title.length, 8))
+  const excess = () => widths.reduce((sum, width) => sum + width + 2, -2) - fit.columns
+  const spare = (column: number) => Math.max(0, (widths[column] ?? 0) - (least[column] ?? 0))
+  for (const title of fit.cutFirst ?? []) {
+    const column = header.indexOf(title)
+    widths[column] = (widths[column] ?? 0) - Math.min(spare(column), Math.max(0, excess()))
+  }
+  while (excess() > 0) {
+    const spares = widths.map((width, column) => (spare(column) > 0 ? width : 0))
+    const widest = spares.indexOf(Math.max(...spares))
+    if (spares[widest] === 0) return
+    widths[widest] = (widths[widest] ?? 0) - 1
+  }
+}
+
+function cut(text: string, width: number, keepEnd: boolean): string {
+  if (text.length <= width) return text.padEnd(width)
+  return keepEnd ? `…${text.slice(text.length - width + 1)}` : `${text.slice(0, Math.max(0, width - 1))}…`
+}
+
+/** One JSON document on standard output. */
+export function printJson(context: Context, value: unknown): void {
+  context.io.out(`${JSON.stringify(value, null, 2)}\n`)
+}
+
+/** How long ago, in the largest unit that is not zero: `3s`, `12m`, `5h`, `2d`. Empty without a time. */
+export function age(since: string | null, now: Date): string {
+  const seconds = since === null ? Number.NaN : Math.floor((now.getTime() - Date.parse(since)) / 1000)
+  if (Number.isNaN(seconds)) return ''
+  const [unit, size] = (
+    [
+      ['d', 86_400],
+      ['h', 3_600],
+      ['m', 60],
+    ] as const
+  ).find(([, length]) => seconds >= length) ?? ['s', 1]
+  return `${Math.max(0, Math.floor(seconds / size))}${unit}`
+}
+
+/** A path as a person writes it. */
+export function tilde(context: Context, path: string): string {
+  return path.startsWith(`${context.userHome}/`) ? `~${path.slice(context.userHome.length)}` : path
+}
+
+const styles = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const
+
+/** Text in a style, where colours may be used. */
+export function styled(context: Context, style: keyof typeof styles, text: string): string {
+  return context.io.colour ? `\u001b[${styles[style]}m${text}\u001b[0m` : text
+}

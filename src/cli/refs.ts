@@ -1,0 +1,65 @@
+import * as path from 'node:path'
+import { defaultInstance, listServers } from '../config/git-servers.ts'
+import { hostOfUrl } from '../config/remote-url.ts'
+import { KugetsuError } from '../core/errors.ts'
+import { formatRef, parseRef, resolveRef, type IssueRef, type Repository } from '../core/issue-ref.ts'
+import type { SessionRecord } from '../sessions/record.ts'
+import { nameOf } from '../sessions/session-name.ts'
+import { readSession, readSessions, trackedRefs } from '../sessions/store.ts'
+import type { Context } from './context.ts'
+
+/** The issue a person means: see resolveRef for the forms. Throws KugetsuError `bad_ref` or `ambiguous_ref`. */
+export async function issueRef(context: Context, text: string): Promise<IssueRef> {
+  return resolveRef(text, {
+    defaultHost: defaultInstance(context),
+    // Only `#14` needs to know where it was called, and asking git takes time.
+    here: text.startsWith('#') ? await repositoryHere(context) : undefined,
+    tracked: trackedRefs(context),
+  })
+}
+
+export interface TrackedSession {
+  ref: IssueRef
+  name: string
+  record: SessionRecord
+}
+
+/** The session of the issue a person means. Throws KugetsuError `unknown_session` when it has none. */
+export async function trackedSession(context: Context, text: string): Promise<TrackedSession> {
+  const ref = await issueRef(context, text)
+  const name = nameOf(context, ref)
+  const record = readSession(context, name)
+  if (record !== undefined) return { ref, name, record }
+  throw new KugetsuError(`no session for ${formatRef(ref)}`, {
+    hint: 'See "kugetsu list" for those there are, or begin with "kugetsu start".',
+    code: 'unknown_session',
+  })
+}
+
+/** The repository of the agent's worktree that the command was called in, or of a clone by its remote `origin`. */
+async function repositoryHere(context: Context): Promise<Repository | undefined> {
+  const session = readSessions(context).find(
+    ({ record }) => record.issue_ref && isWithin(context.cwd, record.worktree_path),
+  )
+  if (session?.record.issue_ref) return parseRef(session.record.issue_ref, { defaultHost: '' })
+  const { runGit } = await import('../worktrees/git.ts')
+  const options = { cwd: context.cwd, env: context.env, timeoutMs: 10_000, signal: context.signal }
+  const url = await runGit(['remote', 'get-url', 'origin'], options).catch(() => undefined)
+  if (url === undefined) return undefined
+  const host = hostOfUrl(url.trim())?.host
+  const segments = url
+    .trim()
+    .replace(/\.git\/?$|\/$/, '')
+    .split(/[/:]/)
+    .filter((segment) => segment !== '')
+  const [owner, repo] = segments.slice(-2)
+  if (host === undefined || owner === undefined || repo === undefined) return undefined
+  const server = listServers(context).find(({ url: base }) => hostOfUrl(base)?.host === host)
+  return { host: server?.name ?? host, owner, repo }
+}
+
+function isWithin(directory: string, worktree: string | null | undefined): boolean {
+  if (!worktree) return false
+  const way = path.relative(worktree, directory)
+  return way === '' || !(way === '..' || way.startsWith('../') || path.isAbsolute(way))
+}

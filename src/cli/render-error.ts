@@ -1,0 +1,32 @@
+import { exitCodes, KugetsuError, messageOf } from '../core/errors.ts'
+import type { Context } from './context.ts'
+import { printJson, styled } from './output.ts'
+
+/**
+ * Tells of what went wrong, one line and a hint, and returns the exit code that goes with it. With `json` it is one
+ * document on standard output. A stack is shown with `debug` only.
+ */
+export function renderError(context: Context, error: unknown, options: { json: boolean; debug: boolean }): number {
+  if (context.signal.aborted) {
+    context.io.err('Interrupted\n')
+    return exitCodes.interrupted
+  }
+  const known = error instanceof KugetsuError ? error : undefined
+  const message = known === undefined ? `unexpected: ${messageOf(error)}` : messageOf(known)
+  const hint =
+    known === undefined
+      ? 'This is a defect of kugetsu: run it again with --debug and report what it prints.'
+      : known.hint
+  if (options.json) {
+    printJson(context, { error: { message, hint: hint ?? null, code: known?.code ?? 'unexpected' } })
+  } else {
+    context.io.err(`${styled(context, 'red', 'Error:')} ${message}\n`)
+    if (hint !== undefined) context.io.err(`${styled(context, 'dim', 'Hint:')} ${hint}\n`)
+  }
+  if (options.debug) {
+    for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+      context.io.err(`${cause.stack ?? cause.message}\n`)
+    }
+  }
+  return known?.exitCode ?? exitCodes.failed
+}

@@ -1,0 +1,274 @@
+/**
+ * `~/.kugetsu/config`: the assignments of a shell file, read as data. The bash tool sourced it, so its quotes,
+ * expansions and server table are understood; nothing in it is ever run.
+ */
+import { readText } from '../platform/files.ts'
+
+export interface ConfigFile {
+  values: Map<string, string>
+  /** The line each value was given on, from 1. */
+  lines: Map<string, number>
+  /** GIT_SERVERS: name to URL. */
+  servers: Map<string, string>
+  /** What was not understood, and therefore ignored. */
+  warnings: { line: number; text: string }[]
+}
+
+type Variables = Readonly<Record<string, string | undefined>>
+
+const longestValue = 65536
+const deepestNesting = 20
+const namePattern = /[A-Za-z_][A-Za-z0-9_]*/y
+const serverTable = 'GIT_SERVERS'
+
+/** Reads the file at `file`; an empty one when there is none. Throws KugetsuError when it cannot be read. */
+export function readConfig(file: string, variables: Variables): ConfigFile {
+  return parseConfig(readText(file) ?? '', variables)
+}
+
+/**
+ * Parses the text of a config file. `variables` are what `$NAME` means before the file itself sets it. Never throws:
+ * a statement that is not understood becomes a warning and changes nothing.
+ */
+export function parseConfig(text: string, variables: Variables = {}): ConfigFile {
+  const config: ConfigFile = { values: new Map(), lines: new Map(), servers: new Map(), warnings: [] }
+  const reader = new Reader(text.replace(/^\uFEFF/, '').replace(/\r\n?/g, '\n'))
+  while (reader.skipToStatement()) {
+    const start = reader.at
+    const line = reader.line()
+    const pending: Assignment[] = []
+    const known = (name: string) => pending.findLast((one) => one.name === name && one.key === undefined)?.value
+    try {
+      readStatement(reader, pending, (name) => known(name) ?? config.values.get(name) ?? variables[name])
+      for (const one of pending) assign(config, one, line)
+    } catch (error) {
+      if (!(error instanceof NotUnderstood)) throw error
+      config.warnings.push({ line, text: `${error.message}; ignored` })
+      reader.at = start
+      reader.skipLine()
+    }
+  }
+  return config
+}
+
+class NotUnderstood extends Error {}
+
+interface Assignment {
+  name: string
+  /** The key, when it sets an entry of a table. */
+  key: string | undefined
+  value: string
+}
+
+type Lookup = (name: string) => string | undefined
+
+function assign(config: ConfigFile, { name, key, value }: Assignment, line: number): void {
+  if (key !== undefined) {
+    config.servers.set(key, value)
+    return
+  }
+  config.values.set(name, value)
+  config.lines.set(name, line)
+}
+
+/** Reads assignments up to the end of the statement into `found`. */
+function readStatement(reader: Reader, found: Assignment[], lookup: Lookup): void {
+  const first = reader.peekWord()
+  const isDeclaration = first === 'declare' || first === 'typeset'
+  if (isDeclaration || first === 'export') {
+    reader.at += first.length
+    reader.skipBlanks()
+    while (isDeclaration && reader.take(/-[A-Za-z]+/y) !== undefined) reader.skipBlanks()
+  }
+  const mayBeBare = isDeclaration || first === 'export'
+  do {
+    const name = reader.take(namePattern)
+    if (name === undefined) throw notAnAssignment(reader)
+    if (mayBeBare && /^[\s;]?$/.test(reader.text[reader.at] ?? '')) continue
+    readAssignment(reader, name, found, lookup)
+  } while (!reader.skipBlanks().ended())
+}
+
+function readAssignment(reader: Reader, name: string, found: Assignment[], lookup: Lookup): void {
+  if (reader.skip('=(')) {
+    if (name !== serverTable) throw new NotUnderstood(`${name} is a list, and only ${serverTable} may be one`)
+    while (!reader.skipSpace().skip(')')) {
+      if (!reader.skip('[')) throw new NotUnderstood(`${name} has an entry that is not ["name"]="url"`)
+      found.push(readEntry(reader, name, lookup))
+    }
+  } else if (reader.skip('[')) {
+    if (name !== serverTable) throw new NotUnderstood(`${name} is a list, and only ${serverTable} may be one`)
+    found.push(readEntry(reader, name, lookup))
+  } else if (reader.skip('=')) {
+    found.push({ name, key: undefined, value: readWord(reader, lookup, { until: '', tilde: true }) })
+  } else {
+    throw new NotUnderstood(`"${name}" is not an assignment`)
+  }
+}
+
+function readEntry(reader: Reader, name: string, lookup: Lookup): Assignment {
+  const key = readWord(reader, lookup, { until: ']', tilde: false })
+  if (!reader.skip(']=') || key === '') throw new NotUnderstood(`${name} has an entry that is not ["name"]="url"`)
+  return { name, key, value: readWord(reader, lookup, { until: ')', tilde: false }) }
+}
+
+interface WordOptions {
+  /** A character that ends the word besides white space and `;`. */
+  until: string
+  /** `~` at its beginning is the home. */
+  tilde: boolean
+  /** Inside `${NAME:-…}`, where only the closing brace ends it. */
+  nested?: { quoted: boolean; depth: number }
+}
+
+function readWord(reader: Reader, lookup: Lookup, options: WordOptions): string {
+  const { nested } = options
+  let value = ''
+  if (options.tilde && reader.take(/~(?=[/\s;]|$)/y) !== undefined) value = lookup('HOME') ?? '~'
+  for (;;) {
+    const next = reader.text[reader.at]
+    if (next === undefined) {
+      if (nested !== undefined) throw new NotUnderstood('a ${ is never closed')
+      return value
+    }
+    if (options.until !== '' && next === options.until) return value
+    if (nested === undefined && /[\s;]/.test(next)) return value
+    value += readPiece(reader, lookup, nested?.quoted ?? false, nested?.depth ?? 0)
+    if (value.length > longestValue) throw new NotUnderstood('a value is too long')
+  }
+}
+
+/** One piece of a word: a quoted part, an expansion, an escape, or one character. */
+function readPiece(reader: Reader, lookup: Lookup, quoted: boolean, depth: number): string {
+  const next = reader.text[reader.at++] ?? ''
+  if (next === '"') return readQuoted(reader, lookup, depth)
+  if (next === "'" && !quoted) return readLiteral(reader)
+  if (next === '\\') return readEscape(reader, quoted)
+  if (next === '$') return readExpansion(reader, lookup, quoted, depth)
+  if (next === '`') throw new NotUnderstood('commands are not run here')
+  if (!quoted && '&|<>()'.includes(next)) throw new NotUnderstood(`"${next}" outside of quotes`)
+  return next
+}
+
+function readQuoted(reader: Reader, lookup: Lookup, depth: number): string {
+  let value = ''
+  while (!reader.skip('"')) {
+    if (reader.at >= reader.text.length) throw new NotUnderstood('a double quote is never closed')
+    value += readPiece(reader, lookup, true, depth)
+    if (value.length > longestValue) throw new NotUnderstood('a value is too long')
+  }
+  return value
+}
+
+function readLiteral(reader: Reader): string {
+  const end = reader.text.indexOf("'", reader.at)
+  if (end === -1) throw new NotUnderstood('a single quote is never closed')
+  const value = reader.text.slice(reader.at, end)
+  reader.at = end + 1
+  return value
+}
+
+function readEscape(reader: Reader, quoted: boolean): string {
+  const escaped = reader.text[reader.at++] ?? ''
+  if (escaped === '\n') return ''
+  return quoted && !'$`"\\}'.includes(escaped) ? `\\${escaped}` : escaped
+}
+
+/** What follows a `$`. */
+function readExpansion(reader: Reader, lookup: Lookup, quoted: boolean, depth: number): string {
+  if (reader.skip('(')) throw new NotUnderstood('commands are not run here')
+  const name = reader.take(namePattern)
+  if (name !== undefined) return valueOf(name, lookup)
+  if (!reader.skip('{')) {
+    if (/[0-9?$!@*#'-]/.test(reader.text[reader.at] ?? '') && !quoted) throw new NotUnderstood('an unknown use of $')
+    return '$'
+  }
+  if (depth >= deepestNesting) throw new NotUnderstood('${ is nested too deeply')
+  const inner = reader.take(namePattern)
+  if (inner === undefined) throw new NotUnderstood('a ${ without a name')
+  if (reader.skip('}')) return valueOf(inner, lookup)
+  const emptyCounts = reader.skip(':-')
+  if (!emptyCounts && !reader.skip('-'))
+    throw new NotUnderstood(`only \${${inner}} and \${${inner}:-default} are known`)
+  const fallback = readWord(reader, lookup, { until: '}', tilde: !quoted, nested: { quoted, depth: depth + 1 } })
+  reader.at++
+  const value = lookup(inner)
+  return value === undefined || (emptyCounts && value === '') ? fallback : value
+}
+
+function valueOf(name: string, lookup: Lookup): string {
+  const value = lookup(name)
+  if (value === undefined) throw new NotUnderstood(`$${name} is not set`)
+  return value
+}
+
+function notAnAssignment(reader: Reader): NotUnderstood {
+  // No more than one word of it: a line can hold a secret.
+  return new NotUnderstood(`"${reader.peekWord().slice(0, 20)}" is not an assignment`)
+}
+
+/** A place in the text. */
+class Reader {
+  readonly text: string
+  at = 0
+  private countedTo = 0
+  private counted = 1
+
+  constructor(text: string) {
+    this.text = text
+  }
+
+  /** The number of the line it is on, from 1. Only asked for in ascending order. */
+  line(): number {
+    for (; this.countedTo < this.at; this.countedTo++) if (this.text[this.countedTo] === '\n') this.counted++
+    return this.counted
+  }
+
+  take(sticky: RegExp): string | undefined {
+    sticky.lastIndex = this.at
+    const found = sticky.exec(this.text)?.[0]
+    this.at += found?.length ?? 0
+    return found
+  }
+
+  skip(expected: string): boolean {
+    if (!this.text.startsWith(expected, this.at)) return false
+    this.at += expected.length
+    return true
+  }
+
+  /** Blanks of this line, and a comment after them. */
+  skipBlanks(): this {
+    const blanks = this.take(/(?:[ \t]|\\\n)+/y)
+    if (blanks !== undefined) this.take(/#[^\n]*/y)
+    return this
+  }
+
+  /** Blanks, line ends and comments. */
+  skipSpace(): this {
+    while (this.take(/[ \t\n]+|#[^\n]*/y) !== undefined);
+    return this
+  }
+
+  skipLine(): void {
+    this.take(/[^\n]*/y)
+  }
+
+  /** Goes to the next statement; false at the end of the text. */
+  skipToStatement(): boolean {
+    while (this.take(/[ \t\n;]+|#[^\n]*/y) !== undefined);
+    return this.at < this.text.length
+  }
+
+  /** The statement is over. */
+  ended(): boolean {
+    return this.at >= this.text.length || /[\n;]/.test(this.text[this.at] ?? '')
+  }
+
+  peekWord(): string {
+    const from = this.at
+    const word = this.take(/[^\s=;[]*/y) ?? ''
+    this.at = from
+    return word
+  }
+}

@@ -1,0 +1,220 @@
+/**
+ * The git servers: those of servers.json, then GIT_SERVERS of the config file (the bash tool's, only read), then
+ * github.com. Of one name the first counts.
+ */
+import * as z from 'zod/mini'
+import { KugetsuError, messageOf } from '../core/errors.ts'
+import { isInstance } from '../core/issue-ref.ts'
+import { readText, setAside, writeJson } from '../platform/files.ts'
+import { exclusively } from '../platform/locks.ts'
+import { readConfig } from './config-file.ts'
+import type { Paths } from './paths.ts'
+import { checkRemoteUrl, hostOfUrl } from './remote-url.ts'
+import type { Settings } from './settings.ts'
+
+const forgeTypes = ['gitea', 'github', 'gitlab', 'unknown'] as const
+export type ForgeType = (typeof forgeTypes)[number]
+
+export interface GitServer {
+  name: string
+  url: string
+  /** The forge it speaks: as given, else guessed from its host and name. */
+  type: ForgeType
+  /** It is the server of `owner/repo#n`. */
+  default: boolean
+  source: 'servers.json' | 'config' | 'built-in'
+}
+
+/** What is needed of the world to know the servers; a command's context is one. */
+export interface ServerHome {
+  paths: Pick<Paths, 'servers' | 'config' | 'lock'>
+  settings: () => Pick<Settings, 'defaultGitServer'>
+  env: NodeJS.ProcessEnv
+  now: () => Date
+  signal?: AbortSignal | undefined
+}
+
+const storedServer = z.looseObject({ name: z.string(), url: z.string(), type: z.optional(z.string()) })
+const serversFile = z.looseObject({ default: z.optional(z.string()), servers: z._default(z.array(storedServer), []) })
+type ServersFile = z.infer<typeof serversFile>
+type StoredServer = z.infer<typeof storedServer>
+
+const lockTimeoutMs = 10_000
+
+/**
+ * All known servers with the fields stored for them. Throws KugetsuError `unreadable` when servers.json cannot be
+ * understood; the file has then been set aside, so that the next call works without it.
+ */
+export function listServers(home: ServerHome): GitServer[] {
+  return serversOf(home, readServers(home))
+}
+
+/** The instance of `owner/repo#n`: the default of servers.json, else DEFAULT_GIT_SERVER. Throws as listServers does. */
+export function defaultInstance(home: ServerHome): string {
+  return readServers(home).default ?? home.settings().defaultGitServer
+}
+
+/** The server of that name. Throws KugetsuError `unknown_server`. */
+export function getServer(home: ServerHome, name: string): GitServer {
+  return serverNamed(listServers(home), name)
+}
+
+/**
+ * The server an instance of a ref means: the one of that name, else the one whose URL has that host, with its port or
+ * without. Undefined when no server fits.
+ */
+export function findServer(instance: string, servers: readonly GitServer[]): GitServer | undefined {
+  return (
+    servers.find((server) => sameName(server.name, instance)) ??
+    servers.find((server) => hostOfUrl(server.url)?.host === instance.toLowerCase()) ??
+    servers.find((server) => hostOfUrl(server.url)?.hostname === instance.toLowerCase())
+  )
+}
+
+/**
+ * Stores a server. The same name with the same URL again only sets its type, if one is given.
+ * Throws KugetsuError `bad_server`, `bad_url` or `server_exists`.
+ */
+export async function addServer(
+  home: ServerHome,
+  given: { name: string; url: string; type?: string | undefined },
+): Promise<GitServer> {
+  const { name } = given
+  if (!/^[A-Za-z0-9._-]+$/.test(name) || !isInstance(name)) {
+    throw new KugetsuError(`${JSON.stringify(name.slice(0, 60))} cannot be the name of a git server`, {
+      code: 'bad_server',
+      hint: 'Use letters, digits, dots, hyphens and underscores, beginning with a letter or digit: forge.test',
+    })
+  }
+  const url = checkRemoteUrl(given.url, `the URL of ${name}`).replace(/(?<=[^/])\/+$/, '')
+  const type = given.type === undefined ? undefined : forgeTypeOf(given.type)
+  return change(home, (file) => {
+    const known = file.servers.find((server) => sameName(server.name, name))
+    if (known !== undefined && known.url !== url) {
+      throw new KugetsuError(`there is a git server ${known.name} already, with another URL`, {
+        code: 'server_exists',
+        hint: `To replace it, first run: kugetsu server remove ${known.name}`,
+      })
+    }
+    if (known === undefined) file.servers.push({ name, url, ...(type === undefined ? {} : { type }) })
+    else if (type !== undefined) known.type = type
+    return serverNamed(serversOf(home, file), name)
+  })
+}
+
+/**
+ * Removes a server from servers.json, and its being the default with it.
+ * Throws KugetsuError `unknown_server`, or `not_removable` for one that is not in that file.
+ */
+export async function removeServer(home: ServerHome, name: string): Promise<GitServer> {
+  return change(home, (file) => {
+    const server = serverNamed(serversOf(home, file), name)
+    if (server.source !== 'servers.json') {
+      throw new KugetsuError(`the git server ${server.name} cannot be removed here`, {
+        code: 'not_removable',
+        hint: server.source === 'config' ? `It stands in GIT_SERVERS in ${home.paths.config}.` : 'It is built in.',
+      })
+    }
+    file.servers = file.servers.filter((one) => !sameName(one.name, name))
+    if (file.default !== undefined && sameName(file.default, name)) delete file.default
+    return server
+  })
+}
+
+/** Makes a known server the default and returns it. Throws KugetsuError `unknown_server`. */
+export async function setDefaultServer(home: ServerHome, name: string): Promise<GitServer> {
+  return change(home, (file) => {
+    file.default = serverNamed(serversOf(home, file), name).name
+    return serverNamed(serversOf(home, file), name)
+  })
+}
+
+/**
+ * Reads a JSON file, undefined when there is none or it is empty. What is not JSON or not of that shape is set aside,
+ * its bytes kept, and named in a KugetsuError `unreadable`.
+ */
+export function readJsonFile<T>(file: string, schema: z.ZodMiniType<T>, now: Date): T | undefined {
+  const text = readText(file)
+  if (text === undefined || text.trim() === '') return undefined
+  let reason = 'it is not JSON' // what JSON.parse says quotes the text it stumbles over, which can be a password
+  try {
+    const read = schema.safeParse(JSON.parse(text))
+    if (read.success) return read.data
+    reason = messageOf(z.prettifyError(read.error))
+  } catch {
+    // told below
+  }
+  const aside = setAside(file, now)
+  throw new KugetsuError(`cannot understand ${file}: ${reason}`, {
+    code: 'unreadable',
+    hint:
+      aside === undefined
+        ? 'Correct the file.'
+        : `It was set aside as ${aside}: correct it and move it back, or go on without it.`,
+  })
+}
+
+function readServers(home: ServerHome): ServersFile {
+  return readJsonFile(home.paths.servers, serversFile, home.now()) ?? { servers: [] }
+}
+
+async function change<T>(home: ServerHome, edit: (file: ServersFile) => T): Promise<T> {
+  return exclusively(home.paths.lock('servers'), { timeoutMs: lockTimeoutMs, signal: home.signal }, () => {
+    const file = readServers(home)
+    const before = JSON.stringify(file)
+    const result = edit(file)
+    if (JSON.stringify(file) !== before) writeJson(home.paths.servers, file)
+    return result
+  })
+}
+
+function serversOf(home: ServerHome, file: ServersFile): GitServer[] {
+  const defaultName = file.default ?? home.settings().defaultGitServer
+  const fromConfig = [...readConfig(home.paths.config, home.env).servers].map(([name, url]) => ({ name, url }))
+  const all = [
+    ...file.servers.map((stored) => completed(stored, 'servers.json')),
+    ...fromConfig.map((stored) => completed(stored, 'config')),
+    completed({ name: 'github.com', url: 'https://github.com' }, 'built-in'),
+  ]
+  const first = all.filter((server, index) => all.findIndex((one) => sameName(one.name, server.name)) === index)
+  const chosen = findServer(defaultName, first)
+  return first.map((server) => ({ ...server, default: server === chosen }))
+}
+
+function completed(stored: StoredServer, source: GitServer['source']): GitServer {
+  const type = forgeTypes.find((known) => known === stored.type) ?? guessType(stored)
+  return { ...stored, type, default: false, source }
+}
+
+function guessType({ name, url }: { name: string; url: string }): ForgeType {
+  const host = hostOfUrl(url)?.hostname ?? ''
+  for (const text of [host, name.toLowerCase()]) {
+    if (/(^|\.)github\./.test(text) || text === 'github') return 'github'
+    if (text.includes('gitlab')) return 'gitlab'
+    if (/gitea|forgejo|codeberg/.test(text)) return 'gitea'
+  }
+  return 'unknown'
+}
+
+function forgeTypeOf(text: string): ForgeType {
+  const wanted = text.toLowerCase() === 'forgejo' ? 'gitea' : text.toLowerCase()
+  const type = forgeTypes.find((known) => known === wanted)
+  if (type !== undefined) return type
+  throw new KugetsuError(`${JSON.stringify(text.slice(0, 60))} is no type of git server`, {
+    code: 'bad_server',
+    hint: 'The types are gitea (for Forgejo too), github, gitlab and unknown.',
+  })
+}
+
+function serverNamed(servers: readonly GitServer[], name: string): GitServer {
+  const found = servers.find((server) => sameName(server.name, name))
+  if (found !== undefined) return found
+  throw new KugetsuError(`there is no git server ${JSON.stringify(name.slice(0, 60))}`, {
+    code: 'unknown_server',
+    hint: `The known ones are ${servers.map((server) => server.name).join(', ')}; kugetsu server add <name> <url> adds one.`,
+  })
+}
+
+function sameName(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase()
+}

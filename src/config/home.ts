@@ -1,0 +1,21 @@
+import type { Paths } from './paths.ts'
+import type { Settings } from './settings.ts'
+
+/** One kugetsu home and what surrounds a call: what every service gets handed. */
+export interface Home {
+  paths: Paths
+  env: NodeJS.ProcessEnv
+  /** The user's home directory. */
+  userHome: string
+  now: () => Date
+  /** The configuration, read on first use (config file, then environment over it). Throws KugetsuError. */
+  settings: () => Settings
+  /** Aborted when the caller was told to stop (SIGINT, SIGTERM). */
+  signal: AbortSignal
+  /** Tells the person of something odd that does not stop the work; one line. */
+  warn: (text: string) => void
+  /** Tells the person what a slow step is doing; one line. `passing`: only worth a look on a terminal, as it changes. */
+  progress: (text: string, passing?: 'passing') => void
+  /** How to run kugetsu itself: program and first arguments. */
+  self: readonly [string, ...string[]]
+}

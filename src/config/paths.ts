@@ -1,0 +1,53 @@
+import * as path from 'node:path'
+import type { IssueRef } from '../core/issue-ref.ts'
+
+/** Where everything of one kugetsu home lives; docs/state.md describes each file. */
+export type Paths = ReturnType<typeof pathsOf>
+
+/** The home: `KUGETSU_DIR`, else `~/.kugetsu`, absolute. */
+export function homeDirectory(env: NodeJS.ProcessEnv, userHome: string): string {
+  const chosen = env['KUGETSU_DIR']
+  return chosen === undefined || chosen === '' ? path.join(userHome, '.kugetsu') : path.resolve(chosen)
+}
+
+/** The paths of the home at `home` (absolute). */
+export function pathsOf(home: string) {
+  const at = (...parts: string[]) => path.join(home, ...parts)
+  return {
+    home,
+    config: at('config'),
+    index: at('index.json'),
+    sessions: at('sessions'),
+    worktrees: at('worktrees'),
+    /** The directory of the base and PM agent sessions: empty, so that no project's context gets into the forks. */
+    base: at('base'),
+    repos: at('repos'),
+    mirror: (ref: IssueRef) => at('repos', ref.host, ...ref.owner.split('/'), `${ref.repo}.git`),
+    slots: at('slots'),
+    locks: at('locks'),
+    lock: (name: string) => at('locks', `${name}.lock`),
+    env: at('env'),
+    repositories: at('repos.json'),
+    servers: at('servers.json'),
+    logs: at('logs'),
+    transcript: (sessionId: string) => at('logs', `dev-${sessionId}.log`),
+    serverLog: at('logs', 'opencode-server.log'),
+    opencode: at('opencode'),
+    server: at('opencode', 'server.json'),
+    attached: at('opencode', 'attached'),
+    plugin: at('opencode', 'environment.js'),
+    queue: at('queue'),
+    queueItems: at('queue', 'items'),
+    /** The number of the newest item. */
+    queueLast: at('queue', 'last-id'),
+    /** How the runs of items ended, until that is noted on them. */
+    queueEnded: at('queue', 'ended'),
+    /** There while tasks are to be taken from the queue, whichever daemon runs. */
+    dispatching: at('queue', 'dispatching'),
+    daemonPid: at('queue', 'daemon.pid'),
+    daemonLock: at('queue', 'daemon.lock'),
+    daemonLog: at('queue', 'daemon.log'),
+    daemonSocket: at('queue', 'daemon.sock'),
+    journal: at('journal.jsonl'),
+  }
+}

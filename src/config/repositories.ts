@@ -1,0 +1,53 @@
+/** Where a repository is cloned from: repos.json (written by people, only read here), else the git server. */
+import * as z from 'zod/mini'
+import { KugetsuError } from '../core/errors.ts'
+import { formatRef, type IssueRef } from '../core/issue-ref.ts'
+import { findServer, type GitServer, readJsonFile } from './git-servers.ts'
+import { checkRemoteUrl } from './remote-url.ts'
+
+/** repos.json: issue ref or `host/owner/repo` to clone URL. The URLs are not checked yet. */
+export type Repositories = ReadonlyMap<string, unknown>
+
+const repositoriesFile = z.record(z.string(), z.unknown())
+
+/**
+ * Reads repos.json; empty when there is none. Throws KugetsuError `unreadable` when it cannot be understood; the file
+ * has then been set aside, so that the next call works without it.
+ */
+export function readRepositories(file: string, now: Date): Repositories {
+  const entries = Object.entries(readJsonFile(file, repositoriesFile, now) ?? {})
+  return new Map(entries.map(([key, url]) => [withLowerCaseHost(key), url]))
+}
+
+/**
+ * The URL to clone an issue's repository from: its entry in repos.json (the ref's, else the repository's), else
+ * `<server url>/<owner>/<repo>.git`; a server nobody configured is taken for `https://<instance>`.
+ * Throws KugetsuError `bad_url` when what is configured is nothing git may be given.
+ */
+export function cloneUrl(
+  ref: IssueRef,
+  { servers, repositories }: { servers: readonly GitServer[]; repositories: Repositories },
+): string {
+  const issue = formatRef(ref)
+  const repository = issue.slice(0, issue.indexOf('#'))
+  for (const key of [issue, repository]) {
+    const url = repositories.get(key)
+    if (url === undefined) continue
+    if (typeof url === 'string') return checkRemoteUrl(url, `the URL of ${key} in repos.json`)
+    throw new KugetsuError(`the URL of ${key} in repos.json is not a text`, {
+      code: 'bad_url',
+      hint: `Write it as "${key}": "https://forge.test/owner/repo.git"`,
+    })
+  }
+  const server = findServer(ref.host, servers)
+  const base =
+    server === undefined
+      ? `https://${ref.host}`
+      : checkRemoteUrl(server.url, `the URL of the git server ${server.name}`)
+  return `${base}${/[:/]$/.test(base) ? '' : '/'}${ref.owner}/${ref.repo}.git`
+}
+
+function withLowerCaseHost(key: string): string {
+  const slash = key.indexOf('/')
+  return slash === -1 ? key : key.slice(0, slash).toLowerCase() + key.slice(slash)
+}

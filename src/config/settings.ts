@@ -1,0 +1,200 @@
+/** The configuration: `~/.kugetsu/config`, and the environment over it. Read on every call, so no zod here. */
+import * as path from 'node:path'
+import { isInstance } from '../core/issue-ref.ts'
+import { KugetsuError } from '../core/errors.ts'
+import { type ConfigFile, readConfig } from './config-file.ts'
+
+export interface Settings {
+  /** Dev agents at work at once. */
+  maxConcurrentAgents: number
+  /** After how many hours an agent is aborted; fractions allowed. */
+  taskTimeoutHours: number
+  /** The fallback poll of the queue daemon. */
+  queueIntervalMinutes: number
+  /** Finished queue items older than this are cleared away. */
+  queueCleanupAgeDays: number
+  verbosity: 'verbose' | 'default' | 'quiet'
+  /** Where agents may put temporary files, absolute. */
+  tempDir: string
+  /** Undefined: the remote's HEAD. */
+  baseBranch: string | undefined
+  /** Look up the pull request before a worktree is destroyed. */
+  checkPrStatus: boolean
+  /** Remember what was asked and answered, to seed a new session when one is lost. */
+  contextDump: boolean
+  /** The instance of `owner/repo#n`, unless servers.json has a default of its own. */
+  defaultGitServer: string
+  /** What an agent's permission request gets. */
+  permissionPolicy: 'reject' | 'allow'
+  /** How long the opencode server may have nothing to do before it is stopped; 0 is at once. */
+  serverIdleMinutes: number
+  /** What in the config was not understood or is out of date, one sentence each. */
+  warnings: string[]
+}
+
+export interface SettingsSource {
+  /** Path of the config file; it need not exist. */
+  configFile: string
+  env: NodeJS.ProcessEnv
+  /** The user's home directory, for `~`. */
+  userHome: string
+}
+
+/** Every option, as it stands in a new config file: its name, its default as text, what it is for. */
+const options = [
+  ['MAX_CONCURRENT_AGENTS', '3', 'How many dev agents may be at work at once.'],
+  ['TASK_TIMEOUT_HOURS', '1', 'Hours after which an agent is aborted; fractions are allowed.'],
+  ['QUEUE_DAEMON_INTERVAL_MINUTES', '5', 'Minutes between two looks at the queue, should a wake-up get lost.'],
+  ['QUEUE_CLEANUP_AGE_DAYS', '7', 'Days that finished queue items are kept.'],
+  ['KUGETSU_VERBOSITY', 'default', 'How much the PM agent says: verbose, default or quiet.'],
+  ['KUGETSU_TEMP_DIR', '~/.local/share/opencode/tool-output', 'Where agents put temporary files.'],
+  ['KUGETSU_BASE_BRANCH', '', 'The branch that work starts from; empty means the default branch of the remote.'],
+  ['WORKTREE_CHECK_PR_STATUS', 'true', 'Look up the pull request before destroying a worktree.'],
+  ['ENABLE_CONTEXT_DUMP', 'true', 'Remember what was asked and answered, in case a session is lost.'],
+  ['DEFAULT_GIT_SERVER', 'github.com', 'The git server of refs without one, such as owner/repo#14.'],
+  ['PERMISSION_POLICY', 'reject', 'The answer to permission requests of agents: reject or allow.'],
+  ['KUGETSU_SERVER_IDLE_MINUTES', '10', 'Minutes without work after which the opencode server is stopped.'],
+] as const
+
+type OptionName = (typeof options)[number][0]
+
+/** What `init` writes: every option with its default, commented out. */
+export const defaultConfigText: string = [
+  '# Configuration of kugetsu. It is read on every call: changes count at once, environment variables win over it.',
+  '# Remove the "# " before a setting to change it.',
+  ...options.map(([name, value, meaning]) => `\n# ${meaning}\n# ${name}=${value}`),
+  '\n# Git servers are best added with: kugetsu server add <name> <url>\n',
+].join('\n')
+
+// Timers overflow at 2^31 milliseconds, about 596 hours, and then fire at once.
+const longestHours = 500
+const longestMinutes = longestHours * 60
+
+/**
+ * Reads the settings. Throws KugetsuError `bad_setting`, naming the variable, its value, where it comes from and what
+ * is allowed; `unreadable` when the config file cannot be read.
+ */
+export function loadSettings({ configFile, env, userHome }: SettingsSource): Settings {
+  const config = readConfig(configFile, { ...env, HOME: userHome })
+  const given = (name: OptionName) => givenValue(name, { configFile, env, config })
+  return {
+    maxConcurrentAgents: wholeNumber(given('MAX_CONCURRENT_AGENTS'), { from: 1, to: 1000 }),
+    taskTimeoutHours: positive(given('TASK_TIMEOUT_HOURS'), longestHours),
+    queueIntervalMinutes: positive(given('QUEUE_DAEMON_INTERVAL_MINUTES'), longestMinutes),
+    queueCleanupAgeDays: zeroOrMore(given('QUEUE_CLEANUP_AGE_DAYS'), 36500),
+    verbosity: oneOf(given('KUGETSU_VERBOSITY'), ['verbose', 'default', 'quiet']),
+    tempDir: directory(given('KUGETSU_TEMP_DIR'), userHome),
+    baseBranch: branch(given('KUGETSU_BASE_BRANCH')),
+    checkPrStatus: yesOrNo(given('WORKTREE_CHECK_PR_STATUS')),
+    contextDump: yesOrNo(given('ENABLE_CONTEXT_DUMP')),
+    defaultGitServer: gitServer(given('DEFAULT_GIT_SERVER')),
+    permissionPolicy: oneOf(given('PERMISSION_POLICY'), ['reject', 'allow']),
+    serverIdleMinutes: zeroOrMore(given('KUGETSU_SERVER_IDLE_MINUTES'), longestMinutes),
+    warnings: [
+      ...config.warnings.map(({ line, text }) => `${configFile}, line ${line}: ${text}`),
+      ...goneWarnings({ configFile, env, config }),
+    ],
+  }
+}
+
+/** A value and where it comes from. */
+interface Given {
+  name: string
+  text: string
+  origin: string
+}
+
+interface Sources {
+  configFile: string
+  env: NodeJS.ProcessEnv
+  config: ConfigFile
+}
+
+/** An empty value counts as none, as with the shell's `${NAME:-default}`. */
+function givenValue(name: OptionName, { configFile, env, config }: Sources): Given {
+  const fromEnvironment = env[name]?.trim() ?? ''
+  if (fromEnvironment !== '') return { name, text: fromEnvironment, origin: 'the environment' }
+  const fromFile = config.values.get(name)?.trim() ?? ''
+  if (fromFile !== '') return { name, text: fromFile, origin: lineOf(name, configFile, config) }
+  return { name, text: options.find(([option]) => option === name)?.[1] ?? '', origin: 'the defaults' }
+}
+
+function lineOf(name: string, configFile: string, config: ConfigFile): string {
+  return `${configFile}, line ${config.lines.get(name) ?? '?'}`
+}
+
+function goneWarnings({ configFile, env, config }: Sources): string[] {
+  const name = 'QUEUE_DAEMON_BATCH_SIZE'
+  const message = `${name} is gone: as many tasks start as there are free slots. Remove it.`
+  if (config.values.has(name)) return [`${lineOf(name, configFile, config)}: ${message}`]
+  return env[name] === undefined ? [] : [`the environment: ${message}`]
+}
+
+function wholeNumber(given: Given, { from, to }: { from: number; to: number }): number {
+  const value = /^\d{1,9}$/.test(given.text) ? Number(given.text) : NaN
+  if (value >= from && value <= to) return value
+  throw senseless(given, `a whole number from ${from} to ${to}`)
+}
+
+function positive(given: Given, most: number): number {
+  const value = decimal(given.text)
+  if (value > 0 && value <= most) return value
+  throw senseless(given, `a number above 0 and up to ${most}, such as 1 or 0.5`)
+}
+
+function zeroOrMore(given: Given, most: number): number {
+  const value = decimal(given.text)
+  if (value <= most) return value
+  throw senseless(given, `a number from 0 to ${most}, such as 1 or 0.5`)
+}
+
+function decimal(text: string): number {
+  return /^(\d{1,9}(\.\d{0,9})?|\.\d{1,9})$/.test(text) ? Number(text) : NaN
+}
+
+function oneOf<T extends string>(given: Given, allowed: readonly T[]): T {
+  const found = allowed.find((word) => word === given.text.toLowerCase())
+  if (found !== undefined) return found
+  throw senseless(given, `${allowed.slice(0, -1).join(', ')} or ${allowed.at(-1)}`)
+}
+
+function yesOrNo(given: Given): boolean {
+  if (/^(true|yes|on|1)$/i.test(given.text)) return true
+  if (/^(false|no|off|0)$/i.test(given.text)) return false
+  throw senseless(given, 'true or false')
+}
+
+function directory(given: Given, userHome: string): string {
+  // The shell leaves a quoted ~ as it is; nobody means a directory of that name.
+  const expanded = given.text.replace(/^~(?=\/|$)/, () => userHome)
+  if (path.isAbsolute(expanded) && !hasControls(expanded)) return path.normalize(expanded)
+  throw senseless(given, 'an absolute path, or one that begins with ~/')
+}
+
+/** Git's own rules for branch names, and none that git could take for an option. */
+function branch(given: Given): string | undefined {
+  if (given.text === '') return undefined
+  const parts = given.text.split('/')
+  const isSound = (part: string) => part !== '' && !part.startsWith('.') && !part.endsWith('.lock')
+  const hasForbidden = /[\s~^:?*[\\]|\.\.|@\{|\.$|^-|^@$/.test(given.text) || hasControls(given.text)
+  if (!hasForbidden && given.text.length <= 200 && parts.every(isSound)) return given.text
+  throw senseless(given, 'the name of a branch, such as main')
+}
+
+function gitServer(given: Given): string {
+  if (isInstance(given.text)) return given.text.toLowerCase()
+  throw senseless(given, 'the name or host of a git server, such as github.com')
+}
+
+function hasControls(text: string): boolean {
+  return /\p{Cc}/u.test(text)
+}
+
+function senseless(given: Given, allowed: string): KugetsuError {
+  const shown = given.text.length > 60 ? `${given.text.slice(0, 57)}...` : given.text
+  const message = `${given.name} is ${JSON.stringify(shown)} (from ${given.origin}), but must be ${allowed}`
+  return new KugetsuError(message, {
+    code: 'bad_setting',
+    hint: given.origin === 'the environment' ? `Correct or unset ${given.name}.` : `Correct it in ${given.origin}.`,
+  })
+}

@@ -1,0 +1,29 @@
+/** The names under which an issue's files go. Apart from the refs themselves, because crypto takes time to load. */
+import { createHash } from 'node:crypto'
+import { formatRef, type IssueRef } from './issue-ref.ts'
+
+const longestFileName = 160
+
+/** The file name of an issue, without extension: `github.com-shoko-kugetsu-14`. Several refs can have the same one. */
+export function baseNameOf(ref: IssueRef): string {
+  const name = `${ref.host.toLowerCase()}-${ref.owner}-${ref.repo}-${ref.id}`.replace(/[^A-Za-z0-9._-]/g, '-')
+  // File systems end at 255 bytes, and temporary and set-aside files add to the name.
+  return name.length <= longestFileName ? name : `${name.slice(0, longestFileName - 9)}-${digestOf(ref).slice(0, 8)}`
+}
+
+/**
+ * The file name of an issue that no other issue has: baseNameOf, with a part of the ref's SHA-256 when another ref
+ * has that name. `ownerOf` tells the canonical ref a name belongs to, undefined when it is free.
+ */
+export function uniqueNameOf(ref: IssueRef, ownerOf: (name: string) => string | undefined): string {
+  const base = baseNameOf(ref)
+  const canonical = formatRef(ref)
+  const isFree = (name: string) => (ownerOf(name) ?? canonical) === canonical
+  // The longer ones are for a ref made to have the shorter name of this one.
+  const names = [base, ...[8, 16, 32].map((length) => `${base}-${digestOf(ref).slice(0, length)}`)]
+  return names.find(isFree) ?? `${base}-${digestOf(ref)}`
+}
+
+function digestOf(ref: IssueRef): string {
+  return createHash('sha256').update(formatRef(ref)).digest('hex')
+}

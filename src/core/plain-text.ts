@@ -1,0 +1,34 @@
+/**
+ * Text of others made safe to print. Output of commands, issue texts and what a model says may hold sequences that
+ * move the cursor, set the title, or answer back into the terminal's input; here they lose that power.
+ */
+
+// oxlint-disable-next-line no-control-regex -- control characters are the very thing looked for
+const sequences = /\x1b\[[0-?]*[ -/]*[@-~]|\x9b[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][0-9A-Z]/g
+// oxlint-disable-next-line no-control-regex
+const controls = /[\x00-\x08\x0b-\x1f\x7f]/g
+/** C1 controls, and the marks that reorder or hide text (bidirectional overrides, zero width). */
+const unseen = /[\u0080-\u009f\u200b\u200e\u200f\u202a-\u202e\u2028\u2029\u2060\u2066-\u2069\ufeff]/g
+
+/**
+ * The text without escape sequences, its other control characters shown as pictures (␛), newlines and tabs kept.
+ * A carriage return starts a line, so that nothing can be overwritten.
+ */
+export function plainText(text: string): string {
+  return text
+    .replace(sequences, '')
+    .replace(/\r\n?/g, '\n')
+    .replace(controls, (character) =>
+      character === '\x7f' ? '\u2421' : String.fromCharCode(0x2400 + character.charCodeAt(0)),
+    )
+    .replace(unseen, '\ufffd')
+}
+
+/** The same on one line of at most `length` characters, cut with an ellipsis. */
+export function plainLine(text: string, length: number): string {
+  // Four times as much is enough to fill the line, and keeps a megabyte from being worked on for a line.
+  const line = plainText(text.slice(0, length * 4))
+    .replace(/\s+/g, ' ')
+    .trim()
+  return line.length > length || text.length > length * 4 ? `${line.slice(0, length - 1).trimEnd()}…` : line
+}

@@ -1,0 +1,120 @@
+import { spawn } from 'node:child_process'
+import * as fs from 'node:fs'
+import type { Home } from '../config/home.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { KugetsuError, messageOf } from '../core/errors.ts'
+import { ensureDirectory, removeFile, rotate, writeAtomic } from '../platform/files.ts'
+import { identify, isAlive } from '../platform/processes.ts'
+import type { Supervision } from '../sessions/supervision.ts'
+import { daemonCommand } from './names.ts'
+import { isDispatchingWanted } from './dispatching.ts'
+import { askDaemon, type Answer } from './socket.ts'
+
+const startMs = 20_000
+/** It undoes the starts that it is at. */
+const stopMs = 60_000
+const lookMs = 20
+
+/** Whether a daemon of this home lives and answers. */
+export async function daemonRuns(home: Home): Promise<boolean> {
+  return (await askDaemon(home, { do: 'status' })) !== undefined
+}
+
+/** The daemon of this home as the services see it. */
+export function supervisionOf(home: Home): Supervision {
+  return {
+    isRunning: () => daemonRuns(home),
+    wake: async () => {
+      if ((await askDaemon(home, { do: 'wake' })) !== undefined) return
+      try {
+        startDaemon(home)
+      } catch (error) {
+        home.warn(`no daemon follows the agents: ${messageOf(error)}`)
+      }
+    },
+  }
+}
+
+/** The daemon of this home, undefined when none answers. */
+export function daemonStatus(home: Home): Promise<Answer | undefined> {
+  return askDaemon(home, { do: 'status' })
+}
+
+/**
+ * Says that there is something new in the queue. Returns whether a daemon takes tasks from it; one that was meant to
+ * and died is started anew.
+ */
+export async function pokeDispatcher(home: Home): Promise<boolean> {
+  const answer = await askDaemon(home, { do: 'wake' })
+  if (answer !== undefined) return answer.dispatching === true
+  if (!isDispatchingWanted(home)) return false
+  startDaemon(home)
+  return true
+}
+
+/**
+ * Has tasks taken from the queue from now on, by the daemon that runs or by one that this starts; returns it.
+ * Throws KugetsuError `daemon_failed` when none comes up.
+ */
+export async function startDispatching(home: Home): Promise<Answer> {
+  ensureDirectory(home.paths.queue)
+  writeAtomic(home.paths.dispatching, `${home.now().toISOString()}\n`)
+  const until = Date.now() + startMs
+  let started = false
+  while (Date.now() < until) {
+    const answer = await askDaemon(home, { do: 'wake' })
+    if (answer?.dispatching === true) return answer
+    if (answer === undefined && !started) {
+      startDaemon(home)
+      started = true
+    }
+    await sleep(lookMs, undefined, { signal: home.signal })
+  }
+  throw new KugetsuError(`the daemon did not start within ${startMs / 1000} s`, {
+    hint: `See "kugetsu queue-daemon logs".`,
+    code: 'daemon_failed',
+  })
+}
+
+/**
+ * Ends the daemon, which leaves agents at work, and takes nothing from the queue any more; returns the one that was
+ * ended, undefined when there was none. Throws KugetsuError `daemon_failed` when it does not end.
+ */
+export async function stopDispatching(home: Home): Promise<Answer | undefined> {
+  removeFile(home.paths.dispatching)
+  const running = await askDaemon(home, { do: 'status' })
+  const identity = running && identify(running.pid)
+  if (running === undefined || identity === undefined) return undefined
+  await askDaemon(home, { do: 'stop' })
+  const until = Date.now() + stopMs
+  while (isAlive(identity)) {
+    if (Date.now() > until) {
+      throw new KugetsuError(`the daemon (pid ${running.pid}) does not end`, {
+        hint: `Killing it loses nothing: kill -9 ${running.pid}`,
+        code: 'daemon_failed',
+      })
+    }
+    await sleep(lookMs, undefined, { signal: home.signal })
+  }
+  return running
+}
+
+/** Starts a daemon in the background. Several at once are no harm: one stays. */
+function startDaemon(home: Home): void {
+  ensureDirectory(home.paths.queue)
+  rotate(home.paths.daemonLog)
+  const log = fs.openSync(home.paths.daemonLog, 'a', 0o600)
+  try {
+    const [program, ...first] = home.self
+    const child = spawn(program, [...first, daemonCommand], {
+      cwd: home.paths.home,
+      detached: true,
+      stdio: ['ignore', log, log],
+      env: { ...home.env, KUGETSU_DIR: home.paths.home },
+    })
+    child.on('error', (error) => home.warn(`no daemon follows the agents: ${error.message}`))
+    child.unref()
+  } finally {
+    fs.closeSync(log)
+  }
+}

@@ -1,0 +1,197 @@
+/**
+ * Takes tasks from the queue while slots are free, and notes on them what became of them. What it remembers, which
+ * starts it is at, dies with it; everything else is on file, and reconcile.ts says what follows from that.
+ */
+import { defaultInstance } from '../config/git-servers.ts'
+import type { Home } from '../config/home.ts'
+import { KugetsuError, messageOf } from '../core/errors.ts'
+import { parseRef } from '../core/issue-ref.ts'
+import type { Item } from '../queue/item.ts'
+import { issueKey, pick } from '../queue/pick.ts'
+import type { Queue } from '../queue/queue.ts'
+import { begun, failed, notified, openAttempt, released } from '../queue/transitions.ts'
+import { note } from '../sessions/journal.ts'
+import { dropEnd } from '../sessions/kept-ends.ts'
+import { slotHolders, type Holder } from '../sessions/slots.ts'
+import type { Started, StartRequest } from '../sessions/start.ts'
+import { agentOf, look, noteOn, type Noting, type Seen } from './outcomes.ts'
+import { startFailure } from './start-failure.ts'
+
+/** A slot that a command is setting up on comes free without a word when the command fails. */
+const watchMs = 1_000
+/** Another command is at the issue. */
+const busyPauseMs = 2_000
+/** The disk is full, or the like. */
+const retryNotesMs = 5_000
+/** After a start that nothing was wrong with but everything around it, the next tries wait: 5 s, 10 s … 5 min. */
+const outagePauseMs = { first: 5_000, longest: 5 * 60_000 }
+
+/** Starts the agent of a task; startAgent, but for tests. */
+export type Start = (home: Home, request: StartRequest) => Promise<Started>
+
+export interface Dispatcher {
+  /**
+   * One look: notes what ended and, when `dispatching`, starts what there is room for, without waiting for it.
+   * Returns whether starts are going on, and how soon to look again, in milliseconds.
+   */
+  tick: (dispatching: boolean) => Promise<{ busy: boolean; againInMs: number }>
+  /** Ends the starts that are going on and waits until what they made is undone; their tasks stay in the queue. */
+  close: () => Promise<void>
+}
+
+/** `changed` is called when a look is worth it. */
+export function createDispatcher(home: Home, queue: Queue, start: Start, changed: () => void): Dispatcher {
+  const starting = new Map<string, { item: Item; abort: AbortController; done: Promise<void> }>()
+  let outages = 0
+  let pausedUntil = 0
+
+  async function tick(dispatching: boolean): Promise<{ busy: boolean; againInMs: number }> {
+    const before = new Set(starting.keys())
+    let seen = await look(home, queue, (id) => before.has(id))
+    const [ends, others] = [seen.notes.filter(isEnd), seen.notes.filter((action) => !isEnd(action))]
+    // What is given back has its old place in the order, so it is given back before anything is picked.
+    const notedOthers = await noteAll(others)
+    if (others.length > 0) seen = await look(home, queue, (id) => before.has(id))
+    // What ended comes last: to count its commits takes a moment, and somebody waits for its slot.
+    const againInMs = dispatching ? dispatch(seen) : Infinity
+    if (!(await noteAll(ends)) || !notedOthers) return { busy: true, againInMs: Math.min(againInMs, retryNotesMs) }
+    if (ends.length > 0) changed() // the next task of the same issue can go on
+    return { busy: starting.size > 0, againInMs }
+  }
+
+  /** False when one of them could not be noted; it stays to be noted then. */
+  async function noteAll(actions: Noting[]): Promise<boolean> {
+    const noted = await Promise.allSettled(actions.map((action) => noteOn(home, queue, action)))
+    const reasons = noted.flatMap((each) => (each.status === 'rejected' ? [messageOf(each.reason)] : []))
+    for (const reason of reasons) home.warn(`cannot note on the queue: ${reason}`)
+    return reasons.length === 0
+  }
+
+  /** Starts what there is room for; returns how soon to look again. */
+  function dispatch(seen: Seen): number {
+    const { maxConcurrentAgents: limit, queueIntervalMinutes } = home.settings()
+    const intervalMs = queueIntervalMinutes * 60_000
+    const waiting = seen.items.some(({ state, kind }) => state === 'pending' && kind === 'dev')
+    if (!waiting) return intervalMs
+    const rest = pausedUntil - performance.now()
+    if (rest > 0) return rest
+    const holders = slotHolders(home)
+    const free = limit - holders.length - startsWithoutSlot(holders)
+    const picked = pick(seen.items, {
+      // In an outage one is enough to see whether it is over.
+      free: outages > 0 ? Math.min(free, 1 - starting.size) : free,
+      now: home.now(),
+      isBusy: isBusy(seen, holders),
+    })
+    for (const item of picked.items) begin(item)
+    const unclear = holders.some(({ phase }) => phase !== 'run')
+    return Math.min(intervalMs, picked.dueInMs ?? Infinity, unclear ? watchMs : Infinity)
+  }
+
+  /** Starts of ours that will take a slot and have none yet. */
+  function startsWithoutSlot(holders: Holder[]): number {
+    const held = new Set(holders.map(({ issueRef }) => issueKey(issueRef)))
+    return [...starting.values()].filter(({ item }) => !held.has(issueKey(item.issue_ref))).length
+  }
+
+  /** An issue is busy while somebody works or is about to work on it, and until what came of its last task is noted. */
+  function isBusy({ items, sessions }: Seen, holders: Holder[]): (issue: string) => boolean {
+    const working = sessions.filter(({ record }) => record.run || record.state === 'starting')
+    const had = items.filter((item) => item.state === 'notified' || (item.state === 'pending' && openAttempt(item)))
+    const busy = new Set(
+      [
+        ...working.map(({ record }) => record.issue_ref),
+        ...holders.map(({ issueRef }) => issueRef),
+        ...had.map((item) => item.issue_ref),
+        ...[...starting.values()].map(({ item }) => item.issue_ref),
+      ].map(issueKey),
+    )
+    return (issue) => busy.has(issue)
+  }
+
+  function begin(item: Item): void {
+    const abort = new AbortController()
+    const done = run(item, abort.signal)
+      .catch((error: unknown) => {
+        // The queue cannot be written: the next look finds out how far it came.
+        home.warn(`${item.id}: ${messageOf(error)}`)
+        pause(outagePauseMs.first)
+      })
+      .finally(() => {
+        starting.delete(item.id)
+        changed()
+      })
+    starting.set(item.id, { item, abort, done })
+  }
+
+  async function run(item: Item, signal: AbortSignal): Promise<void> {
+    let mine = false
+    const claimed = await queue.change(item.id, (current) => {
+      const next = begun(current, home.now())
+      mine = next !== undefined
+      return next
+    })
+    if (!mine || claimed === undefined) return // removed, or begun before
+    dropEnd(home, item.id) // of a run before a retry
+    try {
+      const { record } = await start({ ...home, signal }, requestOf(home, claimed))
+      outages = 0
+      await queue.change(item.id, (current) => notified(current, agentOf(home, record, record.run)))
+      home.progress(`${item.id} ${item.issue_ref} has an agent`)
+    } catch (error) {
+      await noteFailure(claimed, error, signal)
+    }
+  }
+
+  async function noteFailure(item: Item, error: unknown, signal: AbortSignal): Promise<void> {
+    const failure = startFailure(error)
+    if (failure.kind === 'not tried' || signal.aborted) {
+      const isBusyIssue = error instanceof KugetsuError && (error.code === 'busy' || error.code === 'running')
+      const notBefore = isBusyIssue ? new Date(home.now().getTime() + busyPauseMs) : null
+      await queue.change(item.id, (current) => released(current, notBefore))
+      if (!isBusyIssue) pause(watchMs)
+      return
+    }
+    const hopeless = failure.kind === 'hopeless'
+    const { reason } = failure
+    const after = await queue.change(item.id, (current) => failed(current, { reason, hopeless }, home.now()))
+    const gaveUp = after?.state === 'error'
+    note(home, gaveUp ? 'gave_up' : 'retried', {
+      issue_ref: item.issue_ref,
+      reason: `queue item ${item.id}: ${reason}`,
+    })
+    home.warn(`${item.id} ${item.issue_ref}: ${reason}${gaveUp ? '; it ends as an error' : '; it is tried again'}`)
+    outages = failure.outage ? outages + 1 : 0
+    if (outages > 0) pause(Math.min(outagePauseMs.first * 2 ** (outages - 1), outagePauseMs.longest))
+  }
+
+  /** By a clock that does not jump. */
+  function pause(milliseconds: number): void {
+    pausedUntil = Math.max(pausedUntil, performance.now() + milliseconds)
+  }
+
+  async function close(): Promise<void> {
+    const reason = new KugetsuError('the daemon stops', { code: 'interrupted' })
+    for (const { abort } of starting.values()) abort.abort(reason)
+    await Promise.all([...starting.values()].map(({ done }) => done))
+  }
+
+  return { tick, close }
+}
+
+function isEnd(action: Noting): boolean {
+  return action.do === 'note the end'
+}
+
+function requestOf(home: Home, item: Item): StartRequest {
+  return {
+    ref: parseRef(item.issue_ref ?? '', { defaultHost: defaultInstance(home) }),
+    message: item.message,
+    prUrl: item.pr_url ?? undefined,
+    base: item.base ?? undefined,
+    model: item.model ?? undefined,
+    agent: item.agent ?? undefined,
+    fresh: item.fresh || undefined,
+    queueItem: item.id,
+  }
+}

@@ -1,0 +1,152 @@
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Home } from '../config/home.ts'
+import { KugetsuError, messageOf } from '../core/errors.ts'
+import { readServer } from '../opencode/server-record.ts'
+import { stopServer } from '../opencode/server.ts'
+import { listDirectory, readText, removeFile, writeAtomic } from '../platform/files.ts'
+import { tryExclusive, type Release } from '../platform/locks.ts'
+import { currentProcess, isAlive, processIdentity } from '../platform/processes.ts'
+import { openQueue } from '../queue/file-queue.ts'
+import { sessionsAtWork } from '../sessions/settle.ts'
+import { slotHolders } from '../sessions/slots.ts'
+import { startAgent, type StartRequest } from '../sessions/start.ts'
+import { createDispatcher } from './dispatch.ts'
+import { isDispatchingWanted } from './dispatching.ts'
+import { askDaemon, listen } from './socket.ts'
+import { createSupervisor } from './supervisor.ts'
+import { createWakeUp } from './wake-up.ts'
+
+/** How long a daemon waits for one that is just ending. */
+const takeOverMs = 10_000
+/** The same in the foreground, where the other one has been told to end and undoes what it was at first. */
+const foregroundTakeOverMs = 60_000
+
+export interface DaemonOptions {
+  /** `queue-daemon run`: takes tasks from the queue as long as it runs, in the place of any daemon in the background. */
+  foreground: boolean
+}
+
+/**
+ * The daemon: follows the runs until nothing is left to follow and the opencode server has been idle long enough to be
+ * stopped; while it is to take tasks from the queue, until it is told to stop. Returns at once when this home has a
+ * daemon already; in the foreground it throws KugetsuError `daemon_running` when that is one in the foreground.
+ */
+export async function runDaemon(home: Home, options: DaemonOptions): Promise<void> {
+  let told = false
+  do {
+    const release = options.foreground ? await replaceTheOne(home) : await becomeTheOne(home)
+    if (release === undefined) return
+    try {
+      told = await supervise(home, options)
+    } finally {
+      release()
+    }
+    // Somebody may have been told that we look after a run just as we stopped looking.
+  } while (!told && (hasWork(home) || isDispatchingWanted(home)))
+}
+
+/** Supervises until there is no more to do (false) or until told to stop (true). Only for the holder of the lock. */
+async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boolean> {
+  const wakeUp = createWakeUp()
+  const since = home.now().toISOString()
+  const isDispatching = () => foreground || isDispatchingWanted(home)
+  let told = home.signal.aborted
+  home.signal.addEventListener('abort', () => {
+    told = true
+    wakeUp.now()
+  })
+  const socket = await listen(home, (request) => {
+    if (request.do === 'stop') told = true
+    if (request.do !== 'status') wakeUp.now()
+    return { ok: true, pid: currentProcess().pid, dispatching: isDispatching(), foreground, since }
+  })
+  writeAtomic(home.paths.daemonPid, `${currentProcess().pid}\n`)
+  const supervisor = createSupervisor(home, wakeUp.now)
+  const self = { isRunning: async () => true, wake: async () => wakeUp.now() }
+  const start = (at: Home, request: StartRequest) => startAgent(at, self, request)
+  const dispatcher = createDispatcher(home, openQueue(home), start, wakeUp.now)
+  let idleSince = home.now().getTime()
+  try {
+    while (!told) {
+      const { runs, againInMs } = await supervisor.tick().catch((error) => {
+        home.warn(`a look at the agents failed: ${messageOf(error)}`)
+        return { runs: 1, againInMs: 5_000 }
+      })
+      if (told) break
+      const queue = await dispatcher.tick(isDispatching()).catch((error) => {
+        home.warn(`a look at the queue failed: ${messageOf(error)}`)
+        return { busy: true, againInMs: 5_000 }
+      })
+      const busy = runs > 0 || queue.busy || slotHolders(home).length > 0
+      if (busy) idleSince = home.now().getTime()
+      const restMs = busy ? undefined : restUntilIdle(home, idleSince)
+      if (restMs === 0) {
+        await stopServer(home, () => hasWork(home))
+        if (!hasWork(home) && !isDispatching()) break
+      }
+      await wakeUp.wait(Math.min(againInMs, queue.againInMs, restMs || againInMs))
+    }
+  } finally {
+    await dispatcher.close()
+    supervisor.close()
+    await socket.close()
+    removeFile(home.paths.daemonPid)
+  }
+  return told
+}
+
+function hasWork(home: Home): boolean {
+  return slotHolders(home).length > 0 || sessionsAtWork(home).length > 0
+}
+
+async function becomeTheOne(home: Home): Promise<Release | undefined> {
+  const until = Date.now() + takeOverMs
+  for (;;) {
+    const release = tryExclusive(home.paths.daemonLock)
+    if (release !== undefined) return release
+    if ((await askDaemon(home, { do: 'wake' })) !== undefined || Date.now() > until) return undefined
+    await sleep(50)
+  }
+}
+
+/** The same in the foreground, once the daemon in the background, if there is one, has made way. */
+async function replaceTheOne(home: Home): Promise<Release> {
+  const until = Date.now() + foregroundTakeOverMs
+  for (;;) {
+    const release = tryExclusive(home.paths.daemonLock)
+    if (release !== undefined) return release
+    const other = await askDaemon(home, { do: 'status' })
+    if (other?.foreground === true || Date.now() > until) {
+      throw new KugetsuError(`this home has a daemon already${other === undefined ? '' : ` (pid ${other.pid})`}`, {
+        hint: 'See "kugetsu queue-daemon status"; "kugetsu queue-daemon stop" ends it.',
+        code: 'daemon_running',
+      })
+    }
+    if (other !== undefined) await askDaemon(home, { do: 'stop' })
+    await sleep(50)
+  }
+}
+
+/** How long the server has still to be idle before it is stopped, in milliseconds; 0 when it is time (or none runs). */
+function restUntilIdle(home: Home, idleSince: number): number {
+  const server = readServer(home)
+  if (server === undefined || !isAlive(server)) return 0
+  if (somebodyIsAttached(home)) return 60_000
+  return Math.max(0, idleSince + home.settings().serverIdleMinutes * 60_000 - home.now().getTime())
+}
+
+/** Whether a person has opencode's terminal interface open on a session; `kugetsu attach` leaves a file while it runs. */
+function somebodyIsAttached(home: Home): boolean {
+  return listDirectory(home.paths.attached).some((name) => {
+    const file = path.join(home.paths.attached, name)
+    try {
+      if (isAlive(processIdentity().parse(JSON.parse(readText(file) ?? '')))) return true
+    } catch {
+      // not ours, or half of one
+    }
+    fs.rmSync(file, { force: true })
+    return false
+  })
+}

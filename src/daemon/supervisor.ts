@@ -1,0 +1,231 @@
+/**
+ * Looks after the runs: one look (`tick`) reads what the files and the server say and does what that calls for.
+ * It keeps nothing that the next daemon could not find out again.
+ */
+import type { Home } from '../config/home.ts'
+import { messageOf } from '../core/errors.ts'
+import { sentAt } from '../opencode/message-id.ts'
+import { findServer, type Server } from '../opencode/server.ts'
+import { renderOutcome } from '../opencode/transcript.ts'
+import { isAlive } from '../platform/processes.ts'
+import type { Run } from '../sessions/record.ts'
+import { resumeRun } from '../sessions/resume.ts'
+import {
+  endingOf,
+  freeForgottenSlots,
+  lookAtRun,
+  sessionsAtWork,
+  settleNeverSent,
+  settleRun,
+  type Ending,
+} from '../sessions/settle.ts'
+import { changeSession, readSessions, type StoredSession } from '../sessions/store.ts'
+import { settleAbandonedStarts } from '../sessions/abandoned.ts'
+import { answerRequests } from './permissions.ts'
+import { startWatcher, type Watcher } from './watcher.ts'
+
+/** Soon again while a run stands unclear; seldom, as a fallback for lost events, while it is clear. */
+const soonMs = 1_000
+const fallbackMs = 60_000
+const quietMs = 2_000
+/**
+ * opencode tries again by itself, with growing pauses: 1.18 gives up after six requests in about 70 s, which comes as
+ * an error like any other; older versions go on for ever, so there the same number is the end.
+ */
+const mostRetries = 6
+/** An error without an answer is the end of a run only when it stays so: the next prompt may be about to begin. */
+const errorSettlesMs = 500
+
+type AtWork = StoredSession & { record: { run: Run } }
+
+export interface Supervisor {
+  /** One look at everything. Returns how many runs there are and how soon to look again, in milliseconds. */
+  tick: () => Promise<{ runs: number; againInMs: number }>
+  close: () => void
+}
+
+export function createSupervisor(home: Home, changed: () => void): Supervisor {
+  let watcher: { for: string; at: Watcher } | undefined
+  let wasConnected = false
+  const unanswered = new Map<string, { prompt: string; since: number }>()
+  /** By slot, when to look at a run again without any news; not there before the first look. */
+  const lookAt = new Map<string, number>()
+
+  async function tick(): Promise<{ runs: number; againInMs: number }> {
+    const sessions = readSessions(home)
+    await settleAbandonedStarts(home, sessions)
+    freeForgottenSlots(home)
+    const atWork = sessionsAtWork(home, sessions)
+    if (atWork.length === 0) {
+      follow(undefined)
+      return { runs: 0, againInMs: fallbackMs }
+    }
+    const server = await serverFor(atWork)
+    if (server === undefined) return { runs: atWork.length, againInMs: soonMs }
+    const follower = follow(server)
+    const followed = atWork.filter(({ record }) => record.run.server === server.record.marker)
+    follower.watch(
+      followed.flatMap(({ record }) =>
+        record.opencode_session_id ? [{ id: record.opencode_session_id, record, run: record.run }] : [],
+      ),
+    )
+    const missed = follower.connected() && !wasConnected
+    wasConnected = follower.connected()
+    const news = follower.takeNews()
+    const waits = await Promise.all(
+      followed.map(async (stored) => {
+        const { slot } = stored.record.run
+        const id = stored.record.opencode_session_id ?? ''
+        const due = missed || news.has(id) || stored.record.run.stop_requested === true
+        const at = lookAt.get(slot) ?? firstLook(stored.record.run)
+        if (!due && home.now().getTime() < at) return at - home.now().getTime()
+        if (news.get(id) !== 'changed') await answer(server, follower, stored)
+        const waitMs = await lookAfter(server, follower, stored, missed || !lookAt.has(slot))
+        lookAt.set(slot, home.now().getTime() + waitMs)
+        return waitMs
+      }),
+    )
+    for (const slot of lookAt.keys()) if (!atWork.some(({ record }) => record.run.slot === slot)) lookAt.delete(slot)
+    return {
+      runs: atWork.length,
+      againInMs: Math.min(fallbackMs, ...waits, ...(followed.length < atWork.length ? [soonMs] : [])),
+    }
+  }
+
+  /**
+   * When to look at a run for the first time, in milliseconds since the epoch: opencode takes a second to open the
+   * directory and begin, and every question takes from that time. What happens earlier is news.
+   */
+  function firstLook(run: Run): number {
+    return sentAt(run.message_ids.at(-1) ?? '', home.now()).getTime() + quietMs
+  }
+
+  /** The server the runs are in; a new one, with the interrupted runs resumed in it, when that one has died. */
+  async function serverFor(atWork: AtWork[]): Promise<Server | undefined> {
+    const server = findServer(home)
+    const interrupted = atWork.filter(({ record }) => record.run.server !== server?.record.marker)
+    for (const stored of interrupted) {
+      try {
+        await resumeRun(home, stored)
+      } catch (error) {
+        home.warn(`could not resume ${stored.record.issue_ref}: ${messageOf(error)}`)
+      }
+    }
+    return interrupted.length === 0 ? server : findServer(home)
+  }
+
+  function follow(server: Server): Watcher
+  function follow(server: undefined): undefined
+  function follow(server: Server | undefined): Watcher | undefined {
+    if (watcher !== undefined && watcher.for !== server?.record.marker) {
+      watcher.at.close()
+      watcher = undefined
+      wasConnected = false
+    }
+    if (server === undefined) return undefined
+    watcher ??= { for: server.record.marker, at: startWatcher(home, server, changed) }
+    return watcher.at
+  }
+
+  /** Answers what the agents in a run's directory ask for; the session waits while something cannot be answered. */
+  async function answer(server: Server, follower: Watcher, { name, record }: AtWork): Promise<void> {
+    if (!record.worktree_path) return
+    const issueOf = (id: string) => (follower.rootOf(id) === undefined ? undefined : (record.issue_ref ?? name))
+    const waiting = await answerRequests(home, server.client, record.worktree_path, issueOf).catch(() => 0)
+    const state = waiting > 0 ? 'waiting' : 'running'
+    if (record.state === state || (record.state !== 'running' && record.state !== 'waiting')) return
+    await changeSession(home, name, (current) =>
+      current?.run?.slot === record.run.slot ? { ...current, state } : undefined,
+    )
+  }
+
+  /** One run: ends it if it has ended or must; returns how soon to look again, in milliseconds. */
+  async function lookAfter(server: Server, follower: Watcher, stored: AtWork, catchUp: boolean): Promise<number> {
+    const { run } = stored.record
+    const id = stored.record.opencode_session_id ?? ''
+    try {
+      const now = home.now()
+      const look = await lookAtRun(server.client, stored.record, run)
+      if (catchUp) await follower.readBack(id)
+      const unansweredFor = howLongUnanswered(look.outcome.kind, run, now)
+      const ending =
+        endingOf(look, run, unansweredFor) ??
+        timeoutOf(run, now, home.settings().taskTimeoutHours) ??
+        hopeless(look.observed?.retry) ??
+        failedStart(look.outcome.kind, follower.errorOf(id), unansweredFor)
+      if (ending !== undefined) return await end(server, follower, stored, ending, look.outcome.kind === 'working')
+      if (look.outcome.kind === 'undelivered') {
+        const ended = await settleNeverSent(home, server.client, stored.name)
+        if (ended !== undefined) tellEnd(follower, stored, ended)
+      }
+      const unclear = look.outcome.kind !== 'working'
+      const untilDeadline = Math.max(0, Date.parse(run.deadline_at) - now.getTime())
+      return unclear ? soonMs : Math.min(fallbackMs, untilDeadline + 1)
+    } catch (error) {
+      if (isAlive(server.record)) home.warn(`cannot tell how ${stored.record.issue_ref} stands: ${messageOf(error)}`)
+      return soonMs
+    }
+  }
+
+  /** How long nothing has been working on the last prompt, in milliseconds, as far as this daemon has seen. */
+  function howLongUnanswered(kind: string, run: Run, now: Date): number {
+    const prompt = run.message_ids.at(-1) ?? ''
+    const known = unanswered.get(run.slot)
+    if (kind !== 'unanswered') {
+      unanswered.delete(run.slot)
+      return 0
+    }
+    if (known?.prompt === prompt) return now.getTime() - known.since
+    unanswered.set(run.slot, { prompt, since: now.getTime() })
+    return 0
+  }
+
+  async function end(
+    server: Server,
+    follower: Watcher,
+    stored: AtWork,
+    ending: Ending,
+    working: boolean,
+  ): Promise<number> {
+    const { record, name } = stored
+    const id = record.opencode_session_id ?? ''
+    if (working && record.worktree_path) await server.client.abort(id, record.worktree_path)
+    await follower.readBack(id, true)
+    if (await settleRun(home, name, record.run, ending)) tellEnd(follower, stored, ending)
+    return 0
+  }
+
+  function tellEnd(follower: Watcher, { record }: AtWork, ending: Ending): void {
+    const now = home.now()
+    follower.tellEnd(
+      record.opencode_session_id ?? '',
+      record.run,
+      renderOutcome({
+        state: ending.stopped === true ? 'stopped' : ending.state,
+        at: now,
+        durationMs: now.getTime() - Date.parse(record.run.started_at),
+        cost: ending.cost,
+        error: ending.error,
+      }),
+    )
+    unanswered.delete(record.run.slot)
+  }
+
+  return { tick, close: () => watcher?.at.close() }
+}
+
+function timeoutOf(run: Run, now: Date, hours: number): Ending | undefined {
+  if (now.getTime() < Date.parse(run.deadline_at)) return undefined
+  return { state: 'timeout', error: `stopped after ${hours} h (TASK_TIMEOUT_HOURS)` }
+}
+
+/** A run that opencode gave up with an event only: an error, and nothing works on the prompt. */
+function failedStart(kind: string, error: string | undefined, unansweredFor: number): Ending | undefined {
+  if (kind !== 'unanswered' || error === undefined || unansweredFor < errorSettlesMs) return undefined
+  return { state: 'error', error }
+}
+
+function hopeless(retry: { attempt: number; text: string } | undefined): Ending | undefined {
+  if (retry === undefined || retry.attempt < mostRetries) return undefined
+  return { state: 'error', error: `gave up after ${retry.attempt} attempts: ${retry.text}` }
+}

@@ -1,0 +1,255 @@
+/** Follows the server's events: writes the transcripts, and says when something about a run may have changed. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Home } from '../config/home.ts'
+import { messageOf } from '../core/errors.ts'
+import { followEvents, type OpencodeEvent } from '../opencode/events.ts'
+import type { Server } from '../opencode/server.ts'
+import {
+  eventProperties,
+  failureText,
+  type Message,
+  type MessageInfo,
+  type Part,
+  type SessionStatus,
+} from '../opencode/shapes.ts'
+import { isFinished, renderHeader, renderPart } from '../opencode/transcript.ts'
+import { maskSecrets } from '../core/masking.ts'
+import { knownSecrets } from '../agents/env-files.ts'
+import type { Run, SessionRecord } from '../sessions/record.ts'
+import { openTranscript, type Transcript } from './transcripts.ts'
+
+/** An agent's session that has a run. */
+interface Watched {
+  record: SessionRecord
+  run: Run
+  transcript: Transcript
+  /** What was said before we listened has been read back, so that what is said now comes after it. */
+  caughtUp: boolean
+  /** Something was said before that. */
+  missed: boolean
+}
+
+/** Why to look at a run: it may stand differently, or it asks for something as well. */
+export type News = 'changed' | 'asked'
+
+export interface Watcher {
+  /** The sessions to follow, by opencode id; others are ignored. */
+  watch: (sessions: { id: string; record: SessionRecord; run: Run }[]) => void
+  /**
+   * Writes what the session said and did since its run began and is not in its transcript yet; with `last` also what
+   * was cut off in the middle.
+   */
+  readBack: (id: string, last?: boolean) => Promise<void>
+  /** The end of a run, told in its transcript. */
+  tellEnd: (id: string, run: Run, text: string) => void
+  /** The runs there is news of since the last call, by opencode session id. */
+  takeNews: () => ReadonlyMap<string, News>
+  /** The text of the last error that a session reported, if any since its run began. */
+  errorOf: (id: string) => string | undefined
+  /** The session an id belongs to: itself, or that of the agent whose sub-agent it is. */
+  rootOf: (id: string) => string | undefined
+  connected: () => boolean
+  close: () => void
+}
+
+/** Events after which a run may stand differently, or waits for an answer. */
+const telling: Record<string, News> = {
+  'session.idle': 'changed',
+  'session.error': 'changed',
+  'permission.asked': 'asked',
+  'permission.updated': 'asked',
+  'question.asked': 'asked',
+}
+
+export function startWatcher(home: Home, server: Server, changed: () => void): Watcher {
+  const abort = new AbortController()
+  const watched = new Map<string, Watched>()
+  const parents = new Map<string, string>()
+  const roles = new Map<string, { role: string; at: Date }>()
+  const errors = new Map<string, string>()
+  let news = new Map<string, News>()
+  let open = false
+
+  function rootOf(id: string): string | undefined {
+    let current: string | undefined = id
+    for (let depth = 0; current !== undefined && depth < 10; depth++) {
+      if (watched.has(current)) return current
+      current = parents.get(current)
+    }
+    return undefined
+  }
+
+  function tell(sessionId: string, what: News): void {
+    const root = rootOf(sessionId)
+    if (root === undefined) return
+    if (news.get(root) !== 'asked') news.set(root, what)
+    changed()
+  }
+
+  /** `last`: nothing more will come, so what is unfinished stays so. */
+  function write(part: Part, role: { role: string; at: Date } | undefined, last = false): void {
+    const root = rootOf(part.sessionID)
+    const target = root === undefined ? undefined : watched.get(root)
+    if (target === undefined || role === undefined || target.transcript.has(part.id)) return
+    if (!last && !isFinished(part, role.role)) return
+    // A fork begins with copies of the base's messages, which are older than the run.
+    if (part.messageID < (target.run.message_ids[0] ?? '')) return
+    const secrets = knownSecrets(home.paths.env, home.env)
+    const text = renderPart(part, {
+      role: role.role,
+      time: role.at,
+      task: part.messageID === target.run.message_ids[0],
+      mask: (whole) => maskSecrets(whole, secrets),
+      ...(part.sessionID === root ? {} : { subagent: part.sessionID }),
+      ...(target.record.worktree_path ? { directory: target.record.worktree_path } : {}),
+    })
+    target.transcript.append(part.id, text ?? '')
+  }
+
+  function remember(info: MessageInfo): { role: string; at: Date } {
+    const seen = { role: info.role, at: new Date(info.time?.created ?? home.now()) }
+    if (rootOf(info.sessionID) !== undefined) roles.set(info.id, seen)
+    return seen
+  }
+
+  async function readBack(id: string, last = false): Promise<void> {
+    const target = watched.get(id)
+    const directory = target?.record.worktree_path
+    if (!directory) return
+    do {
+      target.missed = false
+      const messages: Message[] = (await server.client.messages(id, directory)) ?? []
+      for (const { info, parts } of messages) {
+        const role = remember(info)
+        for (const part of parts) write(part, role, last)
+      }
+      // What was finished while we asked is perhaps not in the answer.
+    } while (target.missed)
+    target.caughtUp = true
+  }
+
+  /** opencode waits and tries again when a provider fails, which can take minutes: the reader is told why. */
+  async function tellRetry(sessionId: string, status: SessionStatus): Promise<void> {
+    const root = rootOf(sessionId)
+    const target = root === undefined ? undefined : watched.get(root)
+    const prompt = target?.run.message_ids.at(-1)
+    if (root === undefined || prompt === undefined) return
+    if (target?.caughtUp === false) await readBack(root)
+    const attempt = status.attempt ?? 1
+    const part = { type: 'retry', id: `retry-${prompt}-${attempt}`, messageID: prompt, sessionID: sessionId }
+    write({ ...part, attempt, error: { message: status.message ?? '' } }, { role: 'assistant', at: home.now() })
+  }
+
+  function onEvent({ type, properties }: OpencodeEvent): void {
+    switch (type) {
+      case 'message.updated': {
+        const { info } = eventProperties[type].parse(properties)
+        remember(info)
+        break
+      }
+      case 'message.part.updated': {
+        const { part } = eventProperties[type].parse(properties)
+        const role = roles.get(part.messageID)
+        const target = watched.get(rootOf(part.sessionID) ?? '')
+        if (target?.caughtUp === false) {
+          target.missed = true
+          if (role?.role === 'assistant' && isFinished(part, role.role)) tell(part.sessionID, 'changed')
+        } else write(part, role)
+        break
+      }
+      case 'session.created':
+      case 'session.updated': {
+        const { info } = eventProperties[type].parse(properties)
+        if (info.parentID !== undefined) parents.set(info.id, info.parentID)
+        break
+      }
+      case 'session.status': {
+        const { sessionID, status } = eventProperties[type].parse(properties)
+        if (status.type !== 'retry') break
+        tell(sessionID, 'changed')
+        void tellRetry(sessionID, status).catch((error) => home.warn(messageOf(error)))
+        break
+      }
+      case 'session.error': {
+        const { sessionID, error } = eventProperties[type].parse(properties)
+        const root = sessionID === undefined ? undefined : rootOf(sessionID)
+        if (root !== undefined && root === sessionID && error !== undefined) errors.set(root, failureText(error))
+        break
+      }
+    }
+    const about = properties['sessionID']
+    const what = telling[type]
+    if (what !== undefined && typeof about === 'string') tell(about, what)
+  }
+
+  async function follow(): Promise<void> {
+    while (!abort.signal.aborted) {
+      try {
+        await followEvents(
+          server.endpoint,
+          {
+            onOpen: () => {
+              open = true
+              changed()
+            },
+            onEvent: (event) => {
+              try {
+                onEvent(event)
+              } catch (error) {
+                home.warn(`an event of opencode was not understood (${event.type}): ${messageOf(error)}`)
+              }
+            },
+          },
+          abort.signal,
+        )
+      } catch (error) {
+        if (!abort.signal.aborted) home.warn(messageOf(error))
+      }
+      open = false
+      if (abort.signal.aborted) return
+      changed()
+      // The next look decides whether the server lives; until then do not knock too often.
+      await sleep(500)
+    }
+  }
+  void follow()
+
+  return {
+    watch: (sessions) => {
+      const ids = new Set(sessions.map(({ id }) => id))
+      for (const id of watched.keys()) if (!ids.has(id)) watched.delete(id)
+      for (const { id, record, run } of sessions) {
+        const known = watched.get(id)
+        if (known !== undefined && known.run.slot === run.slot) {
+          watched.set(id, { ...known, record, run })
+          continue
+        }
+        errors.delete(id)
+        const transcript = openTranscript(home, id, () => headerOf(record, id, home.now()))
+        watched.set(id, { record, run, transcript, caughtUp: false, missed: false })
+      }
+      if (watched.size === 0) for (const memory of [parents, roles, errors]) memory.clear()
+    },
+    readBack,
+    takeNews: () => {
+      const taken = news
+      news = new Map()
+      return taken
+    },
+    tellEnd: (id, run, text) => watched.get(id)?.transcript.append(`end-${run.slot}`, text),
+    errorOf: (id) => errors.get(id),
+    rootOf,
+    connected: () => open,
+    close: () => abort.abort(),
+  }
+}
+
+function headerOf(record: SessionRecord, id: string, at: Date): string {
+  return renderHeader({
+    issueRef: record.issue_ref ?? id,
+    sessionId: id,
+    worktree: record.worktree_path ?? '',
+    branch: record.branch_name ?? '',
+    at,
+  })
+}

@@ -1,0 +1,151 @@
+/** The little of the OpenAI chat-completions protocol that the scripted model speaks. */
+import { createHash, randomBytes } from 'node:crypto'
+import type * as http from 'node:http'
+import { setImmediate as yieldOnce } from 'node:timers/promises'
+
+export interface ModelRequest {
+  /** When it came, in milliseconds since 1970. */
+  at: number
+  /** An agent asks what to do next; requests for titles and summaries carry no tools. */
+  agentTurn: boolean
+  /** The session that asks, as far as it can be told: opencode's header, else system prompt and first message. */
+  conversation: string
+  /** The last user message: the one whose markers count. */
+  asked: string
+  /** The very last message, which may be a tool's result. */
+  lastText: string
+  lastRole: string
+  system: string
+  messages: { role: string; text: string }[]
+  tools: string[]
+}
+
+/** What to reply: text, a tool call, or both; or a failure; or nothing, ever. */
+export interface Answer {
+  text?: string
+  call?: { name: string; args: Record<string, unknown> }
+  /** Answer with this HTTP status instead. */
+  status?: number
+  hang?: boolean
+}
+
+const bodyLimit = 50 * 1024 * 1024
+const usage = { prompt_tokens: 10, completion_tokens: 2, total_tokens: 12 }
+
+/** What a request says, whatever is missing or of another type left empty. */
+export function readRequest(body: Record<string, unknown>, headers: http.IncomingHttpHeaders): ModelRequest {
+  const messages = listOf(body['messages']).map((message) => {
+    const { role, content } = objectOf(message)
+    return { role: String(role), text: textOf(content) }
+  })
+  const tools = listOf(body['tools']).map((tool) => String(objectOf(objectOf(tool)['function'])['name']))
+  const isUser = ({ role }: { role: string }) => role === 'user'
+  const system = messages
+    .filter(({ role }) => role === 'system')
+    .map(({ text }) => text)
+    .join('\n')
+  const session = headers['x-session-affinity']
+  const origin = `${system}\0${messages.find(isUser)?.text ?? ''}`
+  return {
+    at: Date.now(),
+    agentTurn: tools.length > 0,
+    conversation:
+      typeof session === 'string' ? session : createHash('sha256').update(origin).digest('hex').slice(0, 16),
+    asked: messages.findLast(isUser)?.text ?? '',
+    lastText: messages.at(-1)?.text ?? '',
+    lastRole: messages.at(-1)?.role ?? '',
+    system,
+    messages,
+    tools,
+  }
+}
+
+/** Sends an answer's text as server-sent chunks, and returns the bytes that end the answer. */
+export async function startStream(
+  response: http.ServerResponse,
+  model: unknown,
+  { text = '', call }: Answer,
+): Promise<string> {
+  const id = newId('chatcmpl')
+  const event = (choice: object, extra: object = {}) => {
+    const chunk = {
+      id,
+      object: 'chat.completion.chunk',
+      created: 1,
+      model,
+      choices: [{ index: 0, ...choice }],
+      ...extra,
+    }
+    return `data: ${JSON.stringify(chunk)}\n\n`
+  }
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' })
+  for (const content of text.match(/[^]{1,20}/gu) ?? []) {
+    response.write(event({ delta: { role: 'assistant', content } }))
+    await yieldOnce()
+  }
+  const calls =
+    call === undefined ? '' : event({ delta: { role: 'assistant', tool_calls: [{ index: 0, ...toolCall(call) }] } })
+  const finish = event({ delta: {}, finish_reason: call === undefined ? 'stop' : 'tool_calls' }, { usage })
+  return `${calls}${finish}data: [DONE]\n\n`
+}
+
+/** An answer as one document, for requests that do not stream. */
+export function completion(model: unknown, { text = '', call }: Answer): object {
+  const message = { role: 'assistant', content: text, ...(call === undefined ? {} : { tool_calls: [toolCall(call)] }) }
+  const choice = { index: 0, message, finish_reason: call === undefined ? 'stop' : 'tool_calls' }
+  return { id: newId('chatcmpl'), object: 'chat.completion', created: 1, model, choices: [choice], usage }
+}
+
+function toolCall({ name, args }: { name: string; args: Record<string, unknown> }): object {
+  return { id: newId('call'), type: 'function', function: { name, arguments: JSON.stringify(args) } }
+}
+
+function newId(kind: string): string {
+  return `${kind}_${randomBytes(9).toString('hex')}`
+}
+
+export function sendJson(response: http.ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+}
+
+export function sendError(response: http.ServerResponse, status: number, message: string): void {
+  sendJson(response, status, { error: { message } })
+}
+
+/** The whole body, or undefined when it is over the limit (the rest is read and dropped, so that the client listens). */
+export async function readBody(request: http.IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size <= bodyLimit) chunks.push(chunk)
+  }
+  return size <= bodyLimit ? Buffer.concat(chunks).toString('utf8') : undefined
+}
+
+/** The JSON object in `text`, or undefined when it is none. */
+export function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function objectOf(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? { ...value } : {}
+}
+
+function listOf(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : []
+}
+
+/** Message content is a string or a list of parts. */
+function textOf(content: unknown): string {
+  if (typeof content === 'string') return content
+  return listOf(content)
+    .map((part) => objectOf(part)['text'])
+    .filter((text) => typeof text === 'string')
+    .join('\n')
+}

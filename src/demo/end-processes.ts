@@ -1,0 +1,36 @@
+import * as fs from 'node:fs'
+import type { Paths } from '../config/paths.ts'
+import { readText } from '../platform/files.ts'
+import { kill, processesWith } from '../platform/processes.ts'
+
+const patienceMs = 5_000
+const lookMs = 5
+
+/**
+ * Kills every process that has this kugetsu home in its environment, until there is none: servers, daemons, agents'
+ * commands, orphans of any of them. Nothing is worth a graceful end in a home that is thrown away. Synchronous.
+ * Where processes cannot be asked for their environment, those that the home names and the group of `leader` are killed.
+ */
+export function endProcessesOf(paths: Paths, leader: number | undefined): void {
+  if (!fs.existsSync('/proc/self/environ')) return endNamed(paths, leader)
+  const until = Date.now() + patienceMs
+  for (;;) {
+    const living = processesWith('KUGETSU_DIR', paths.home)
+    // The first to go may have just started another one, so only a look that finds none is the end.
+    if (living.length === 0 || Date.now() > until) return
+    for (const pid of living) kill(pid)
+    pause()
+  }
+}
+
+function endNamed(paths: Paths, leader: number | undefined): void {
+  const daemon = Number(readText(paths.daemonPid))
+  const server = Number(/"pid":\s*(\d+)/.exec(readText(paths.server) ?? '')?.[1])
+  // Each leads a group of its own. The daemon first: it would start the server again.
+  for (const pid of [leader ?? 0, daemon, server]) if (pid > 1) kill(-pid)
+}
+
+/** Blocks for a moment: whoever ends processes because of a signal must not be interrupted by the next one. */
+function pause(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, lookMs)
+}

@@ -1,0 +1,167 @@
+/** The demo itself: what is run, in which order, and what is said about it. */
+import * as path from 'node:path'
+import { exitCodes, KugetsuError } from '../core/errors.ts'
+import { baseNameOf } from '../core/issue-names.ts'
+import { formatRef, type IssueRef } from '../core/issue-ref.ts'
+import { brokenOff, closingWords, openingWords, type Ending } from './frame.ts'
+import { configure } from './configure.ts'
+import { createNarrator, type Audience, type Narrator } from './narration.ts'
+import { projectFiles } from './project.ts'
+import { serveRepository, type ServedRepository } from './repository.ts'
+import { startScriptedModel } from './scripted-model.ts'
+import { createScreenplay, parts, type Screenplay } from './screenplay.ts'
+import { createStage, type DemoHome, type Finished, type Stage } from './stage.ts'
+import { createTranscriptView } from './transcript-view.ts'
+
+const repository = { host: 'demo', owner: 'tea', repo: 'shop' }
+const limit = 2
+const atWorkMs = 60_000
+
+/** What commands print that is of use in a home that stays, and here only in the way. */
+const distracting = [/^Which forge it speaks /, /^Next: kugetsu start/, /^Other git servers: /]
+
+export interface DemoOptions {
+  /** Leave the throwaway home where it is, for a look around. */
+  keep: boolean
+}
+
+/**
+ * Plays the demo to `audience`, in about 15 seconds. Nothing is left behind when it is over, however it ends, except
+ * its directory with `keep`. Throws KugetsuError `demo_failed` when a step does not go as it should.
+ */
+export async function playDemo(home: DemoHome, audience: Audience, options: DemoOptions): Promise<void> {
+  const began = Date.now()
+  const narrator = createNarrator(audience)
+  // From here on signals are ours to deal with, which has to be so before there is anything to leave behind.
+  home.signal.throwIfAborted()
+  const stage = createStage(home)
+  const ending: Ending = { ...options, root: stage.root, paths: stage.paths }
+  // At the signal itself and in one go, so that another Ctrl-C finds it done.
+  const breakOff = () => {
+    stage.clear(options)
+    brokenOff(narrator, ending)
+  }
+  home.signal.addEventListener('abort', breakOff)
+  const closing: (() => void | Promise<void>)[] = []
+  try {
+    openingWords(narrator, ending)
+    const screenplay = createScreenplay((issue) => path.join(stage.paths.worktrees, baseNameOf(refOf(issue))))
+    const model = await startScriptedModel({ answer: screenplay.answer })
+    closing.push(model.close)
+    configure(stage, { limit, modelUrl: model.url })
+    const served = await serveRepository(stage, `${repository.owner}/${repository.repo}`, projectFiles)
+    closing.push(served.close)
+    await play({ home, stage, narrator, served, screenplay }, options)
+  } finally {
+    stage.clear(options)
+    home.signal.removeEventListener('abort', breakOff)
+    for (const close of closing) await close()
+  }
+  closingWords(narrator, home, { ...ending, seconds: Math.round((Date.now() - began) / 1000) })
+}
+
+interface Scene {
+  home: DemoHome
+  stage: Stage
+  narrator: Narrator
+  served: ServedRepository
+  screenplay: Screenplay
+}
+
+async function play(scene: Scene, options: DemoOptions): Promise<void> {
+  const { narrator, screenplay } = scene
+  const [first, second] = parts.map(({ issue }) => `${repository.repo}#${issue}`) as [string, string]
+
+  narrator.step('Set up')
+  narrator.say(
+    'Tell kugetsu where repositories are: here, a git server on this machine. `init` makes two sessions in opencode: the base, which every agent starts as a fork of, and a PM agent, which can hand out work.',
+  )
+  await kugetsu(scene, ['server', 'add', repository.host, scene.served.url])
+  await kugetsu(scene, ['init'])
+
+  narrator.step('One command puts an agent on an issue')
+  narrator.say(
+    'Each issue gets a git worktree and a branch of its own, so agents never meet. `start` returns once its agent works.',
+  )
+  for (const part of parts) await kugetsu(scene, ['start', formatRef(refOf(part.issue)), part.message])
+  await soon(screenplay.allAtWork, scene)
+
+  narrator.step('Never more agents than you allow')
+  narrator.say(`Here that is ${limit} (MAX_CONCURRENT_AGENTS). A third one is refused, and nothing is made for it:`)
+  await kugetsu(scene, ['start', formatRef(refOf('3')), 'Sell biscuits'], { expected: exitCodes.noFreeSlot })
+  narrator.remark(`(exit code ${exitCodes.noFreeSlot}: a script can tell, and try again later)`)
+  const { lines } = await kugetsu(scene, ['list'], { print: () => {} })
+  narrator.table(lines, ['ISSUE_REF', 'STATE', 'AGE', 'BRANCH'])
+  narrator.remark('(some of its columns)')
+
+  narrator.step('Watch them work')
+  narrator.say(
+    'They share one opencode server; a daemon in the background keeps their transcripts. `logs -f` follows one live. (shop#1 is short for demo/tea/shop#1.)',
+  )
+  screenplay.goOn()
+  await kugetsu(scene, ['logs', '-f', first], { print: createTranscriptView(narrator) })
+  narrator.say('The other one has worked at the same time:')
+  await kugetsu(scene, ['wait', first, second])
+  await kugetsu(scene, ['logs', second], { print: createTranscriptView(narrator) })
+
+  narrator.step('What came of it')
+  narrator.say('Two fixes, each pushed to a branch of its own. The git server has them, and main is as it was:')
+  const log = ['git', '-C', path.basename(scene.served.directory), 'log', '--oneline', '--graph', '--decorate', '--all']
+  await shown(scene, log as [string, ...string[]], { cwd: path.dirname(scene.served.directory) })
+
+  if (options.keep) return
+  narrator.step('Clean up')
+  narrator.say('`destroy` removes worktree and session. It refuses while work would be lost; here all of it is pushed.')
+  for (const tail of [first, second]) await kugetsu(scene, ['destroy', '-y', tail])
+  narrator.say('Both slots are free again. With nothing left to do, daemon and server end by themselves after a while:')
+  await kugetsu(scene, ['status'])
+}
+
+interface CommandOptions {
+  cwd?: string
+  /** The exit code it has to end with; 0 without. */
+  expected?: number
+  /** Instead of the narrator. */
+  print?: (line: string) => void
+}
+
+function kugetsu(scene: Scene, args: string[], options: CommandOptions = {}): Promise<Finished> {
+  return shown(scene, [...scene.home.self, ...args], options, ['kugetsu', ...args])
+}
+
+/** Runs a command before the audience's eyes. Throws KugetsuError `demo_failed` when it does not end as expected. */
+async function shown(
+  { stage, narrator }: Scene,
+  command: readonly [string, ...string[]],
+  { cwd = stage.root, expected = exitCodes.done, print }: CommandOptions = {},
+  typed: readonly string[] = command,
+): Promise<Finished> {
+  narrator.command(typed)
+  const onLine = (line: string) => {
+    if (!distracting.some((pattern) => pattern.test(line))) (print ?? narrator.line)(line)
+  }
+  const finished = await stage.run(command, { cwd, onLine })
+  if (finished.exitCode === expected) return finished
+  if (print !== undefined) finished.lines.forEach(narrator.line)
+  throw failed(`"${typed.join(' ')}" ended with exit code ${finished.exitCode}, not ${expected}; its output is above`)
+}
+
+/** Waits for the agents to be at work, but neither for ever nor after an interruption. */
+async function soon(done: Promise<void>, { home }: Scene): Promise<void> {
+  const given = AbortSignal.any([home.signal, AbortSignal.timeout(atWorkMs)])
+  const over = new Promise<'over'>((resolve) => given.addEventListener('abort', () => resolve('over'), { once: true }))
+  if ((await Promise.race([done, over])) !== 'over') return
+  home.signal.throwIfAborted()
+  throw failed(`the agents did not get to work within ${atWorkMs / 1000} s`)
+}
+
+function failed(what: string): KugetsuError {
+  return new KugetsuError(what, {
+    hint: '"kugetsu demo --keep" leaves its files for a look, the logs of opencode and the daemon among them.',
+    code: 'demo_failed',
+  })
+}
+
+function refOf(issue: string): IssueRef {
+  return { ...repository, id: issue }
+}

@@ -1,0 +1,111 @@
+/**
+ * The markers by which the last user message tells the scripted model what to do: in order of appearance, one tool
+ * call a turn, and at the end the trailing SAY, or "Done.".
+ *
+ *   BASH{{command}}   call the bash tool            TOOL{{name {"json": 1}}}   call any tool
+ *   SAY{{text}}       say it                        QUESTION!                  call the question tool
+ *   FAIL=500          answer with that status       FAILONCE=500               the same, but only the first time
+ *   HANG!             never answer
+ *   SLEEP=0.5         wait that many seconds before every turn
+ *   GATE=name         wait before the first turn until release('name')
+ *
+ * Requests are stateless and many agents share the model, so how far a script is follows from the conversation: the
+ * tool results since that message. A steering message is a newer user message and so starts a script of its own.
+ */
+import { parseObject, type Answer, type ModelRequest } from './chat-completions.ts'
+
+type Step =
+  | { kind: 'call'; name: string; args: Record<string, unknown> }
+  | { kind: 'say'; text: string }
+  | { kind: 'fail'; status: number; once: boolean }
+  | { kind: 'hang' }
+
+interface Script {
+  steps: Step[]
+  gates: string[]
+  sleepMs: number
+}
+
+/** How many tool calls since the last user message have their result. */
+export function toolResults({ messages }: ModelRequest): number {
+  const from = messages.findLastIndex(({ role }) => role === 'user')
+  return messages.slice(from + 1).filter(({ role }) => role === 'tool').length
+}
+
+/** The answer of the turn that comes after `results` tool results; `failedBefore` is asked once per FAILONCE. */
+export function nextAnswer(steps: Step[], results: number, failedBefore: (step: number) => boolean): Answer {
+  const said: string[] = []
+  let calls = 0
+  for (const [index, step] of steps.entries()) {
+    const past = calls < results
+    if (step.kind === 'call') calls++
+    if (past) continue
+    if (step.kind === 'call') return { text: said.join('\n'), call: { name: step.name, args: step.args } }
+    if (step.kind === 'hang') return { hang: true }
+    if (step.kind === 'say') said.push(step.text)
+    else if (!step.once || !failedBefore(index)) return { status: step.status }
+  }
+  return { text: said.length > 0 ? said.join('\n') : 'Done.' }
+}
+
+const marker = /\b(?:(BASH|SAY|TOOL)\{\{|(SLEEP|GATE|FAILONCE|FAIL)=([\w.-]*\w)|(QUESTION|HANG)!)/g
+// The braces that close are the last two of a run, so that BASH{{echo ${x}}} and nested JSON work.
+const closing = /\}\}(?!\})/g
+
+/** Reads the markers of a message. Throws an Error that shows the one that cannot be read. */
+export function parseScript(text: string): Script {
+  const script: Script = { steps: [], gates: [], sleepMs: 0 }
+  const finder = new RegExp(marker)
+  for (let found = finder.exec(text); found !== null; found = finder.exec(text)) {
+    const [, braced, setting, value = '', plain] = found
+    if (braced !== undefined) {
+      const { step, end } = bracedStep(braced, text, finder.lastIndex)
+      script.steps.push(step)
+      finder.lastIndex = end
+    } else if (setting === 'SLEEP') script.sleepMs = numberOf(setting, value) * 1000
+    else if (setting === 'GATE') script.gates.push(value)
+    else if (setting !== undefined) {
+      script.steps.push({ kind: 'fail', status: numberOf(setting, value), once: setting === 'FAILONCE' })
+    } else if (plain === 'HANG') script.steps.push({ kind: 'hang' })
+    else script.steps.push({ kind: 'call', name: 'question', args: { questions: [question] } })
+  }
+  return script
+}
+
+function bracedStep(kind: string, text: string, from: number): { step: Step; end: number } {
+  const closer = new RegExp(closing)
+  closer.lastIndex = from
+  for (let found = closer.exec(text); found !== null; found = closer.exec(text)) {
+    const inside = text.slice(from, found.index)
+    const step = kind === 'TOOL' ? toolStep(inside) : textStep(kind, inside)
+    // Not JSON yet: these braces belong to the arguments.
+    if (step !== undefined) return { step, end: closer.lastIndex }
+  }
+  throw new Error(`scripted model: cannot read ${kind}{{${text.slice(from, from + 200)}`)
+}
+
+function textStep(kind: string, inside: string): Step {
+  if (kind === 'SAY') return { kind: 'say', text: inside }
+  return { kind: 'call', name: 'bash', args: { command: inside, description: 'Scripted command' } }
+}
+
+function toolStep(inside: string): Step | undefined {
+  const [, name, json = ''] = /^\s*([\w-]+)\s*([^]*)$/.exec(inside) ?? []
+  const args = json.trim() === '' ? {} : parseObject(json)
+  return name === undefined || args === undefined ? undefined : { kind: 'call', name, args }
+}
+
+function numberOf(setting: string, value: string): number {
+  const number = Number(value)
+  if (Number.isNaN(number)) throw new Error(`scripted model: ${setting}=${value} is not a number`)
+  return number
+}
+
+const question = {
+  question: 'Which one?',
+  header: 'Choice',
+  options: [
+    { label: 'first', description: 'the first' },
+    { label: 'second', description: 'the second' },
+  ],
+}

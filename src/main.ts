@@ -1,0 +1,189 @@
+/** The only file that touches the process: arguments, environment, streams, signals, exit code. */
+import * as fs from 'node:fs'
+import * as os from 'node:os'
+import * as path from 'node:path'
+import { CommanderError } from 'commander'
+import type { Context, Io } from './cli/context.ts'
+import { styled } from './cli/output.ts'
+import { createProgram } from './cli/program.ts'
+import { renderError } from './cli/render-error.ts'
+import { homeDirectory, pathsOf } from './config/paths.ts'
+import { loadSettings, type Settings } from './config/settings.ts'
+import { codeOf, exitCodes, KugetsuError } from './core/errors.ts'
+
+/** Runs the command that `argv` (without program and script) asks for and sets the exit code. */
+export async function main(argv: string[]): Promise<void> {
+  const interruption = createInterruption()
+  const context = createContext(interruption)
+  const flags = { json: argv.includes('--json'), debug: argv.includes('--debug') }
+  try {
+    const program = createProgram(context, version(), argv)
+    quietly(program, context, flags.json)
+    await program.parseAsync(argv.length === 0 ? ['help'] : argv, { from: 'user' })
+    // Unless the command said itself how it went.
+    if (interruption.happened()) process.exitCode ??= exitCodes.interrupted
+  } catch (error) {
+    process.exitCode = wasHelp(error) ? error.exitCode : renderError(context, known(error), flags)
+  }
+  // Idle connections to the opencode server would keep the process for seconds. Output is written synchronously.
+  context.io.err('') // takes a line of progress away
+  process.exit()
+}
+
+function createContext(interruption: Interruption): Context {
+  const env = process.env
+  const userHome = os.homedir()
+  const io = createIo(interruption.readerGone)
+  let settings: Settings | undefined
+  const paths = pathsOf(homeDirectory(env, userHome))
+  const context: Context = {
+    io,
+    env,
+    cwd: process.cwd(),
+    setExitCode: (code) => (process.exitCode = code),
+    userHome,
+    paths,
+    now: () => new Date(),
+    get signal() {
+      return interruption.signal()
+    },
+    settings: () => (settings ??= readSettings()),
+    warn: (text) => io.err(`${styled(context, 'yellow', 'Warning:')} ${text}\n`),
+    progress: io.progress,
+    self: [process.execPath, process.argv[1] ?? ''],
+  }
+  const readSettings = () => {
+    const read = loadSettings({ configFile: paths.config, env, userHome })
+    read.warnings.forEach(context.warn)
+    return read
+  }
+  return context
+}
+
+function createIo(readerGone: () => void): Io & Pick<Context, 'progress'> {
+  const terminal = isTerminal(1)
+  let passing = false
+  const put = (descriptor: 1 | 2, text: string) => {
+    if (passing) write(2, '\r\u001b[K', readerGone)
+    passing = false
+    write(descriptor, text, readerGone)
+  }
+  return {
+    out: (text) => put(1, text),
+    err: (text) => put(2, text),
+    progress: (text, kind) => {
+      if (isTerminal(2)) {
+        put(2, `… ${text}`.slice(0, (process.stderr.columns ?? 80) - 1))
+        passing = true
+      } else if (kind === undefined) put(2, `… ${text}\n`)
+    },
+    terminal,
+    get interactive() {
+      return isTerminal(0) && isTerminal(2)
+    },
+    columns: (terminal ? process.stdout.columns : undefined) ?? 80,
+    colour: terminal && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb',
+    readInput: async () => {
+      const chunks: Buffer[] = []
+      for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk as Uint8Array))
+      return Buffer.concat(chunks).toString('utf8')
+    },
+    ask: async (question) => {
+      const { createInterface } = await import('node:readline/promises')
+      const asking = createInterface({ input: process.stdin, output: process.stderr })
+      try {
+        return await asking.question(question)
+      } finally {
+        asking.close()
+      }
+    },
+  }
+}
+
+/** Opening the streams of the process loads a good part of Node, so the descriptor is asked first. */
+function isTerminal(descriptor: 0 | 1 | 2): boolean {
+  try {
+    if (!fs.fstatSync(descriptor).isCharacterDevice()) return false
+  } catch {
+    return false // closed
+  }
+  const streams = { 0: () => process.stdin, 1: () => process.stdout, 2: () => process.stderr }
+  return streams[descriptor]().isTTY === true
+}
+
+/** Writes all of it before it returns; whoever reads may be slow, or gone (`kugetsu list | head -1`), which is no error. */
+function write(descriptor: 1 | 2, text: string, readerGone: () => void): void {
+  let rest = Buffer.from(text)
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(fs.writeSync(descriptor, rest))
+    } catch (error) {
+      const code = codeOf(error)
+      if (code === 'EPIPE' && descriptor === 1) {
+        readerGone()
+        process.exit()
+      }
+      if (code !== 'EAGAIN') return // there is nowhere left to tell it
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+    }
+  }
+}
+
+interface Interruption {
+  /** Aborted by the first signal; whoever never asks for it is ended by a signal as any process is. */
+  signal: () => AbortSignal
+  happened: () => boolean
+  /** Whoever read our output is gone: for what the command can undo at once, before the process ends. */
+  readerGone: () => void
+}
+
+/** The first signal lets the command clean up; the second ends it the way it would have without us. */
+function createInterruption(): Interruption {
+  let abort: AbortController | undefined
+  const listen = () => {
+    const controller = new AbortController()
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.once(signal, () => {
+        process.once(signal, () => {
+          process.removeAllListeners(signal)
+          process.kill(process.pid, signal)
+        })
+        controller.abort(new KugetsuError('interrupted', { code: 'interrupted', exitCode: exitCodes.interrupted }))
+      })
+    }
+    return controller
+  }
+  return {
+    signal: () => (abort ??= listen()).signal,
+    happened: () => abort?.signal.aborted === true,
+    readerGone: () => abort?.abort(),
+  }
+}
+
+/** commander's own errors become ours: one line, a hint, no usage dump. */
+function quietly(program: ReturnType<typeof createProgram>, context: Context, json: boolean): void {
+  const all = [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]
+  for (const command of all) {
+    command.exitOverride()
+    // Errors are rendered by us, so what commander writes to the error stream is help for a missing subcommand.
+    command.configureOutput({ writeOut: context.io.out, writeErr: context.io.err, outputError: () => {} })
+    if (json) command.allowExcessArguments(false)
+  }
+}
+
+/** Help or the version was printed: asked for (0), or in place of a subcommand that is missing (1). */
+function wasHelp(error: unknown): error is CommanderError {
+  return error instanceof CommanderError && (error.exitCode === 0 || error.code === 'commander.help')
+}
+
+function known(error: unknown): unknown {
+  if (!(error instanceof CommanderError)) return error
+  const [message, suggestion] = error.message.replace(/^error: /, '').split('\n')
+  const hint = suggestion?.replace(/^\(|\)$/g, '') ?? 'See "kugetsu help" or "kugetsu <command> --help".'
+  return new KugetsuError(message ?? 'wrong usage', { hint, code: 'usage', cause: error })
+}
+
+function version(): string {
+  const file = path.join(import.meta.dirname, '..', 'package.json')
+  return (JSON.parse(fs.readFileSync(file, 'utf8')) as { version: string }).version
+}

@@ -1,0 +1,42 @@
+import { KugetsuError } from '../core/errors.ts'
+import type { Client } from './client.ts'
+import { retargetSession, type PermissionRule } from './database.ts'
+
+/**
+ * Forks session `base`; the fork still works in the base's directory. `near` is any directory of the home, to ask from.
+ * Throws KugetsuError `base_session_missing` when opencode has it no more.
+ */
+export async function forkBase(client: Client, base: string, near: string): Promise<string> {
+  const session = await client.session(base, near)
+  if (session === undefined) {
+    throw new KugetsuError('opencode does not know the base session any more', {
+      hint: 'Make a new one with "kugetsu init --force"; issue sessions and worktrees stay.',
+      code: 'base_session_missing',
+    })
+  }
+  return (await client.fork(base, session.directory)).id
+}
+
+/**
+ * Makes a session work in `directory` and checks that it does, before any prompt is sent: a prompt always works where
+ * the session says, and the base's directory must stay untouched. Throws KugetsuError `wrong_directory` otherwise.
+ */
+export async function moveSession(
+  client: Client,
+  id: string,
+  target: { directory: string; rules: PermissionRule[]; database: string; title: string },
+): Promise<void> {
+  const { id: projectId } = await client.project(target.directory)
+  retargetSession(target.database, id, { directory: target.directory, projectId, rules: target.rules })
+  const session = await client.session(id, target.directory)
+  if (session?.directory !== target.directory) {
+    throw new KugetsuError(
+      `opencode's session ${id} works in ${session?.directory ?? 'no directory'}, not in ${target.directory}`,
+      {
+        hint: 'Another opencode may use another database: see "opencode db path" and OPENCODE_DB.',
+        code: 'wrong_directory',
+      },
+    )
+  }
+  await client.rename(id, target.directory, target.title)
+}

@@ -1,0 +1,55 @@
+import type { SeenMessage } from '../core/run-outcome.ts'
+import type { Client } from './client.ts'
+import { failureText, type Message } from './shapes.ts'
+
+/** Enough for the tail of a run; the whole session is read only where the prompt lies further back. */
+const tailLength = 30
+
+export interface ObservedSession {
+  busy: boolean
+  /** What the provider makes the agent wait for, while opencode tries again. */
+  retry: { attempt: number; text: string } | undefined
+  messages: SeenMessage[]
+  cost: number | undefined
+  tokens: Record<string, unknown> | undefined
+}
+
+/** What the server says of a session now, back to the message `promptId`; undefined when it has no such session. */
+export async function observeSession(
+  client: Client,
+  id: string,
+  directory: string,
+  promptId: string | undefined,
+): Promise<ObservedSession | undefined> {
+  // Status first: a run that ends between the two questions then looks busy once more, never finished too early.
+  const status = (await client.statuses(directory))[id]
+  const session = await client.session(id, directory)
+  if (session === undefined) return undefined
+  let messages = (await client.messages(id, directory, tailLength)) ?? []
+  if (messages.length >= tailLength && !reachesBack(messages, promptId)) {
+    messages = (await client.messages(id, directory)) ?? []
+  }
+  return {
+    busy: status !== undefined && status.type !== 'idle',
+    retry: status?.type === 'retry' ? { attempt: status.attempt ?? 1, text: status.message ?? '' } : undefined,
+    messages: messages.map(seen),
+    cost: session.cost,
+    tokens: session.tokens,
+  }
+}
+
+function reachesBack(messages: Message[], promptId: string | undefined): boolean {
+  return messages.some(({ info }) => info.id === promptId || info.parentID === promptId)
+}
+
+function seen({ info }: Message): SeenMessage {
+  return {
+    id: info.id,
+    role: info.role,
+    parentId: info.parentID,
+    completed: info.time?.completed !== undefined,
+    finish: info.finish,
+    error: info.error === undefined ? undefined : failureText(info.error),
+    aborted: info.error?.name === 'MessageAbortedError',
+  }
+}

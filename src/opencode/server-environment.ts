@@ -1,0 +1,84 @@
+import * as fs from 'node:fs'
+import type { Home } from '../config/home.ts'
+import { KugetsuError } from '../core/errors.ts'
+import { unattended } from '../core/unattended.ts'
+import { writeAtomic } from '../platform/files.ts'
+
+/** Set in the server and so in every command its agents run, to find those that outlive it. */
+export const markerVariable = 'KUGETSU_SERVER'
+
+/** Agents to define beside the user's own, by name, in the form of opencode's configuration. */
+export type AgentDefinitions = Record<string, object>
+
+/**
+ * Nothing may open an editor or wait for a password: nobody is there to answer. ssh needs no more than this, because
+ * the server has no terminal to ask on; the user's own ssh command stays what it is.
+ */
+const silent = {
+  ...unattended,
+  GIT_MERGE_AUTOEDIT: 'no',
+  GCM_INTERACTIVE: 'never',
+  SSH_ASKPASS_REQUIRE: 'never',
+  PAGER: 'cat',
+}
+
+/** Variables that would tie the server, or git in it, to wherever kugetsu happened to be called. */
+const foreign = [
+  'GIT_DIR',
+  'GIT_WORK_TREE',
+  'GIT_INDEX_FILE',
+  'GIT_PREFIX',
+  'GIT_OBJECT_DIRECTORY',
+  'OPENCODE',
+  'OPENCODE_PID',
+]
+
+/** The environment of the server: the user's own, without what would block or misdirect it. */
+export function serverEnvironment(
+  home: Home,
+  own: { password: string; marker: string; agents: AgentDefinitions },
+): NodeJS.ProcessEnv {
+  const environment: NodeJS.ProcessEnv = {
+    ...home.env,
+    ...silent,
+    OPENCODE_SERVER_PASSWORD: own.password,
+    OPENCODE_DISABLE_AUTOUPDATE: '1',
+    OPENCODE_CONFIG_CONTENT: configContent(home, own.agents),
+    [markerVariable]: own.marker,
+    KUGETSU_DIR: home.paths.home,
+    KUGETSU_TEMP_DIR: home.settings().tempDir,
+  }
+  for (const name of [...foreign, 'OPENCODE_SERVER_USERNAME']) delete environment[name]
+  return environment
+}
+
+/** Puts the plugin that hands agents their variables where the server finds it, whatever becomes of our own files. */
+export function writePlugin(home: Home): void {
+  writeAtomic(home.paths.plugin, fs.readFileSync(new URL('environment-plugin.js', import.meta.url), 'utf8'))
+}
+
+/** The user's OPENCODE_CONFIG_CONTENT, if any, with our plugin and agents added. */
+function configContent(home: Home, ours: AgentDefinitions): string {
+  const theirs = parseConfig(home.env['OPENCODE_CONFIG_CONTENT'])
+  const plugins = Array.isArray(theirs['plugin']) ? theirs['plugin'] : []
+  const agents = typeof theirs['agent'] === 'object' ? theirs['agent'] : {}
+  return JSON.stringify({
+    ...theirs,
+    plugin: [...plugins, `file://${home.paths.plugin}`],
+    agent: { ...agents, ...ours },
+  })
+}
+
+function parseConfig(text: string | undefined): Record<string, unknown> {
+  if (text === undefined || text.trim() === '') return {}
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  } catch {
+    // told below
+  }
+  throw new KugetsuError('OPENCODE_CONFIG_CONTENT is not a JSON object', {
+    hint: 'Mend or unset it: kugetsu adds its plugin to it.',
+    code: 'bad_config',
+  })
+}

@@ -1,0 +1,44 @@
+/** opencode/server.json: which server this home has. Light enough for the commands that only look. */
+import * as z from 'zod/mini'
+import type { Home } from '../config/home.ts'
+import { once } from '../core/once.ts'
+import { readText, setAside, writeJson } from '../platform/files.ts'
+import { processIdentity } from '../platform/processes.ts'
+
+const serverFile = once(() =>
+  z.looseObject({
+    ...processIdentity().shape,
+    /** Absent while it boots. */
+    port: z.optional(z.int()),
+    password: z.string().check(z.minLength(1)),
+    version: z.string(),
+    /** The program on disk it was started from, as fingerprintOf() tells them apart. */
+    program: z.string(),
+    /** Value of KUGETSU_SERVER in its environment and in that of every command its agents run. */
+    marker: z.string().check(z.minLength(1)),
+    started_at: z.string(),
+    /** Where in its log it begins, in bytes: its port is told there. */
+    log_offset: z.optional(z.int()),
+    /** It is about to be ended: nobody is to find it any more. */
+    stopping: z.optional(z.boolean()),
+  }),
+)
+export type ServerRecord = z.infer<ReturnType<typeof serverFile>>
+
+/** What server.json says, alive or not. A file that cannot be understood is set aside. */
+export function readServer(home: Home): ServerRecord | undefined {
+  const text = readText(home.paths.server)
+  if (text === undefined) return undefined
+  try {
+    return serverFile().parse(JSON.parse(text))
+  } catch {
+    const aside = setAside(home.paths.server, home.now())
+    home.warn(`${home.paths.server} cannot be understood${aside === undefined ? '' : `; kept as ${aside}`}`)
+    return undefined
+  }
+}
+
+/** Replaces what server.json says. */
+export function writeServer(home: Home, record: ServerRecord): void {
+  writeJson(home.paths.server, record)
+}

@@ -1,0 +1,238 @@
+/** The one opencode server of a home: found by its file, started by whoever needs it, detached. */
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import * as fs from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Home } from '../config/home.ts'
+import { KugetsuError, messageOf } from '../core/errors.ts'
+import { plainText } from '../core/plain-text.ts'
+import { ensureDirectory, removeFile } from '../platform/files.ts'
+import { exclusively } from '../platform/locks.ts'
+import { identify, isAlive, kill, processesWith, signalGroup } from '../platform/processes.ts'
+import { createClient, type Client, type Endpoint } from './client.ts'
+import { checkOpencode, findOpencode } from './program.ts'
+import { readServer, writeServer, type ServerRecord } from './server-record.ts'
+import { markerVariable, serverEnvironment, writePlugin, type AgentDefinitions } from './server-environment.ts'
+
+const bootTimeoutMs = 90_000
+const healthTimeoutMs = 5_000
+
+export interface Server {
+  record: ServerRecord
+  endpoint: Endpoint
+  /** A client whose requests end with the call that this server was found for. */
+  client: Client
+  /** A client with another signal, or none. */
+  connect: (signal: AbortSignal | undefined) => Client
+}
+
+export interface ServerOptions {
+  /** Whether no agent works in it, so that it may be replaced when the program on disk is another by now. */
+  isIdle: () => boolean
+  agents: AgentDefinitions
+}
+
+/** The running server of this home, or undefined. Looks at file and process only: it may still fail to answer. */
+export function findServer(home: Home): Server | undefined {
+  const record = readServer(home)
+  if (record?.port === undefined || record.stopping === true || !isAlive(record)) return undefined
+  return serverAt(home, record, record.port)
+}
+
+/**
+ * The server of this home, started if it is not running; callers at the same time get the same one.
+ * Throws KugetsuError when opencode is missing, too old, or does not boot.
+ */
+export async function ensureServer(home: Home, options: ServerOptions): Promise<Server> {
+  const running = findServer(home)
+  if (
+    running !== undefined &&
+    isCurrent(home, running.record, options) &&
+    (await running.client.isUp(healthTimeoutMs))
+  ) {
+    return running
+  }
+  return exclusively(
+    home.paths.lock('opencode-server'),
+    { timeoutMs: bootTimeoutMs * 2, signal: home.signal },
+    async () => {
+      const other = findServer(home)
+      if (other !== undefined && isCurrent(home, other.record, options)) {
+        if (await answersInTime(home, other)) return other
+        home.warn('the opencode server does not answer: starting a new one')
+      }
+      const adopted = await adoptBooting(home)
+      if (adopted !== undefined) return adopted
+      await endServer(home)
+      return boot(home, options)
+    },
+  )
+}
+
+/**
+ * Stops the server, the agents in it and their commands; false when none runs or when `unless` says so. Whoever takes a
+ * slot before looking for the server is seen by `unless`, or sees no server any more and starts one.
+ */
+export async function stopServer(home: Home, unless: () => boolean): Promise<boolean> {
+  if (readServer(home) === undefined) return false
+  return exclusively(
+    home.paths.lock('opencode-server'),
+    { timeoutMs: bootTimeoutMs, signal: home.signal },
+    async () => {
+      const record = readServer(home)
+      if (record === undefined) return false
+      writeServer(home, { ...record, stopping: true })
+      if (!unless()) return endServer(home)
+      writeServer(home, record)
+      return false
+    },
+  )
+}
+
+/** Ends the commands that outlived the server which ran them; how many there were. Linux only. */
+export function sweepOrphans(marker: string): number {
+  return processesWith(markerVariable, marker).filter(kill).length
+}
+
+async function endServer(home: Home): Promise<boolean> {
+  const record = readServer(home)
+  if (record === undefined) return false
+  const lived = signalGroup(record, 'SIGTERM')
+  const until = Date.now() + 5000
+  while (isAlive(record) && Date.now() < until) await sleep(25)
+  signalGroup(record, 'SIGKILL')
+  sweepOrphans(record.marker)
+  removeFile(home.paths.server)
+  return lived
+}
+
+async function boot(home: Home, options: ServerOptions): Promise<Server> {
+  const file = findOpencode(home.env)
+  const program = await checkOpencode(file, home.env, home.signal)
+  if (program.warning !== undefined) home.warn(program.warning)
+  home.progress(`starting opencode ${program.version}`)
+  ensureDirectory(home.paths.logs)
+  ensureDirectory(home.paths.opencode)
+  ensureDirectory(home.paths.base)
+  writePlugin(home)
+
+  const password = randomBytes(24).toString('base64url')
+  const marker = randomBytes(12).toString('hex')
+  const log = fs.openSync(home.paths.serverLog, 'a', 0o600)
+  const offset = fs.fstatSync(log).size
+  const child = spawn(program.path, ['serve', '--hostname', '127.0.0.1', '--port', '0'], {
+    cwd: home.paths.base,
+    detached: true,
+    stdio: ['ignore', log, log],
+    env: serverEnvironment(home, { password, marker, agents: options.agents }),
+  })
+  fs.closeSync(log)
+  let exit: string | undefined
+  child.once('error', (error) => (exit = messageOf(error)))
+  child.once('exit', (code, signal) => (exit = `it ended with ${signal ?? `exit code ${code}`}`))
+  child.unref()
+
+  const identity = child.pid === undefined ? undefined : identify(child.pid)
+  if (identity === undefined) {
+    await sleep(0) // lets the error event say why
+    throw bootFailed(home, offset, exit ?? 'it ended at once')
+  }
+  const record: ServerRecord = {
+    ...identity,
+    password,
+    version: program.version,
+    program: fingerprintOf(file),
+    marker,
+    started_at: home.now().toISOString(),
+    log_offset: offset,
+  }
+  // Before it listens, so that a starter which dies now leaves nothing behind that nobody knows of.
+  writeServer(home, record)
+  try {
+    return await comeUp(home, record, offset, () => exit)
+  } catch (error) {
+    await endServer(home)
+    throw error
+  }
+}
+
+/** The server that somebody started who was killed while it boots: it goes on booting, so it needs no second one. */
+async function adoptBooting(home: Home): Promise<Server | undefined> {
+  const record = readServer(home)
+  if (record?.log_offset === undefined || record.port !== undefined || record.stopping === true) return undefined
+  try {
+    return await comeUp(home, record, record.log_offset, () => (isAlive(record) ? undefined : 'it ended'))
+  } catch {
+    home.signal.throwIfAborted()
+    return undefined
+  }
+}
+
+/** Waits until a server that boots answers, and puts its port on file. */
+async function comeUp(
+  home: Home,
+  record: ServerRecord,
+  offset: number,
+  exit: () => string | undefined,
+): Promise<Server> {
+  const port = await listening(home, offset, exit)
+  const server = serverAt(home, record, port)
+  if (!(await answersInTime(home, server))) throw bootFailed(home, offset, 'it does not answer')
+  const complete = { ...record, port }
+  writeServer(home, complete)
+  return { ...server, record: complete }
+}
+
+/** Waits for the line that tells the port. */
+async function listening(home: Home, offset: number, exit: () => string | undefined): Promise<number> {
+  const until = Date.now() + bootTimeoutMs
+  for (;;) {
+    const ended = exit()
+    if (ended !== undefined) throw bootFailed(home, offset, ended)
+    const port = /listening on http:\/\/[^\s:]+:(\d+)/.exec(logSince(home, offset))?.[1]
+    if (port !== undefined) return Number(port)
+    if (Date.now() > until) throw bootFailed(home, offset, `it did not listen within ${bootTimeoutMs / 1000} s`)
+    await sleep(20, undefined, { signal: home.signal })
+  }
+}
+
+/** Whether it answers within the time that a boot may take: it can accept connections long before it does. */
+async function answersInTime(home: Home, server: Server): Promise<boolean> {
+  const until = Date.now() + bootTimeoutMs / 3
+  while (!(await server.client.isUp(healthTimeoutMs))) {
+    if (home.signal.aborted || Date.now() > until || !isAlive(server.record)) return false
+    await sleep(50)
+  }
+  return true
+}
+
+function serverAt(home: Home, record: ServerRecord, port: number): Server {
+  const endpoint = { port, password: record.password }
+  const connect = (signal: AbortSignal | undefined) => createClient(endpoint, { signal })
+  return { record, endpoint, client: connect(home.signal), connect }
+}
+
+function isCurrent(home: Home, record: ServerRecord, options: ServerOptions): boolean {
+  return record.program === fingerprintOf(findOpencode(home.env)) || !options.isIdle()
+}
+
+/** Tells one program on disk from the next version at the same path, without running it. */
+function fingerprintOf(file: string): string {
+  const real = fs.realpathSync(file)
+  const { mtimeMs, size } = fs.statSync(real)
+  return `${real} ${mtimeMs} ${size}`
+}
+
+function logSince(home: Home, offset: number): string {
+  return fs.readFileSync(home.paths.serverLog).subarray(offset).toString('utf8')
+}
+
+function bootFailed(home: Home, offset: number, why: string): KugetsuError {
+  const lines = plainText(logSince(home, offset)).trim().split('\n')
+  // The last line often only closes what the line with the error began.
+  const line = (lines.find((each) => /\berror\b/i.test(each)) ?? lines.at(-1))?.trim().slice(0, 200)
+  return new KugetsuError(`opencode serve did not start: ${why}${line ? ` (${line})` : ''}`, {
+    hint: `See ${home.paths.serverLog}; "opencode serve" by hand shows the same.`,
+    code: 'server_failed',
+  })
+}

@@ -1,0 +1,88 @@
+/** The parts of opencode's answers and events that kugetsu reads; whatever else they hold is let through. */
+import * as z from 'zod/mini'
+
+const tokens = z.looseObject({ input: z.optional(z.number()), output: z.optional(z.number()) })
+const times = z.looseObject({ created: z.optional(z.number()), completed: z.optional(z.number()) })
+const failure = z.looseObject({
+  name: z.optional(z.string()),
+  data: z.optional(z.looseObject({ message: z.optional(z.string()) })),
+  message: z.optional(z.string()),
+})
+
+export const project = z.looseObject({ id: z.string() })
+
+export const session = z.looseObject({
+  id: z.string(),
+  directory: z.string(),
+  parentID: z.optional(z.string()),
+  title: z.optional(z.string()),
+  cost: z.optional(z.number()),
+  tokens: z.optional(tokens),
+})
+
+export const sessionStatus = z.looseObject({
+  type: z.string(),
+  attempt: z.optional(z.number()),
+  message: z.optional(z.string()),
+})
+
+export type SessionStatus = z.infer<typeof sessionStatus>
+
+export const messageInfo = z.looseObject({
+  id: z.string(),
+  sessionID: z.string(),
+  role: z.string(),
+  time: z.optional(times),
+  parentID: z.optional(z.string()),
+  error: z.optional(failure),
+  finish: z.optional(z.string()),
+  cost: z.optional(z.number()),
+  tokens: z.optional(tokens),
+})
+export type MessageInfo = z.infer<typeof messageInfo>
+
+export const part = z.looseObject({
+  id: z.string(),
+  messageID: z.string(),
+  sessionID: z.string(),
+  type: z.string(),
+})
+export type Part = z.infer<typeof part>
+
+export const message = z.looseObject({ info: messageInfo, parts: z.array(part) })
+export type Message = z.infer<typeof message>
+
+export const permissionRequest = z.looseObject({
+  id: z.string(),
+  sessionID: z.string(),
+  permission: z.optional(z.string()),
+  patterns: z.optional(z.array(z.string())),
+})
+
+/** One event of `GET /global/event`. */
+export const globalEvent = z.looseObject({
+  directory: z.optional(z.string()),
+  payload: z.looseObject({ type: z.string(), properties: z.optional(z.looseObject({})) }),
+})
+
+export const eventProperties = {
+  'message.updated': z.looseObject({ info: messageInfo }),
+  'message.part.updated': z.looseObject({ part }),
+  'session.created': z.looseObject({ info: session }),
+  'session.updated': z.looseObject({ info: session }),
+  'session.status': z.looseObject({ sessionID: z.string(), status: sessionStatus }),
+  'session.idle': z.looseObject({ sessionID: z.string() }),
+  'session.error': z.looseObject({ sessionID: z.optional(z.string()), error: z.optional(failure) }),
+  'permission.asked': z.looseObject({ sessionID: z.string() }),
+  'question.asked': z.looseObject({ sessionID: z.string() }),
+} as const
+
+/** The text of an error as opencode reports it, on one line and without its stack; its kind when it has no text. */
+export function failureText(error: z.infer<typeof failure>): string {
+  const text = error.data?.message ?? error.message ?? error.name ?? 'unknown error'
+  return text
+    .replace(/\n\s+at [^]*$/, '')
+    .replace(/\s+/g, ' ')
+    .trim()
+    .slice(0, 1000)
+}

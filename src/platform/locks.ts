@@ -1,0 +1,124 @@
+/**
+ * Two locks for two needs.
+ *
+ * exclusively(): true mutual exclusion, for things that must not happen twice (one daemon, one server start, one
+ * command per issue, one git writer per mirror). The kernel holds it: an exclusive SQLite transaction is an fcntl
+ * lock, which is gone the instant its process dies, however it dies, and cannot go stale.
+ *
+ * inOrder(): proper-lockfile, which orders the admissions to slots. It can be held twice once a lock is stale
+ * (its issue #121), so whatever it guards must be safe without it, and is: see sessions/slots.ts.
+ */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { codeOf, KugetsuError, messageOf } from '../core/errors.ts'
+import { createExclusive, ensureDirectory, setAside } from './files.ts'
+import { openSqlite, type Sqlite } from './sqlite.ts'
+
+const retryMs = { from: 5, to: 50 }
+/** Whoever holds the ordering lock works for milliseconds: this long without a sign of life means dead or suspended. */
+const staleMs = 2_000
+
+export interface WaitOptions {
+  /** How long to wait for the lock, in milliseconds. */
+  timeoutMs: number
+  signal?: AbortSignal | undefined
+}
+
+/** What a lock's holder gets: call it to let go. */
+export type Release = () => void
+
+/** Takes the lock at `file` if nobody holds it, else undefined. The file is created, stays empty and is never deleted. */
+export function tryExclusive(file: string): Release | undefined {
+  ensureDirectory(path.dirname(file))
+  let database: Sqlite | undefined
+  try {
+    // SQLite would make it readable for all. Only while it is missing: closing it again would let go of our own locks.
+    if (!fs.existsSync(file)) createExclusive(file, '')
+    database = openSqlite(file, { timeoutMs: 0 })
+    // No journal file: nothing is ever written, and a killed holder would leave it behind.
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
+  } catch (error) {
+    database?.close()
+    if (error instanceof KugetsuError) throw error
+    if (says(error, /SQLITE_NOTADB|not a database/)) {
+      // A lock file is empty; this one is somebody else's and cannot serve as a lock. One that is empty by now is the
+      // new lock of a caller who has seen the same.
+      if ((fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0) setAside(file, new Date())
+      return undefined
+    }
+    if (says(error, /SQLITE_BUSY|database is locked/)) return undefined
+    throw new KugetsuError(`cannot lock ${file}: ${messageOf(error)}`, {
+      hint: 'See what lies there and who owns it.',
+      code: 'unwritable',
+      cause: error,
+    })
+  }
+  const held = database
+  return () => held.close()
+}
+
+/**
+ * Runs `work` while holding the lock at `file`, waiting for it as long as `timeoutMs`.
+ * Throws KugetsuError `busy` when it stays taken; whatever `work` throws otherwise.
+ */
+export async function exclusively<T>(file: string, wait: WaitOptions, work: () => T | Promise<T>): Promise<T> {
+  const until = Date.now() + wait.timeoutMs
+  for (;;) {
+    const release = tryExclusive(file)
+    if (release !== undefined) {
+      try {
+        return await work()
+      } finally {
+        release()
+      }
+    }
+    if (Date.now() >= until) {
+      throw new KugetsuError(`another kugetsu is busy with ${path.basename(file, '.lock')}`, {
+        hint: 'Wait for it to finish and try again.',
+        code: 'busy',
+      })
+    }
+    await pause(wait.signal)
+  }
+}
+
+/**
+ * Runs `work` in order with the other callers, or without order once `timeoutMs` have passed: a lock that is stuck
+ * (suspended holder, clock gone wrong, a file in its place) must not stop anybody. Never throws for the lock's sake.
+ */
+export async function inOrder<T>(file: string, wait: WaitOptions, work: () => T | Promise<T>): Promise<T> {
+  ensureDirectory(path.dirname(file))
+  const { default: lockfile } = await import('proper-lockfile')
+  const until = Date.now() + wait.timeoutMs
+  let release: (() => Promise<void>) | undefined
+  while (release === undefined && Date.now() < until) {
+    release = await lockfile
+      .lock(file, { stale: staleMs, update: staleMs / 2, retries: 0, realpath: false, onCompromised: () => {} })
+      .catch(() => undefined)
+    if (release === undefined) await pause(wait.signal)
+  }
+  if (release === undefined) clearStuckLock(`${file}.lock`)
+  try {
+    return await work()
+  } finally {
+    await release?.().catch(() => {}) // compromised: somebody else holds it by now, and that is harmless
+  }
+}
+
+/** Moves away what proper-lockfile never removes: a file, a directory with something in it, a time in the future. */
+function clearStuckLock(lock: string): void {
+  const stat = fs.lstatSync(lock, { throwIfNoEntry: false })
+  if (stat === undefined) return
+  const age = Date.now() - stat.mtimeMs
+  if (!stat.isDirectory() || age > 2 * staleMs || age < -staleMs) setAside(lock, new Date())
+}
+
+async function pause(signal: AbortSignal | undefined): Promise<void> {
+  const milliseconds = retryMs.from + Math.random() * (retryMs.to - retryMs.from)
+  await sleep(milliseconds, undefined, signal === undefined ? {} : { signal })
+}
+
+function says(error: unknown, what: RegExp): boolean {
+  return what.test(`${codeOf(error) ?? ''} ${String(error)}`)
+}

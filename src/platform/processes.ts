@@ -1,0 +1,156 @@
+/** Who a process is, so that a pid that was given to another program later is not mistaken for it. */
+import * as fs from 'node:fs'
+import * as z from 'zod/mini'
+import { once } from '../core/once.ts'
+
+export const processIdentity = once(() =>
+  z.looseObject({
+    pid: z.int().check(z.positive()),
+    /** When it started: clock ticks since boot on Linux, what `ps` says elsewhere. */
+    start_time: z.string(),
+    boot_id: z.string(),
+    /** The pid namespace: a container that shares the home has pids of its own. */
+    pid_namespace: z.string(),
+  }),
+)
+export type ProcessIdentity = z.infer<ReturnType<typeof processIdentity>>
+
+/** The identity of a living process, or undefined when there is none (or only a zombie). */
+export function identify(pid: number): ProcessIdentity | undefined {
+  const start = startOf(pid)
+  if (start === undefined) return undefined
+  return { pid, start_time: start, boot_id: bootId(), pid_namespace: pidNamespace() }
+}
+
+/** The identity of the process that asks. */
+export function currentProcess(): ProcessIdentity {
+  const identity = identify(process.pid)
+  if (identity === undefined) throw new Error('this process cannot see itself in the process table')
+  return identity
+}
+
+/**
+ * Whether that very process lives. One of another pid namespace cannot be seen from here and counts as alive:
+ * unknown never means dead.
+ */
+export function isAlive(identity: ProcessIdentity): boolean {
+  if (identity.boot_id !== bootId()) return false
+  if (identity.pid_namespace !== pidNamespace()) return true
+  return startOf(identity.pid) === identity.start_time
+}
+
+/** Sends a signal to a process group, if its leader is still that process; false when it is gone. */
+export function signalGroup(identity: ProcessIdentity, signal: NodeJS.Signals): boolean {
+  if (identity.pid_namespace !== pidNamespace() || !isAlive(identity)) return false
+  try {
+    process.kill(-identity.pid, signal)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/**
+ * The living processes whose environment has `NAME=value`, by pid. Linux only (from /proc); none elsewhere.
+ * A process whose environment may not be read is not ours.
+ */
+export function processesWith(name: string, value: string): number[] {
+  const wanted = Buffer.from(`\0${name}=${value}\0`)
+  return numbersIn('/proc').filter((pid) => {
+    if (pid === process.pid) return false
+    try {
+      const environment = fs.readFileSync(`/proc/${pid}/environ`)
+      return Buffer.concat([Buffer.from('\0'), environment, Buffer.from('\0')]).includes(wanted)
+    } catch {
+      return false
+    }
+  })
+}
+
+/** Sends SIGKILL to a process; false when it is gone by itself, or not ours. */
+export function kill(pid: number): boolean {
+  try {
+    process.kill(pid, 'SIGKILL')
+    return true
+  } catch {
+    return false
+  }
+}
+
+function numbersIn(directory: string): number[] {
+  try {
+    return fs
+      .readdirSync(directory)
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number)
+  } catch {
+    return []
+  }
+}
+
+function startOf(pid: number): string | undefined {
+  if (process.platform !== 'linux') return startByPs(pid)
+  try {
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8')
+    // The second field is the program's name in brackets and may hold spaces and brackets itself.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
+  } catch {
+    return undefined
+  }
+}
+
+function startByPs(pid: number): string | undefined {
+  try {
+    const [state, ...start] = childProcess()
+      .execFileSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], {
+        encoding: 'utf8',
+        timeout: 5000,
+        stdio: ['ignore', 'pipe', 'ignore'],
+      })
+      .trim()
+      .split(/\s+/)
+    return state === undefined || state.startsWith('Z') ? undefined : start.join(' ')
+  } catch {
+    return undefined
+  }
+}
+
+let knownBootId: string | undefined
+function bootId(): string {
+  knownBootId ??= readLine('/proc/sys/kernel/random/boot_id') ?? bootTimeBySysctl()
+  return knownBootId
+}
+
+function bootTimeBySysctl(): string {
+  try {
+    return childProcess().execFileSync('sysctl', ['-n', 'kern.boottime'], { encoding: 'utf8', timeout: 5000 }).trim()
+  } catch {
+    return 'unknown'
+  }
+}
+
+let knownNamespace: string | undefined
+function pidNamespace(): string {
+  if (knownNamespace === undefined) {
+    try {
+      knownNamespace = fs.readlinkSync('/proc/self/ns/pid')
+    } catch {
+      knownNamespace = 'none'
+    }
+  }
+  return knownNamespace
+}
+
+/** Only where there is no /proc, and slow to load. */
+function childProcess(): typeof import('node:child_process') {
+  return process.getBuiltinModule('node:child_process')
+}
+
+function readLine(file: string): string | undefined {
+  try {
+    return fs.readFileSync(file, 'utf8').trim()
+  } catch {
+    return undefined
+  }
+}

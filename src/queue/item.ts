@@ -1,0 +1,191 @@
+/** A task in the queue: its file's fields, and reading them. */
+import * as z from 'zod/mini'
+import { once } from '../core/once.ts'
+
+const states = ['pending', 'notified', 'completed', 'error'] as const
+const kinds = ['dev', 'pm'] as const
+/** An id is a file name, here and elsewhere. */
+const idPattern = /^q_[A-Za-z0-9_-]{1,100}$/
+/** What counts of the attempts of the bash tool, which wrote down only how many there were. */
+const mostUntoldAttempts = 3
+
+export type ItemState = (typeof states)[number]
+
+/** One time that an agent was to be started with a task, until the end of its run. */
+export interface Attempt {
+  started_at: string | null
+  ended_at: string | null
+  /**
+   * null while it goes on; completed, error, timeout, stopped: how the agent ended; failed: the agent could not be
+   * started; interrupted: what was to start it was killed, which counts for nothing.
+   */
+  outcome: string | null
+  reason: string | null
+  [field: string]: unknown
+}
+
+/** What came of a task. */
+export interface Result {
+  branch: string | null
+  /** Commits of the branch that its base does not have; null when it could not be told. */
+  commits: number | null
+  /** Of this run, in dollars. */
+  cost: number | null
+  pr_url: string | null
+  [field: string]: unknown
+}
+
+/** queue/items/<id>.json. Fields that are not known survive. */
+export interface Item {
+  /** `q_` and what sorts by the time it was enqueued. */
+  id: string
+  /** For a dev agent of its own, or for the PM agent. */
+  kind: (typeof kinds)[number]
+  issue_ref: string | null
+  message: string
+  /** pending → notified (an agent has it) → completed or error. */
+  state: ItemState
+  /** 1 for the next message to an existing session, which goes ahead of new work. */
+  priority: number
+  pending_since: string | null
+  notified_at: string | null
+  /** When it was over, well or not. */
+  completed_at: string | null
+  error: string | null
+  attempts: Attempt[]
+  /** How many of the attempts were before it was last given back by `queue retry`. */
+  attempts_before: number
+  /** It is not tried again before that. */
+  not_before: string | null
+  opencode_session_id: string | null
+  /** The process its agent is in. */
+  pid: number | string | null
+  /** The slot of its agent's run. */
+  run: string | null
+  pr_url: string | null
+  base: string | null
+  model: string | null
+  agent: string | null
+  fresh: boolean
+  result: Result | null
+  [field: string]: unknown
+}
+
+/** What is enqueued: the rest follows from it. */
+export interface Task extends Partial<
+  Pick<Item, 'kind' | 'priority' | 'pr_url' | 'base' | 'model' | 'agent' | 'fresh'>
+> {
+  issue_ref: string | null
+  message: string
+}
+
+const text = () => z.nullish(z.string())
+const schema = once(() =>
+  z.looseObject({
+    id: z.optional(z.string()),
+    kind: z.nullish(z.enum(kinds)),
+    issue_ref: text(),
+    message: text(),
+    state: z.enum(states),
+    priority: z.nullish(z.number()),
+    pending_since: text(),
+    notified_at: text(),
+    completed_at: text(),
+    error: text(),
+    attempts: z.nullish(
+      z.union([
+        z.int(),
+        z.array(z.looseObject({ started_at: text(), ended_at: text(), outcome: text(), reason: text() })),
+      ]),
+    ),
+    attempts_before: z.nullish(z.int()),
+    not_before: text(),
+    opencode_session_id: text(),
+    pid: z.nullish(z.union([z.number(), z.string()])),
+    run: text(),
+    pr_url: text(),
+    base: text(),
+    model: text(),
+    agent: text(),
+    fresh: z.nullish(z.boolean()),
+    result: z.nullish(
+      z.looseObject({ branch: text(), commits: z.nullish(z.number()), cost: z.nullish(z.number()), pr_url: text() }),
+    ),
+  }),
+)
+
+export function isItemId(id: string): boolean {
+  return idPattern.test(id)
+}
+
+/** Reads what the file of the item `id` says, also one of the bash tool; undefined when it is no such item. */
+export function parseItem(id: string, content: string): Item | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(content)
+  } catch {
+    return undefined
+  }
+  const read = schema().safeParse(value)
+  if (!read.success || !isItemId(id) || (read.data.id ?? id) !== id) return undefined
+  const { data } = read
+  const issueRef = data.issue_ref || null
+  return {
+    ...data,
+    id,
+    kind: data.kind ?? (issueRef === null ? 'pm' : 'dev'),
+    issue_ref: issueRef,
+    message: data.message ?? '',
+    priority: data.priority ?? 0,
+    pending_since: data.pending_since ?? null,
+    notified_at: data.notified_at ?? null,
+    completed_at: data.completed_at ?? null,
+    error: data.error ?? null,
+    attempts: attemptsOf(data.attempts),
+    attempts_before: data.attempts_before ?? 0,
+    not_before: data.not_before ?? null,
+    opencode_session_id: data.opencode_session_id ?? null,
+    pid: data.pid ?? null,
+    run: data.run ?? null,
+    pr_url: data.pr_url ?? null,
+    base: data.base ?? null,
+    model: data.model ?? null,
+    agent: data.agent ?? null,
+    fresh: data.fresh ?? false,
+    result: data.result ? { branch: null, commits: null, cost: null, pr_url: null, ...known(data.result) } : null,
+  }
+}
+
+/** A new item for a task. */
+export function newItem(id: string, task: Task, now: Date): Item {
+  const at = now.toISOString()
+  const item = parseItem(id, JSON.stringify({ ...task, id, state: 'pending', pending_since: at }))
+  if (item === undefined) throw new Error(`not a task: ${JSON.stringify(task)}`)
+  return item
+}
+
+type ReadAttempts =
+  number | { [Field in 'started_at' | 'ended_at' | 'outcome' | 'reason']?: string | null | undefined }[]
+
+function attemptsOf(read: ReadAttempts | null | undefined): Attempt[] {
+  if (typeof read !== 'number') {
+    return (read ?? []).map((each) => ({
+      started_at: null,
+      ended_at: null,
+      outcome: null,
+      reason: null,
+      ...known(each),
+    }))
+  }
+  return Array.from({ length: Math.max(0, Math.min(read, mostUntoldAttempts)) }, () => ({
+    started_at: null,
+    ended_at: null,
+    outcome: 'failed',
+    reason: null,
+  }))
+}
+
+/** Without the fields that are undefined. */
+function known<T extends object>(value: T): { [Field in keyof T]: Exclude<T[Field], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as never
+}

@@ -1,0 +1,45 @@
+import type { Item } from './item.ts'
+import { openAttempt, waitsMs } from './transitions.ts'
+
+export interface Picked {
+  /** What to start now, in order. */
+  items: Item[]
+  /** How soon one that waits for its next try can be tried, in milliseconds; undefined when none waits for that. */
+  dueInMs: number | undefined
+}
+
+/**
+ * What to start next: continuations first, then first in, first out; one task per issue at a time and those of an
+ * issue in order, while a busy issue holds up nobody else's. Tasks for the PM agent are not looked at. Pure.
+ */
+export function pick(
+  items: readonly Item[],
+  around: { free: number; now: Date; isBusy: (issue: string) => boolean },
+): Picked {
+  const picked: Item[] = []
+  let dueInMs: number | undefined
+  const taken = new Set<string>()
+  for (const item of inOrder(items.filter(isWaiting))) {
+    const issue = issueKey(item.issue_ref)
+    if (taken.has(issue) || around.isBusy(issue)) continue
+    taken.add(issue)
+    const rest = waitsMs(item, around.now)
+    if (rest > 0) dueInMs = Math.min(rest, dueInMs ?? rest)
+    else if (picked.length < around.free) picked.push(item)
+  }
+  return { items: picked, dueInMs }
+}
+
+/** The pending ones in the order in which they would be started. */
+export function inOrder(items: readonly Item[]): Item[] {
+  return items.toSorted((a, b) => b.priority - a.priority || (a.id < b.id ? -1 : 1))
+}
+
+/** By what issues are told apart: forges take upper and lower case for the same, and no harm comes from waiting. */
+export function issueKey(issueRef: string | null | undefined): string {
+  return (issueRef ?? '').toLowerCase()
+}
+
+function isWaiting(item: Item): boolean {
+  return item.state === 'pending' && item.kind === 'dev' && openAttempt(item) === undefined
+}

@@ -1,0 +1,142 @@
+/**
+ * What may become of an item. Pure.
+ *
+ *   pending ──▶ notified ──▶ completed            An attempt is begun on a pending item, before anything is done for
+ *      ▲ │          │                             it; it ends with the agent's run. A pending item whose last attempt
+ *      │ └──────────┴──────▶ error                goes on is being started.
+ *      └──────── retry ────────┘
+ */
+import type { Attempt, Item, Result } from './item.ts'
+
+const mostFailures = 3
+/** How long to wait after the first and the second failed start. */
+const failurePausesMs = [5_000, 30_000]
+/** Interruptions are nobody's fault and cost nothing, but a task that kills whoever starts it must not fill the days. */
+const freeInterruptions = 3
+export const longestPauseMs = 5 * 60_000
+
+/** How the run of an item's agent ended. */
+export interface RunEnd {
+  state: string
+  error: string | null
+  stopped: boolean
+  /** The agent was never told: what was to tell it died before. */
+  never_began: boolean
+  ended_at: string
+}
+
+/** The attempt that goes on, if one does. */
+export function openAttempt(item: Item): Attempt | undefined {
+  const last = item.attempts.at(-1)
+  return last?.outcome === null ? last : undefined
+}
+
+export function isFinished(item: Item): boolean {
+  return item.state === 'completed' || item.state === 'error'
+}
+
+/** Begins an attempt; undefined when the item is not there to be begun. */
+export function begun(item: Item, now: Date): Item | undefined {
+  if (item.state !== 'pending' || openAttempt(item)) return undefined
+  const attempt = { started_at: now.toISOString(), ended_at: null, outcome: null, reason: null }
+  return { ...item, attempts: [...item.attempts, attempt], not_before: null }
+}
+
+/** An agent has it. */
+export function notified(
+  item: Item,
+  agent: { at: string; opencode_session_id: string | null; pid: number | null; run: string | null },
+): Item | undefined {
+  if (item.state !== 'pending') return undefined
+  const { at, ...about } = agent
+  const attempts = openAttempt(item)
+    ? item.attempts
+    : [...item.attempts, { started_at: at, ended_at: null, outcome: null, reason: null }]
+  return { ...item, ...about, attempts, state: 'notified', notified_at: at, not_before: null }
+}
+
+/** Its agent's run is over. */
+export function finished(item: Item, end: RunEnd, result: Result | null): Item | undefined {
+  if (isFinished(item)) return undefined
+  const outcome = end.stopped ? 'stopped' : end.state === 'idle' ? 'completed' : end.state
+  const error = outcome === 'completed' ? null : end.stopped ? 'stopped' : (end.error ?? 'it ended without a reason')
+  return {
+    ...closed(item, { ended_at: end.ended_at, outcome, reason: error }),
+    state: outcome === 'completed' ? 'completed' : 'error',
+    completed_at: end.ended_at,
+    error,
+    result,
+    pr_url: result?.pr_url ?? item.pr_url,
+  }
+}
+
+/** It could not be started after all, for no fault of its own: as if it had not been tried. */
+export function released(item: Item, notBefore: Date | null): Item | undefined {
+  if (item.state !== 'pending' || !openAttempt(item)) return undefined
+  return { ...item, attempts: item.attempts.slice(0, -1), not_before: notBefore?.toISOString() ?? null }
+}
+
+/** Its start failed: it is tried again after a pause, or not when that is of no use or was tried often enough. */
+export function failed(item: Item, failure: { reason: string; hopeless: boolean }, now: Date): Item | undefined {
+  if (item.state !== 'pending') return undefined
+  const { reason } = failure
+  const after = closed(item, { ended_at: now.toISOString(), outcome: 'failed', reason })
+  const failures = after.attempts.slice(after.attempts_before).filter(({ outcome }) => outcome === 'failed').length
+  if (failure.hopeless || failures >= mostFailures) {
+    return { ...after, state: 'error', completed_at: now.toISOString(), error: reason }
+  }
+  const pauseMs = failurePausesMs[failures - 1] ?? longestPauseMs
+  return { ...after, not_before: new Date(now.getTime() + pauseMs).toISOString() }
+}
+
+/** What was to start it was killed before the agent had it. That is no failure of the task. */
+export function interrupted(item: Item, reason: string, now: Date): Item | undefined {
+  if (isFinished(item)) return undefined
+  const after = closed(item, { ended_at: now.toISOString(), outcome: 'interrupted', reason })
+  const others = after.attempts.findLastIndex(({ outcome }) => outcome !== 'interrupted')
+  const excess = after.attempts.length - 1 - others - freeInterruptions
+  const pauseMs = excess <= 0 ? 0 : Math.min(5_000 * 2 ** (excess - 1), longestPauseMs)
+  return {
+    ...after,
+    state: 'pending',
+    notified_at: null,
+    opencode_session_id: null,
+    pid: null,
+    run: null,
+    not_before: pauseMs === 0 ? null : new Date(now.getTime() + pauseMs).toISOString(),
+  }
+}
+
+/** Given back to the queue by a person after it ended in an error, with all its attempts before it. */
+export function retried(item: Item, now: Date): Item | undefined {
+  if (item.state !== 'error') return undefined
+  return {
+    ...item,
+    state: 'pending',
+    pending_since: now.toISOString(),
+    notified_at: null,
+    completed_at: null,
+    error: null,
+    attempts_before: item.attempts.length,
+    not_before: null,
+    opencode_session_id: null,
+    pid: null,
+    run: null,
+    result: null,
+  }
+}
+
+/** When it may be tried again, in milliseconds from now; 0 is at once. A clock that was put back keeps nothing waiting. */
+export function waitsMs(item: Item, now: Date): number {
+  const rest = item.not_before === null ? 0 : Date.parse(item.not_before) - now.getTime()
+  return rest > 0 && rest <= longestPauseMs ? rest : 0
+}
+
+/** With the attempt that goes on ended, or with one that says how it ended when none does. */
+function closed(item: Item, end: { ended_at: string; outcome: string; reason: string | null }): Item {
+  const open = openAttempt(item)
+  const attempts = open
+    ? [...item.attempts.slice(0, -1), { ...open, ...end }]
+    : [...item.attempts, { started_at: item.notified_at, ...end }]
+  return { ...item, attempts, not_before: null }
+}

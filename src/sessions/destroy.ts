@@ -1,0 +1,190 @@
+/** Removing what belongs to an issue, without ever losing work. */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import type { Home } from '../config/home.ts'
+import { KugetsuError, messageOf } from '../core/errors.ts'
+import { branchOf, parseRef, type IssueRef } from '../core/issue-ref.ts'
+import { exclusively } from '../platform/locks.ts'
+import { saveWork } from '../worktrees/recovery.ts'
+import { describeWork, inspectWork, isAtRisk } from '../worktrees/work-at-risk.ts'
+import { removeWorktree } from '../worktrees/worktrees.ts'
+import { agentServer } from './agent-server.ts'
+import { mirrorLock } from './issue-worktree.ts'
+import { note } from './journal.ts'
+import type { SessionRecord } from './record.ts'
+import { stopAgent } from './stop.ts'
+import { baseName, changeIndex, forgetSession, pmAgentSession, readIndex, readSession, readSessions } from './store.ts'
+import type { Supervision } from './supervision.ts'
+
+const issueWaitMs = 10_000
+const gitTimeoutMs = 120_000
+
+/** Where work was saved: see recoveryCommands. */
+export interface Recovery {
+  ref: string
+  mirror: string
+}
+
+export interface Destroyed {
+  issueRef: string
+  /** Where the work was saved that would have been lost. */
+  recovery: Recovery | undefined
+}
+
+/**
+ * Why the issue's worktree must not go yet, as lines for a person; none when nothing would be lost. What cannot be told
+ * counts as a reason.
+ */
+export async function reasonsToKeep(home: Home, record: SessionRecord): Promise<string[]> {
+  const working = record.run || record.state === 'starting' ? ['an agent is at work on it'] : []
+  const worktree = record.worktree_path
+  const ref = refOf(record)
+  if (!worktree || ref === undefined || isNothingLeft(home, record, ref)) return working
+  try {
+    const work = await inspectWork(inspection(home, record, ref, worktree))
+    return isAtRisk(work) ? [...working, ...describeWork(work)] : working
+  } catch (error) {
+    return [...working, `it cannot be told what would be lost: ${messageOf(error)}`]
+  }
+}
+
+/**
+ * Removes worktree, opencode session, session file and index entry of an issue. Throws KugetsuError `work_at_risk` when
+ * something would be lost; with `force` the agent is stopped and the work saved under a recovery ref first.
+ */
+export async function destroyIssue(
+  home: Home,
+  supervision: Supervision,
+  name: string,
+  options: { force: boolean },
+): Promise<Destroyed> {
+  const before = readSession(home, name)
+  if (options.force && before?.run) await stopAgent(home, supervision, name)
+  return exclusively(home.paths.lock(`issue-${name}`), { timeoutMs: issueWaitMs, signal: home.signal }, async () => {
+    const record = readSession(home, name)
+    if (record === undefined) throw new KugetsuError(`no session ${name}`, { code: 'unknown_session' })
+    const issueRef = record.issue_ref ?? name
+    const reasons = await reasonsToKeep(home, record)
+    if (reasons.length > 0 && !options.force) {
+      note(home, 'not_destroyed', { issue_ref: issueRef, reason: reasons.join('; ') })
+      throw new KugetsuError(`${issueRef} is not destroyed: ${reasons.join('; ')}`, {
+        hint: 'Push or commit what is worth keeping, or use --force: it saves the work under a recovery ref first.',
+        code: 'work_at_risk',
+      })
+    }
+    const recovery = await removeWork(home, record, name)
+    await forgetSession(home, name)
+    note(home, 'destroyed', {
+      issue_ref: issueRef,
+      reason: recovery === undefined ? 'nothing was lost' : `saved as ${recovery.ref}`,
+    })
+    return { issueRef, recovery }
+  })
+}
+
+/** Removes the PM agent's session. Throws KugetsuError `pm_agent_missing` when there is none. */
+export async function destroyPmAgent(home: Home): Promise<void> {
+  const record = readSession(home, pmAgentSession)
+  if (record === undefined && !readIndex(home)?.pm_agent) {
+    throw new KugetsuError('there is no PM agent', {
+      hint: 'Make one with "kugetsu init --force".',
+      code: 'pm_agent_missing',
+    })
+  }
+  if (record !== undefined) await deleteOpencodeSession(home, record)
+  await forgetSession(home, pmAgentSession)
+  await changeIndex(home, (index) => ({ ...index, pm_agent: null }))
+}
+
+/** Removes the base session, the PM agent's and those of all issues, the issues first and with their protection. */
+export async function destroyBase(
+  home: Home,
+  supervision: Supervision,
+  options: { force: boolean },
+): Promise<Destroyed[]> {
+  const issues = readSessions(home).filter(({ name }) => name !== baseName && name !== pmAgentSession)
+  if (!options.force) {
+    const kept = await Promise.all(
+      issues.map(async ({ record }) => ({ record, reasons: await reasonsToKeep(home, record) })),
+    )
+    const first = kept.find(({ reasons }) => reasons.length > 0)
+    if (first !== undefined) {
+      throw new KugetsuError(`nothing is destroyed: ${first.record.issue_ref}: ${first.reasons.join('; ')}`, {
+        hint: 'Deal with that issue first, or use --force: it saves the work under recovery refs first.',
+        code: 'work_at_risk',
+      })
+    }
+  }
+  const destroyed: Destroyed[] = []
+  for (const { name } of issues) destroyed.push(await destroyIssue(home, supervision, name, options))
+  if (readSession(home, pmAgentSession) !== undefined) await destroyPmAgent(home)
+  const base = readSession(home, baseName)
+  if (base !== undefined) await deleteOpencodeSession(home, base)
+  await forgetSession(home, baseName)
+  await changeIndex(home, (index) => ({ ...index, base: null }))
+  return destroyed
+}
+
+/** Removes the worktree, saved first, and the opencode session of an issue on which nobody is at work. */
+export async function removeWork(home: Home, record: SessionRecord, name: string): Promise<Recovery | undefined> {
+  const recovery = await removeIssueWorktree(home, record, name)
+  await deleteOpencodeSession(home, record)
+  return recovery
+}
+
+async function removeIssueWorktree(home: Home, record: SessionRecord, name: string): Promise<Recovery | undefined> {
+  const ref = refOf(record)
+  const worktree = record.worktree_path
+  if (ref === undefined || !worktree || isNothingLeft(home, record, ref)) return undefined
+  const inspected = inspection(home, record, ref, worktree)
+  if (!isLinked(worktree) && fs.existsSync(worktree)) {
+    throw new KugetsuError(`${worktree} is a clone of its own, which kugetsu does not delete`, {
+      hint: 'Look through it, delete it by hand, and run destroy again.',
+      code: 'foreign_worktree',
+    })
+  }
+  // Saved even when all of it seems to be pushed: it costs nothing, and looking and removing are two moments.
+  const saved = await saveWork({ ...inspected, name, now: home.now() })
+  const removal = { ...inspected, lockFile: mirrorLock(home, ref), deleteBranch: saved !== undefined }
+  const { leftBehind } = await removeWorktree(removal)
+  if (leftBehind !== undefined) home.warn(`some files could not be deleted; they are in ${leftBehind}`)
+  return saved === undefined ? undefined : { ref: saved.ref, mirror: inspected.mirror }
+}
+
+/** The session is removed from opencode too, else a later init would find its context again. Not being able to is no reason to stop. */
+async function deleteOpencodeSession(home: Home, record: SessionRecord): Promise<void> {
+  const id = record.opencode_session_id
+  if (!id) return
+  try {
+    const server = await agentServer(home)
+    await server.client.deleteSession(id, home.paths.base)
+  } catch (error) {
+    home.warn(`the opencode session ${id} stays: ${messageOf(error)}`)
+  }
+}
+
+function inspection(home: Home, record: SessionRecord, ref: IssueRef, worktree: string) {
+  return {
+    path: worktree,
+    mirror: home.paths.mirror(ref),
+    branch: record.branch_name ?? branchOf(ref),
+    baseBranch: record.base_branch ?? undefined,
+    env: home.env,
+    timeoutMs: gitTimeoutMs,
+    signal: home.signal,
+  }
+}
+
+/** Neither a worktree nor a mirror: there never was any, or both are gone, and with them whatever there was to lose. */
+function isNothingLeft(home: Home, record: SessionRecord, ref: IssueRef): boolean {
+  return !fs.existsSync(record.worktree_path ?? '') && !fs.existsSync(home.paths.mirror(ref))
+}
+
+/** A worktree of a mirror has a file `.git`, a clone a directory. */
+function isLinked(worktree: string): boolean {
+  return fs.statSync(path.join(worktree, '.git'), { throwIfNoEntry: false })?.isFile() === true
+}
+
+function refOf(record: SessionRecord): IssueRef | undefined {
+  return record.issue_ref ? parseRef(record.issue_ref, { defaultHost: '' }) : undefined
+}

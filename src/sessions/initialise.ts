@@ -1,0 +1,137 @@
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { basePriming } from '../agents/dev-agent.ts'
+import { defaultEnvTemplate, devEnvTemplate, pmAgentEnvTemplate } from '../agents/env-files.ts'
+import { pmAgentName, pmPriming } from '../agents/pm-agent.ts'
+import type { Home } from '../config/home.ts'
+import { defaultConfigText } from '../config/settings.ts'
+import { KugetsuError } from '../core/errors.ts'
+import type { Client } from '../opencode/client.ts'
+import { newMessageId } from '../opencode/message-id.ts'
+import { createExclusive, ensureDirectory, listDirectory, removeFile } from '../platform/files.ts'
+import { exclusively } from '../platform/locks.ts'
+import { agentServer } from './agent-server.ts'
+import { sessionsAtWork } from './settle.ts'
+import { baseName, changeIndex, changeSession, pmAgentSession, readIndex } from './store.ts'
+import { createUndo } from './undo.ts'
+
+const primingMs = 60_000
+
+export interface Initialised {
+  base: string
+  pmAgent: string
+}
+
+/** The base session's id. Throws KugetsuError `not_initialised` when there is none. */
+export function requireBase(home: Home): string {
+  const base = readIndex(home)?.base
+  if (base) return base
+  throw new KugetsuError('kugetsu is not initialised', { hint: 'Run "kugetsu init" first.', code: 'not_initialised' })
+}
+
+/**
+ * Creates the home and the base and PM agent sessions, or with `force` new sessions in the home that is there: config,
+ * env files, repositories, worktrees and issue sessions stay, old logs go.
+ * Throws KugetsuError `already_initialised` without it.
+ */
+export async function initialise(home: Home, options: { force: boolean }): Promise<Initialised> {
+  createLayout(home)
+  return exclusively(home.paths.lock('init'), { timeoutMs: 120_000, signal: home.signal }, async () => {
+    const index = readIndex(home)
+    if (!options.force && index?.base && index.pm_agent) {
+      throw new KugetsuError(`kugetsu is initialised already (${home.paths.home})`, {
+        hint: 'Use --force for new base and PM agent sessions; everything else stays.',
+        code: 'already_initialised',
+      })
+    }
+    if (options.force) clearLogs(home)
+    return makeSessions(home)
+  })
+}
+
+function createLayout(home: Home): void {
+  const { paths } = home
+  for (const directory of [
+    paths.home,
+    paths.sessions,
+    paths.worktrees,
+    paths.base,
+    paths.env,
+    paths.logs,
+    paths.queue,
+  ]) {
+    ensureDirectory(directory)
+  }
+  createExclusive(paths.config, defaultConfigText)
+  createExclusive(path.join(paths.env, 'default.env'), defaultEnvTemplate)
+  createExclusive(path.join(paths.env, 'pm-agent.env'), pmAgentEnvTemplate)
+  createExclusive(path.join(paths.env, 'dev.env'), devEnvTemplate)
+}
+
+async function makeSessions(home: Home): Promise<Initialised> {
+  const server = await agentServer(home)
+  const { client } = server
+  const undo = createUndo(home.warn)
+  const make = async (title: string, priming: { text: string; agent?: string }) => {
+    const { id } = await client.createSession(home.paths.base, title)
+    undo.add(`the session ${id}`, () => server.connect(undefined).deleteSession(id, home.paths.base))
+    await prime(home, client, id, priming)
+    return id
+  }
+  try {
+    home.progress('creating the base session')
+    const base = await make('kugetsu base', { text: basePriming })
+    home.progress('creating the PM agent session')
+    const pmAgent = await make('kugetsu PM agent', { text: pmPriming, agent: pmAgentName })
+    await store(home, baseName, 'base', base)
+    await store(home, pmAgentSession, 'pm_agent', pmAgent)
+    await changeIndex(home, (index) => ({ ...index, base, pm_agent: pmAgent }))
+    return { base, pmAgent }
+  } catch (error) {
+    await undo.run()
+    throw error
+  }
+}
+
+/** Gives a session its first message without calling the model, and waits until it is there: forks copy what is. */
+async function prime(home: Home, client: Client, id: string, priming: { text: string; agent?: string }): Promise<void> {
+  const messageId = newMessageId(home.now())
+  await client.prompt(id, home.paths.base, { ...priming, messageId, noReply: true })
+  const until = Date.now() + primingMs
+  for (;;) {
+    const messages = await client.messages(id, home.paths.base)
+    if (messages?.some(({ info, parts }) => info.id === messageId && parts.length > 0)) return
+    if (Date.now() > until) {
+      throw new KugetsuError('opencode did not take the first message of a session', {
+        hint: `See ${home.paths.serverLog}: is a model configured ("opencode models")?`,
+        code: 'priming_failed',
+      })
+    }
+    await sleep(25, undefined, { signal: home.signal })
+  }
+}
+
+async function store(home: Home, name: string, type: string, id: string): Promise<void> {
+  await changeSession(home, name, (current) => ({
+    ...current,
+    type,
+    opencode_session_id: id,
+    worktree_path: home.paths.base,
+    created_at: home.now().toISOString(),
+    state: 'idle',
+  }))
+}
+
+/** Old transcripts and delegation logs; never those of agents at work, nor the log a running server writes. */
+function clearLogs(home: Home): void {
+  const inUse = new Set(
+    sessionsAtWork(home).map(({ record }) => path.basename(home.paths.transcript(record.opencode_session_id ?? ''))),
+  )
+  for (const name of listDirectory(home.paths.logs)) {
+    const log = name.replace(/^\./, '').replace(/\.written$/, '.log')
+    if (!/^(dev|delegate)-.*\.log$/.test(log) || inUse.has(log)) continue
+    const file = path.join(home.paths.logs, name)
+    if (fs.lstatSync(file).isFile()) removeFile(file)
+  }
+}

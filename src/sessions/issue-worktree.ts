@@ -1,0 +1,70 @@
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { cloneUrlOf } from '../config/clone-url.ts'
+import type { Home } from '../config/home.ts'
+import { withoutCredentials } from '../config/remote-url.ts'
+import { branchOf, formatRef, type IssueRef } from '../core/issue-ref.ts'
+import { openMirror } from '../worktrees/mirrors.ts'
+import { addWorktree, discardWorktree } from '../worktrees/worktrees.ts'
+import type { SessionRecord } from './record.ts'
+import type { Undo } from './undo.ts'
+
+const cloneTimeoutMs = 30 * 60_000
+
+export interface IssueWorktree {
+  path: string
+  branch: string
+  baseBranch: string | undefined
+  /** The branch has work on it already, from an earlier worktree or on the remote. */
+  workExists: boolean
+}
+
+/** The worktree of an issue: the one it has, untouched, else a new one on its branch from a fresh mirror. */
+export async function ensureIssueWorktree(
+  home: Home,
+  request: { ref: IssueRef; name: string; base?: string | undefined; existing: SessionRecord | undefined },
+  undo: Undo,
+): Promise<IssueWorktree> {
+  const recorded = request.existing?.worktree_path
+  const branch = request.existing?.branch_name ?? branchOf(request.ref)
+  // Also one that the bash tool put elsewhere, and one that was a clone of its own.
+  if (recorded && fs.existsSync(path.join(recorded, '.git'))) {
+    return { path: recorded, branch, baseBranch: request.existing?.base_branch ?? undefined, workExists: true }
+  }
+  const mirror = home.paths.mirror(request.ref)
+  const shared = {
+    lockFile: mirrorLock(home, request.ref),
+    env: home.env,
+    timeoutMs: cloneTimeoutMs,
+    signal: home.signal,
+  }
+  const url = cloneUrlOf(home, request.ref)
+  if (!fs.existsSync(mirror)) home.progress(`cloning ${withoutCredentials(url)}`)
+  const onProgress = (text: string) => home.progress(text, 'passing')
+  await openMirror({ ...shared, path: mirror, url, onProgress })
+  const worktree = path.join(home.paths.worktrees, request.name)
+  const base = request.base ?? home.settings().baseBranch
+  const made = await addWorktree({ ...shared, mirror, path: worktree, branch, ...(base === undefined ? {} : { base }) })
+  if (made.created) {
+    undo.add(`the worktree ${worktree}`, () =>
+      discardWorktree({
+        ...shared,
+        signal: undefined,
+        mirror,
+        path: worktree,
+        branch,
+        deleteBranch: made.branchCreated,
+      }),
+    )
+  }
+  return { path: worktree, branch, baseBranch: made.baseBranch, workExists: !made.branchCreated }
+}
+
+/** The lock of everything that writes to a repository's mirror. */
+export function mirrorLock(home: Home, ref: IssueRef): string {
+  return home.paths.lock(
+    `mirror-${formatRef({ ...ref, id: '0' })
+      .replace(/#0$/, '')
+      .replaceAll('/', '-')}`,
+  )
+}

@@ -1,0 +1,58 @@
+import * as z from 'zod/mini'
+
+// Shared, because each of them takes as long to make as a file to read.
+const string = z.string()
+const text = z.nullish(string)
+
+/** One piece of work of an agent, from the prompt that begins it to its settling. */
+export const run = z.looseObject({
+  /** The slot it holds: slots/<slot>.slot. */
+  slot: string,
+  /** The prompts of this run in the order they were sent; it is over when the last of them is answered. */
+  message_ids: z.array(string).check(z.minLength(1)),
+  started_at: string,
+  /** When it is stopped as timed out. */
+  deadline_at: string,
+  /** How often the server died under it. */
+  interruptions: z._default(z.int(), 0),
+  /** A person wants it to end: an aborted message is then an end and no failure. */
+  stop_requested: z.optional(z.boolean()),
+  /** The server it was sent to (its marker): another one running now means that it was interrupted. */
+  server: string,
+  /** The queue item it was started for; in the very write that makes it a run, so that no item is started twice. */
+  queue_item: z.optional(string),
+})
+export type Run = z.infer<typeof run>
+
+/**
+ * A session file, in the fields of the bash tool plus ours. Whatever else is in the file survives.
+ * `branch_name` is the bash tool's name for the branch.
+ */
+export const sessionRecord = z.looseObject({
+  type: string,
+  issue_ref: text,
+  opencode_session_id: text,
+  worktree_path: text,
+  branch_name: text,
+  base_branch: text,
+  pr_url: text,
+  /** starting, running, waiting, idle, error or timeout; as far as the file knows, see view.ts. */
+  state: z._default(string, 'idle'),
+  created_at: text,
+  updated_at: text,
+  last_error: text,
+  model: text,
+  /** False until its first prompt was sent: it is still to be told what the issue is about. */
+  briefed: z.optional(z.boolean()),
+  cost: z.nullish(z.number()),
+  tokens: z.nullish(z.looseObject({})),
+  run: z.nullish(run),
+})
+export type SessionRecord = z.infer<typeof sessionRecord>
+
+export const index = z.looseObject({
+  base: text,
+  pm_agent: text,
+  issues: z._default(z.record(string, string), {}),
+})
+export type Index = z.infer<typeof index>

@@ -1,0 +1,228 @@
+/**
+ * Ends runs: moves a session out of `running` and gives its slot back, once each, whoever looks first.
+ *
+ * The order keeps a crash harmless. Starting: the session file names the slot, then the slot becomes a run, then the
+ * prompt goes out. Ending: the session file lets go of the slot, then the slot is removed. So a slot in phase `run`
+ * that no session names belongs to nobody, and a session that names one may have an agent at work.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Home } from '../config/home.ts'
+import { outcomeOf, type RunOutcome } from '../core/run-outcome.ts'
+import type { Client } from '../opencode/client.ts'
+import { sentAt } from '../opencode/message-id.ts'
+import { observeSession, type ObservedSession } from '../opencode/observe.ts'
+import { findServer } from '../opencode/server.ts'
+import { tryExclusive } from '../platform/locks.ts'
+import { note } from './journal.ts'
+import { keepEnd } from './kept-ends.ts'
+import type { Run, SessionRecord } from './record.ts'
+import { releaseSlot, setSlotAside, slotHolders } from './slots.ts'
+import { changeSession, readSession, readSessions, type StoredSession } from './store.ts'
+
+export interface Ending {
+  state: 'idle' | 'error' | 'timeout'
+  error?: string | undefined
+  /** Ended by a person: an end, not a failure, though opencode reports an aborted message. */
+  stopped?: boolean
+  /** Its last prompt has never reached the agent. */
+  undelivered?: boolean
+  cost?: number | undefined
+  tokens?: Record<string, unknown> | undefined
+}
+
+/** How long an unanswered prompt may lie before it is taken for a failure that was missed: opencode takes seconds. */
+const unansweredMs = 30_000
+/**
+ * How long a prompt may be on its way: opencode takes it from a sender that dies, and was measured to show it in the
+ * session up to 0.8 s later.
+ */
+const onItsWayMs = 5_000
+const lookMs = 100
+const neverSent: Ending = {
+  state: 'error',
+  error: 'the command that was to send the agent its message died before it did',
+  undelivered: true,
+}
+
+/**
+ * Ends the run that `seen` is, unless it has gone on since: a message may have joined it meanwhile.
+ * Returns whether it ended here; false as well when somebody else ended it first.
+ */
+export async function settleRun(home: Home, name: string, seen: Run, ending: Ending): Promise<boolean> {
+  let ended: SessionRecord | undefined
+  await changeSession(home, name, (current) => {
+    const run = current?.run
+    if (!current || !run || run.slot !== seen.slot || run.message_ids.length !== seen.message_ids.length)
+      return undefined
+    // On file before the run is gone, so that nobody can find neither.
+    keepEnd(home, name, current, run, ending)
+    ended = {
+      ...current,
+      state: ending.state,
+      last_error: ending.error ?? null,
+      run: null,
+      ...(ending.cost === undefined ? {} : { cost: ending.cost }),
+      ...(ending.tokens === undefined ? {} : { tokens: ending.tokens }),
+    }
+    return ended
+  })
+  if (ended === undefined) return false
+  releaseSlot(home, seen.slot)
+  const decision =
+    ending.stopped === true
+      ? 'stopped'
+      : ({ idle: 'finished', error: 'failed', timeout: 'timed_out' } as const)[ending.state]
+  note(home, decision, { issue_ref: ended.issue_ref, reason: ending.error ?? 'the run ended' })
+  return true
+}
+
+export interface Look {
+  outcome: RunOutcome
+  observed: ObservedSession | undefined
+}
+
+/** Asks the server how a session's run stands. Throws KugetsuError when it cannot tell. */
+export async function lookAtRun(client: Client, record: SessionRecord, run: Run): Promise<Look> {
+  const id = record.opencode_session_id
+  const directory = record.worktree_path
+  const observed = id && directory ? await observeSession(client, id, directory, run.message_ids.at(-1)) : undefined
+  return { outcome: outcomeOf(run.message_ids, observed), observed }
+}
+
+/**
+ * What a look at a run calls for, by itself; undefined while there is nothing to end. `unansweredFor` is how long, in
+ * milliseconds, the last prompt has been lying there: opencode says "idle" a moment before its work begins, and at the
+ * end a moment before it tells of its failure.
+ */
+export function endingOf(look: Look, run: Run, unansweredFor: number): Ending | undefined {
+  const spent = { cost: look.observed?.cost, tokens: look.observed?.tokens }
+  if (look.outcome.kind === 'working') return undefined
+  if (run.stop_requested === true) return { state: 'idle', stopped: true, ...spent }
+  switch (look.outcome.kind) {
+    case 'lost':
+      return { state: 'error', error: 'opencode does not know the session any more' }
+    case 'done':
+      if (look.outcome.aborted) return { state: 'idle', stopped: true, ...spent }
+      return look.outcome.error === undefined
+        ? { state: 'idle', ...spent }
+        : { state: 'error', error: look.outcome.error, ...spent }
+    case 'undelivered':
+      return undefined // settleNeverSent
+    case 'unanswered':
+      return unansweredFor < unansweredMs
+        ? undefined
+        : { state: 'error', error: 'opencode ended the run without an answer', ...spent }
+  }
+}
+
+/**
+ * Ends a run whose last prompt is on file and not in the session, when nobody is left to send it: who may still do so
+ * holds the issue's lock. A prompt that may be on its way ends nothing; with `wait` it is waited for until it has come
+ * or cannot come any more. Returns how the run ended, undefined when it did not.
+ */
+export async function settleNeverSent(
+  home: Home,
+  client: Client,
+  name: string,
+  options: { wait: boolean } = { wait: false },
+): Promise<Ending | undefined> {
+  const release = tryExclusive(home.paths.lock(`issue-${name}`))
+  if (release === undefined) return undefined
+  try {
+    return await endNeverSent(home, client, name, options)
+  } finally {
+    release()
+  }
+}
+
+/** The same for one who holds the issue's lock, about the run of a start that was killed. */
+export async function settleKilledStart(home: Home, name: string): Promise<void> {
+  const record = readSession(home, name)
+  if (!record?.run || record.state !== 'starting') return
+  const server = findServer(home)
+  if (wasNeverHandedOver(home, record, record.run)) await settleRun(home, name, record.run, neverSent)
+  else if (server !== undefined && server.record.marker === record.run.server) {
+    await endNeverSent(home, server.client, name, { wait: true })
+  }
+}
+
+async function endNeverSent(
+  home: Home,
+  client: Client,
+  name: string,
+  options: { wait: boolean },
+): Promise<Ending | undefined> {
+  for (;;) {
+    // Looked at anew, now that nobody else can send it: it may have been sent since.
+    const record = readSession(home, name)
+    if (!record?.run) return undefined
+    if (!wasNeverHandedOver(home, record, record.run)) {
+      const { outcome } = await lookAtRun(client, record, record.run)
+      if (outcome.kind !== 'undelivered') return undefined
+      if (Math.abs(sinceLastPrompt(record.run, home.now())) <= onItsWayMs) {
+        if (!options.wait) return undefined
+        await sleep(lookMs, undefined, { signal: home.signal })
+        continue
+      }
+    }
+    return (await settleRun(home, name, record.run, neverSent)) ? neverSent : undefined
+  }
+}
+
+/** Its slot was still that of the process that died, and is free by now: the prompt would have gone out after that. */
+function wasNeverHandedOver(home: Home, record: SessionRecord, run: Run): boolean {
+  return record.state === 'starting' && !slotHolders(home).some(({ id, phase }) => id === run.slot && phase === 'run')
+}
+
+/** Ends the runs of commands that were killed before they sent the prompt, of which no daemon hears. */
+export async function settleKilledStarts(home: Home): Promise<void> {
+  const server = findServer(home)
+  for (const { name, record } of sessionsAtWork(home)) {
+    if (record.state !== 'starting' || server === undefined || server.record.marker !== record.run.server) continue
+    // A server that cannot tell ends no run; only the caller may end the waiting.
+    await settleNeverSent(home, server.client, name, { wait: true }).catch(() => home.signal.throwIfAborted())
+  }
+}
+
+/**
+ * Settles what has ended while nobody watched, as far as that can be told: finished runs, prompts that a killed
+ * process never sent, slots that nobody names. For callers that cannot wait for the daemon to do it.
+ */
+export async function settleWhatEnded(home: Home): Promise<void> {
+  const server = findServer(home)
+  for (const { name, record } of readSessions(home)) {
+    if (!record.run || server === undefined || server.record.marker !== record.run.server) continue
+    const look = await lookAtRun(server.client, record, record.run).catch(() => undefined)
+    if (look?.outcome.kind === 'undelivered') await settleNeverSent(home, server.client, name).catch(() => undefined)
+    const ending = look && endingOf(look, record.run, sinceLastPrompt(record.run, home.now()))
+    if (ending !== undefined) await settleRun(home, name, record.run, ending)
+  }
+  freeForgottenSlots(home)
+}
+
+function sinceLastPrompt(run: Run, now: Date): number {
+  return now.getTime() - sentAt(run.message_ids.at(-1) ?? '', now).getTime()
+}
+
+/** Frees the slots in phase `run` that no session names. */
+export function freeForgottenSlots(home: Home): void {
+  for (const holder of slotHolders(home)) {
+    if (holder.phase !== 'run') continue
+    if (readSession(home, holder.session)?.run?.slot === holder.id) continue
+    if (holder.session === '' && namedBySome(home, holder.id)) continue
+    if (holder.owner === undefined) setSlotAside(home, holder.id)
+    else releaseSlot(home, holder.id)
+  }
+}
+
+/** The sessions with a run, whoever has to look after it. */
+export function sessionsAtWork(
+  home: Home,
+  sessions = readSessions(home),
+): (StoredSession & { record: { run: Run } })[] {
+  return sessions.filter((stored): stored is StoredSession & { record: { run: Run } } => Boolean(stored.record.run))
+}
+
+function namedBySome(home: Home, slot: string): boolean {
+  return sessionsAtWork(home).some(({ record }) => record.run.slot === slot)
+}

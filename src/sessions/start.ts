@@ -1,0 +1,293 @@
+/**
+ * `start` and `continue`: one idempotent service that makes whatever is missing and touches nothing that is there.
+ * Whatever a call made is undone when the call fails.
+ */
+import { buildDevMessage, followUpMessage } from '../agents/dev-agent.ts'
+import { permissionRules } from '../agents/permissions.ts'
+import { forgeOf } from '../config/clone-url.ts'
+import type { Home } from '../config/home.ts'
+import { exitCodes, KugetsuError } from '../core/errors.ts'
+import { formatRef, type IssueRef } from '../core/issue-ref.ts'
+import { apiBaseOf } from '../forges/forge-kinds.ts'
+import { forkBase, moveSession } from '../opencode/fork.ts'
+import { newMessageId } from '../opencode/message-id.ts'
+import type { Server } from '../opencode/server.ts'
+import { exclusively } from '../platform/locks.ts'
+import { currentProcess, isAlive } from '../platform/processes.ts'
+import { agentServer, serverDatabase } from './agent-server.ts'
+import { deadline } from './deadline.ts'
+import { requireBase } from './initialise.ts'
+import { removeWork, type Recovery } from './destroy.ts'
+import { ensureIssueWorktree, type IssueWorktree } from './issue-worktree.ts'
+import { note } from './journal.ts'
+import type { SessionRecord } from './record.ts'
+import { nameOf } from './session-name.ts'
+import { settleKilledStart, settleKilledStarts, settleWhatEnded } from './settle.ts'
+import { handOver, releaseSlot, takeSlot, type Holder } from './slots.ts'
+import { steer, wasDelivered } from './steer.ts'
+import { changeIndex, changeSession, forgetSession, readSession } from './store.ts'
+import type { Supervision } from './supervision.ts'
+import { createUndo, type Undo } from './undo.ts'
+
+/** Another command on the same issue may be cloning a large repository. */
+const issueWaitMs = 30 * 60_000
+/** The queue has something else to do meanwhile, and comes back. */
+const queueWaitMs = 1_000
+const longestMessage = 256 * 1024
+
+export interface StartRequest {
+  ref: IssueRef
+  /** What the agent is told; empty for the standard message of `continue`. */
+  message: string
+  prUrl?: string | undefined
+  base?: string | undefined
+  /** `provider/model`, else the user's default. */
+  model?: string | undefined
+  agent?: string | undefined
+  /** Begin anew: a new worktree and session, after the work in the old one was saved. */
+  fresh?: boolean | undefined
+  /** The queue item that asks for it. An agent at work is then left alone: `running`. */
+  queueItem?: string | undefined
+}
+
+export interface Started {
+  /** Set up from scratch; given a new task in the session it has; or told while it works. */
+  how: 'started' | 'continued' | 'steered'
+  name: string
+  record: SessionRecord
+  /** With `fresh`: where the work of the worktree before was saved, if there was any. */
+  recovery?: Recovery | undefined
+}
+
+/**
+ * Has an agent work on an issue and returns once it does. Throws KugetsuError: `no_free_slot` (exit code 2) when the
+ * limit is reached and nothing was made, others when a step failed and what this call made was taken back.
+ */
+export async function startAgent(home: Home, supervision: Supervision, request: StartRequest): Promise<Started> {
+  checkMessage(request.message)
+  const baseSession = requireBase(home)
+  const name = nameOf(home, request.ref)
+  const wait = { timeoutMs: request.queueItem === undefined ? issueWaitMs : queueWaitMs, signal: home.signal }
+  const started = await exclusively(home.paths.lock(`issue-${name}`), wait, async () => {
+    // Another ref that sanitises to the same name may have taken it while we waited.
+    if (nameOf(home, request.ref) !== name) return undefined
+    await settleKilledStart(home, name)
+    const existing = readSession(home, name)
+    if (existing?.run && (request.fresh === true || request.queueItem !== undefined)) {
+      throw new KugetsuError(`an agent is at work on ${existing.issue_ref}`, {
+        hint: `Stop it first: kugetsu stop ${existing.issue_ref}`,
+        code: 'running',
+      })
+    }
+    const steered = existing?.run ? await steer(home, name, request.message) : undefined
+    return steered ?? (await begin(home, supervision, { ...request, name, baseSession, existing }))
+  })
+  if (started === undefined) return startAgent(home, supervision, request)
+  const reason = request.queueItem === undefined ? 'asked to by a command' : `queue item ${request.queueItem}`
+  note(home, started.how, { issue_ref: started.record.issue_ref, reason })
+  await supervision.wake()
+  return started
+}
+
+interface Beginning extends StartRequest {
+  name: string
+  /** The base session's id in opencode. */
+  baseSession: string
+  existing: SessionRecord | undefined
+}
+
+async function begin(home: Home, supervision: Supervision, request: Beginning): Promise<Started> {
+  const issueRef = formatRef(request.ref)
+  const slot = await admit(home, supervision, issueRef, request.name)
+  const undo = createUndo(home.warn)
+  undo.add('the slot', () => releaseSlot(home, slot))
+  try {
+    const recovery =
+      request.fresh === true && request.existing ? await removeWork(home, request.existing, request.name) : undefined
+    if (request.fresh === true) request = { ...request, existing: anew(request.existing) }
+    undo.add('the session file', () => restore(home, request))
+    await changeSession(home, request.name, (current) => ({
+      ...(current ?? { type: 'forked', issue_ref: issueRef, created_at: home.now().toISOString() }),
+      ...request.existing,
+      state: 'starting',
+    }))
+    const { worktree, server, session } = await prepare(home, request, undo)
+    await moveSession(server.client, session.id, {
+      directory: worktree.path,
+      rules: permissionRules('dev'),
+      database: serverDatabase(home),
+      title: issueRef,
+    })
+    const record = await beginRun(home, request, { slot, worktree, server, session, issueRef })
+    return { how: session.forked ? 'started' : 'continued', name: request.name, record, recovery }
+  } catch (error) {
+    await undo.run()
+    note(home, 'undone', { issue_ref: issueRef, reason: error instanceof Error ? error.message : String(error) })
+    throw error
+  }
+}
+
+/** A slot for the issue, or the error that says who has them all. */
+async function admit(home: Home, supervision: Supervision, issueRef: string, session: string): Promise<string> {
+  const { maxConcurrentAgents: limit } = home.settings()
+  const request = { issueRef, session, owner: currentProcess(), limit }
+  let admission = await takeSlot(home, request)
+  if (!admission.admitted) {
+    const supervised = await supervision.isRunning()
+    // Without a daemon nobody may have noticed that some have ended.
+    if (!supervised) await settleWhatEnded(home)
+    await settleKilledStarts(home)
+    admission = await takeSlot(home, request)
+    if (!admission.admitted && !supervised) await supervision.wake()
+  }
+  if (admission.admitted) return admission.slot
+  const error = noFreeSlot(limit, admission.holders)
+  note(home, 'refused', { issue_ref: issueRef, reason: error.message })
+  throw error
+}
+
+function noFreeSlot(limit: number, holders: Holder[]): KugetsuError {
+  const names = holders.map(({ issueRef }) => issueRef)
+  const shown = names.length > 5 ? [...names.slice(0, 4), `${names.length - 4} more`] : names
+  return new KugetsuError(`no free slot: ${holders.length} of ${limit} agents are at work (${shown.join(', ')})`, {
+    hint: `Wait for one to end ("kugetsu wait ${names[0] ?? '<issue-ref>'}"), queue it (--queue), or raise MAX_CONCURRENT_AGENTS.`,
+    code: 'no_free_slot',
+    exitCode: exitCodes.noFreeSlot,
+  })
+}
+
+/** Worktree and session at the same time: one waits for git, the other for opencode. */
+async function prepare(home: Home, request: Beginning, undo: Undo) {
+  const failing = new AbortController()
+  const part = { ...home, signal: AbortSignal.any([home.signal, failing.signal]) }
+  const stopOthers = (error: unknown) => {
+    failing.abort(error)
+    throw error
+  }
+  const [worktree, prepared] = await Promise.allSettled([
+    ensureIssueWorktree(part, request, undo).catch(stopOthers),
+    prepareSession(part, home, request, undo).catch(stopOthers),
+  ])
+  home.signal.throwIfAborted()
+  if (failing.signal.aborted) throw failing.signal.reason
+  if (worktree.status === 'rejected') throw worktree.reason
+  if (prepared.status === 'rejected') throw prepared.reason
+  return { worktree: worktree.value, ...prepared.value }
+}
+
+async function prepareSession(part: Home, home: Home, request: Beginning, undo: Undo) {
+  const found = await agentServer(part)
+  // What uses the server later must not be stopped by the signal of this step.
+  const server = { ...found, client: found.connect(home.signal) }
+  const known = request.existing?.opencode_session_id
+  const directory = request.existing?.worktree_path
+  if (known && directory && (await server.client.session(known, directory)) !== undefined) {
+    return { server, session: { id: known, forked: false } }
+  }
+  const id = await forkBase(server.client, request.baseSession, home.paths.base)
+  undo.add('the opencode session', () => server.connect(undefined).deleteSession(id, home.paths.base))
+  return { server, session: { id, forked: true } }
+}
+
+/** From here on an agent may be at work: the session file and the slot say so before the prompt goes out. */
+async function beginRun(
+  home: Home,
+  request: Beginning,
+  made: {
+    slot: string
+    worktree: IssueWorktree
+    server: Server
+    session: { id: string; forked: boolean }
+    issueRef: string
+  },
+): Promise<SessionRecord> {
+  const { slot, worktree, server, session, issueRef } = made
+  const messageId = newMessageId(home.now())
+  const run = {
+    slot,
+    message_ids: [messageId],
+    started_at: home.now().toISOString(),
+    deadline_at: deadline(home),
+    interruptions: 0,
+    server: server.record.marker,
+    ...(request.queueItem === undefined ? {} : { queue_item: request.queueItem }),
+  }
+  const written = await changeSession(home, request.name, (current) => ({
+    ...(current ?? { type: 'forked', issue_ref: issueRef, created_at: home.now().toISOString() }),
+    state: 'starting',
+    opencode_session_id: session.id,
+    worktree_path: worktree.path,
+    branch_name: worktree.branch,
+    base_branch: worktree.baseBranch ?? current?.base_branch ?? null,
+    pr_url: request.prUrl ?? current?.pr_url ?? null,
+    model: request.model ?? current?.model ?? null,
+    last_error: null,
+    ...(session.forked ? { briefed: false } : {}),
+    run,
+  }))
+  await changeIndex(home, (index) => ({ ...index, issues: { ...index.issues, [issueRef]: `${request.name}.json` } }))
+  handOver(home, slot)
+  const prompt = {
+    messageId,
+    text: promptText(home, request, worktree, session),
+    model: request.model,
+    agent: request.agent,
+  }
+  try {
+    await server.client.prompt(session.id, worktree.path, prompt)
+  } catch (error) {
+    const arrived = await wasDelivered(server.connect(undefined), session.id, worktree.path, messageId)
+    // Unknown is not "no": with the server alive an agent may be at work, and the daemon will see which.
+    if (arrived === false || !isAlive(server.record)) throw error
+  }
+  const running = await changeSession(home, request.name, (current) => {
+    if (current === undefined) return undefined
+    const begun = current.run?.slot === slot && current.state === 'starting'
+    return { ...current, briefed: true, ...(begun ? { state: 'running' } : {}) }
+  })
+  return running ?? written ?? { type: 'forked', state: 'running' }
+}
+
+function promptText(home: Home, request: Beginning, worktree: IssueWorktree, session: { forked: boolean }): string {
+  const { forge, host } = forgeOf(home, request.ref)
+  const task = {
+    ref: request.ref,
+    forge,
+    // At the server's host, whatever the server is called in refs.
+    apiBase: apiBaseOf(forge, host),
+    branch: worktree.branch,
+    baseBranch: worktree.baseBranch ?? 'the default branch',
+    workExists: worktree.workExists,
+    prUrl: request.prUrl ?? request.existing?.pr_url ?? undefined,
+    message: request.message,
+  }
+  // A session whose first start was killed before its prompt went out has not been told what it is about.
+  const isNew = session.forked || request.existing?.briefed === false
+  return isNew ? buildDevMessage(task) : followUpMessage(task)
+}
+
+/** What stays of a session that begins anew. */
+function anew(existing: SessionRecord | undefined): SessionRecord | undefined {
+  return existing === undefined
+    ? undefined
+    : { ...existing, opencode_session_id: null, worktree_path: null, base_branch: null }
+}
+
+async function restore(home: Home, request: Beginning): Promise<void> {
+  const before = request.existing
+  if (before === undefined) await forgetSession(home, request.name)
+  else await changeSession(home, request.name, () => ({ ...before, run: null }))
+}
+
+/** Throws KugetsuError `bad_message` for one that is too long for an agent. */
+export function checkMessage(message: string): void {
+  if (Buffer.byteLength(message) > longestMessage) {
+    throw new KugetsuError(
+      `the message has ${Math.ceil(Buffer.byteLength(message) / 1024)} KiB, more than ${longestMessage / 1024}`,
+      {
+        hint: 'Put long material into the issue or a file of the repository, and tell the agent where it is.',
+        code: 'bad_message',
+      },
+    )
+  }
+}

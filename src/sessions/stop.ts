@@ -1,0 +1,49 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Home } from '../config/home.ts'
+import { KugetsuError } from '../core/errors.ts'
+import { findServer } from '../opencode/server.ts'
+import { exclusively } from '../platform/locks.ts'
+import type { Run, SessionRecord } from './record.ts'
+import { settleRun } from './settle.ts'
+import { changeSession, readSession } from './store.ts'
+import type { Supervision } from './supervision.ts'
+
+const issueWaitMs = 10_000
+/** How long the daemon gets to write the end of the run into its transcript, before it is settled without. */
+const daemonMs = 5_000
+
+/**
+ * Stops the agent of an issue and the command it runs; session and worktree stay. Returns what its file says then.
+ * Throws KugetsuError `not_running` when no agent is at work on it, `opencode_request` when the server does not obey.
+ */
+export async function stopAgent(home: Home, supervision: Supervision, name: string): Promise<SessionRecord> {
+  return exclusively(home.paths.lock(`issue-${name}`), { timeoutMs: issueWaitMs, signal: home.signal }, async () => {
+    const record = await changeSession(home, name, (current) =>
+      current?.run ? { ...current, run: { ...current.run, stop_requested: true } } : undefined,
+    )
+    if (!record?.run) {
+      throw new KugetsuError(`no agent is at work on ${record?.issue_ref ?? name}`, {
+        hint: 'See "kugetsu list".',
+        code: 'not_running',
+      })
+    }
+    const server = findServer(home)
+    const { opencode_session_id: id, worktree_path: directory } = record
+    if (server !== undefined && id && directory) await server.client.abort(id, directory)
+    await supervision.wake()
+    return settled(home, name, record.run)
+  })
+}
+
+async function settled(home: Home, name: string, run: Run): Promise<SessionRecord> {
+  const until = Date.now() + daemonMs
+  for (;;) {
+    const record = readSession(home, name)
+    if (record !== undefined && record.run?.slot !== run.slot) return record
+    if (Date.now() > until) break
+    await sleep(20)
+  }
+  const last = readSession(home, name)
+  if (last?.run) await settleRun(home, name, last.run, { state: 'idle', stopped: true })
+  return readSession(home, name) ?? { type: 'forked', state: 'idle' }
+}

@@ -1,0 +1,140 @@
+/**
+ * index.json and the session files: reading them as they are, changing them one writer at a time.
+ * A file that cannot be understood is set aside under another name and told of; the rest works on.
+ */
+import * as path from 'node:path'
+import type { Home } from '../config/home.ts'
+import { KugetsuError } from '../core/errors.ts'
+import { ensureDirectory, listDirectory, readText, removeFile, setAside, writeJson } from '../platform/files.ts'
+import { exclusively } from '../platform/locks.ts'
+import { index as indexSchema, sessionRecord, type Index, type SessionRecord } from './record.ts'
+
+export const baseName = 'base'
+export const pmAgentSession = 'pm-agent'
+
+const writeWaitMs = 10_000
+
+export interface StoredSession {
+  /** The file's name without `.json`; also that of the worktree. */
+  name: string
+  record: SessionRecord
+}
+
+/** The index, or undefined when kugetsu was not initialised. An unreadable one is rebuilt from the session files. */
+export function readIndex(home: Home): Index | undefined {
+  const text = readText(home.paths.index)
+  if (text === undefined) return undefined
+  const parsed = parse(text, indexSchema)
+  if (parsed !== undefined) return parsed
+  tellSetAside(home, home.paths.index, 'it is rebuilt from the session files')
+  const rebuilt = rebuildIndex(home)
+  writeJson(home.paths.index, rebuilt)
+  return rebuilt
+}
+
+/** The record of one session file, or undefined when there is none (or none that can be understood). */
+export function readSession(home: Home, name: string): SessionRecord | undefined {
+  const file = fileOf(home, name)
+  const text = readText(file)
+  if (text === undefined) return undefined
+  const parsed = parse(text, sessionRecord)
+  if (parsed === undefined) tellSetAside(home, file, 'the session it described is not known any more')
+  return parsed
+}
+
+/** All sessions that have a file, base and PM agent first, then by name. One bad file never hides the others. */
+export function readSessions(home: Home): StoredSession[] {
+  const names = listDirectory(home.paths.sessions)
+    .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
+    .map((name) => name.slice(0, -'.json'.length))
+  const rank = (name: string) => (name === baseName ? 0 : name === pmAgentSession ? 1 : 2)
+  return names
+    .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))
+    .flatMap((name) => {
+      try {
+        const record = readSession(home, name)
+        return record === undefined ? [] : [{ name, record }]
+      } catch (error) {
+        if (!(error instanceof KugetsuError)) throw error
+        home.warn(error.message)
+        return []
+      }
+    })
+}
+
+/** The canonical refs of all issues that have a session. */
+export function trackedRefs(home: Home): string[] {
+  return Object.keys(readIndex(home)?.issues ?? {})
+}
+
+/**
+ * Changes one session file, one writer at a time: `change` gets what is there and returns what shall be there, or
+ * undefined to leave it as it is. Returns what is there in the end. Do nothing slow in `change`.
+ */
+export async function changeSession(
+  home: Home,
+  name: string,
+  change: (current: SessionRecord | undefined) => SessionRecord | undefined,
+): Promise<SessionRecord | undefined> {
+  return exclusively(home.paths.lock('sessions'), { timeoutMs: writeWaitMs }, () => {
+    const current = readSession(home, name)
+    const next = change(current)
+    if (next === undefined) return current
+    ensureDirectory(home.paths.sessions)
+    const stamped = { ...next, updated_at: home.now().toISOString() }
+    writeJson(fileOf(home, name), stamped)
+    return stamped
+  })
+}
+
+/** Deletes a session file and its index entry. */
+export async function forgetSession(home: Home, name: string): Promise<void> {
+  await exclusively(home.paths.lock('sessions'), { timeoutMs: writeWaitMs }, () => {
+    const current = readIndex(home)
+    if (current !== undefined) {
+      const issues = Object.fromEntries(Object.entries(current.issues).filter(([, file]) => file !== `${name}.json`))
+      writeJson(home.paths.index, { ...current, issues })
+    }
+    removeFile(fileOf(home, name))
+  })
+}
+
+/** Changes the index, one writer at a time. */
+export async function changeIndex(home: Home, change: (current: Index) => Index): Promise<Index> {
+  return exclusively(home.paths.lock('sessions'), { timeoutMs: writeWaitMs }, () => {
+    const next = change(readIndex(home) ?? { issues: {} })
+    writeJson(home.paths.index, next)
+    return next
+  })
+}
+
+function fileOf(home: Home, name: string): string {
+  return path.join(home.paths.sessions, `${name}.json`)
+}
+
+function parse<T>(
+  text: string,
+  schema: { safeParse: (value: unknown) => { success: boolean; data?: T } },
+): T | undefined {
+  try {
+    const result = schema.safeParse(JSON.parse(text))
+    return result.success ? result.data : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function tellSetAside(home: Home, file: string, consequence: string): void {
+  const aside = setAside(file, home.now())
+  const kept = aside === undefined ? 'and could not be moved' : `and was kept as ${path.basename(aside)}`
+  home.warn(`${file} cannot be understood ${kept}; ${consequence}`)
+}
+
+function rebuildIndex(home: Home): Index {
+  const sessions = readSessions(home)
+  const idOf = (wanted: string) => sessions.find(({ name }) => name === wanted)?.record.opencode_session_id ?? null
+  const issues = sessions.flatMap(({ name, record }) =>
+    record.issue_ref ? [[record.issue_ref, `${name}.json`] as const] : [],
+  )
+  return { base: idOf(baseName), pm_agent: idOf(pmAgentSession), issues: Object.fromEntries(issues) }
+}

@@ -1,0 +1,7 @@
+/** What a command needs of the daemon, so that the services do not import it. */
+export interface Supervision {
+  /** Whether a daemon follows the runs, so that ended ones are settled without us. */
+  isRunning: () => Promise<boolean>
+  /** Starts one if there is none, and makes it look at the runs now. Never throws: a run works on without. */
+  wake: () => Promise<void>
+}

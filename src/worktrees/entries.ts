@@ -1,0 +1,83 @@
+/**
+ * What a mirror knows of its worktrees, read from its files (gitrepository-layout(5), "worktrees/"): no process, and
+ * it sees the half-made entries that `git worktree list` leaves out.
+ */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { listDirectory, readText } from '../platform/files.ts'
+
+export interface WorktreeEntry {
+  /** The worktree's own git directory, `<mirror>/worktrees/<id>`. */
+  directory: string
+  /** Where the worktree is, or was; undefined when the entry was cut off before that was written. */
+  path: string | undefined
+  /** The branch it is on, without `refs/heads/`; undefined when HEAD is detached. */
+  branch: string | undefined
+  /** The commit of a detached HEAD. */
+  detached: string | undefined
+  /** Why it is locked, or undefined when it is not. */
+  locked: string | undefined
+  /** Its directory is there and is a worktree of this entry. */
+  present: boolean
+}
+
+/** All entries of a mirror; none when there is no mirror. */
+export function listEntries(mirror: string): WorktreeEntry[] {
+  return listDirectory(path.join(mirror, 'worktrees')).map((id) => readEntry(path.join(mirror, 'worktrees', id)))
+}
+
+/** The entry of the worktree at `place`, whether or not that directory still exists. */
+export function entryOf(mirror: string, place: string): WorktreeEntry | undefined {
+  return listEntries(mirror).find((entry) => entry.path !== undefined && isSamePlace(entry.path, place))
+}
+
+/** The git directory that the `.git` file of a worktree names; undefined when there is none. */
+export function linkOf(place: string): string | undefined {
+  const file = path.join(place, '.git')
+  if (!(fs.statSync(file, { throwIfNoEntry: false })?.isFile() ?? false)) return undefined
+  const link = /^gitdir: (.+)$/m.exec(readText(file) ?? '')?.[1]
+  return link === undefined ? undefined : path.resolve(place, link)
+}
+
+/** `git worktree add` writes the first reason while it works, the second when told to leave its work locked. */
+export function isBeingSetUp(entry: WorktreeEntry): boolean {
+  return entry.locked === 'initializing' || entry.locked === 'added with --lock'
+}
+
+/** Removes an entry, its lock, its index; branches and commits stay. */
+export function dropEntry(entry: WorktreeEntry): void {
+  fs.rmSync(entry.directory, { recursive: true, force: true, maxRetries: 3, retryDelay: 50 })
+}
+
+export function unlockEntry(entry: WorktreeEntry): void {
+  fs.rmSync(path.join(entry.directory, 'locked'), { force: true })
+}
+
+/** Whether two paths are one place, links resolved as far as the paths exist. */
+export function isSamePlace(one: string, other: string): boolean {
+  return one === other || realPlace(one) === realPlace(other)
+}
+
+function readEntry(directory: string): WorktreeEntry {
+  const gitFile = readText(path.join(directory, 'gitdir'))?.trim()
+  const place = gitFile === undefined || gitFile === '' ? undefined : path.dirname(path.resolve(directory, gitFile))
+  const head = readText(path.join(directory, 'HEAD'))?.trim() ?? ''
+  const link = place === undefined ? undefined : linkOf(place)
+  return {
+    directory,
+    path: place,
+    branch: head.startsWith('ref: refs/heads/') ? head.slice('ref: refs/heads/'.length) : undefined,
+    detached: /^[0-9a-f]{40,64}$/.test(head) && !/^0+$/.test(head) ? head : undefined,
+    locked: readText(path.join(directory, 'locked'))?.trim(),
+    present: link !== undefined && isSamePlace(link, directory),
+  }
+}
+
+function realPlace(place: string): string {
+  try {
+    return fs.realpathSync(place)
+  } catch {
+    const parent = path.dirname(place)
+    return parent === place ? place : path.join(realPlace(parent), path.basename(place))
+  }
+}

@@ -1,0 +1,227 @@
+/**
+ * The one place that runs git: no editor, no prompt, no hook, no monitor, nothing of the repository it happens to be
+ * called in. simple-git is imported by the first call, so that commands which only read do not pay for it.
+ */
+import * as fs from 'node:fs'
+import type { SimpleGitOptions } from 'simple-git'
+import { exitCodes, KugetsuError } from '../core/errors.ts'
+import { unattended } from '../core/unattended.ts'
+import { explain, type FailureReason, GitFailure, gitFailure, maskCredentials, reasonOf } from './git-failure.ts'
+
+export interface GitOptions {
+  /** The user's environment, as the base of git's. */
+  env: NodeJS.ProcessEnv
+  /** The longest silence of a git, in milliseconds: one that prints nothing for so long is ended. */
+  timeoutMs: number
+  signal?: AbortSignal | undefined
+}
+
+export interface GitCall extends GitOptions {
+  cwd: string
+  /** Variables of git's own, such as GIT_INDEX_FILE, which the user's environment cannot bring in. */
+  variables?: Record<string, string>
+  /** Gets git's progress, a line at a time. */
+  onProgress?: ((text: string) => void) | undefined
+  /** How to report a failure: what could not be done, and the error's code. */
+  failure?: { message: string; code: string }
+}
+
+/**
+ * Runs git and returns what it printed. Throws a KugetsuError of one line without credentials, whose cause is a
+ * GitFailure; its code is that of `call.failure`, or `git_failed`, `git_missing`, `interrupted`.
+ */
+export async function runGit(args: readonly string[], call: GitCall): Promise<string> {
+  if (!fs.existsSync(call.cwd)) throw new KugetsuError(`${call.cwd} does not exist`, { code: 'missing_directory' })
+  const { simpleGit } = await import('simple-git')
+  let exitCode: number | undefined
+  let stderr = ''
+  let ended = false
+  let timedOut = false
+  const git = simpleGit({
+    baseDir: call.cwd,
+    config: [...configuration],
+    // The default looks at the exit as well, 50 ms after which it drops what was not read yet.
+    completion: { onClose: true, onExit: false },
+    timeout: { block: call.timeoutMs },
+    ...(call.signal === undefined ? {} : { abort: call.signal }),
+    unsafe: everythingAllowed,
+    // By itself simple-git takes a failure without a word on standard error for a success.
+    errors: (error, result) => {
+      ended = true
+      exitCode = result.exitCode ?? undefined
+      stderr = maskCredentials(Buffer.concat(result.stdErr).toString('utf8'))
+      if (error !== undefined && 'plugin' in error && error.plugin === 'timeout') timedOut = true
+      return error ?? (exitCode === 0 ? undefined : new Error('git failed'))
+    },
+  })
+  try {
+    return await git
+      .env({ ...gitEnvironment(call.env), ...call.variables })
+      .outputHandler((_command, stdout, errors) => {
+        settle(stdout, errors)
+        if (call.onProgress !== undefined) report(errors, call.onProgress)
+      })
+      .raw([...args])
+  } catch (error) {
+    const reason = call.signal?.aborted === true ? 'aborted' : timedOut ? 'timed_out' : reasonOf(stderr)
+    if (!ended && reason === 'other') stderr = maskCredentials(String(error)) // it was never started
+    throw failed(args, call, new GitFailure(reason, exitCode, stderr))
+  }
+}
+
+/** Like runGit, for questions: undefined when git answers no (exit code 1). */
+export async function askGit(args: readonly string[], call: GitCall): Promise<string | undefined> {
+  try {
+    return await runGit(args, call)
+  } catch (error) {
+    if (gitFailure(error)?.exitCode === 1) return undefined
+    throw error
+  }
+}
+
+/** A call on a mirror itself, at `path`. */
+export function inMirror(options: GitOptions & { path: string }): GitCall {
+  const { env, timeoutMs, signal } = options
+  // Named, not found from the directory: the user may have set safe.bareRepository=explicit.
+  return { env, timeoutMs, signal, cwd: options.path, variables: { GIT_DIR: options.path } }
+}
+
+/** A call in a worktree, at `path`: told where it is, so that a broken `.git` file never leads to a repository further up. */
+export function inWorktree(options: GitOptions & { path: string }, gitDirectory: string): GitCall {
+  const { env, timeoutMs, signal } = options
+  const variables = { GIT_DIR: gitDirectory, GIT_WORK_TREE: options.path }
+  return { env, timeoutMs, signal, cwd: options.path, variables }
+}
+
+/** The environment git runs in: the user's, without what would prompt, open an editor or point to another repository. */
+export function gitEnvironment(base: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const environment: NodeJS.ProcessEnv = { ...base }
+  for (const name of foreign) delete environment[name]
+  return {
+    ...environment,
+    ...safely,
+    // GIT_SSH is the older way to choose another ssh, which this variable would override.
+    ...(base['GIT_SSH_COMMAND'] === undefined && base['GIT_SSH'] === undefined ? { GIT_SSH_COMMAND: batchSsh } : {}),
+    // Stands above all protocol.* configuration: no ext:: and no other helper that runs programs.
+    GIT_ALLOW_PROTOCOL: base['GIT_ALLOW_PROTOCOL'] ?? 'file:git:http:https:ssh',
+  }
+}
+
+const batchSsh = 'ssh -o BatchMode=yes'
+
+const safely = {
+  ...unattended,
+  GIT_ASKPASS: '', // empty, not absent: absent means core.askPass and then SSH_ASKPASS
+  SSH_ASKPASS: '',
+  SSH_ASKPASS_REQUIRE: 'never',
+  GCM_INTERACTIVE: 'never',
+  GIT_OPTIONAL_LOCKS: '0',
+  GIT_DEFAULT_REF_FORMAT: 'files', // entries.ts reads HEAD files
+  LC_ALL: 'C',
+}
+
+/** Variables that tie git to a repository, as inside a hook or an alias. */
+const foreign = [
+  'GIT_DIR',
+  'GIT_WORK_TREE',
+  'GIT_INDEX_FILE',
+  'GIT_INDEX_VERSION',
+  'GIT_OBJECT_DIRECTORY',
+  'GIT_ALTERNATE_OBJECT_DIRECTORIES',
+  'GIT_COMMON_DIR',
+  'GIT_NAMESPACE',
+  'GIT_PREFIX',
+  'GIT_CONFIG',
+  'GIT_CONFIG_PARAMETERS',
+  'GIT_IMPLICIT_WORK_TREE',
+  'GIT_GRAFT_FILE',
+  'GIT_SHALLOW_FILE',
+  'GIT_QUARANTINE_PATH',
+  'GIT_REPLACE_REF_BASE',
+  'GIT_NO_REPLACE_OBJECTS',
+  'GIT_INTERNAL_SUPER_PREFIX',
+  'GIT_DEFAULT_HASH',
+  'GIT_TEMPLATE_DIR',
+  'GIT_EXTERNAL_DIFF',
+  'GIT_ATTR_SOURCE',
+  'GIT_LITERAL_PATHSPECS',
+  'GIT_GLOB_PATHSPECS',
+  'GIT_NOGLOB_PATHSPECS',
+  'GIT_ICASE_PATHSPECS',
+]
+
+const configuration = [
+  'core.hooksPath=/dev/null',
+  'core.fsmonitor=false',
+  'core.quotePath=false',
+  'color.ui=false',
+  'credential.interactive=false',
+  'gc.auto=0',
+  'log.showSignature=false',
+  'maintenance.auto=false',
+  'submodule.recurse=false',
+  'worktree.useRelativePaths=false',
+]
+
+/**
+ * simple-git guards against settings that came from strangers, and refuses the user's own environment (EDITOR, PAGER)
+ * as well as the settings above that make git safe. Ours are constants, so all guards are off.
+ */
+const everythingAllowed: NonNullable<SimpleGitOptions['unsafe']> = {
+  allowUnsafeAlias: true,
+  allowUnsafeAskPass: true,
+  allowUnsafeConfigEnvCount: true,
+  allowUnsafeConfigPaths: true,
+  allowUnsafeCredentialHelper: true,
+  allowUnsafeDiffExternal: true,
+  allowUnsafeDiffTextConv: true,
+  allowUnsafeEditor: true,
+  allowUnsafeFilter: true,
+  allowUnsafeFsMonitor: true,
+  allowUnsafeGitProxy: true,
+  allowUnsafeGpgProgram: true,
+  allowUnsafeHooksPath: true,
+  allowUnsafeMergeDriver: true,
+  allowUnsafePack: true,
+  allowUnsafePager: true,
+  allowUnsafeProtocolOverride: true,
+  allowUnsafeSshCommand: true,
+  allowUnsafeTemplateDir: true,
+}
+
+const lingerMs = 2000
+
+/**
+ * Two things simple-git needs at the end of a command. An empty chunk, because it waits 50 ms after each that printed
+ * nothing. And an end of standard error once standard output has ended: an ssh that stays behind as a shared
+ * connection (ControlPersist) may hold it open for hours.
+ */
+function settle(stdout: NodeJS.ReadableStream, stderr: NodeJS.ReadableStream): void {
+  stdout.once('end', () => {
+    stdout.emit('data', Buffer.alloc(0))
+    const timer = setTimeout(() => 'destroy' in stderr && (stderr as { destroy(): void }).destroy(), lingerMs)
+    stderr.once('close', () => clearTimeout(timer))
+  })
+}
+
+function report(stderr: NodeJS.ReadableStream, onProgress: (text: string) => void): void {
+  stderr.on('data', (chunk: Buffer) => {
+    const line = chunk
+      .toString('utf8')
+      .split(/[\r\n]+/)
+      .findLast((part) => part.trim() !== '')
+    if (line !== undefined) onProgress(maskCredentials(line.trim()))
+  })
+}
+
+function failed(args: readonly string[], call: GitCall, failure: GitFailure): KugetsuError {
+  const { text, hint } = explain(failure)
+  const command = args.find((argument) => !argument.startsWith('-')) ?? ''
+  const codes: Partial<Record<FailureReason, string>> = { aborted: 'interrupted', git_missing: 'git_missing' }
+  return new KugetsuError(maskCredentials(`${call.failure?.message ?? `git ${command} failed`}: ${text}`), {
+    code: codes[failure.reason] ?? call.failure?.code ?? 'git_failed',
+    ...(hint === undefined ? {} : { hint }),
+    ...(failure.reason === 'aborted' ? { exitCode: exitCodes.interrupted } : {}),
+    cause: failure,
+  })
+}

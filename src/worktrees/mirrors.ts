@@ -1,0 +1,215 @@
+/** The bare mirror that all worktrees of a repository share: cloned once, fetched after that. */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { KugetsuError } from '../core/errors.ts'
+import { ensureDirectory, setAside } from '../platform/files.ts'
+import { exclusively } from '../platform/locks.ts'
+import { listEntries } from './entries.ts'
+import { beginFetch, completeFetch, fetchesSoFar } from './fetch-record.ts'
+import { askGit, type GitCall, type GitOptions, inMirror, runGit } from './git.ts'
+import { maskCredentials } from './git-failure.ts'
+import { despiteLocks } from './stale-locks.ts'
+import { removeTree, sweepTemporary, temporarySibling } from './temporary.ts'
+
+/**
+ * How long to wait for the lock of a mirror. Whoever holds it lives (the kernel frees it otherwise) and ends a silent
+ * git by itself, and the first clone of a large repository takes its time.
+ */
+export const mirrorLockWaitMs = 3_600_000
+
+const branchesOfOrigin = '+refs/heads/*:refs/remotes/origin/*'
+
+export interface MirrorOptions extends GitOptions {
+  /** Where the mirror is, `…/<repo>.git`. */
+  path: string
+  /** The clone URL. */
+  url: string
+  /** The lock of this mirror, as for exclusively(). */
+  lockFile: string
+  /** Gets what git says while it clones or fetches, a line at a time. */
+  onProgress?: ((text: string) => void) | undefined
+}
+
+export interface Mirror {
+  /** This call cloned it. */
+  created: boolean
+  /** The branch the remote's HEAD names; undefined when it names none that exists. */
+  defaultBranch: string | undefined
+}
+
+/**
+ * Makes the mirror if it is missing, else fetches into it; one round trip to the remote in the usual case. A fetch that
+ * another process began after this call and completed counts as ours. Remote branches are `refs/remotes/origin/*`;
+ * `refs/heads/*` belongs to the worktrees and is never touched by a fetch.
+ *
+ * Throws KugetsuError `clone_failed`, `fetch_failed`, `empty_repository`, `bad_url`, `mirror_damaged`, `interrupted`.
+ */
+export async function openMirror(options: MirrorOptions): Promise<Mirror> {
+  if (options.url === '' || options.url.startsWith('-')) {
+    throw new KugetsuError(`not a clone URL: "${options.url}"`, { code: 'bad_url', hint: 'Check repos.json.' })
+  }
+  const before = fetchesSoFar(options.lockFile)
+  return await exclusively(options.lockFile, { timeoutMs: mirrorLockWaitMs, signal: options.signal }, async () => {
+    await sweepTemporary(options.path)
+    const created = !isUsable(options.path)
+    if (created) {
+      setAsideDamaged(options.path)
+      await create(options)
+    } else {
+      const ssh = await checkSettings(options)
+      if (fetchesSoFar(options.lockFile).completed <= before.begun) await fetchOrigin(withSsh(options, ssh))
+    }
+    return { created, defaultBranch: await defaultBranch(options) }
+  })
+}
+
+/** Fetches into an existing mirror. Throws KugetsuError `fetch_failed`. */
+export async function fetchMirror(options: GitOptions & { path: string; lockFile: string }): Promise<void> {
+  await exclusively(options.lockFile, { timeoutMs: mirrorLockWaitMs, signal: options.signal }, async () => {
+    const ssh = await askGit(['config', '--get', 'core.sshCommand'], inMirror(options))
+    await fetchOrigin(withSsh(options, ssh?.trim()))
+  })
+}
+
+async function create(options: MirrorOptions): Promise<void> {
+  const temporary = temporarySibling(options.path)
+  ensureDirectory(temporary)
+  const fetch = beginFetch(options.lockFile)
+  try {
+    // Nothing of a repository that the home may lie in.
+    const outside = { GIT_CEILING_DIRECTORIES: path.dirname(temporary) }
+    const call: GitCall = { ...inMirror({ ...options, path: temporary }), variables: outside }
+    const ssh = await askGit(['config', '--get', 'core.sshCommand'], call)
+    // Not --bare: that would put the remote's branches into refs/heads. This way origin/HEAD comes in the same trip.
+    const clone = ['clone', '--no-checkout', '--template=', '--origin=origin', '--progress', '--', options.url, 'clone']
+    await runGit(clone, {
+      ...withSsh(call, ssh?.trim()),
+      onProgress: options.onProgress,
+      failure: { message: `cannot clone ${options.url}`, code: 'clone_failed' },
+    })
+    const repository = path.join(temporary, 'clone', '.git')
+    await configure(repository, options)
+    await requireBranch({ ...options, path: repository })
+    const local = await runGit(
+      ['for-each-ref', '--format=%(refname)', 'refs/heads'],
+      inMirror({ ...options, path: repository }),
+    )
+    for (const ref of local.split('\n').filter((line) => line !== '')) {
+      await runGit(['update-ref', '-d', ref], inMirror({ ...options, path: repository }))
+    }
+    fs.renameSync(repository, options.path)
+    completeFetch(options.lockFile, fetch)
+  } finally {
+    await removeTree(temporary)
+  }
+}
+
+/** What a mirror is set to; the last one says that all are. */
+async function configure(repository: string, options: MirrorOptions): Promise<void> {
+  const settings = {
+    'core.bare': 'true',
+    'core.logAllRefUpdates': 'true',
+    'gc.auto': '0',
+    'maintenance.auto': 'false',
+    // A plain `git push` in a worktree goes to the branch of the same name, on every version of git.
+    'push.default': 'current',
+    'push.autoSetupRemote': 'true',
+    'remote.origin.url': options.url,
+    'remote.origin.fetch': branchesOfOrigin,
+    // Git 2.48 and newer follow a renamed default branch in the same round trip.
+    'remote.origin.followRemoteHEAD': 'always',
+    'kugetsu.layout': '1',
+  }
+  for (const [name, value] of Object.entries(settings)) {
+    await runGit(['config', '--replace-all', name, value], inMirror({ ...options, path: repository }))
+  }
+}
+
+/** Brings the settings in line with the wanted URL; returns the user's core.sshCommand. */
+async function checkSettings(options: MirrorOptions): Promise<string | undefined> {
+  const wanted = '^(remote\\.origin\\.url|kugetsu\\.layout|core\\.sshcommand)$'
+  const text = (await askGit(['config', '-z', '--get-regexp', wanted], inMirror(options))) ?? ''
+  const settings = new Map<string, string>()
+  for (const record of text.split('\0')) {
+    const [name = '', ...value] = record.split('\n')
+    settings.set(name, value.join('\n'))
+  }
+  if (settings.get('kugetsu.layout') !== '1' || settings.get('remote.origin.url') !== options.url) {
+    await despiteLocks(options.path, options.signal, () => configure(options.path, options))
+  }
+  return settings.get('core.sshcommand')
+}
+
+async function fetchOrigin(
+  options: GitOptions & {
+    path: string
+    lockFile: string
+    url?: string
+    onProgress?: ((text: string) => void) | undefined
+  },
+): Promise<void> {
+  const fetch = beginFetch(options.lockFile)
+  const args = ['fetch', '--prune', '--no-recurse-submodules', '--no-write-fetch-head', '--progress', 'origin']
+  const call: GitCall = {
+    ...inMirror(options),
+    onProgress: options.onProgress,
+    failure: { message: `cannot fetch ${options.url ?? path.basename(options.path)}`, code: 'fetch_failed' },
+  }
+  await despiteLocks(options.path, options.signal, () => runGit([...args, branchesOfOrigin], call))
+  completeFetch(options.lockFile, fetch)
+}
+
+/** The environment variable outranks the user's core.sshCommand, so where that is set it becomes the variable. */
+function withSsh<T extends GitOptions>(options: T, sshCommand: string | undefined): T {
+  if (sshCommand === undefined || sshCommand === '' || options.env['GIT_SSH_COMMAND'] !== undefined) return options
+  return { ...options, env: { ...options.env, GIT_SSH_COMMAND: sshCommand } }
+}
+
+/** Asks the remote only when origin/HEAD is missing or names a branch that was pruned. */
+async function defaultBranch(options: MirrorOptions): Promise<string | undefined> {
+  const known = await headOfOrigin(options)
+  if (known !== undefined) return known
+  await requireBranch(options)
+  const ask = () => runGit(['remote', 'set-head', 'origin', '--auto'], inMirror(options))
+  return await despiteLocks(options.path, options.signal, ask).then(
+    () => headOfOrigin(options),
+    () => undefined, // detached, or naming a branch that does not exist: the remote has no default branch
+  )
+}
+
+/** The branch that origin/HEAD names, if that exists. Nothing is printed for a dangling one. */
+async function headOfOrigin(options: GitOptions & { path: string }): Promise<string | undefined> {
+  const head = await runGit(['for-each-ref', '--format=%(symref)', 'refs/remotes/origin/HEAD'], inMirror(options))
+  const prefix = 'refs/remotes/origin/'
+  return head.startsWith(prefix) ? head.trim().slice(prefix.length) : undefined
+}
+
+async function requireBranch(options: GitOptions & { path: string; url: string }): Promise<void> {
+  if ((await runGit(['for-each-ref', '--count=1', 'refs/remotes/origin'], inMirror(options))) !== '') return
+  throw new KugetsuError(`${maskCredentials(options.url)} is empty: it has no branch`, {
+    hint: 'Push a first commit, then try again.',
+    code: 'empty_repository',
+  })
+}
+
+/** What git itself takes for a repository. */
+function isUsable(repository: string): boolean {
+  return ['HEAD', 'objects', 'refs', 'config'].every((name) => fs.existsSync(path.join(repository, name)))
+}
+
+function setAsideDamaged(repository: string): void {
+  if (fs.lstatSync(repository, { throwIfNoEntry: false }) === undefined) return
+  const worktrees = listEntries(repository).filter((entry) => entry.present)
+  if (worktrees.length > 0) {
+    throw new KugetsuError(`the mirror ${repository} is damaged, and ${worktrees.length} worktrees depend on it`, {
+      hint: 'Save what you need from those worktrees, then move the mirror and them away and try again.',
+      code: 'mirror_damaged',
+    })
+  }
+  if (setAside(repository, new Date()) === undefined) {
+    throw new KugetsuError(`${repository} is not a git repository and cannot be moved`, {
+      hint: 'Move it away and try again.',
+      code: 'mirror_damaged',
+    })
+  }
+}

@@ -1,0 +1,100 @@
+/** Where the branch of a new worktree begins. */
+import { KugetsuError } from '../core/errors.ts'
+import { askGit, type GitOptions, inMirror, runGit } from './git.ts'
+
+export interface Start {
+  /** `existing`: on the local branch as it is. `at commit`: the branch is made at, or moved up to, the commit. */
+  kind: 'existing' | 'at commit'
+  commit: string
+  /** Neither this mirror nor the remote has the branch. */
+  isNew: boolean
+  onRemote: boolean
+  baseBranch: string
+}
+
+const origin = 'refs/remotes/origin/'
+
+export interface StartOptions extends GitOptions {
+  /** The mirror. */
+  path: string
+  branch: string
+  base?: string | undefined
+}
+
+/** The branch that work on `branch` is based on: the given one, else the remote's default branch. */
+export async function baseOf(options: StartOptions): Promise<string> {
+  if (options.base !== undefined) return options.base
+  const head = (await readRefs(options, [`${origin}HEAD`])).get(`${origin}HEAD`)
+  return head?.target.slice(origin.length) ?? options.branch
+}
+
+/** Throws KugetsuError `unknown_base`, `no_default_branch`. */
+export async function chooseStart(options: StartOptions): Promise<Start> {
+  const { branch, base } = options
+  const local = `refs/heads/${branch}`
+  const refs = await readRefs(options, [
+    local,
+    origin + branch,
+    `${origin}HEAD`,
+    ...(base === undefined ? [] : [origin + base]),
+  ])
+  const defaultBranch = refs.get(`${origin}HEAD`)?.target.slice(origin.length)
+  const baseBranch = base ?? defaultBranch ?? branch
+  const remote = refs.get(origin + branch)?.commit
+  const baseCommit = refs.get(base === undefined ? `${origin}HEAD` : origin + base)?.commit
+  if (base !== undefined && baseCommit === undefined) throw await unknownBase(options, base)
+
+  const ours = refs.get(local)?.commit
+  const begin = remote ?? baseCommit
+  const onRemote = remote !== undefined
+  if (ours !== undefined) {
+    // Left over from an earlier worktree. Its own commits stay; without any there is nothing to keep it behind for.
+    const behind = begin !== undefined && begin !== ours && (await isAncestor(options, ours, begin))
+    const commit = behind ? begin : ours
+    return { kind: behind ? 'at commit' : 'existing', commit, isNew: false, onRemote, baseBranch }
+  }
+  if (begin === undefined) {
+    throw new KugetsuError('the remote has no default branch to begin at', {
+      hint: `Name one with --base or KUGETSU_BASE_BRANCH: ${await branchList(options)}`,
+      code: 'no_default_branch',
+    })
+  }
+  return { kind: 'at commit', commit: begin, isNew: !onRemote, onRemote, baseBranch }
+}
+
+async function readRefs(
+  options: StartOptions,
+  names: string[],
+): Promise<Map<string, { commit: string; target: string }>> {
+  const format = '--format=%(refname)%00%(objectname)%00%(symref)'
+  const text = await runGit(['for-each-ref', format, ...names], inMirror(options))
+  const refs = new Map<string, { commit: string; target: string }>()
+  for (const line of text.split('\n')) {
+    const [name = '', commit = '', target = ''] = line.split('\0')
+    // for-each-ref also lists what lies under a name
+    if (names.includes(name)) refs.set(name, { commit, target })
+  }
+  return refs
+}
+
+async function isAncestor(options: StartOptions, one: string, other: string): Promise<boolean> {
+  return (await askGit(['merge-base', '--is-ancestor', one, other], inMirror(options))) !== undefined
+}
+
+async function unknownBase(options: StartOptions, base: string): Promise<KugetsuError> {
+  return new KugetsuError(`the remote has no branch "${base}" to begin at`, {
+    hint: `It has: ${await branchList(options)}`,
+    code: 'unknown_base',
+  })
+}
+
+async function branchList(options: StartOptions): Promise<string> {
+  const shown = 10
+  const args = ['for-each-ref', '--sort=-committerdate', '--format=%(refname)', origin]
+  const names = (await runGit(args, inMirror(options)))
+    .split('\n')
+    .filter((name) => name.startsWith(origin) && name !== `${origin}HEAD`)
+    .map((name) => name.slice(origin.length))
+  const more = names.length - shown
+  return names.slice(0, shown).join(', ') + (more > 0 ? ` and ${more} more` : '')
+}

@@ -1,0 +1,62 @@
+/** Directories that are being made or deleted, beside the place they are for and named after the process at work. */
+import { randomBytes } from 'node:crypto'
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { pid } from 'node:process'
+import { listDirectory } from '../platform/files.ts'
+import { identify } from '../platform/processes.ts'
+
+/** A free name beside `place`: `.<name>.<pid>-<start time>.<random>.tmp`. */
+export function temporarySibling(place: string): string {
+  const name = `.${path.basename(place)}.${pid}-${startOf(pid) ?? ''}.${randomBytes(4).toString('hex')}.tmp`
+  return path.join(path.dirname(place), name)
+}
+
+/**
+ * Deletes the temporary siblings of `place` that dead processes left, and those of this process. The caller holds the
+ * lock under which they are made, so this process is not making one at the moment.
+ */
+export async function sweepTemporary(place: string): Promise<void> {
+  const prefix = `.${path.basename(place)}.`
+  for (const name of listDirectory(path.dirname(place))) {
+    if (!name.startsWith(prefix)) continue
+    const made = /^(\d+)-(\w*)\.[0-9a-f]{8}\.tmp$/.exec(name.slice(prefix.length))
+    if (made === null) continue
+    const owner = Number(made[1])
+    if (owner !== pid && startOf(owner) === made[2]) continue
+    await removeTree(path.join(path.dirname(place), name))
+  }
+}
+
+/**
+ * Deletes a directory with all that is in it, also where a tool made parts of it read-only (Go's module cache).
+ * False when something could not be deleted, such as files of another user.
+ */
+export async function removeTree(directory: string): Promise<boolean> {
+  const remove = () => fs.promises.rm(directory, { recursive: true, force: true, maxRetries: 3, retryDelay: 50 })
+  try {
+    await remove()
+    return true
+  } catch {
+    makeWritable(directory)
+  }
+  return await remove().then(
+    () => true,
+    () => false,
+  )
+}
+
+function makeWritable(directory: string): void {
+  try {
+    fs.chmodSync(directory, 0o700)
+    for (const entry of fs.readdirSync(directory, { withFileTypes: true })) {
+      if (entry.isDirectory()) makeWritable(path.join(directory, entry.name))
+    }
+  } catch {
+    // not ours: the second attempt will tell
+  }
+}
+
+function startOf(process: number): string | undefined {
+  return identify(process)?.start_time.replace(/\W/g, '_')
+}

@@ -1,0 +1,230 @@
+/** The working directory of an issue: a worktree of its repository's mirror, on its own branch. */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { KugetsuError } from '../core/errors.ts'
+import { ensureDirectory } from '../platform/files.ts'
+import { exclusively } from '../platform/locks.ts'
+import { dropEntry, entryOf, isBeingSetUp, listEntries, unlockEntry, type WorktreeEntry } from './entries.ts'
+import { askGit, type GitCall, type GitOptions, inMirror, inWorktree, runGit } from './git.ts'
+import { sweepLeftovers } from './leftovers.ts'
+import { mirrorLockWaitMs } from './mirrors.ts'
+import { despiteLocks } from './stale-locks.ts'
+import { baseOf, chooseStart, type Start } from './start-point.ts'
+import { removeTree, sweepTemporary, temporarySibling } from './temporary.ts'
+
+export interface WorktreeOptions extends GitOptions {
+  /** The mirror's directory. */
+  mirror: string
+  /** The mirror's lock, as for openMirror(). */
+  lockFile: string
+  /** Where the worktree is or shall be. */
+  path: string
+}
+
+export interface AddWorktreeOptions extends WorktreeOptions {
+  /** The branch to work on, `fix/issue-14`. */
+  branch: string
+  /** The branch of the remote to begin at; the remote's default branch when absent. */
+  base?: string | undefined
+}
+
+export interface AddedWorktree {
+  /** False when a good worktree was there already; it was not touched then, whatever branch it is on. */
+  created: boolean
+  /** The branch did not exist before, neither here nor at the remote. */
+  branchCreated: boolean
+  baseBranch: string
+  /** The commit that is checked out; empty on a branch without a commit. */
+  head: string
+}
+
+/**
+ * Makes the worktree at `path` if it is missing: on `branch` where this mirror or the remote has it, else on a new
+ * branch at the base. A local branch keeps its commits; one that has none of its own is moved up to its start.
+ * What it made is gone again when it fails.
+ *
+ * Throws KugetsuError `path_taken`, `branch_in_use`, `unknown_base`, `no_default_branch`, `worktree_locked`,
+ * `worktree_failed`, `checkout_failed`, `interrupted`.
+ */
+export async function addWorktree(options: AddWorktreeOptions): Promise<AddedWorktree> {
+  const { mirror } = options
+  const result = await exclusively(options.lockFile, lockWait(options), async () => {
+    const existing = entryOf(mirror, options.path)
+    if (existing?.present === true && !isBeingSetUp(existing)) {
+      const head = await askGit(['rev-parse', '--verify', '--quiet', 'HEAD'], inWorktree(options, existing.directory))
+      const baseBranch = await baseOf({ ...options, path: mirror })
+      return { created: false, branchCreated: false, baseBranch, head: head?.trim() ?? '' }
+    }
+    await sweepTemporary(options.path)
+    await sweepLeftovers(options)
+    requireFree(options)
+    const start = await chooseStart({ ...options, path: mirror })
+    await register(options, start)
+    return { created: true, branchCreated: start.isNew, baseBranch: start.baseBranch, head: start.commit }
+  })
+  if (!result.created) return result
+  try {
+    await checkOut(options)
+  } catch (error) {
+    const undo = { ...options, signal: undefined } // also when the signal is why we are here
+    await discardWorktree({ ...undo, deleteBranch: result.branchCreated }).catch(() => {})
+    throw error
+  }
+  return result
+}
+
+export interface RemoveWorktreeOptions extends WorktreeOptions {
+  branch?: string | undefined
+  deleteBranch: boolean
+}
+
+export interface RemovedWorktree {
+  /** There was a worktree, or what was left of one. */
+  removed: boolean
+  branchDeleted: boolean
+  /** A directory with what could not be deleted (files of another user), moved out of the way. */
+  leftBehind: string | undefined
+}
+
+/**
+ * Undoes an addWorktree of the same call. Deletes the branch only with `deleteBranch`, and only when all of its commits
+ * are on the remote. The worktree is deleted whatever is in it.
+ */
+export async function discardWorktree(options: RemoveWorktreeOptions): Promise<RemovedWorktree> {
+  return await takeDown(options, options.deleteBranch ? 'when pushed' : 'never')
+}
+
+/**
+ * Removes a worktree whatever is in it and whoever locked it; the caller has checked (inspectWork) and saved
+ * (saveWork). The branch goes too when all of its commits are on the remote, or always with `deleteBranch`.
+ * Nothing happens when it is gone already. Throws KugetsuError `unremovable` when the directory cannot be moved.
+ */
+export async function removeWorktree(options: RemoveWorktreeOptions): Promise<RemovedWorktree> {
+  return await takeDown(options, options.deleteBranch ? 'always' : 'when pushed')
+}
+
+async function takeDown(
+  options: RemoveWorktreeOptions,
+  deletion: 'never' | 'when pushed' | 'always',
+): Promise<RemovedWorktree> {
+  const { mirror, branch } = options
+  const { removed, branchDeleted, trash } = await exclusively(options.lockFile, lockWait(options), async () => {
+    // One rename: a kill from here on leaves no half worktree that looks like a whole one.
+    const moved = moveAway(options.path)
+    const entry = entryOf(mirror, options.path)
+    if (entry !== undefined) dropEntry(entry)
+    const unwanted =
+      branch !== undefined && deletion !== 'never' && (deletion === 'always' || (await isPushed(options, branch)))
+    const deleted = unwanted ? await deleteBranch(options, branch) : false
+    return { removed: moved !== undefined || entry !== undefined, branchDeleted: deleted, trash: moved }
+  })
+  const cleared = trash === undefined || (await removeTree(trash))
+  return { removed, branchDeleted, leftBehind: cleared ? undefined : trash }
+}
+
+/** What keeps the place or the branch from being used, told before git is asked to. */
+function requireFree(options: AddWorktreeOptions): void {
+  const taken = listEntries(options.mirror).find((entry) => entry.branch === options.branch)
+  if (taken !== undefined) {
+    throw new KugetsuError(`branch ${options.branch} is checked out in ${taken.path ?? taken.directory}`, {
+      hint: taken.present
+        ? 'Switch that worktree to another branch, or remove it, and try again.'
+        : `That directory is gone, but its entry is ${taken.locked === undefined ? 'not' : 'locked'}: see "git worktree list".`,
+      code: 'branch_in_use',
+    })
+  }
+  const entry = entryOf(options.mirror, options.path)
+  if (entry !== undefined && !entry.present && entry.locked !== undefined) {
+    throw new KugetsuError(`the worktree ${options.path} is missing and locked: ${entry.locked}`, {
+      hint: 'Bring its directory back, or remove the entry with "git worktree remove --force --force".',
+      code: 'worktree_locked',
+    })
+  }
+  const stat = fs.lstatSync(options.path, { throwIfNoEntry: false })
+  if (stat === undefined || (stat.isDirectory() && fs.readdirSync(options.path).length === 0)) return
+  throw new KugetsuError(`${options.path} exists and is not a worktree of ${options.mirror}`, {
+    hint: 'Move it away and try again; nothing in it was touched.',
+    code: 'path_taken',
+  })
+}
+
+async function register(options: AddWorktreeOptions, start: Start): Promise<void> {
+  const { mirror, branch } = options
+  ensureDirectory(path.dirname(options.path))
+  // --lock marks it as unfinished until the checkout is complete; git does it before anything else.
+  const common = ['worktree', 'add', '--no-checkout', '--lock']
+  const target =
+    start.kind === 'existing'
+      ? ['--', options.path, branch]
+      : ['-B', branch, '--no-track', '--', options.path, start.commit]
+  const call = inMirror({ ...options, path: mirror })
+  const failure = { message: `cannot make the worktree ${options.path}`, code: 'worktree_failed' }
+  try {
+    await despiteLocks(mirror, options.signal, () => runGit([...common, ...target], { ...call, failure }))
+  } catch (error) {
+    // git undoes the worktree, not the branch it made first
+    if (start.isNew)
+      await runGit(['update-ref', '-d', `refs/heads/${branch}`, start.commit], unhurried(call)).catch(() => {})
+    throw error
+  }
+  if (start.onRemote) {
+    const track = ['branch', `--set-upstream-to=origin/${branch}`, branch]
+    await despiteLocks(mirror, options.signal, () => runGit(track, call)).catch(() => {}) // a push works without
+  }
+}
+
+async function checkOut(options: AddWorktreeOptions): Promise<void> {
+  const entry = ownEntry(options)
+  const failure = { message: `cannot check out ${options.path}`, code: 'checkout_failed' }
+  await runGit(['reset', '--hard', '--quiet'], { ...inWorktree(options, entry.directory), failure })
+  unlockEntry(entry)
+}
+
+function ownEntry(options: WorktreeOptions): WorktreeEntry {
+  const entry = entryOf(options.mirror, options.path)
+  if (entry?.present === true) return entry
+  throw new KugetsuError(`the worktree ${options.path} vanished while it was made`, {
+    hint: 'Try again.',
+    code: 'worktree_failed',
+  })
+}
+
+async function isPushed(options: WorktreeOptions, branch: string): Promise<boolean> {
+  const args = ['rev-list', '--count', `refs/heads/${branch}`, '--not', '--remotes=origin']
+  const count = await runGit(args, inMirror({ ...options, path: options.mirror })).catch(() => 'unknown')
+  return count.trim() === '0'
+}
+
+/** False when there is none or another worktree is on it, which git refuses. */
+async function deleteBranch(options: WorktreeOptions, branch: string): Promise<boolean> {
+  const { mirror, signal } = options
+  const args = ['branch', '--delete', '--force', '--quiet', '--', branch]
+  const call = inMirror({ ...options, path: mirror })
+  return await despiteLocks(mirror, signal, () => runGit(args, call)).then(
+    () => true,
+    () => false,
+  )
+}
+
+function moveAway(place: string): string | undefined {
+  if (fs.lstatSync(place, { throwIfNoEntry: false }) === undefined) return undefined
+  const trash = temporarySibling(place)
+  try {
+    fs.renameSync(place, trash)
+    return trash
+  } catch (cause) {
+    throw new KugetsuError(`cannot remove ${place}`, {
+      hint: 'Check who owns it and that nothing is mounted there.',
+      code: 'unremovable',
+      cause,
+    })
+  }
+}
+
+function unhurried(call: GitCall): GitCall {
+  return { ...call, signal: undefined }
+}
+
+function lockWait(options: GitOptions) {
+  return { timeoutMs: mirrorLockWaitMs, signal: options.signal }
+}

@@ -1,0 +1,293 @@
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Home } from '../../src/config/home.ts'
+import { KugetsuError } from '../../src/core/errors.ts'
+import { formatRef } from '../../src/core/issue-ref.ts'
+import { createDispatcher, type Dispatcher, type Start } from '../../src/daemon/dispatch.ts'
+import { openQueue } from '../../src/queue/file-queue.ts'
+import type { Item } from '../../src/queue/item.ts'
+import type { Queue } from '../../src/queue/queue.ts'
+import { begun } from '../../src/queue/transitions.ts'
+import { currentProcess } from '../../src/platform/processes.ts'
+import type { SessionRecord } from '../../src/sessions/record.ts'
+import { settleRun, type Ending } from '../../src/sessions/settle.ts'
+import { handOver, takeSlot } from '../../src/sessions/slots.ts'
+import type { StartRequest } from '../../src/sessions/start.ts'
+import { changeSession, forgetSession, readSession } from '../../src/sessions/store.ts'
+import { createServiceHome, type ServiceHome } from '../helpers/service-home.ts'
+import { waitFor } from '../helpers/wait-for.ts'
+
+let home: ServiceHome
+let queue: Queue
+/** What was asked to start, oldest first. */
+let asked: StartRequest[]
+let behaviour: Start
+beforeEach(() => {
+  home = createServiceHome()
+  fs.writeFileSync(home.paths.config, 'MAX_CONCURRENT_AGENTS=2\n')
+  queue = openQueue(home)
+  asked = []
+  behaviour = begin
+})
+afterEach(() => home.cleanup())
+
+const nameOf = (ref: string) => ref.replaceAll(/[/#]/g, '-')
+const issue = (number: number) => `forge.test/me/app#${number}`
+
+/** What startAgent leaves on file, without git and opencode: a slot, and a session with a run that names the item. */
+const begin: Start = async (at: Home, request: StartRequest) => {
+  const issueRef = formatRef(request.ref)
+  const name = nameOf(issueRef)
+  const limit = at.settings().maxConcurrentAgents
+  const admission = await takeSlot(at, { issueRef, session: name, owner: currentProcess(), limit })
+  if (!admission.admitted) throw new KugetsuError('no free slot', { code: 'no_free_slot' })
+  const record = await changeSession(at, name, (current) => ({
+    ...(current ?? { type: 'forked', issue_ref: issueRef }),
+    state: 'running',
+    opencode_session_id: `ses_${name}`,
+    run: {
+      slot: admission.slot,
+      message_ids: ['msg_1'],
+      started_at: at.now().toISOString(),
+      deadline_at: at.now().toISOString(),
+      interruptions: 0,
+      server: 'marker',
+      queue_item: request.queueItem,
+    },
+  }))
+  handOver(at, admission.slot)
+  return { how: 'started', name, record: record as SessionRecord }
+}
+
+function daemon(): Dispatcher {
+  return createDispatcher(
+    home,
+    queue,
+    (at, request) => {
+      asked.push(request)
+      return behaviour(at, request)
+    },
+    () => {},
+  )
+}
+
+/** Looks until nothing is being started and nothing changes any more. */
+async function looks(of: Dispatcher, dispatching = true): Promise<Item[]> {
+  await waitFor('the end of the starts', async () => {
+    const before = asked.length
+    const { busy } = await of.tick(dispatching)
+    return !busy && asked.length === before
+  })
+  return (await queue.all()).items
+}
+
+const add = (...numbers: number[]) =>
+  numbers.reduce<Promise<unknown>>(
+    (before, number) => before.then(() => queue.add({ issue_ref: issue(number), message: `do ${number}` })),
+    Promise.resolve(),
+  )
+
+async function endRun(number: number, ending: Ending): Promise<void> {
+  const name = nameOf(issue(number))
+  const run = readSession(home, name)?.run
+  if (!run) throw new Error(`no run of ${name}`)
+  expect(await settleRun(home, name, run, ending)).toBe(true)
+}
+
+const states = (items: Item[]) => items.map(({ state }) => state)
+const ended = () => (fs.existsSync(home.paths.queueEnded) ? fs.readdirSync(home.paths.queueEnded) : [])
+
+describe('dispatching', () => {
+  it('fills the free slots in order, and goes on as they come free', async () => {
+    await add(1, 2, 3)
+    const it = daemon()
+    const [first] = await looks(it)
+    expect(asked.map(({ message }) => message)).toEqual(['do 1', 'do 2'])
+    expect(first).toMatchObject({ state: 'notified', opencode_session_id: `ses_${nameOf(issue(1))}` })
+    await endRun(1, { state: 'idle', cost: 0.25 })
+    const items = await looks(it)
+    expect(states(items)).toEqual(['completed', 'notified', 'notified'])
+    expect(items[0]?.result).toMatchObject({ cost: 0.25 })
+    expect(ended()).toEqual([])
+  })
+
+  it('starts nothing when it is off, and notes what ended all the same', async () => {
+    await add(1, 2)
+    await looks(daemon())
+    await add(3)
+    await endRun(1, { state: 'error', error: 'no credit' })
+    const items = await looks(daemon(), false)
+    expect(items.map(({ state, error }) => [state, error])).toEqual([
+      ['error', 'no credit'],
+      ['notified', null],
+      ['pending', null],
+    ])
+    expect(asked).toHaveLength(2)
+  })
+
+  it('asks for no more at once than there are slots, also while they are still being set up', async () => {
+    await add(1, 2, 3, 4)
+    let open = () => {}
+    const gate = new Promise<void>((resolve) => (open = resolve))
+    behaviour = async (at, request) => {
+      await gate
+      return begin(at, request)
+    }
+    const it = daemon()
+    for (let look = 0; look < 4; look++) await it.tick(true)
+    await waitFor('two starts', () => asked.length === 2)
+    await it.tick(true)
+    open()
+    expect(states(await looks(it))).toEqual(['notified', 'notified', 'pending', 'pending'])
+    expect(asked).toHaveLength(2)
+  })
+
+  it('takes a missing slot for no attempt', async () => {
+    await add(1)
+    behaviour = async () => {
+      throw new KugetsuError('no free slot', { code: 'no_free_slot' })
+    }
+    const it = daemon()
+    const { againInMs } = await it.tick(true)
+    expect(againInMs).toBeGreaterThan(0)
+    const [item] = await looks(it)
+    expect(item).toMatchObject({ state: 'pending', attempts: [] })
+  })
+
+  it('tries a failed start three times, each later than the one before', async () => {
+    await add(1)
+    behaviour = async () => {
+      throw new KugetsuError('host unreachable', { code: 'clone_failed' })
+    }
+    const it = daemon()
+    await looks(it)
+    expect(asked).toHaveLength(1)
+    const { againInMs } = await it.tick(true)
+    expect(againInMs).toBe(5_000)
+    for (const seconds of [6, 40]) {
+      home.clock.now = new Date(home.clock.now.getTime() + seconds * 1000)
+      await looks(it)
+    }
+    expect(asked).toHaveLength(3)
+    const [item] = await looks(it)
+    expect(item).toMatchObject({ state: 'error', error: 'host unreachable' })
+    expect(item?.attempts.map(({ reason }) => reason)).toEqual(Array.from({ length: 3 }, () => 'host unreachable'))
+  })
+
+  it.each([['bad_ref'], ['unknown_base'], ['empty_repository'], ['bad_url']])(
+    'gives up at once on %s',
+    async (code) => {
+      await add(1)
+      behaviour = async () => {
+        throw new KugetsuError('never', { code })
+      }
+      expect((await looks(daemon()))[0]).toMatchObject({ state: 'error', error: 'never' })
+      expect(asked).toHaveLength(1)
+    },
+  )
+
+  it('gives up at once on what is no issue ref', async () => {
+    await queue.add({ issue_ref: 'nonsense', message: 'x', kind: 'dev' })
+    expect((await looks(daemon()))[0]).toMatchObject({ state: 'error', error: expect.stringContaining('nonsense') })
+    expect(asked).toEqual([])
+  })
+
+  it('does not use up the queue when nothing can be started at all', async () => {
+    await add(1, 2, 3, 4)
+    behaviour = async () => {
+      throw new KugetsuError('opencode serve did not start', { code: 'server_failed' })
+    }
+    const it = daemon()
+    await looks(it)
+    for (let look = 0; look < 5; look++) await looks(it)
+    expect(asked).toHaveLength(2) // as many as there were slots, before it was known
+  })
+
+  it('leaves the PM agent’s tasks alone', async () => {
+    await queue.add({ issue_ref: null, message: 'plan', kind: 'pm' })
+    expect(states(await looks(daemon()))).toEqual(['pending'])
+    expect(asked).toEqual([])
+  })
+
+  it('ends the starts that go on when it is closed, and their tasks wait again', async () => {
+    await add(1)
+    behaviour = (at) =>
+      new Promise((_, reject) => {
+        at.signal.addEventListener('abort', () => reject(at.signal.reason as Error))
+      })
+    const it = daemon()
+    await it.tick(true)
+    await waitFor('the start', () => asked.length === 1)
+    await it.close()
+    expect((await queue.all()).items[0]).toMatchObject({ state: 'pending', attempts: [] })
+  })
+})
+
+describe('a daemon that was killed', () => {
+  it('before it started the agent leaves a task that is started once', async () => {
+    await add(1, 2, 3)
+    const [item] = (await queue.all()).items
+    await queue.change(item?.id ?? '', (current) => begun(current, home.now()))
+    const [after] = await looks(daemon())
+    expect(after?.attempts.map(({ outcome }) => outcome)).toEqual(['interrupted', null])
+    expect(asked.map(({ message }) => message)).toEqual(['do 1', 'do 2']) // in its old place
+  })
+
+  it('after that, before it noted it, leaves one that is not started again, ended or not', async () => {
+    await add(1, 2)
+    for (const { id, issue_ref } of (await queue.all()).items) {
+      await queue.change(id, (current) => begun(current, home.now()))
+      const number = issue_ref?.split('#')[1] ?? ''
+      const ref = { host: 'forge.test', owner: 'me', repo: 'app', id: number }
+      await begin(home, { ref, message: '', queueItem: id })
+    }
+    await endRun(2, { state: 'idle' })
+    expect(states(await looks(daemon()))).toEqual(['notified', 'completed'])
+    expect(asked).toEqual([])
+  })
+
+  it('before the agent was told leaves one that is started again', async () => {
+    await add(1)
+    await looks(daemon())
+    await endRun(1, { state: 'error', error: 'never told', undelivered: true })
+    const [after] = await looks(daemon())
+    expect(asked).toHaveLength(2)
+    expect(after?.attempts.map(({ outcome, reason }) => [outcome, reason])).toEqual([
+      ['interrupted', 'never told'],
+      [null, null],
+    ])
+  })
+
+  it('before it noted an end leaves it to the next, though the session is destroyed meanwhile', async () => {
+    await add(1)
+    await looks(daemon())
+    await endRun(1, { state: 'idle', cost: 1 })
+    await forgetSession(home, nameOf(issue(1)))
+    expect((await looks(daemon()))[0]).toMatchObject({ state: 'completed', result: { cost: 1 } })
+  })
+})
+
+describe('an item whose session', () => {
+  it('is destroyed while its agent works ends as an error', async () => {
+    await add(1)
+    await looks(daemon())
+    await forgetSession(home, nameOf(issue(1)))
+    expect((await looks(daemon()))[0]).toMatchObject({ state: 'error', error: expect.stringContaining('is gone') })
+  })
+
+  it('had a run for it before, is done anew after a retry, and not ended by what is left of the first', async () => {
+    await add(1)
+    const it = daemon()
+    await looks(it)
+    await endRun(1, { state: 'error', error: 'first' })
+    const stale = fs.readFileSync(path.join(home.paths.queueEnded, ended()[0] ?? ''), 'utf8')
+    const [failed] = await looks(it)
+    const id = failed?.id ?? ''
+    fs.writeFileSync(path.join(home.paths.queueEnded, `${id}.json`), stale)
+    await queue.change(id, (item) => ({ ...item, state: 'pending', error: null }))
+    expect((await looks(it))[0]?.state).toBe('notified')
+    expect(asked).toHaveLength(2)
+    expect(ended()).toEqual([])
+  })
+})

@@ -1,0 +1,22 @@
+import { setMaxListeners } from 'node:events'
+import { pathsOf } from '../../src/config/paths.ts'
+import type { Home } from '../../src/config/home.ts'
+
+/** A kugetsu home at `directory` for the services, without configuration or a program to run; warnings go to `warn`. */
+export function bareHome(directory: string, warn: (text: string) => void = () => {}): Home {
+  const { signal } = new AbortController()
+  setMaxListeners(0, signal) // many callers at once share it
+  return {
+    paths: pathsOf(directory),
+    env: {},
+    userHome: directory,
+    now: () => new Date(),
+    settings: () => {
+      throw new Error('this home has no settings')
+    },
+    signal,
+    warn,
+    progress: () => {},
+    self: ['false'],
+  }
+}

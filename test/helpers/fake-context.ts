@@ -1,0 +1,33 @@
+import type { Context } from '../../src/cli/context.ts'
+import { createServiceHome } from './service-home.ts'
+
+export interface FakeContext extends Context {
+  /** What was written so far. */
+  out: () => string
+  err: () => string
+  cleanup: () => void
+}
+
+/** A context for the parts of the command line that only print. Call its cleanup() when the test is done. */
+export function createFakeContext(io: Partial<Context['io']> = {}): FakeContext {
+  const home = createServiceHome()
+  const written = { out: '', err: '' }
+  return {
+    ...home,
+    cwd: home.userHome,
+    setExitCode: () => {},
+    io: {
+      out: (text) => void (written.out += text),
+      err: (text) => void (written.err += text),
+      terminal: false,
+      interactive: false,
+      columns: 80,
+      colour: false,
+      readInput: async () => '',
+      ask: async () => '',
+      ...io,
+    },
+    out: () => written.out,
+    err: () => written.err,
+  }
+}

@@ -1,0 +1,52 @@
+/** The processes that a test's home has started, told by the KUGETSU_DIR in their environment. */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { processesWith } from '../../src/platform/processes.ts'
+import { waitFor } from './wait-for.ts'
+
+export interface Leftover {
+  pid: number
+  /** Its command line, the arguments separated by spaces. */
+  command: string
+}
+
+/** The KUGETSU_DIR of a home made by createHome. */
+export function kugetsuDirectory(root: string): string {
+  return path.join(root, '.kugetsu')
+}
+
+/** The living processes of a home, detached ones and orphans included. */
+export function leftovers(root: string): Leftover[] {
+  return processesWith('KUGETSU_DIR', kugetsuDirectory(root)).map((pid) => ({ pid, command: commandOf(pid) }))
+}
+
+/** Kills every process of a home, whatever they start meanwhile too; throws when some will not die. */
+export async function killLeftovers(root: string): Promise<void> {
+  await waitFor(
+    `the end of all processes of ${root}`,
+    () => {
+      const living = leftovers(root)
+      for (const { pid } of living) killQuietly(pid)
+      if (living.length > 0) throw new Error(living.map(({ pid, command }) => `${pid} ${command}`).join('; '))
+      return true
+    },
+    { timeoutMs: 20_000 },
+  )
+}
+
+/** Sends SIGKILL; a process that has ended meanwhile is fine. */
+export function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // it was gone already
+  }
+}
+
+function commandOf(pid: number): string {
+  try {
+    return fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
+  } catch {
+    return '(ended)'
+  }
+}

@@ -1,0 +1,158 @@
+import * as fs from 'node:fs'
+import * as os from 'node:os'
+import * as path from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { KugetsuError } from '../../src/core/errors.ts'
+import {
+  createExclusive,
+  ensureDirectory,
+  listDirectory,
+  readText,
+  removeFile,
+  setAside,
+  writeAtomic,
+} from '../../src/platform/files.ts'
+import { buildProgram } from '../helpers/programs.ts'
+import { waitFor } from '../helpers/wait-for.ts'
+
+let root: string
+beforeEach(() => {
+  root = fs.mkdtempSync(path.join(os.tmpdir(), 'kg-files-'))
+})
+afterEach(() => fs.rmSync(root, { recursive: true, force: true }))
+
+const at = (...parts: string[]) => path.join(root, ...parts)
+const modeOf = (file: string) => fs.statSync(file).mode & 0o777
+const errorOf = (work: () => unknown): KugetsuError => {
+  try {
+    work()
+  } catch (error) {
+    if (error instanceof KugetsuError) return error
+    throw error
+  }
+  throw new Error('it did not fail')
+}
+
+describe('writeAtomic', () => {
+  it('writes a private file, whole, and leaves nothing else', () => {
+    const text = 'ä'.repeat(500_000)
+    writeAtomic(at('state.json'), text)
+    expect(fs.readFileSync(at('state.json'), 'utf8')).toBe(text)
+    expect(modeOf(at('state.json'))).toBe(0o600)
+    expect(fs.readdirSync(root)).toEqual(['state.json'])
+  })
+
+  it('replaces a file, and makes a public one private', () => {
+    fs.writeFileSync(at('state.json'), 'a longer old text', { mode: 0o644 })
+    writeAtomic(at('state.json'), 'new')
+    expect(fs.readFileSync(at('state.json'), 'utf8')).toBe('new')
+    expect(modeOf(at('state.json'))).toBe(0o600)
+  })
+
+  it('replaces a link and not what the link points to', () => {
+    fs.writeFileSync(at('precious'), 'keep me')
+    fs.symlinkSync(at('precious'), at('state.json'))
+    writeAtomic(at('state.json'), 'new')
+    expect(fs.readFileSync(at('precious'), 'utf8')).toBe('keep me')
+    expect(fs.lstatSync(at('state.json')).isFile()).toBe(true)
+  })
+
+  it('leaves no temporary file when the place is taken by a directory', () => {
+    fs.mkdirSync(at('state.json', 'inner'), { recursive: true })
+    expect(errorOf(() => writeAtomic(at('state.json'), 'new'))).toMatchObject({ code: 'unwritable' })
+    expect(fs.readdirSync(root)).toEqual(['state.json'])
+  })
+
+  it('says what to do when there is no such directory', () => {
+    const error = errorOf(() => writeAtomic(at('missing', 'state.json'), 'new'))
+    expect(error.message).toContain(at('missing', 'state.json'))
+    expect(error.hint).toContain('KUGETSU_DIR')
+    expect(fs.readdirSync(root)).toEqual([])
+  })
+})
+
+describe('createExclusive', () => {
+  it('creates a private file once', () => {
+    expect(createExclusive(at('one'), 'first')).toBe(true)
+    expect(createExclusive(at('one'), 'second')).toBe(false)
+    expect(fs.readFileSync(at('one'), 'utf8')).toBe('first')
+    expect(modeOf(at('one'))).toBe(0o600)
+    expect(fs.readdirSync(root)).toEqual(['one'])
+  })
+
+  it('takes a dangling link and a directory for something that is there', () => {
+    fs.symlinkSync(at('nowhere'), at('link'))
+    fs.mkdirSync(at('directory'))
+    expect(createExclusive(at('link'), 'x')).toBe(false)
+    expect(createExclusive(at('directory'), 'x')).toBe(false)
+    expect(fs.readdirSync(root)).toEqual(['directory', 'link'])
+  })
+
+  it('has exactly one winner among eight processes, whose content is there whole', async () => {
+    const files = Array.from({ length: 40 }, (_, index) => at('race', `file-${index}`))
+    fs.mkdirSync(at('race'))
+    const racer = await buildProgram('create-racer')
+    try {
+      const racers = Array.from('abcdefgh', (name) => ({ name, run: racer.start({ name, files }) }))
+      await waitFor('all racers at the line', () => racers.every(({ run }) => run.said().includes('ready')))
+      for (const { run } of racers) run.go()
+      expect(await Promise.all(racers.map(({ run }) => run.ended))).toEqual(racers.map(() => 0))
+      for (const file of files) {
+        const winners = racers.filter(({ run }) => run.said().split('\n').includes(`won ${file}`))
+        expect(winners, file).toHaveLength(1)
+        expect(fs.readFileSync(file, 'utf8')).toBe(winners[0]?.name.repeat(1000))
+      }
+      expect(fs.readdirSync(at('race'))).toHaveLength(files.length)
+    } finally {
+      await racer.remove()
+    }
+  })
+})
+
+describe('reading', () => {
+  it('takes what is not there for nothing', () => {
+    fs.writeFileSync(at('file'), 'text')
+    expect(readText(at('file'))).toBe('text')
+    expect(readText(at('missing'))).toBeUndefined()
+    expect(readText(at('file', 'below'))).toBeUndefined()
+    expect(listDirectory(at('missing'))).toEqual([])
+    expect(removeFile(at('missing'))).toBe(false)
+    expect(removeFile(at('file'))).toBe(true)
+    expect(listDirectory(root)).toEqual([])
+  })
+
+  it('names what cannot be read', () => {
+    expect(errorOf(() => readText(root))).toMatchObject({ code: 'unreadable' })
+    expect(errorOf(() => readText(root)).message).toContain(root)
+  })
+})
+
+describe('ensureDirectory', () => {
+  it('makes private directories, and leaves one that is there as it is', () => {
+    ensureDirectory(at('a', 'b'))
+    expect([modeOf(at('a')), modeOf(at('a', 'b'))]).toEqual([0o700, 0o700])
+    fs.mkdirSync(at('open'), { mode: 0o755 })
+    fs.chmodSync(at('open'), 0o755)
+    ensureDirectory(at('open'))
+    expect(modeOf(at('open'))).toBe(0o755)
+  })
+
+  it('says which directory it cannot make', () => {
+    fs.writeFileSync(at('file'), '')
+    expect(errorOf(() => ensureDirectory(at('file', 'below')))).toMatchObject({ code: 'unwritable' })
+  })
+})
+
+describe('setAside', () => {
+  it('keeps the bytes under another name, each time a new one', () => {
+    const now = new Date('2026-05-04T03:02:01.000Z')
+    const asides = ['first', 'second'].map((text) => {
+      fs.writeFileSync(at('state.json'), text)
+      return setAside(at('state.json'), now) ?? ''
+    })
+    expect(asides.map((file) => fs.readFileSync(file, 'utf8'))).toEqual(['first', 'second'])
+    expect(path.basename(asides[0] ?? '')).toMatch(/^state\.json\.unreadable-2026/)
+    expect(fs.existsSync(at('state.json'))).toBe(false)
+    expect(setAside(at('state.json'), now)).toBeUndefined()
+  })
+})

@@ -1,0 +1,244 @@
+import { describe, expect, it } from 'vitest'
+import { countItems, findId } from '../../src/queue/find.ts'
+import { newItem, parseItem, type Item } from '../../src/queue/item.ts'
+import { pick } from '../../src/queue/pick.ts'
+import { reconcile } from '../../src/queue/reconcile.ts'
+import {
+  begun,
+  failed,
+  finished,
+  interrupted,
+  notified,
+  released,
+  retried,
+  waitsMs,
+  type RunEnd,
+} from '../../src/queue/transitions.ts'
+
+const now = new Date('2026-05-01T12:00:00Z')
+const later = (seconds: number) => new Date(now.getTime() + seconds * 1000)
+const item = (number: number, more: Partial<Item> = {}): Item => ({
+  ...newItem(`q_${1000 + number}`, { issue_ref: `forge.test/me/app#${number}`, message: `do ${number}` }, now),
+  ...more,
+})
+/** A transition that must be possible. */
+function sure(next: Item | undefined): Item {
+  if (next === undefined) throw new Error('not possible')
+  return next
+}
+const agent = { at: now.toISOString(), opencode_session_id: 'ses_1', pid: 7, run: 'slot-1' }
+const end = (more: Partial<RunEnd> = {}): RunEnd => ({
+  state: 'idle',
+  error: null,
+  stopped: false,
+  never_began: false,
+  ended_at: later(9).toISOString(),
+  ...more,
+})
+const result = { branch: 'fix/issue-1', commits: 2, cost: 0.5, pr_url: null }
+
+describe('an item', () => {
+  it('of the bash tool is understood, and keeps what is not known', () => {
+    const old = {
+      id: 'q_1234567890',
+      issue_ref: 'github.com/me/app#1',
+      message: 'task',
+      state: 'notified',
+      pending_since: '2026-04-05T04:28:41Z',
+      notified_at: null,
+      attempts: 2,
+      fork_pid: 99,
+      pid: '4711',
+    }
+    const read = parseItem('q_1234567890', JSON.stringify(old))
+    expect(read).toMatchObject({ kind: 'dev', state: 'notified', priority: 0, fork_pid: 99, pid: '4711', fresh: false })
+    expect(read?.attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'failed'])
+    expect(parseItem('q_1', JSON.stringify({ state: 'pending', message: 'for the PM' }))?.kind).toBe('pm')
+  })
+
+  it.each([
+    ['nothing', ''],
+    ['half of it', '{"id":"q_1","state":"pen'],
+    ['an array', '[]'],
+    ['another program’s file', '{"name":"x","version":"1.0.0"}'],
+    ['a state that is none', '{"id":"q_1","state":"paused"}'],
+    ['another id', '{"id":"q_2","state":"pending"}'],
+  ])('is not made of %s', (_, content) => {
+    expect(parseItem('q_1', content)).toBeUndefined()
+  })
+
+  it('has an id that can be a file name', () => {
+    expect(parseItem('../q_1', '{"state":"pending"}')).toBeUndefined()
+    expect(parseItem('q_../1', '{"state":"pending"}')).toBeUndefined()
+  })
+
+  it('is found by what no other begins or ends with', () => {
+    const ids = ['q_1795180055769', 'q_1795180055856', 'q_1234567890']
+    expect(findId(ids, 'q_12')).toBe('q_1234567890')
+    expect(findId(ids, '12')).toBe('q_1234567890')
+    expect(findId(ids, '5856')).toBe('q_1795180055856')
+    expect(findId([...ids, 'q_17951800557690'], 'q_1795180055769')).toBe('q_1795180055769')
+    expect(() => findId(ids, 'q_1795')).toThrow('fits 2 items')
+    expect(() => findId(ids, '')).toThrow('no item')
+  })
+
+  it('is counted by its state', () => {
+    expect(countItems([item(1), item(2, { state: 'error' }), item(3)])).toEqual({
+      total: 3,
+      pending: 2,
+      notified: 0,
+      completed: 0,
+      error: 1,
+    })
+  })
+})
+
+describe('what is started next', () => {
+  const picked = (items: Item[], around: { free?: number; busy?: string[] } = {}) =>
+    pick(items, { free: around.free ?? 9, now, isBusy: (issue) => (around.busy ?? []).includes(issue) })
+  const numbers = (items: Item[], around: { free?: number; busy?: string[] } = {}) =>
+    picked(items, around).items.map(({ id }) => Number(id.slice(2)) - 1000)
+
+  it('is what came first, as many as there is room for', () => {
+    expect(numbers([item(3), item(1), item(2)], { free: 2 })).toEqual([1, 2])
+    expect(numbers([item(1)], { free: 0 })).toEqual([])
+    expect(numbers([item(1)], { free: -1 })).toEqual([])
+  })
+
+  it('is a continuation before that', () => {
+    expect(numbers([item(1), item(2, { priority: 1 }), item(3, { priority: 1 })])).toEqual([2, 3, 1])
+  })
+
+  it('is one task of an issue at a time, and a busy issue holds up nobody else', () => {
+    const issue_ref = 'forge.test/me/app#1'
+    expect(numbers([item(1), item(2, { issue_ref }), item(3)])).toEqual([1, 3])
+    expect(numbers([item(1), item(2, { issue_ref }), item(3)], { busy: [issue_ref] })).toEqual([3])
+    expect(numbers([item(1), item(2, { issue_ref: 'Forge.test/Me/App#1' })])).toEqual([1])
+  })
+
+  it('is nothing that is begun, over, waiting for its next try, or the PM agent’s', () => {
+    const waiting = item(4, { not_before: later(7).toISOString() })
+    const items = [
+      sure(begun(item(1), now)),
+      item(2, { state: 'completed' }),
+      item(3, { kind: 'pm', issue_ref: null }),
+      waiting,
+      item(5, { issue_ref: waiting.issue_ref }),
+    ]
+    expect(picked(items)).toEqual({ items: [], dueInMs: 7000 })
+  })
+
+  it('does not wait for a time that only a clock gone wrong could have set', () => {
+    expect(numbers([item(1, { not_before: later(86_400).toISOString() })])).toEqual([1])
+  })
+})
+
+describe('a task', () => {
+  it('goes from pending over notified to completed, with its result', () => {
+    const started = sure(begun(item(1), now))
+    expect(begun(started, now)).toBeUndefined()
+    const working = sure(notified(started, agent))
+    expect(working).toMatchObject({ state: 'notified', opencode_session_id: 'ses_1', run: 'slot-1', pid: 7 })
+    expect(working.attempts).toHaveLength(1)
+    const done = sure(finished(working, end(), result))
+    expect(done).toMatchObject({ state: 'completed', error: null, result, completed_at: later(9).toISOString() })
+    expect(done.attempts).toEqual([
+      { started_at: now.toISOString(), ended_at: later(9).toISOString(), outcome: 'completed', reason: null },
+    ])
+    expect(finished(done, end({ state: 'error' }), null)).toBeUndefined()
+  })
+
+  it.each([
+    [{ state: 'error', error: 'no credit' }, 'error', 'no credit'],
+    [{ state: 'timeout', error: 'stopped after 1 h' }, 'timeout', 'stopped after 1 h'],
+    [{ stopped: true }, 'stopped', 'stopped'],
+  ])('whose agent ends with %j ends as an error with the reason', (how, outcome, reason) => {
+    const done = sure(finished(sure(notified(sure(begun(item(1), now)), agent)), end(how), result))
+    expect(done).toMatchObject({ state: 'error', error: reason })
+    expect(done.attempts.at(-1)).toMatchObject({ outcome, reason })
+  })
+
+  it('is tried three times with growing pauses', () => {
+    const failure = { reason: 'no network', hopeless: false }
+    const once = sure(failed(sure(begun(item(1), now)), failure, now))
+    const twice = sure(failed(sure(begun(once, now)), failure, now))
+    expect(once.state).toBe('pending')
+    expect(waitsMs(once, now)).toBeGreaterThan(0)
+    expect(waitsMs(twice, now)).toBeGreaterThan(waitsMs(once, now))
+    const thrice = sure(failed(sure(begun(twice, now)), failure, now))
+    expect(thrice).toMatchObject({ state: 'error', error: 'no network', not_before: null })
+    expect(thrice.attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'failed', 'failed'])
+    const again = sure(retried(thrice, now))
+    expect(again).toMatchObject({ state: 'pending', error: null, completed_at: null })
+    expect(sure(failed(sure(begun(again, now)), failure, now)).state).toBe('pending')
+  })
+
+  it('is not tried again when that is of no use', () => {
+    const ended = sure(failed(sure(begun(item(1), now)), { reason: 'no such repository', hopeless: true }, now))
+    expect(ended).toMatchObject({ state: 'error', error: 'no such repository' })
+  })
+
+  it('has not been tried when there was no slot for it', () => {
+    expect(released(sure(begun(item(1), now)), null)).toEqual(item(1))
+  })
+
+  it('that was interrupted is tried again, at once at first, and never given up for that', () => {
+    let current = item(1)
+    const pauses = Array.from({ length: 30 }, () => {
+      current = sure(interrupted(sure(begun(current, now)), 'killed', now))
+      expect(current.state).toBe('pending')
+      return waitsMs(current, now)
+    })
+    expect(pauses.slice(0, 3)).toEqual([0, 0, 0])
+    expect(Math.min(...pauses.slice(3))).toBeGreaterThan(0)
+    expect(Math.max(...pauses)).toBe(300_000)
+    expect(sure(failed(sure(begun(current, now)), { reason: 'x', hopeless: false }, now)).state).toBe('pending')
+  })
+
+  it('can be put back only after an error', () => {
+    for (const state of ['pending', 'notified', 'completed'] as const) {
+      expect(retried(item(1, { state }), now)).toBeUndefined()
+    }
+  })
+})
+
+describe('what follows from what is on file', () => {
+  const facts = { run: () => undefined, end: () => undefined, isStarting: () => false, isUnclear: () => false }
+  const started = sure(begun(item(1), now))
+  const working = sure(notified(started, agent))
+  const done = (of: Item, more: object = {}) =>
+    reconcile<string, RunEnd>([of], { ...facts, ...more }).map((action) => action.do)
+
+  it('is nothing for what waits, is over, or is being started', () => {
+    expect(done(item(1))).toEqual([])
+    expect(done(item(1, { state: 'completed' }), { end: () => end() })).toEqual([])
+    expect(done(started, { isStarting: () => true })).toEqual([])
+  })
+
+  it('is that an item named by a run has an agent, whatever it says itself', () => {
+    expect(done(started, { run: () => 'run' })).toEqual(['note the agent'])
+    expect(done(working, { run: () => 'run' })).toEqual([])
+    expect(done(started, { run: () => 'run', end: () => end() })).toEqual(['note the agent'])
+  })
+
+  it('is that one whose run has ended is over, noted as started or not', () => {
+    expect(done(working, { end: () => end() })).toEqual(['note the end'])
+    expect(done(started, { end: () => end() })).toEqual(['note the end'])
+  })
+
+  it('is that one which was begun and is in no run was never started', () => {
+    expect(done(started)).toEqual(['give back'])
+    expect(done(working, { end: () => end({ never_began: true }) })).toEqual(['give back'])
+  })
+
+  it('is that an agent whose session is gone will not be heard of', () => {
+    expect(done(working)).toEqual(['give up'])
+  })
+
+  it('is nothing while the session cannot be read', () => {
+    for (const each of [started, working]) {
+      expect(done(each, { isUnclear: () => true })).toEqual([])
+      expect(done(each, { isUnclear: () => true, end: () => end() })).toEqual([])
+    }
+  })
+})

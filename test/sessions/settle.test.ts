@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest'
+import type { RunOutcome } from '../../src/core/run-outcome.ts'
+import type { Run } from '../../src/sessions/record.ts'
+import { endingOf } from '../../src/sessions/settle.ts'
+
+const run: Run = {
+  slot: 's',
+  message_ids: ['msg_1'],
+  started_at: '2026-05-01T00:00:00Z',
+  deadline_at: '2026-05-01T01:00:00Z',
+  interruptions: 0,
+  server: 'm',
+}
+const look = (outcome: RunOutcome) => ({
+  outcome,
+  observed: { busy: false, retry: undefined, messages: [], cost: 0.5, tokens: { input: 1 } },
+})
+const spent = { cost: 0.5, tokens: { input: 1 } }
+const long = 3_600_000
+
+describe('how a run ends', () => {
+  it('is decided by its last answer', () => {
+    const done = (error: string | undefined, aborted = false) => look({ kind: 'done', error, aborted })
+    expect(endingOf(done(undefined), run, 0)).toEqual({ state: 'idle', ...spent })
+    expect(endingOf(done('no credit'), run, 0)).toEqual({ state: 'error', error: 'no credit', ...spent })
+    expect(endingOf(done('aborted', true), run, 0)).toEqual({ state: 'idle', stopped: true, ...spent })
+  })
+
+  it('is not decided while it works, though it is to be stopped', () => {
+    expect(endingOf(look({ kind: 'working' }), { ...run, stop_requested: true }, long)).toBeUndefined()
+  })
+
+  it('is an end and no failure when a person stopped it', () => {
+    for (const kind of ['unanswered', 'undelivered'] as const) {
+      expect(endingOf(look({ kind }), { ...run, stop_requested: true }, 0)).toMatchObject({
+        state: 'idle',
+        stopped: true,
+      })
+    }
+  })
+
+  it('is an error when opencode lost the session', () => {
+    expect(endingOf(look({ kind: 'lost' }), run, 0)).toMatchObject({ state: 'error' })
+  })
+
+  it('does not depend on how long ago the run began, only on how long the prompt has lain there', () => {
+    const unanswered = look({ kind: 'unanswered' })
+    expect(endingOf(unanswered, { ...run, started_at: '2020-01-01T00:00:00Z' }, 0)).toBeUndefined()
+    expect(endingOf(unanswered, run, long)).toMatchObject({ state: 'error' })
+  })
+
+  it('is never decided by a look at a prompt that may still be on its way', () => {
+    expect(endingOf(look({ kind: 'undelivered' }), run, long)).toBeUndefined()
+  })
+})

@@ -1,0 +1,198 @@
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openMirror } from '../../src/worktrees/mirrors.ts'
+import { describeWork, inspectWork, isAtRisk } from '../../src/worktrees/work-at-risk.ts'
+import { addWorktree } from '../../src/worktrees/worktrees.ts'
+import { createGround, type Ground } from '../helpers/git-repository.ts'
+
+const branch = 'fix/issue-1'
+let ground: Ground
+let place: string
+beforeEach(async () => {
+  ground = createGround({ 'a.txt': 'one\n', '.gitignore': 'build/\n*.log\n' })
+  place = ground.worktree('one')
+  const shared = { lockFile: ground.lockFile, env: ground.env, timeoutMs: 30_000 }
+  await openMirror({ path: ground.mirror, url: ground.url, ...shared })
+  await addWorktree({ mirror: ground.mirror, path: place, branch, ...shared })
+})
+afterEach(() => ground.cleanup())
+
+const inspect = (more: { fetch?: { lockFile: string }; signal?: AbortSignal } = {}) =>
+  inspectWork({ path: place, mirror: ground.mirror, branch, env: ground.env, timeoutMs: 30_000, ...more })
+const git = (...args: string[]) => ground.git(place, ...args)
+const write = (file: string, text: string) => {
+  fs.mkdirSync(path.dirname(path.join(place, file)), { recursive: true })
+  fs.writeFileSync(path.join(place, file), text)
+}
+const commit = (file: string, text = file) => {
+  write(file, text)
+  git('add', '--all')
+  git('commit', '--quiet', '--message', `Add ${file}`)
+}
+/** A rebase that stops at a conflict. */
+const conflict = () => {
+  const base = git('rev-parse', 'HEAD')
+  commit('a.txt', 'mine\n')
+  git('checkout', '--quiet', '-b', 'other', base)
+  commit('a.txt', 'theirs\n')
+  git('checkout', '--quiet', branch)
+  expect(() => git('rebase', 'other')).toThrow()
+}
+
+describe('inspectWork', () => {
+  it('finds nothing in a clean worktree', async () => {
+    const work = await inspect()
+    expect(work).toEqual({
+      uncommitted: [],
+      untracked: [],
+      ignored: [],
+      submodules: [],
+      inProgress: undefined,
+      unpushed: { count: 0, subjects: [] },
+      stashes: 0,
+    })
+    expect(isAtRisk(work)).toBe(false)
+    expect(describeWork(work)).toEqual([])
+  })
+
+  it('finds changed, deleted, staged, renamed and oddly named files', async () => {
+    write('b.txt', 'some content to be recognised\n')
+    write('gone.txt', 'x')
+    commit('c.txt')
+    git('push', '--quiet')
+    write('a.txt', 'changed')
+    fs.rmSync(path.join(place, 'gone.txt'))
+    git('mv', 'b.txt', 'new "name"\n.txt')
+    write('staged file', 's')
+    git('add', 'staged file')
+    const work = await inspect()
+    expect(work.uncommitted.sort()).toEqual(['a.txt', 'gone.txt', 'new "name"\n.txt', 'staged file'])
+    expect(work.unpushed.count).toBe(0)
+    expect(isAtRisk(work)).toBe(true)
+    expect(describeWork(work)[0]).toMatch(/^4 uncommitted changes: /)
+    expect(describeWork(work).join('')).not.toContain('\n')
+  })
+
+  it('finds untracked files, and tells ignored ones apart', async () => {
+    write('build/deep/out', 'o')
+    write('x.log', 'l')
+    const ignored = await inspect()
+    expect(ignored.ignored.sort()).toEqual(['build/', 'x.log'])
+    expect(isAtRisk(ignored)).toBe(false)
+    write('new.txt', 'n')
+    write('dir/deep/file', 'd')
+    const work = await inspect()
+    expect(work.untracked.sort()).toEqual(['dir/', 'new.txt'])
+    expect(isAtRisk(work)).toBe(true)
+  })
+
+  it('finds untracked files also where the user hides them from git status', async () => {
+    ground.git(ground.root, 'config', '--global', 'status.showUntrackedFiles', 'no')
+    write('new.txt', 'n')
+    expect((await inspect()).untracked).toEqual(['new.txt'])
+  })
+
+  it('finds unpushed commits until they are pushed', async () => {
+    commit('x.txt')
+    commit('y.txt')
+    const work = await inspect()
+    expect(work.unpushed).toEqual({ count: 2, subjects: ['Add y.txt', 'Add x.txt'] })
+    expect(describeWork(work)).toEqual(['2 unpushed commits: Add y.txt, Add x.txt'])
+    git('push', '--quiet')
+    expect(isAtRisk(await inspect())).toBe(false)
+  })
+
+  it('finds commits of the branch and of a detached HEAD', async () => {
+    commit('x.txt')
+    git('checkout', '--quiet', '--detach', 'origin/main')
+    commit('y.txt')
+    expect((await inspect()).unpushed.subjects.sort()).toEqual(['Add x.txt', 'Add y.txt'])
+  })
+
+  it('looks at the remote when asked to: what was deleted there is not pushed', async () => {
+    commit('x.txt')
+    git('push', '--quiet')
+    ground.git(ground.remote, 'branch', '-D', branch)
+    expect((await inspect()).unpushed.count).toBe(0)
+    expect((await inspect({ fetch: { lockFile: ground.lockFile } })).unpushed.count).toBe(1)
+  })
+
+  it('does not know when it is to look at the remote and cannot', async () => {
+    fs.renameSync(ground.remote, `${ground.remote}.away`)
+    const work = await inspect({ fetch: { lockFile: ground.lockFile } })
+    expect(work.unknown).toContain('not found')
+    expect(isAtRisk(work)).toBe(true)
+  })
+
+  it('counts the stashes of the branch, not those of other worktrees', async () => {
+    write('a.txt', 'changed')
+    git('stash', '--quiet')
+    git('checkout', '--quiet', '-b', 'other')
+    write('a.txt', 'changed again')
+    git('stash', 'push', '--quiet', '--message', 'with a message')
+    git('checkout', '--quiet', branch)
+    const work = await inspect()
+    expect(work.stashes).toBe(1)
+    expect(isAtRisk(work)).toBe(true)
+    expect(describeWork(work)).toEqual(['1 stash'])
+  })
+
+  it('finds a rebase and a merge that are not finished', async () => {
+    conflict()
+    const rebasing = await inspect()
+    expect(rebasing.inProgress).toBe('a rebase')
+    expect(rebasing.uncommitted).toEqual(['a.txt'])
+    git('rebase', '--abort')
+    expect(() => git('merge', 'other')).toThrow()
+    git('checkout', '--ours', 'a.txt')
+    git('add', 'a.txt')
+    expect(await inspect()).toMatchObject({ inProgress: 'a merge', uncommitted: [] })
+    expect(isAtRisk(await inspect())).toBe(true)
+  })
+
+  it('leaves the index of the worktree alone', async () => {
+    const index = path.join(ground.mirror, 'worktrees', 'one', 'index')
+    const future = new Date(Date.now() + 60_000)
+    fs.utimesSync(path.join(place, 'a.txt'), future, future)
+    const before = fs.readFileSync(index)
+    await inspect()
+    expect(fs.readFileSync(index).equals(before)).toBe(true)
+  })
+})
+
+describe('inspectWork does not know', () => {
+  it('about a missing worktree, and still finds the commits of its branch', async () => {
+    commit('x.txt')
+    fs.rmSync(place, { recursive: true })
+    const work = await inspect()
+    expect(work.unknown).toBe(`the worktree ${place} is missing`)
+    expect(work.unpushed).toEqual({ count: 1, subjects: ['Add x.txt'] })
+    expect(isAtRisk(work)).toBe(true)
+  })
+
+  it('about a directory that is not a worktree of the mirror', async () => {
+    fs.rmSync(path.join(place, '.git'))
+    expect((await inspect()).unknown).toContain('is not a worktree of')
+    git('init', '--quiet')
+    expect((await inspect()).unknown).toContain('is not a worktree of')
+  })
+
+  it('without a mirror', async () => {
+    fs.rmSync(ground.mirror, { recursive: true })
+    const work = await inspect()
+    expect(work.unknown).toContain('mirror')
+    expect(isAtRisk(work)).toBe(true)
+  })
+
+  it('when git fails', async () => {
+    fs.writeFileSync(path.join(ground.mirror, 'worktrees', 'one', 'index'), 'garbage, not an index')
+    const work = await inspect()
+    expect(work.unknown).toMatch(/index file/)
+    expect(describeWork(work)[0]).toMatch(/^cannot tell what would be lost: /)
+  })
+
+  it('and is interrupted rather than silent', async () => {
+    await expect(inspect({ signal: AbortSignal.abort() })).rejects.toThrow()
+  })
+})

@@ -1,0 +1,327 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openMirror } from '../../src/worktrees/mirrors.ts'
+import { addWorktree, discardWorktree, removeWorktree } from '../../src/worktrees/worktrees.ts'
+import { createGround, type Ground } from '../helpers/git-repository.ts'
+
+let ground: Ground
+beforeEach(async () => {
+  ground = createGround({ 'a.txt': 'one\n' })
+  await open()
+})
+afterEach(() => ground.cleanup())
+
+const open = () => openMirror({ path: ground.mirror, url: ground.url, lockFile: ground.lockFile, ...running() })
+const running = () => ({ env: ground.env, timeoutMs: 30_000 })
+const place = (name: string) => ({
+  mirror: ground.mirror,
+  lockFile: ground.lockFile,
+  path: ground.worktree(name),
+  ...running(),
+})
+const add = (name: string, more: { branch?: string; base?: string; signal?: AbortSignal } = {}) =>
+  addWorktree({ ...place(name), branch: `fix/${name}`, ...more })
+const inside = (name: string, ...args: string[]) => ground.git(ground.worktree(name), ...args)
+const read = (name: string, file: string) => fs.readFileSync(path.join(ground.worktree(name), file), 'utf8')
+const write = (name: string, file: string, text: string) =>
+  fs.writeFileSync(path.join(ground.worktree(name), file), text)
+const branches = () => ground.git(ground.mirror, 'for-each-ref', '--format=%(refname:short)', 'refs/heads').split('\n')
+const entries = () => {
+  const directory = path.join(ground.mirror, 'worktrees')
+  return fs.existsSync(directory) ? fs.readdirSync(directory).sort() : []
+}
+const commit = (name: string, file: string) => {
+  write(name, file, file)
+  inside(name, 'add', '--all')
+  inside(name, 'commit', '--quiet', '--message', `Add ${file}`)
+  return inside(name, 'rev-parse', 'HEAD')
+}
+
+describe('addWorktree', () => {
+  it('starts a new branch at the default branch, clean', async () => {
+    const head = ground.git(ground.remote, 'rev-parse', 'main')
+    expect(await add('one')).toEqual({ created: true, branchCreated: true, baseBranch: 'main', head })
+    expect(inside('one', 'rev-parse', '--abbrev-ref', 'HEAD')).toBe('fix/one')
+    expect(inside('one', 'status', '--porcelain')).toBe('')
+    expect(read('one', 'a.txt')).toBe('one\n')
+    expect(inside('one', 'worktree', 'list', '--porcelain')).not.toContain('locked')
+  })
+
+  it('starts at the base it is given', async () => {
+    const head = ground.push('next', { 'n.txt': 'n' })
+    await open()
+    expect(await add('one', { base: 'next' })).toEqual({ created: true, branchCreated: true, baseBranch: 'next', head })
+  })
+
+  it('names the branches there are when the base is unknown, and leaves nothing', async () => {
+    ground.push('next', { 'n.txt': 'n' })
+    await open()
+    await expect(add('one', { base: 'nxt' })).rejects.toMatchObject({
+      code: 'unknown_base',
+      hint: expect.stringMatching(/main.*next|next.*main/) as string,
+    })
+    expect(fs.existsSync(ground.worktree('one'))).toBe(false)
+    expect(branches()).toEqual([''])
+    expect(entries()).toEqual([])
+  })
+
+  it('goes on with the branch where the remote has it', async () => {
+    const head = ground.push('fix/one', { 'b.txt': 'b' })
+    await open()
+    expect(await add('one')).toEqual({ created: true, branchCreated: false, baseBranch: 'main', head })
+    expect(read('one', 'b.txt')).toBe('b')
+    expect(inside('one', 'rev-parse', '--abbrev-ref', '@{upstream}')).toBe('origin/fix/one')
+  })
+
+  it('goes on with a local branch and its unpushed commits', async () => {
+    await add('one')
+    const head = commit('one', 'mine.txt')
+    await removeWorktree({ ...place('one'), branch: 'fix/one', deleteBranch: false })
+    ground.push('main', { 'a.txt': 'two\n' })
+    await open()
+    expect(await add('one')).toMatchObject({ created: true, branchCreated: false, head })
+    expect(read('one', 'mine.txt')).toBe('mine.txt')
+  })
+
+  it('moves a local branch without commits of its own up to the base', async () => {
+    await add('one')
+    await discardWorktree({ ...place('one'), branch: 'fix/one', deleteBranch: false })
+    const head = ground.push('main', { 'a.txt': 'two\n' })
+    await open()
+    expect(await add('one')).toMatchObject({ branchCreated: false, head })
+  })
+
+  it('lets a plain push through to a branch of the same name', async () => {
+    await add('one')
+    const head = commit('one', 'mine.txt')
+    inside('one', 'push', '--quiet')
+    expect(ground.git(ground.remote, 'rev-parse', 'fix/one')).toBe(head)
+  })
+
+  it('keeps an existing worktree as it is, whatever branch it is on', async () => {
+    await add('one')
+    inside('one', 'checkout', '--quiet', '-b', 'elsewhere')
+    const head = commit('one', 'mine.txt')
+    write('one', 'a.txt', 'changed')
+    write('one', 'new.txt', 'new')
+    expect(await add('one')).toEqual({ created: false, branchCreated: false, baseBranch: 'main', head })
+    expect(inside('one', 'status', '--porcelain')).toBe('M a.txt\n?? new.txt')
+    expect(read('one', 'a.txt')).toBe('changed')
+  })
+
+  it('takes an empty directory, and no other', async () => {
+    fs.mkdirSync(ground.worktree('one'), { recursive: true })
+    expect(await add('one')).toMatchObject({ created: true })
+    fs.mkdirSync(ground.worktree('two'))
+    write('two', 'precious', 'x')
+    await expect(add('two')).rejects.toMatchObject({ code: 'path_taken' })
+    expect(read('two', 'precious')).toBe('x')
+    expect(branches()).toEqual(['fix/one'])
+  })
+
+  it('does not take a repository of somebody else for its worktree', async () => {
+    ground.git(ground.root, 'clone', '--quiet', ground.remote, ground.worktree('one'))
+    await expect(add('one')).rejects.toMatchObject({ code: 'path_taken' })
+    expect(read('one', 'a.txt')).toBe('one\n')
+  })
+
+  it('names the worktree that has the branch checked out', async () => {
+    await add('one')
+    await expect(add('two', { branch: 'fix/one' })).rejects.toMatchObject({
+      code: 'branch_in_use',
+      message: expect.stringContaining(ground.worktree('one')) as string,
+    })
+    expect(fs.existsSync(ground.worktree('two'))).toBe(false)
+  })
+
+  it('makes eight at once on one mirror', async () => {
+    const names = Array.from({ length: 8 }, (_, number) => `issue-${number}`)
+    const added = await Promise.all(
+      names.map(async (name) => {
+        await open()
+        return await add(name)
+      }),
+    )
+    expect(added.every(({ created, branchCreated }) => created && branchCreated)).toBe(true)
+    expect(names.map((name) => inside(name, 'status', '--porcelain', '--branch'))).toEqual(
+      names.map((name) => `## fix/${name}`),
+    )
+  })
+
+  it('undoes everything when the checkout fails', async () => {
+    ground.push('broken', { '.gitattributes': '*.bin filter=broken\n', 'x.bin': 'x' })
+    ground.git(ground.root, 'config', '--global', 'filter.broken.smudge', 'false')
+    ground.git(ground.root, 'config', '--global', 'filter.broken.required', 'true')
+    await open()
+    await expect(add('one', { base: 'broken' })).rejects.toMatchObject({ code: 'checkout_failed' })
+    expect(fs.readdirSync(path.dirname(ground.worktree('one')))).toEqual([])
+    expect(entries()).toEqual([])
+    expect(branches()).toEqual([''])
+  })
+})
+
+describe('what a killed git worktree add left', () => {
+  it('is swept: an entry locked while initializing, without a directory', async () => {
+    await add('one')
+    fs.rmSync(ground.worktree('one'), { recursive: true })
+    fs.writeFileSync(path.join(ground.mirror, 'worktrees', 'one', 'locked'), 'initializing\n')
+    await add('two')
+    expect(entries()).toEqual(['two'])
+    expect(await add('one')).toMatchObject({ created: true, branchCreated: false })
+  })
+
+  it.each([
+    ['its lock', []],
+    ['its path', ['locked']],
+  ])('is swept: an entry that was cut off before %s was written', async (_, written) => {
+    const entry = path.join(ground.mirror, 'worktrees', 'one')
+    fs.mkdirSync(entry, { recursive: true })
+    for (const name of written) fs.writeFileSync(path.join(entry, name), 'initializing')
+    expect(await add('one')).toMatchObject({ created: true, branchCreated: true })
+    expect(entries()).toEqual(['one'])
+  })
+
+  it('is made again when the checkout was cut off', async () => {
+    ground.git(
+      ground.mirror,
+      'worktree',
+      'add',
+      '--no-checkout',
+      '--lock',
+      '-b',
+      'fix/one',
+      ground.worktree('one'),
+      'origin/main',
+    )
+    write('one', 'a.txt', 'on')
+    expect(await add('one')).toMatchObject({ created: true })
+    expect(read('one', 'a.txt')).toBe('one\n')
+    expect(inside('one', 'status', '--porcelain')).toBe('')
+  })
+
+  it('stays where it has an index: somebody may have work there, wherever that is', async () => {
+    await add('one')
+    const entry = path.join(ground.mirror, 'worktrees', 'one')
+    fs.rmSync(path.join(entry, 'gitdir'))
+    await add('two')
+    expect(fs.existsSync(path.join(entry, 'index'))).toBe(true)
+  })
+
+  it('is made again after a real SIGKILL at any moment', async () => {
+    const files = Object.fromEntries(
+      Array.from({ length: 400 }, (_, number) => [`d${number % 20}/f${number}.txt`, `${number}\n`]),
+    )
+    ground.push('main', files)
+    await open()
+    const target = ground.worktree('one')
+    // Killed as soon as something of it shows: the entry, the directory, the first files.
+    const signs = [path.join(ground.mirror, 'worktrees'), target, path.join(target, '.git'), path.join(target, 'd1')]
+    for (const sign of signs) {
+      const args = ['worktree', 'add', '--lock', '-B', 'fix/one', target, 'origin/main']
+      const git = spawn('git', args, { cwd: ground.mirror, env: ground.env, stdio: 'ignore', detached: true })
+      const gone = once(git, 'exit')
+      while (!fs.existsSync(sign) && git.exitCode === null) await new Promise((resolve) => setImmediate(resolve))
+      if (git.exitCode === null && git.pid !== undefined) process.kill(-git.pid, 'SIGKILL')
+      await gone
+      expect(await add('one')).toMatchObject({ created: true })
+      expect(inside('one', 'status', '--porcelain')).toBe('')
+      expect(read('one', 'd19/f399.txt')).toBe('399\n')
+      expect(entries()).toHaveLength(1)
+      await removeWorktree({ ...place('one'), branch: 'fix/one', deleteBranch: true })
+      expect(entries()).toEqual([])
+    }
+  })
+
+  it('of a worktree whose directory was deleted does not stop a new one, and its detached commits are kept', async () => {
+    await add('one')
+    inside('one', 'checkout', '--quiet', '--detach')
+    const head = commit('one', 'mine.txt')
+    fs.rmSync(ground.worktree('one'), { recursive: true })
+    expect(await add('one')).toMatchObject({ created: true })
+    const kept = ground.git(ground.mirror, 'for-each-ref', '--format=%(objectname) %(refname)', 'refs/kugetsu')
+    expect(kept).toContain(`${head} refs/kugetsu/recovery/one/`)
+  })
+
+  it('of another issue is not swept while its directory is there', async () => {
+    await add('one')
+    fs.writeFileSync(path.join(ground.mirror, 'worktrees', 'one', 'locked'), 'initializing\n')
+    write('one', 'new.txt', 'new')
+    await add('two')
+    expect(read('one', 'new.txt')).toBe('new')
+    expect(entries()).toEqual(['one', 'two'])
+  })
+
+  it('of a worktree that somebody locked on purpose stays', async () => {
+    await add('one')
+    ground.git(ground.mirror, 'worktree', 'lock', '--reason', 'on a stick', ground.worktree('one'))
+    fs.rmSync(ground.worktree('one'), { recursive: true })
+    await expect(add('one', { branch: 'other' })).rejects.toMatchObject({ code: 'worktree_locked' })
+    expect(entries()).toEqual(['one'])
+  })
+})
+
+describe('removeWorktree', () => {
+  it('removes it with everything in it, locked or not, and can be repeated', async () => {
+    await add('one')
+    write('one', 'new.txt', 'new')
+    ground.git(ground.mirror, 'worktree', 'lock', ground.worktree('one'))
+    const remove = () => removeWorktree({ ...place('one'), branch: 'fix/one', deleteBranch: false })
+    expect(await remove()).toEqual({ removed: true, branchDeleted: true, leftBehind: undefined })
+    expect(fs.readdirSync(path.dirname(ground.worktree('one')))).toEqual([])
+    expect(ground.git(ground.mirror, 'worktree', 'list')).not.toContain('one')
+    expect(await remove()).toEqual({ removed: false, branchDeleted: false, leftBehind: undefined })
+  })
+
+  it('keeps a branch with unpushed commits, unless told otherwise', async () => {
+    await add('one')
+    const head = commit('one', 'mine.txt')
+    expect(await removeWorktree({ ...place('one'), branch: 'fix/one', deleteBranch: false })).toMatchObject({
+      branchDeleted: false,
+    })
+    expect(ground.git(ground.mirror, 'rev-parse', 'fix/one')).toBe(head)
+    expect(await removeWorktree({ ...place('one'), branch: 'fix/one', deleteBranch: true })).toMatchObject({
+      branchDeleted: true,
+    })
+    expect(branches()).toEqual([''])
+  })
+
+  it('keeps a branch that another worktree is on', async () => {
+    await add('one')
+    await add('two')
+    await removeWorktree({ ...place('one'), branch: 'fix/two', deleteBranch: true })
+    expect(branches()).toContain('fix/two')
+  })
+
+  it('clears an entry whose directory is gone already', async () => {
+    await add('one')
+    fs.rmSync(ground.worktree('one'), { recursive: true })
+    expect(await removeWorktree({ ...place('one'), deleteBranch: false })).toMatchObject({ removed: true })
+    expect(entries()).toEqual([])
+  })
+
+  it('deletes read-only directories too', async () => {
+    await add('one')
+    const cache = path.join(ground.worktree('one'), 'cache')
+    fs.mkdirSync(path.join(cache, 'deep'), { recursive: true })
+    write('one', 'cache/deep/file', 'x')
+    fs.chmodSync(path.join(cache, 'deep'), 0o555)
+    fs.chmodSync(cache, 0o555)
+    expect(await removeWorktree({ ...place('one'), deleteBranch: false })).toMatchObject({ leftBehind: undefined })
+    expect(fs.readdirSync(path.dirname(ground.worktree('one')))).toEqual([])
+  })
+})
+
+describe('discardWorktree', () => {
+  it('deletes the branch of a start that is undone, but never commits', async () => {
+    await add('one')
+    await add('two')
+    commit('two', 'mine.txt')
+    const discard = (name: string) => discardWorktree({ ...place(name), branch: `fix/${name}`, deleteBranch: true })
+    expect(await discard('one')).toMatchObject({ removed: true, branchDeleted: true })
+    expect(await discard('two')).toMatchObject({ removed: true, branchDeleted: false })
+    expect(branches()).toEqual(['fix/two'])
+  })
+})
