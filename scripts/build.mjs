@@ -63,7 +63,7 @@ try {
         groups: [
           {
             name: 'ground',
-            test: /rolldown.runtime|commander|src.(main|cli.(program|render-error|output)|daemon.names|core.(errors|issue-ref|once)|config.(paths|settings|config-file)|platform.files)\./,
+            test: /rolldown.runtime|commander|src.(main|cli.(program|render-error|output|definitions)|daemon.names|core.(errors|issue-ref|once)|config.(paths|settings|config-file)|platform.files)\./,
           },
           {
             name: 'reading',

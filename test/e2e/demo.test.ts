@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createHome, type Home } from '../helpers/home.ts'
 import { run, spawnKugetsu, type Finished, type Running } from '../helpers/kugetsu.ts'
@@ -34,7 +35,8 @@ describe('the demo', () => {
   beforeAll(async () => {
     home = createHome()
     before = userFiles(home)
-    ended = await run(home, ['demo'])
+    // As `npm run demo` does; from elsewhere it names itself by its whole path, which may be as long as it likes.
+    ended = await run(home, ['demo'], { cwd: fileURLToPath(new URL('../..', import.meta.url)) })
   })
   afterAll(() => home.cleanup())
 

@@ -1,0 +1,17 @@
+import type { Definitions } from './define.ts'
+
+export const cleanUp: Definitions = {
+  destroy: (command, context) => {
+    const examples = ['kugetsu destroy app#14', 'kugetsu destroy app#14 -y --force', 'kugetsu destroy --base -y']
+    command(
+      'destroy [issue-ref]',
+      'remove worktree and session of an issue; refuses where work would be lost',
+      examples,
+    )
+      .option('-y, --yes', 'do not ask')
+      .option('--force', 'stop the agent and go on, after saving the work under a recovery ref')
+      .option('--pm-agent', 'the PM agent session instead of an issue')
+      .option('--base', 'the base session, with the PM agent and all issue sessions')
+      .action(async (ref, options) => (await import('../commands/destroy.ts')).runDestroy(context, { ...options, ref }))
+  },
+}

@@ -1,0 +1,67 @@
+import type { Command } from 'commander'
+import { daemonCommand } from '../../daemon/names.ts'
+import type { Context } from '../context.ts'
+import { finish, type Definitions } from './define.ts'
+
+export const queue: Definitions = {
+  queue: (_, context, group) => addQueueCommands(group('queue', 'the tasks that wait for a free slot'), context),
+  'queue-daemon': (_, context, group) =>
+    addQueueDaemonCommands(group('queue-daemon', 'what takes tasks from the queue, in the background'), context),
+  [daemonCommand]: (command, context) => {
+    command(daemonCommand, 'the daemon; started by the other commands').action(async () =>
+      (await import('../commands/supervise.ts')).runSupervise(context, { foreground: false }),
+    )
+  },
+}
+
+function addQueueCommands(queue: Command, context: Context): void {
+  const commands = () => import('../commands/queue.ts')
+  finish(queue.command('list', { isDefault: true }).description('the tasks: state, age, issue, message'), []).action(
+    async (options) => (await commands()).runQueueList(context, options),
+  )
+  finish(queue.command('enqueue <issue-ref> <message>').description('put a task into the queue'), [
+    'kugetsu queue enqueue github.com/me/app#14 "fix the login bug"',
+    'kugetsu queue enqueue me/app#14 - < task.md',
+  ])
+    .option('--base <branch>', 'the branch to start from (default: KUGETSU_BASE_BRANCH, else the remote HEAD)')
+    .option('--model <provider/model>', 'the model to use')
+    .option('--agent <name>', "the agent of opencode's configuration to use")
+    .action(async (ref, message, options) => (await commands()).runQueueEnqueue(context, { ...options, ref, message }))
+  finish(queue.command('stats').description('how many tasks there are, by state'), []).action(async (options) =>
+    (await commands()).runQueueStats(context, options),
+  )
+  finish(queue.command('show <id>').description('one task with every attempt and what came of it'), []).action(
+    async (id, options) => (await commands()).runQueueShow(context, { ...options, id }),
+  )
+  finish(queue.command('remove <id>').description('take a task out that no agent has yet'), []).action(
+    async (id, options) => (await commands()).runQueueRemove(context, { ...options, id }),
+  )
+  finish(queue.command('retry <id>').description('put a task that ended as an error back'), []).action(
+    async (id, options) => (await commands()).runQueueRetry(context, { ...options, id }),
+  )
+  finish(queue.command('clear').description('remove what ended longer than QUEUE_CLEANUP_AGE_DAYS ago'), [])
+    .option('--all', 'all that ended')
+    .action(async (options) => (await commands()).runQueueClear(context, options))
+}
+
+function addQueueDaemonCommands(daemon: Command, context: Context): void {
+  const commands = () => import('../commands/queue-daemon.ts')
+  finish(daemon.command('start').description('take tasks from the queue from now on'), []).action(async (options) =>
+    (await commands()).runDaemonStart(context, options),
+  )
+  finish(daemon.command('stop').description('stop that; agents at work go on'), []).action(async (options) =>
+    (await commands()).runDaemonStop(context, options),
+  )
+  finish(daemon.command('restart').description('stop and start'), []).action(async (options) =>
+    (await commands()).runDaemonRestart(context, options),
+  )
+  finish(daemon.command('status').description('whether it runs; exit code 1 when not'), []).action(async (options) =>
+    (await commands()).runDaemonStatus(context, options),
+  )
+  finish(daemon.command('logs [n]').description('the last n lines of its log (50)'), []).action(async (n, options) =>
+    (await commands()).runDaemonLogs(context, { ...options, n }),
+  )
+  finish(daemon.command('run').description('the same in the foreground, for systemd and containers'), []).action(
+    async () => (await import('../commands/supervise.ts')).runSupervise(context, { foreground: true }),
+  )
+}
