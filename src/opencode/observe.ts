@@ -1,6 +1,7 @@
 import type { SeenMessage } from '../core/run-outcome.ts'
 import type { Client } from './client.ts'
 import { failureText, type Message } from './shapes.ts'
+import { textAt } from './transcript-text.ts'
 
 /** Enough for the tail of a run; the whole session is read only where the prompt lies further back. */
 const tailLength = 30
@@ -10,6 +11,8 @@ export interface ObservedSession {
   /** What the provider makes the agent wait for, while opencode tries again. */
   retry: { attempt: number; text: string } | undefined
   messages: SeenMessage[]
+  /** What the agent said last, whole; undefined when it said nothing since the prompt. */
+  answer: string | undefined
   cost: number | undefined
   tokens: Record<string, unknown> | undefined
 }
@@ -33,6 +36,7 @@ export async function observeSession(
     busy: status !== undefined && status.type !== 'idle',
     retry: status?.type === 'retry' ? { attempt: status.attempt ?? 1, text: status.message ?? '' } : undefined,
     messages: messages.map(seen),
+    answer: answerIn(messages, promptId),
     cost: session.cost,
     tokens: session.tokens,
   }
@@ -40,6 +44,16 @@ export async function observeSession(
 
 function reachesBack(messages: Message[], promptId: string | undefined): boolean {
   return messages.some(({ info }) => info.id === promptId || info.parentID === promptId)
+}
+
+/** The text of the last message in which the agent says something after the prompt. */
+function answerIn(messages: Message[], promptId: string | undefined): string | undefined {
+  const from = messages.findIndex(({ info }) => info.id === promptId)
+  const texts = messages
+    .slice(from + 1)
+    .filter(({ info }) => info.role === 'assistant')
+    .map(({ parts }) => parts.flatMap((part) => (part.type === 'text' ? (textAt(part, 'text') ?? []) : [])).join('\n'))
+  return texts.findLast((text) => text.trim() !== '')?.trim()
 }
 
 function seen({ info }: Message): SeenMessage {

@@ -26,6 +26,8 @@ export interface Ending {
   stopped?: boolean
   /** Its last prompt has never reached the agent. */
   undelivered?: boolean
+  /** What the agent said last. */
+  answer?: string | undefined
   cost?: number | undefined
   tokens?: Record<string, unknown> | undefined
 }
@@ -95,7 +97,7 @@ export async function lookAtRun(client: Client, record: SessionRecord, run: Run)
  * end a moment before it tells of its failure.
  */
 export function endingOf(look: Look, run: Run, unansweredFor: number): Ending | undefined {
-  const spent = { cost: look.observed?.cost, tokens: look.observed?.tokens }
+  const spent = { answer: look.observed?.answer, cost: look.observed?.cost, tokens: look.observed?.tokens }
   if (look.outcome.kind === 'working') return undefined
   if (run.stop_requested === true) return { state: 'idle', stopped: true, ...spent }
   switch (look.outcome.kind) {

@@ -13,9 +13,9 @@ const run: Run = {
 }
 const look = (outcome: RunOutcome) => ({
   outcome,
-  observed: { busy: false, retry: undefined, messages: [], cost: 0.5, tokens: { input: 1 } },
+  observed: { busy: false, retry: undefined, messages: [], answer: 'Done.', cost: 0.5, tokens: { input: 1 } },
 })
-const spent = { cost: 0.5, tokens: { input: 1 } }
+const spent = { answer: 'Done.', cost: 0.5, tokens: { input: 1 } }
 const long = 3_600_000
 
 describe('how a run ends', () => {
