@@ -1,5 +1,5 @@
 /**
- * The plugin that hands each agent its environment. It is bundled into one file and runs inside opencode's own
+ * The plugin that hands each agent its environment, and holds the PM agent's shell to plain commands. It is bundled into one file and runs inside opencode's own
  * runtime, in the shared server: plain JavaScript and node modules only, its settings from the server's environment
  * (server-environment.ts sets them). opencode calls it before every shell command of every session.
  */
@@ -7,6 +7,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { unattended } from '../core/unattended.ts'
 import { agentVariables, type AgentKind } from './env-files.ts'
+import { refusedToPm } from './pm-agent.ts'
 
 interface ShellCall {
   cwd: string
@@ -16,6 +17,11 @@ interface ShellCall {
 
 interface ShellResult {
   env: Record<string, string>
+}
+
+interface ToolCall {
+  tool: string
+  sessionID: string
 }
 
 /** What a session file says that matters here. */
@@ -44,7 +50,10 @@ const hidden = { OPENCODE_SERVER_PASSWORD: '', OPENCODE_SERVER_USERNAME: '', OPE
 /** Finds commands that outlive the server; set by whoever starts it and never by an env file. */
 const marker = 'KUGETSU_SERVER'
 
-/** opencode's entry point. Its hook never throws: a failure costs an agent its variables, not its command. */
+/**
+ * opencode's entry point. The hook for variables never throws: a failure costs an agent its variables, not its command.
+ * The one before a tool throws what the PM agent reads when its command is refused.
+ */
 export const KugetsuEnvironment = async () => ({
   'shell.env': async (input: ShellCall, output: ShellResult): Promise<void> => {
     try {
@@ -54,7 +63,19 @@ export const KugetsuEnvironment = async () => ({
     }
     Object.assign(output.env, hidden)
   },
+  'tool.execute.before': async (input: ToolCall, output: { args: unknown }): Promise<void> => {
+    if (input.tool !== 'bash' || !isPmAgent(input.sessionID)) return
+    const { command } = output.args as { command?: unknown }
+    const problem = typeof command === 'string' ? refusedToPm(command) : 'there is no command'
+    if (problem === undefined) return
+    throw new Error(`kugetsu refused this command, and nothing of it was run: ${problem}.`)
+  },
 })
+
+function isPmAgent(sessionId: string): boolean {
+  const home = process.env['KUGETSU_DIR']
+  return home !== undefined && home !== '' && readSession(home, 'pm-agent.json')?.sessionId === sessionId
+}
 
 function environmentFor(call: ShellCall, given: Record<string, string>): Record<string, string> {
   const home = process.env['KUGETSU_DIR']

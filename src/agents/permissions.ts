@@ -1,7 +1,6 @@
 /** What agents may do, as opencode's permission rules. The last rule that matches decides, so order matters. */
 import { plainLine } from '../core/plain-text.ts'
 import type { PermissionRule } from '../opencode/database.ts'
-import { pmAgentRules } from './pm-agent.ts'
 
 /** Nobody can answer a question or leave plan mode for an agent; work outside its worktree (caches, scratch files) is normal. */
 const unattendedRules: readonly PermissionRule[] = [
@@ -12,11 +11,11 @@ const unattendedRules: readonly PermissionRule[] = [
 ]
 
 /**
- * The rules stored with a session. They come after those of the agent's definition and so win over them; the PM
- * agent's are repeated here to hold whichever agent a prompt to its session names.
+ * The rules stored with the session of a dev agent or of the PM agent. They come after those of the agent's definition,
+ * which has what the PM agent is held to, and so win over them.
  */
-export function permissionRules(kind: 'dev' | 'pm'): PermissionRule[] {
-  return kind === 'dev' ? [...unattendedRules] : [...pmAgentRules, ...unattendedRules]
+export function permissionRules(): PermissionRule[] {
+  return [...unattendedRules]
 }
 
 /** What an agent reads when its request is refused: why, and how to go on. */

@@ -1,5 +1,6 @@
 /** The PM agent: what it is told, and what it may do. It coordinates; its limits are rules, not only words. */
 import type { PermissionRule } from '../opencode/database.ts'
+import { callsIn } from './plain-commands.ts'
 
 export const pmAgentName = 'kugetsu-pm'
 
@@ -94,11 +95,12 @@ const refused = [
   'gh * -w*',
   'glab * --web*',
   'glab * -w*',
-  // opencode matches a command together with its redirection: without this, `kugetsu list > file` writes.
-  '*>*',
 ]
 
-/** In order; the last that matches decides. */
+/**
+ * In order; the last that matches decides. They see the calls in a command only: plain-commands.ts refuses the rest,
+ * redirections among them.
+ */
 export const pmAgentRules: readonly PermissionRule[] = [
   { permission: '*', pattern: '*', action: 'deny' },
   ...allow('read', ['*']),
@@ -130,6 +132,29 @@ export const pmAgentRules: readonly PermissionRule[] = [
   ...deny('bash', refused),
 ]
 
+/**
+ * What the PM agent reads when its shell refuses `command`, undefined when it may run it. opencode refuses the same by
+ * the rules above; it says so by printing all of them, which would fill the session that is to last for weeks.
+ */
+export function refusedToPm(command: string): string | undefined {
+  const read = callsIn(command)
+  if ('problem' in read) return read.problem
+  const call = read.calls.find((each) => !/^cd(\s|$)/.test(each) && !isAllowed(each))
+  if (call === undefined) return undefined
+  return `${JSON.stringify(call.slice(0, 100))} is not among the commands for you; they are those of your instructions, in their plain form`
+}
+
+/** opencode's way of matching: `*` is anything, a last ` *` may be missing, the last rule that matches decides. */
+function isAllowed(call: string): boolean {
+  const rules = pmAgentRules.filter(({ permission }) => permission === 'bash')
+  return rules.findLast(({ pattern }) => matcherOf(pattern).test(call))?.action === 'allow'
+}
+
+function matcherOf(pattern: string): RegExp {
+  const expression = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*')
+  return new RegExp(`^${expression.replace(/ \.\*$/, '( .*)?')}$`, 's')
+}
+
 const prompt = `You are the project manager of a group of coding agents. You coordinate: you break requests down, hand them out, follow them up and report. You never write code, documentation or files yourself, however small; your tools refuse it. The agents you start do that.
 
 Handing out work
@@ -149,11 +174,14 @@ Two modes
 - Task: a message that asks for work. Hand it out, then report in a line each what you started, where, and what could not be started and why. Do not wait for the agents to finish.
 - Conversation: a question, or talk about plans. Answer it from what kugetsu, git and the forge say; start nothing unless asked to.
 
-Your shell takes one plain kugetsu, git or forge command, with head, tail, grep, wc or jq behind a pipe. No redirections: the character > is refused anywhere in a command, in messages too, so write "to", "over", "at least". When something is refused, do not look for a way around; say what you would need.
+Your shell takes plain kugetsu, git and forge commands, with cd before and head, tail, grep, wc or jq behind a pipe. No redirections, no variables, no command substitution. Put a message in single quotes, or give it as - and write it below: kugetsu start <issue-ref> - --queue <<'END'. When something is refused, do not look for a way around; say what you would need.
 Never print the values of variables that hold tokens, keys, passwords or secrets.`
 
 /** What the PM agent's session begins with. */
 export const pmPriming = `You are the PM agent of this kugetsu. Requests will come in as messages in this session, one at a time, from people and from scripts; the session lasts for weeks, so look things up afresh (kugetsu list, the forge) instead of trusting what you remember. Hand work out with kugetsu start, never do it yourself. Wait for the first request.`
+
+/** For a request that was cut off because the server went away. */
+export const pmResumeMessage = `You were interrupted in the middle of the last request: the server you run on went down and was started again. A command you were running may have been carried out all the same. Look before you act (kugetsu list, kugetsu queue list), start nothing twice, and finish the request.`
 
 /** The agent definition for opencode's configuration (`agent.<name>`). */
 export function pmAgentDefinition() {

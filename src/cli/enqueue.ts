@@ -1,6 +1,7 @@
 /** Putting a task into the queue, for the commands that do. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { exitCodes, KugetsuError } from '../core/errors.ts'
+import { plainText } from '../core/plain-text.ts'
 import { pokeDispatcher } from '../daemon/control.ts'
 import { openQueue } from '../queue/file-queue.ts'
 import type { Item, Task } from '../queue/item.ts'
@@ -31,9 +32,10 @@ export async function enqueue(context: Context, task: Task): Promise<Queued> {
 /** Says what was queued, and that it will stay there when nothing takes it out. */
 export function tellQueued(context: Context, options: { json?: boolean }, { item, dispatching }: Queued): void {
   if (options.json === true) return printJson(context, item)
+  const what = item.kind === 'pm' ? 'for the PM agent' : styled(context, 'bold', item.issue_ref ?? '')
   const ahead = item.priority > 0 ? ', ahead of new work' : ''
   context.io.out(
-    `${styled(context, 'green', 'Queued')} ${styled(context, 'bold', item.issue_ref ?? '')} as ${item.id}${ahead}` +
+    `${styled(context, 'green', 'Queued')} ${what} as ${item.id}${ahead}` +
       `${dispatching ? '' : '; nothing dispatches: kugetsu queue-daemon start'}\n`,
   )
 }
@@ -60,18 +62,24 @@ export async function reportQueuedEnd(
         if (item.state === 'error') context.setExitCode(exitCodes.failed)
         return
       }
-      if (item.state === 'completed') return context.io.out(`${styled(context, 'green', 'completed')}  ${item.id}\n`)
-      throw new KugetsuError(`${item.issue_ref} did not end well: ${item.error ?? ''}`, {
+      if (item.state === 'completed') {
+        const answer = item.kind === 'pm' ? plainText(item.result?.answer ?? '').trim() : ''
+        return context.io.out(answer === '' ? `${styled(context, 'green', 'completed')}  ${item.id}\n` : `${answer}\n`)
+      }
+      throw new KugetsuError(`${item.issue_ref ?? 'the PM agent'} did not end well: ${item.error ?? ''}`, {
         hint: `See what happened: kugetsu queue show ${id}`,
         code: 'agent_failed',
       })
     }
     if (Date.now() >= until) {
-      throw new KugetsuError(`${item.issue_ref} is ${item.state === 'pending' ? 'still queued' : 'still at work'}`, {
-        hint: `See how it stands: kugetsu queue show ${id}`,
-        code: 'timed_out',
-        exitCode: exitCodes.timedOut,
-      })
+      throw new KugetsuError(
+        `${item.issue_ref ?? id} is ${item.state === 'pending' ? 'still queued' : 'still at work'}`,
+        {
+          hint: `See how it stands: kugetsu queue show ${id}`,
+          code: 'timed_out',
+          exitCode: exitCodes.timedOut,
+        },
+      )
     }
     await sleep(lookMs, undefined, { signal: context.signal })
   }

@@ -5,7 +5,7 @@ import { KugetsuError } from '../core/errors.ts'
 import { formatRef, parseRef, resolveRef, type IssueRef, type Repository } from '../core/issue-ref.ts'
 import type { SessionRecord } from '../sessions/record.ts'
 import { nameOf } from '../sessions/session-name.ts'
-import { readSession, readSessions, trackedRefs } from '../sessions/store.ts'
+import { pmAgentSession, readSession, readSessions, trackedRefs } from '../sessions/store.ts'
 import type { Context } from './context.ts'
 
 /** The issue a person means: see resolveRef for the forms. Throws KugetsuError `bad_ref` or `ambiguous_ref`. */
@@ -34,6 +34,27 @@ export async function trackedSession(context: Context, text: string): Promise<Tr
     hint: 'See "kugetsu list" for those there are, or begin with "kugetsu start".',
     code: 'unknown_session',
   })
+}
+
+/** How a person names the PM agent where an issue ref is expected. */
+export const pmAgentWord = 'pm-agent'
+
+export interface AgentSession {
+  /** The canonical ref, or `pm-agent`. */
+  label: string
+  name: string
+  record: SessionRecord
+}
+
+/** The session of the issue a person means, or of the PM agent. Throws KugetsuError as trackedSession does. */
+export async function agentSession(context: Context, text: string): Promise<AgentSession> {
+  if (text !== pmAgentWord) {
+    const { ref, name, record } = await trackedSession(context, text)
+    return { label: formatRef(ref), name, record }
+  }
+  const record = readSession(context, pmAgentSession)
+  if (record !== undefined) return { label: pmAgentWord, name: pmAgentSession, record }
+  throw new KugetsuError('there is no PM agent', { hint: 'Run "kugetsu init".', code: 'pm_agent_missing' })
 }
 
 /** The repository of the agent's worktree that the command was called in, or of a clone by its remote `origin`. */

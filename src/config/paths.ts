@@ -30,12 +30,16 @@ export function pathsOf(home: string) {
     repositories: at('repos.json'),
     servers: at('servers.json'),
     logs: at('logs'),
+    /** What became of a message to the PM agent, by its queue item. */
+    delegation: (item: string) => at('logs', `delegate-${item}.log`),
     transcript: (sessionId: string) => at('logs', `dev-${sessionId}.log`),
     serverLog: at('logs', 'opencode-server.log'),
     opencode: at('opencode'),
     server: at('opencode', 'server.json'),
     attached: at('opencode', 'attached'),
     plugin: at('opencode', 'environment.js'),
+    /** In front of the agents' search path. */
+    bin: at('opencode', 'bin'),
     queue: at('queue'),
     queueItems: at('queue', 'items'),
     /** The number of the newest item. */

@@ -75,12 +75,17 @@ export function resolveRef(text: string, around: Around & { tracked: string[] })
  * Only whole segments count: `etsu#14` and `4` match nothing here. Throws KugetsuError `ambiguous_ref` for several.
  */
 export function matchTail(text: string, tracked: string[]): string | undefined {
-  const found = [...new Set(tracked)].filter((ref) => endsInSegments(ref, text))
+  const found = refsEndingIn(text, tracked)
   if (found.length < 2) return found[0]
   throw new KugetsuError(`${printable(text)} fits ${found.length} issues`, {
     code: 'ambiguous_ref',
-    hint: `Say which one is meant: ${found.sort().join(', ')}`,
+    hint: `Say which one is meant: ${found.join(', ')}`,
   })
+}
+
+/** All tracked canonical refs that end in `text`, by whole segments, sorted. */
+export function refsEndingIn(text: string, tracked: string[]): string[] {
+  return [...new Set(tracked)].filter((ref) => endsInSegments(ref, text)).sort()
 }
 
 /** The branch an agent works on: `fix/issue-14`. */

@@ -3,6 +3,7 @@ import * as fs from 'node:fs'
 import type { Home } from '../config/home.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KugetsuError, messageOf } from '../core/errors.ts'
+import { withoutAgent } from '../core/within-agent.ts'
 import { ensureDirectory, removeFile, rotate, writeAtomic } from '../platform/files.ts'
 import { identify, isAlive } from '../platform/processes.ts'
 import type { Supervision } from '../sessions/supervision.ts'
@@ -110,7 +111,7 @@ function startDaemon(home: Home): void {
       cwd: home.paths.home,
       detached: true,
       stdio: ['ignore', log, log],
-      env: { ...home.env, KUGETSU_DIR: home.paths.home },
+      env: { ...withoutAgent(home.env), KUGETSU_DIR: home.paths.home },
     })
     child.on('error', (error) => home.warn(`no daemon follows the agents: ${error.message}`))
     child.unref()

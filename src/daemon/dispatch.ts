@@ -7,14 +7,17 @@ import type { Home } from '../config/home.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
 import { parseRef } from '../core/issue-ref.ts'
 import type { Item } from '../queue/item.ts'
-import { issueKey, pick } from '../queue/pick.ts'
+import { issueKey, pick, pickForPm } from '../queue/pick.ts'
 import type { Queue } from '../queue/queue.ts'
 import { begun, failed, notified, openAttempt, released } from '../queue/transitions.ts'
 import { note } from '../sessions/journal.ts'
 import { dropEnd } from '../sessions/kept-ends.ts'
+import type { Delegation } from '../sessions/pm-agent.ts'
+import type { SessionRecord } from '../sessions/record.ts'
 import { slotHolders, type Holder } from '../sessions/slots.ts'
 import type { Started, StartRequest } from '../sessions/start.ts'
-import { agentOf, look, noteOn, type Noting, type Seen } from './outcomes.ts'
+import { pmAgentSession } from '../sessions/store.ts'
+import { agentOf, labelOf, look, noteOn, type Noting, type Seen } from './outcomes.ts'
 import { startFailure } from './start-failure.ts'
 
 /** A slot that a command is setting up on comes free without a word when the command fails. */
@@ -26,8 +29,11 @@ const retryNotesMs = 5_000
 /** After a start that nothing was wrong with but everything around it, the next tries wait: 5 s, 10 s … 5 min. */
 const outagePauseMs = { first: 5_000, longest: 5 * 60_000 }
 
-/** Starts the agent of a task; startAgent, but for tests. */
-export type Start = (home: Home, request: StartRequest) => Promise<Started>
+/** Start the agent of a task, or tell the PM agent of one; startAgent and tellPmAgent, but for tests. */
+export interface Starts {
+  start: (home: Home, request: StartRequest) => Promise<Started>
+  tell: (home: Home, delegation: Delegation) => Promise<SessionRecord>
+}
 
 export interface Dispatcher {
   /**
@@ -40,7 +46,7 @@ export interface Dispatcher {
 }
 
 /** `changed` is called when a look is worth it. */
-export function createDispatcher(home: Home, queue: Queue, start: Start, changed: () => void): Dispatcher {
+export function createDispatcher(home: Home, queue: Queue, starts: Starts, changed: () => void): Dispatcher {
   const starting = new Map<string, { item: Item; abort: AbortController; done: Promise<void> }>()
   let outages = 0
   let pausedUntil = 0
@@ -71,8 +77,7 @@ export function createDispatcher(home: Home, queue: Queue, start: Start, changed
   function dispatch(seen: Seen): number {
     const { maxConcurrentAgents: limit, queueIntervalMinutes } = home.settings()
     const intervalMs = queueIntervalMinutes * 60_000
-    const waiting = seen.items.some(({ state, kind }) => state === 'pending' && kind === 'dev')
-    if (!waiting) return intervalMs
+    if (!seen.items.some(({ state }) => state === 'pending')) return intervalMs
     const rest = pausedUntil - performance.now()
     if (rest > 0) return rest
     const holders = slotHolders(home)
@@ -83,15 +88,23 @@ export function createDispatcher(home: Home, queue: Queue, start: Start, changed
       now: home.now(),
       isBusy: isBusy(seen, holders),
     })
-    for (const item of picked.items) begin(item)
+    const pm = isPmBusy(seen) ? {} : pickForPm(seen.items, home.now())
+    for (const item of [...picked.items, ...(pm.item === undefined ? [] : [pm.item])]) begin(item)
     const unclear = holders.some(({ phase }) => phase !== 'run')
-    return Math.min(intervalMs, picked.dueInMs ?? Infinity, unclear ? watchMs : Infinity)
+    return Math.min(intervalMs, picked.dueInMs ?? Infinity, pm.dueInMs ?? Infinity, unclear ? watchMs : Infinity)
   }
 
   /** Starts of ours that will take a slot and have none yet. */
   function startsWithoutSlot(holders: Holder[]): number {
     const held = new Set(holders.map(({ issueRef }) => issueKey(issueRef)))
-    return [...starting.values()].filter(({ item }) => !held.has(issueKey(item.issue_ref))).length
+    const ours = [...starting.values()].filter(({ item }) => item.kind === 'dev')
+    return ours.filter(({ item }) => !held.has(issueKey(item.issue_ref))).length
+  }
+
+  /** The PM agent takes one message at a time. */
+  function isPmBusy({ sessions }: Seen): boolean {
+    const isAtWork = sessions.some(({ name, record }) => name === pmAgentSession && record.run)
+    return isAtWork || [...starting.values()].some(({ item }) => item.kind === 'pm')
   }
 
   /** An issue is busy while somebody works or is about to work on it, and until what came of its last task is noted. */
@@ -134,13 +147,18 @@ export function createDispatcher(home: Home, queue: Queue, start: Start, changed
     if (!mine || claimed === undefined) return // removed, or begun before
     dropEnd(home, item.id) // of a run before a retry
     try {
-      const { record } = await start({ ...home, signal }, requestOf(home, claimed))
+      const record = await agentFor({ ...home, signal }, claimed)
       outages = 0
       await queue.change(item.id, (current) => notified(current, agentOf(home, record, record.run)))
-      home.progress(`${item.id} ${item.issue_ref} has an agent`)
+      home.progress(`${labelOf(item)} has ${item.kind === 'pm' ? 'the PM agent' : 'an agent'}`)
     } catch (error) {
       await noteFailure(claimed, error, signal)
     }
+  }
+
+  async function agentFor(at: Home, item: Item): Promise<SessionRecord> {
+    if (item.kind === 'dev') return (await starts.start(at, requestOf(at, item))).record
+    return starts.tell(at, { message: item.message, mentions: item.mentions, queueItem: item.id })
   }
 
   async function noteFailure(item: Item, error: unknown, signal: AbortSignal): Promise<void> {
@@ -160,7 +178,7 @@ export function createDispatcher(home: Home, queue: Queue, start: Start, changed
       issue_ref: item.issue_ref,
       reason: `queue item ${item.id}: ${reason}`,
     })
-    home.warn(`${item.id} ${item.issue_ref}: ${reason}${gaveUp ? '; it ends as an error' : '; it is tried again'}`)
+    home.warn(`${labelOf(item)}: ${reason}${gaveUp ? '; it ends as an error' : '; it is tried again'}`)
     outages = failure.outage ? outages + 1 : 0
     if (outages > 0) pause(Math.min(outagePauseMs.first * 2 ** (outages - 1), outagePauseMs.longest))
   }

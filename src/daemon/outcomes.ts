@@ -11,7 +11,7 @@ import { reconcile, type Action } from '../queue/reconcile.ts'
 import { finished, interrupted, isFinished, notified } from '../queue/transitions.ts'
 import { dropEnd, itemsWithEnd, readEnd, type KeptEnd } from '../sessions/kept-ends.ts'
 import type { Run, SessionRecord } from '../sessions/record.ts'
-import { readSessions, type StoredSession } from '../sessions/store.ts'
+import { pmAgentSession, readSessions, type StoredSession } from '../sessions/store.ts'
 import { commitsAhead } from '../worktrees/commits-ahead.ts'
 
 const gitTimeoutMs = 30_000
@@ -58,10 +58,15 @@ export async function look(home: Home, queue: Queue, isStarting: (id: string) =>
   return { items, sessions, notes }
 }
 
+/** A task in the log. */
+export function labelOf(item: Item): string {
+  return `${item.id} ${item.kind === 'pm' ? 'for the PM agent' : (item.issue_ref ?? '')}`
+}
+
 /** Notes one thing on its item. Told in the log: what a person asks "and then?" about. */
 export async function noteOn(home: Home, queue: Queue, action: Noting): Promise<void> {
   const { item } = action
-  const about = `${item.id} ${item.issue_ref ?? ''}`
+  const about = labelOf(item)
   switch (action.do) {
     case 'note the agent':
       await queue.change(item.id, (current) => notified(current, agentOf(home, action.run.record, action.run.run)))
@@ -112,7 +117,7 @@ async function resultOf(home: Home, end: KeptEnd): Promise<Result> {
   const git = { env: home.env, timeoutMs: gitTimeoutMs }
   const commits =
     branch && base && directory ? await commitsAhead({ ...git, path: directory, branch, base }) : undefined
-  return { branch, commits: commits ?? null, cost: end.cost, pr_url: end.pr_url }
+  return { branch, commits: commits ?? null, cost: end.cost, pr_url: end.pr_url, answer: end.answer ?? null }
 }
 
 /** Files of sessions that are there and could not be read. */
@@ -124,8 +129,9 @@ function unreadNames(home: Home, read: StoredSession[]): string[] {
     .filter((name) => !names.has(name))
 }
 
-/** How the name of an issue's session begins. */
+/** How the name of its agent's session begins. */
 function sessionNameOf(item: Item): string {
+  if (item.kind === 'pm') return pmAgentSession
   try {
     return baseNameOf(parseRef(item.issue_ref ?? '', { defaultHost: '' }))
   } catch (error) {

@@ -11,6 +11,7 @@ import { currentProcess, isAlive, processIdentity } from '../platform/processes.
 import { openQueue } from '../queue/file-queue.ts'
 import { sessionsAtWork } from '../sessions/settle.ts'
 import { slotHolders } from '../sessions/slots.ts'
+import { tellPmAgent } from '../sessions/pm-agent.ts'
 import { startAgent, type StartRequest } from '../sessions/start.ts'
 import { createDispatcher } from './dispatch.ts'
 import { isDispatchingWanted } from './dispatching.ts'
@@ -65,8 +66,8 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
   writeAtomic(home.paths.daemonPid, `${currentProcess().pid}\n`)
   const supervisor = createSupervisor(home, wakeUp.now)
   const self = { isRunning: async () => true, wake: async () => wakeUp.now() }
-  const start = (at: Home, request: StartRequest) => startAgent(at, self, request)
-  const dispatcher = createDispatcher(home, openQueue(home), start, wakeUp.now)
+  const starts = { start: (at: Home, request: StartRequest) => startAgent(at, self, request), tell: tellPmAgent }
+  const dispatcher = createDispatcher(home, openQueue(home), starts, wakeUp.now)
   let idleSince = home.now().getTime()
   try {
     while (!told) {

@@ -1,10 +1,9 @@
 /**
- * Writes what agents do into logs/dev-<session>.log, each part once, also across daemons: beside the log lies a list
+ * Writes what agents do into their logs, each part once, also across daemons: beside the log lies a list
  * of the parts in it and of its length after each, so that what a killed daemon had half written is written again.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import type { Home } from '../config/home.ts'
 import { readText } from '../platform/files.ts'
 
 export interface Transcript {
@@ -13,9 +12,8 @@ export interface Transcript {
   append: (partId: string, text: string) => void
 }
 
-/** Opens the transcript of a session; `header` begins a new one. */
-export function openTranscript(home: Home, sessionId: string, header: () => string): Transcript {
-  const file = home.paths.transcript(sessionId)
+/** Opens a transcript; `header` begins a new one. */
+export function openTranscript(file: string, header: () => string): Transcript {
   const list = path.join(path.dirname(file), `.${path.basename(file, '.log')}.written`)
   const lines = (readText(list) ?? '').split('\n').slice(0, -1)
   const written = new Set(lines.map((line) => line.split(' ')[0] ?? ''))

@@ -225,7 +225,8 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
           continue
         }
         errors.delete(id)
-        const transcript = openTranscript(home, id, () => headerOf(record, id, home.now()))
+        const file = transcriptOf(home, record, run)
+        const transcript = openTranscript(file, () => headerOf(record, id, home.now()))
         watched.set(id, { record, run, transcript, caughtUp: false, missed: false })
       }
       if (watched.size === 0) for (const memory of [parents, roles, errors]) memory.clear()
@@ -244,9 +245,17 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
   }
 }
 
+/** One for each agent's session; the PM agent's goes on for ever, so there it is one for each message. */
+function transcriptOf(home: Home, record: SessionRecord, run: Run): string {
+  const isDelegation = record.type === 'pm_agent' && run.queue_item !== undefined
+  return isDelegation
+    ? home.paths.delegation(run.queue_item ?? '')
+    : home.paths.transcript(record.opencode_session_id ?? '')
+}
+
 function headerOf(record: SessionRecord, id: string, at: Date): string {
   return renderHeader({
-    issueRef: record.issue_ref ?? id,
+    issueRef: record.issue_ref ?? (record.type === 'pm_agent' ? 'the PM agent' : id),
     sessionId: id,
     worktree: record.worktree_path ?? '',
     branch: record.branch_name ?? '',

@@ -1,8 +1,10 @@
 import * as fs from 'node:fs'
+import * as path from 'node:path'
 import type { Home } from '../config/home.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { unattended } from '../core/unattended.ts'
-import { writeAtomic } from '../platform/files.ts'
+import { withoutAgent } from '../core/within-agent.ts'
+import { ensureDirectory, writeAtomic } from '../platform/files.ts'
 
 /** Set in the server and so in every command its agents run, to find those that outlive it. */
 export const markerVariable = 'KUGETSU_SERVER'
@@ -38,8 +40,10 @@ export function serverEnvironment(
   home: Home,
   own: { password: string; marker: string; agents: AgentDefinitions },
 ): NodeJS.ProcessEnv {
-  const environment: NodeJS.ProcessEnv = {
-    ...home.env,
+  const surroundings = withoutAgent(home.env)
+  for (const name of [...foreign, 'OPENCODE_SERVER_USERNAME']) delete surroundings[name]
+  return {
+    ...surroundings,
     ...silent,
     OPENCODE_SERVER_PASSWORD: own.password,
     OPENCODE_DISABLE_AUTOUPDATE: '1',
@@ -47,14 +51,22 @@ export function serverEnvironment(
     [markerVariable]: own.marker,
     KUGETSU_DIR: home.paths.home,
     KUGETSU_TEMP_DIR: home.settings().tempDir,
+    KUGETSU_BIN_DIR: home.paths.bin,
   }
-  for (const name of [...foreign, 'OPENCODE_SERVER_USERNAME']) delete environment[name]
-  return environment
 }
 
 /** Puts the plugin that hands agents their variables where the server finds it, whatever becomes of our own files. */
 export function writePlugin(home: Home): void {
   writeAtomic(home.paths.plugin, fs.readFileSync(new URL('environment-plugin.js', import.meta.url), 'utf8'))
+}
+
+/** Lets agents call the kugetsu that started them, by its name, whatever else is on their search path. */
+export function writeProgram(home: Home): void {
+  const file = path.join(home.paths.bin, 'kugetsu')
+  const words = home.self.filter((word) => word !== '').map((word) => `'${word.replaceAll("'", `'\\''`)}'`)
+  ensureDirectory(home.paths.bin)
+  writeAtomic(file, `#!/bin/sh\nexec ${words.join(' ')} "$@"\n`)
+  fs.chmodSync(file, 0o700)
 }
 
 /** The user's OPENCODE_CONFIG_CONTENT, if any, with our plugin and agents added. */

@@ -12,7 +12,13 @@ import { identify, isAlive, kill, processesWith, signalGroup } from '../platform
 import { createClient, type Client, type Endpoint } from './client.ts'
 import { checkOpencode, findOpencode } from './program.ts'
 import { readServer, writeServer, type ServerRecord } from './server-record.ts'
-import { markerVariable, serverEnvironment, writePlugin, type AgentDefinitions } from './server-environment.ts'
+import {
+  markerVariable,
+  serverEnvironment,
+  writePlugin,
+  writeProgram,
+  type AgentDefinitions,
+} from './server-environment.ts'
 
 const bootTimeoutMs = 90_000
 const healthTimeoutMs = 5_000
@@ -115,6 +121,7 @@ async function boot(home: Home, options: ServerOptions): Promise<Server> {
   ensureDirectory(home.paths.opencode)
   ensureDirectory(home.paths.base)
   writePlugin(home)
+  writeProgram(home)
 
   const password = randomBytes(24).toString('base64url')
   const marker = randomBytes(12).toString('hex')

@@ -72,7 +72,7 @@ export function renderHeader(header: TranscriptHeader): string {
     plainLine(header.issueRef, 300),
     `  session   ${plainLine(header.sessionId, 200)}`,
     `  worktree  ${plainLine(header.worktree, 4096)}`,
-    `  branch    ${plainLine(header.branch, 300)}`,
+    ...(header.branch === '' ? [] : [`  branch    ${plainLine(header.branch, 300)}`]),
     `  started   ${day(header.at)} ${clock(header.at)}`,
     rule,
   ]

@@ -32,6 +32,8 @@ export interface Result {
   /** Of this run, in dollars. */
   cost: number | null
   pr_url: string | null
+  /** What the agent said last. */
+  answer: string | null
   [field: string]: unknown
 }
 
@@ -67,13 +69,15 @@ export interface Item {
   model: string | null
   agent: string | null
   fresh: boolean
+  /** The refs that a message to the PM agent speaks of, each with the issues it may mean. */
+  mentions: { said: string; issue_refs: string[] }[]
   result: Result | null
   [field: string]: unknown
 }
 
 /** What is enqueued: the rest follows from it. */
 export interface Task extends Partial<
-  Pick<Item, 'kind' | 'priority' | 'pr_url' | 'base' | 'model' | 'agent' | 'fresh'>
+  Pick<Item, 'kind' | 'priority' | 'pr_url' | 'base' | 'model' | 'agent' | 'fresh' | 'mentions'>
 > {
   issue_ref: string | null
   message: string
@@ -108,8 +112,15 @@ const schema = once(() =>
     model: text(),
     agent: text(),
     fresh: z.nullish(z.boolean()),
+    mentions: z.nullish(z.array(z.looseObject({ said: z.string(), issue_refs: z.array(z.string()) }))),
     result: z.nullish(
-      z.looseObject({ branch: text(), commits: z.nullish(z.number()), cost: z.nullish(z.number()), pr_url: text() }),
+      z.looseObject({
+        branch: text(),
+        commits: z.nullish(z.number()),
+        cost: z.nullish(z.number()),
+        pr_url: text(),
+        answer: text(),
+      }),
     ),
   }),
 )
@@ -152,7 +163,10 @@ export function parseItem(id: string, content: string): Item | undefined {
     model: data.model ?? null,
     agent: data.agent ?? null,
     fresh: data.fresh ?? false,
-    result: data.result ? { branch: null, commits: null, cost: null, pr_url: null, ...known(data.result) } : null,
+    mentions: data.mentions ?? [],
+    result: data.result
+      ? { branch: null, commits: null, cost: null, pr_url: null, answer: null, ...known(data.result) }
+      : null,
   }
 }
 

@@ -10,7 +10,7 @@ export interface Picked {
 
 /**
  * What to start next: continuations first, then first in, first out; one task per issue at a time and those of an
- * issue in order, while a busy issue holds up nobody else's. Tasks for the PM agent are not looked at. Pure.
+ * issue in order, while a busy issue holds up nobody else's. Tasks for the PM agent: see pickForPm. Pure.
  */
 export function pick(
   items: readonly Item[],
@@ -28,6 +28,19 @@ export function pick(
     else if (picked.length < around.free) picked.push(item)
   }
   return { items: picked, dueInMs }
+}
+
+/**
+ * The next task for the PM agent, which takes one at a time and in order; undefined while it has one, or when there is
+ * none. Pure.
+ */
+export function pickForPm(items: readonly Item[], now: Date): { item?: Item; dueInMs?: number } {
+  const own = items.filter(({ kind }) => kind === 'pm')
+  if (own.some((item) => item.state === 'notified' || (item.state === 'pending' && openAttempt(item)))) return {}
+  const [item] = inOrder(own.filter(({ state }) => state === 'pending'))
+  if (item === undefined) return {}
+  const rest = waitsMs(item, now)
+  return rest > 0 ? { dueInMs: rest } : { item }
 }
 
 /** The pending ones in the order in which they would be started. */

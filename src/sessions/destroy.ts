@@ -82,7 +82,7 @@ export async function destroyIssue(
   })
 }
 
-/** Removes the PM agent's session. Throws KugetsuError `pm_agent_missing` when there is none. */
+/** Removes the PM agent's session. Throws KugetsuError `pm_agent_missing` when there is none, `running` while it is at work. */
 export async function destroyPmAgent(home: Home): Promise<void> {
   const record = readSession(home, pmAgentSession)
   if (record === undefined && !readIndex(home)?.pm_agent) {
@@ -90,6 +90,9 @@ export async function destroyPmAgent(home: Home): Promise<void> {
       hint: 'Make one with "kugetsu init --force".',
       code: 'pm_agent_missing',
     })
+  }
+  if (record?.run) {
+    throw new KugetsuError('the PM agent is at work', { hint: 'Stop it first: kugetsu stop pm-agent', code: 'running' })
   }
   if (record !== undefined) await deleteOpencodeSession(home, record)
   await forgetSession(home, pmAgentSession)

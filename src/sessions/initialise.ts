@@ -8,15 +8,25 @@ import type { Home } from '../config/home.ts'
 import { defaultConfigText } from '../config/settings.ts'
 import { KugetsuError } from '../core/errors.ts'
 import type { Client } from '../opencode/client.ts'
+import type { Server } from '../opencode/server.ts'
 import { newMessageId } from '../opencode/message-id.ts'
 import { createExclusive, ensureDirectory, listDirectory, removeFile } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
 import { agentServer } from './agent-server.ts'
 import { sessionsAtWork } from './settle.ts'
-import { baseName, changeIndex, changeSession, pmAgentSession, readIndex } from './store.ts'
+import { baseName, changeIndex, changeSession, pmAgentSession, readIndex, readSession } from './store.ts'
 import { createUndo } from './undo.ts'
 
 const primingMs = 60_000
+
+export interface Priming {
+  text: string
+  /** The agent of opencode's configuration that it is for. */
+  agent?: string
+}
+
+export const pmTitle = 'kugetsu PM agent'
+export const pmAgentPriming: Priming = { text: pmPriming, agent: pmAgentName }
 
 export interface Initialised {
   base: string
@@ -45,6 +55,12 @@ export async function initialise(home: Home, options: { force: boolean }): Promi
         code: 'already_initialised',
       })
     }
+    if (readSession(home, pmAgentSession)?.run) {
+      throw new KugetsuError('the PM agent is at work', {
+        hint: 'Stop it first: kugetsu stop pm-agent',
+        code: 'running',
+      })
+    }
     if (options.force) clearLogs(home)
     return makeSessions(home)
   })
@@ -71,19 +87,17 @@ function createLayout(home: Home): void {
 
 async function makeSessions(home: Home): Promise<Initialised> {
   const server = await agentServer(home)
-  const { client } = server
   const undo = createUndo(home.warn)
-  const make = async (title: string, priming: { text: string; agent?: string }) => {
-    const { id } = await client.createSession(home.paths.base, title)
+  const make = async (title: string, priming: Priming) => {
+    const id = await createSession(home, server, title, priming)
     undo.add(`the session ${id}`, () => server.connect(undefined).deleteSession(id, home.paths.base))
-    await prime(home, client, id, priming)
     return id
   }
   try {
     home.progress('creating the base session')
     const base = await make('kugetsu base', { text: basePriming })
     home.progress('creating the PM agent session')
-    const pmAgent = await make('kugetsu PM agent', { text: pmPriming, agent: pmAgentName })
+    const pmAgent = await make(pmTitle, pmAgentPriming)
     await store(home, baseName, 'base', base)
     await store(home, pmAgentSession, 'pm_agent', pmAgent)
     await changeIndex(home, (index) => ({ ...index, base, pm_agent: pmAgent }))
@@ -94,8 +108,24 @@ async function makeSessions(home: Home): Promise<Initialised> {
   }
 }
 
+/** A new session in the directory of base and PM agent, with its first message. */
+export async function createSession(home: Home, server: Server, title: string, priming: Priming): Promise<string> {
+  const { client } = server
+  const { id } = await client.createSession(home.paths.base, title)
+  try {
+    await prime(home, client, id, priming)
+    return id
+  } catch (error) {
+    await server
+      .connect(undefined)
+      .deleteSession(id, home.paths.base)
+      .catch(() => {})
+    throw error
+  }
+}
+
 /** Gives a session its first message without calling the model, and waits until it is there: forks copy what is. */
-async function prime(home: Home, client: Client, id: string, priming: { text: string; agent?: string }): Promise<void> {
+async function prime(home: Home, client: Client, id: string, priming: Priming): Promise<void> {
   const messageId = newMessageId(home.now())
   await client.prompt(id, home.paths.base, { ...priming, messageId, noReply: true })
   const until = Date.now() + primingMs

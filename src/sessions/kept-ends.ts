@@ -10,6 +10,9 @@ import { ensureDirectory, listDirectory, readText, removeFile, setAside, writeJs
 import type { Run, SessionRecord } from './record.ts'
 import type { Ending } from './settle.ts'
 
+/** In characters; the log has the whole of it. */
+const longestAnswer = 20_000
+
 const text = () => z.nullable(z.string())
 const keptEnd = once(() =>
   z.looseObject({
@@ -29,6 +32,8 @@ const keptEnd = once(() =>
     base_branch: text(),
     worktree_path: text(),
     pr_url: text(),
+    /** What the agent said last. */
+    answer: z.nullish(z.string()),
   }),
 )
 export type KeptEnd = z.infer<ReturnType<typeof keptEnd>>
@@ -51,6 +56,7 @@ export function keepEnd(home: Home, session: string, record: SessionRecord, run:
     base_branch: record.base_branch ?? null,
     worktree_path: record.worktree_path ?? null,
     pr_url: record.pr_url ?? null,
+    answer: ending.answer === undefined ? null : cut(ending.answer),
   }
   ensureDirectory(home.paths.queueEnded)
   writeJson(fileOf(home, run.queue_item), end)
@@ -80,6 +86,10 @@ export function readEnd(home: Home, item: string): KeptEnd | undefined {
 /** To be called when it is noted on the item, or the item is begun anew. */
 export function dropEnd(home: Home, item: string): void {
   removeFile(fileOf(home, item))
+}
+
+function cut(answer: string): string {
+  return answer.length > longestAnswer ? `${answer.slice(0, longestAnswer)} …` : answer
 }
 
 function fileOf(home: Home, item: string): string {

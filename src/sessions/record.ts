@@ -42,6 +42,8 @@ export const sessionRecord = z.looseObject({
   updated_at: text,
   last_error: text,
   model: text,
+  /** The agent of opencode's configuration that its prompts are for; the default one without. */
+  agent: text,
   /** False until its first prompt was sent: it is still to be told what the issue is about. */
   briefed: z.optional(z.boolean()),
   cost: z.nullish(z.number()),

@@ -1,4 +1,5 @@
 import { resumeMessage } from '../agents/dev-agent.ts'
+import { pmResumeMessage } from '../agents/pm-agent.ts'
 import type { Home } from '../config/home.ts'
 import { newMessageId } from '../opencode/message-id.ts'
 import { tryExclusive } from '../platform/locks.ts'
@@ -6,7 +7,7 @@ import { agentServer } from './agent-server.ts'
 import { note } from './journal.ts'
 import type { Run } from './record.ts'
 import { endingOf, lookAtRun, settleRun } from './settle.ts'
-import { changeSession, readSession, type StoredSession } from './store.ts'
+import { changeSession, pmAgentSession, readSession, type StoredSession } from './store.ts'
 
 /** A task that takes the server with it this often is not started again. */
 const mostInterruptions = 3
@@ -57,7 +58,8 @@ export async function resumeRun(home: Home, stored: StoredSession & { record: { 
           }
         : undefined,
     )
-    await server.client.prompt(id, directory, { messageId, text: resumeMessage })
+    const text = name === pmAgentSession ? pmResumeMessage : resumeMessage
+    await server.client.prompt(id, directory, { messageId, text, agent: record.agent ?? undefined })
     note(home, 'resumed', { issue_ref: record.issue_ref, reason: 'the opencode server had died' })
   } finally {
     release()

@@ -6,7 +6,9 @@
  * that no session names belongs to nobody, and a session that names one may have an agent at work.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { knownSecrets } from '../agents/env-files.ts'
 import type { Home } from '../config/home.ts'
+import { maskSecrets } from '../core/masking.ts'
 import { outcomeOf, type RunOutcome } from '../core/run-outcome.ts'
 import type { Client } from '../opencode/client.ts'
 import { sentAt } from '../opencode/message-id.ts'
@@ -50,7 +52,8 @@ const neverSent: Ending = {
  * Ends the run that `seen` is, unless it has gone on since: a message may have joined it meanwhile.
  * Returns whether it ended here; false as well when somebody else ended it first.
  */
-export async function settleRun(home: Home, name: string, seen: Run, ending: Ending): Promise<boolean> {
+export async function settleRun(home: Home, name: string, seen: Run, told: Ending): Promise<boolean> {
+  const ending = withoutSecrets(home, told)
   let ended: SessionRecord | undefined
   await changeSession(home, name, (current) => {
     const run = current?.run
@@ -76,6 +79,14 @@ export async function settleRun(home: Home, name: string, seen: Run, ending: End
       : ({ idle: 'finished', error: 'failed', timeout: 'timed_out' } as const)[ending.state]
   note(home, decision, { issue_ref: ended.issue_ref, reason: ending.error ?? 'the run ended' })
   return true
+}
+
+/** What an agent and its provider say goes into files and messages that people pass on. */
+function withoutSecrets(home: Home, ending: Ending): Ending {
+  if (ending.answer === undefined && ending.error === undefined) return ending
+  const secrets = knownSecrets(home.paths.env, home.env)
+  const masked = (text: string | undefined) => (text === undefined ? undefined : maskSecrets(text, secrets))
+  return { ...ending, answer: masked(ending.answer), error: masked(ending.error) }
 }
 
 export interface Look {

@@ -114,7 +114,7 @@ async function begin(home: Home, supervision: Supervision, request: Beginning): 
     const { worktree, server, session } = await prepare(home, request, undo)
     await moveSession(server.client, session.id, {
       directory: worktree.path,
-      rules: permissionRules('dev'),
+      rules: permissionRules(),
       database: serverDatabase(home),
       title: issueRef,
     })
@@ -221,6 +221,7 @@ async function beginRun(
     base_branch: worktree.baseBranch ?? current?.base_branch ?? null,
     pr_url: request.prUrl ?? current?.pr_url ?? null,
     model: request.model ?? current?.model ?? null,
+    agent: request.agent ?? current?.agent ?? null,
     last_error: null,
     ...(session.forked ? { briefed: false } : {}),
     run,
@@ -231,7 +232,7 @@ async function beginRun(
     messageId,
     text: promptText(home, request, worktree, session),
     model: request.model,
-    agent: request.agent,
+    agent: request.agent ?? request.existing?.agent ?? undefined,
   }
   try {
     await server.client.prompt(session.id, worktree.path, prompt)

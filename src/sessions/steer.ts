@@ -30,7 +30,11 @@ export async function steer(home: Home, name: string, message: string): Promise<
   const directory = joined?.worktree_path
   if (!joined || !id || !directory) return undefined
   try {
-    await server.client.prompt(id, directory, { messageId, text: followUp(joined, message) })
+    await server.client.prompt(id, directory, {
+      messageId,
+      text: followUp(joined, message),
+      agent: joined.agent ?? undefined,
+    })
   } catch (error) {
     if ((await wasDelivered(server.connect(undefined), id, directory, messageId)) !== false)
       return steered(name, joined)

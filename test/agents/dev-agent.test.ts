@@ -121,7 +121,7 @@ test('priming and resuming do not ask the agent to print secrets or to wait for 
 })
 
 test('a dev agent is never asked and may work outside its worktree', () => {
-  expect(permissionRules('dev')).toEqual([
+  expect(permissionRules()).toEqual([
     { permission: 'question', pattern: '*', action: 'deny' },
     { permission: 'plan_enter', pattern: '*', action: 'deny' },
     { permission: 'plan_exit', pattern: '*', action: 'deny' },

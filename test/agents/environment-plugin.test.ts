@@ -174,3 +174,22 @@ describe('for everybody', () => {
     expect(output.env).toMatchObject(hidden)
   })
 })
+
+describe("the PM agent's shell", () => {
+  const run = async (command: unknown, sessionID: string, tool = 'bash') =>
+    (await KugetsuEnvironment())['tool.execute.before']({ tool, sessionID }, { args: { command } })
+
+  test('takes plain commands only', async () => {
+    await run('kugetsu list', 'ses_pm')
+    await expect(run('kugetsu list > file', 'ses_pm')).rejects.toThrow('refused this command')
+    await expect(run('export A=b', 'ses_pm')).rejects.toThrow('refused this command')
+    await expect(run(undefined, 'ses_pm')).rejects.toThrow('refused this command')
+    await run(undefined, 'ses_pm', 'read')
+  })
+
+  test('is the only one that is held so', async () => {
+    for (const session of ['ses_one', 'ses_child', 'ses_base', '']) {
+      await expect(run('echo > file', session)).resolves.toBeUndefined()
+    }
+  })
+})

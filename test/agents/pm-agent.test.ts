@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { permissionRules } from '../../src/agents/permissions.ts'
 import type { PermissionRule } from '../../src/opencode/database.ts'
-import { buildPmMessage, pmAgentDefinition, pmAgentName, pmPriming } from '../../src/agents/pm-agent.ts'
+import { buildPmMessage, pmAgentDefinition, pmAgentName, pmPriming, refusedToPm } from '../../src/agents/pm-agent.ts'
 
 /** opencode's way of matching: `*` anything, `?` one character, a last ` *` may be absent, the last rule wins. */
 function action(rules: PermissionRule[], permission: string, text: string): string {
@@ -27,12 +27,11 @@ function rulesOf(permission: ReturnType<typeof pmAgentDefinition>['permission'])
 
 const definition = pmAgentDefinition()
 const asDefined = rulesOf(JSON.parse(JSON.stringify(definition.permission)))
-const withSession = [...asDefined, ...permissionRules('pm')]
+const withSession = [...asDefined, ...permissionRules()]
 
 describe.each([
   ['as defined', asDefined],
   ['with the rules of its session', withSession],
-  ['by the rules of its session alone', permissionRules('pm')],
 ])('the PM agent %s', (_, rules) => {
   test.each([
     'kugetsu start github.com/a/b#1 "fix it"',
@@ -56,6 +55,7 @@ describe.each([
     'jq .state',
   ])('may %s', (command) => {
     expect(action(rules, 'bash', command)).toBe('allow')
+    expect(refusedToPm(command)).toBeUndefined()
   })
 
   test.each([
@@ -70,8 +70,6 @@ describe.each([
     'kugetsu doctor --fix',
     'kugetsu continue github.com/a/b#1 --now',
     'kugetsu env set A b',
-    'kugetsu list > ~/.bashrc',
-    'git log > /tmp/x',
     'git log --output=/tmp/x',
     'git difftool -x evil',
     'git -c core.fsmonitor=evil status',
@@ -90,6 +88,7 @@ describe.each([
     'rm -rf /',
   ])('may not %s', (command) => {
     expect(action(rules, 'bash', command)).toBe('deny')
+    expect(refusedToPm(command)).toEqual(expect.any(String))
   })
 
   test('reads, and does not write, ask, or send somebody else', () => {

@@ -4,17 +4,18 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Home } from '../../src/config/home.ts'
 import { KugetsuError } from '../../src/core/errors.ts'
 import { formatRef } from '../../src/core/issue-ref.ts'
-import { createDispatcher, type Dispatcher, type Start } from '../../src/daemon/dispatch.ts'
+import { createDispatcher, type Dispatcher, type Starts } from '../../src/daemon/dispatch.ts'
 import { openQueue } from '../../src/queue/file-queue.ts'
 import type { Item } from '../../src/queue/item.ts'
 import type { Queue } from '../../src/queue/queue.ts'
 import { begun } from '../../src/queue/transitions.ts'
 import { currentProcess } from '../../src/platform/processes.ts'
+import type { Delegation } from '../../src/sessions/pm-agent.ts'
 import type { SessionRecord } from '../../src/sessions/record.ts'
 import { settleRun, type Ending } from '../../src/sessions/settle.ts'
 import { handOver, takeSlot } from '../../src/sessions/slots.ts'
 import type { StartRequest } from '../../src/sessions/start.ts'
-import { changeSession, forgetSession, readSession } from '../../src/sessions/store.ts'
+import { changeSession, forgetSession, pmAgentSession, readSession } from '../../src/sessions/store.ts'
 import { createServiceHome, type ServiceHome } from '../helpers/service-home.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
@@ -22,12 +23,17 @@ let home: ServiceHome
 let queue: Queue
 /** What was asked to start, oldest first. */
 let asked: StartRequest[]
-let behaviour: Start
+let behaviour: Starts['start']
+/** What the PM agent was told, oldest first. */
+let told: Delegation[]
+let telling: Starts['tell']
 beforeEach(() => {
   home = createServiceHome()
   fs.writeFileSync(home.paths.config, 'MAX_CONCURRENT_AGENTS=2\n')
   queue = openQueue(home)
   asked = []
+  told = []
+  telling = tell
   behaviour = begin
 })
 afterEach(() => home.cleanup())
@@ -36,7 +42,7 @@ const nameOf = (ref: string) => ref.replaceAll(/[/#]/g, '-')
 const issue = (number: number) => `forge.test/me/app#${number}`
 
 /** What startAgent leaves on file, without git and opencode: a slot, and a session with a run that names the item. */
-const begin: Start = async (at: Home, request: StartRequest) => {
+const begin: Starts['start'] = async (at: Home, request: StartRequest) => {
   const issueRef = formatRef(request.ref)
   const name = nameOf(issueRef)
   const limit = at.settings().maxConcurrentAgents
@@ -60,13 +66,36 @@ const begin: Start = async (at: Home, request: StartRequest) => {
   return { how: 'started', name, record: record as SessionRecord }
 }
 
+/** What tellPmAgent leaves on file. */
+const tell: Starts['tell'] = async (at, { queueItem }) =>
+  (await changeSession(at, pmAgentSession, () => ({
+    type: 'pm_agent',
+    state: 'running',
+    opencode_session_id: 'ses_pm',
+    run: {
+      slot: `pm-${queueItem}`,
+      message_ids: ['msg_1'],
+      started_at: at.now().toISOString(),
+      deadline_at: at.now().toISOString(),
+      interruptions: 0,
+      server: 'marker',
+      queue_item: queueItem,
+    },
+  }))) as SessionRecord
+
 function daemon(): Dispatcher {
   return createDispatcher(
     home,
     queue,
-    (at, request) => {
-      asked.push(request)
-      return behaviour(at, request)
+    {
+      start: (at, request) => {
+        asked.push(request)
+        return behaviour(at, request)
+      },
+      tell: (at, delegation) => {
+        told.push(delegation)
+        return telling(at, delegation)
+      },
     },
     () => {},
   )
@@ -75,9 +104,9 @@ function daemon(): Dispatcher {
 /** Looks until nothing is being started and nothing changes any more. */
 async function looks(of: Dispatcher, dispatching = true): Promise<Item[]> {
   await waitFor('the end of the starts', async () => {
-    const before = asked.length
+    const before = asked.length + told.length
     const { busy } = await of.tick(dispatching)
-    return !busy && asked.length === before
+    return !busy && asked.length + told.length === before
   })
   return (await queue.all()).items
 }
@@ -204,12 +233,6 @@ describe('dispatching', () => {
     expect(asked).toHaveLength(2) // as many as there were slots, before it was known
   })
 
-  it('leaves the PM agent’s tasks alone', async () => {
-    await queue.add({ issue_ref: null, message: 'plan', kind: 'pm' })
-    expect(states(await looks(daemon()))).toEqual(['pending'])
-    expect(asked).toEqual([])
-  })
-
   it('ends the starts that go on when it is closed, and their tasks wait again', async () => {
     await add(1)
     behaviour = (at) =>
@@ -289,5 +312,61 @@ describe('an item whose session', () => {
     expect((await looks(it))[0]?.state).toBe('notified')
     expect(asked).toHaveLength(2)
     expect(ended()).toEqual([])
+  })
+})
+
+describe('messages to the PM agent', () => {
+  const delegate = (message: string) => queue.add({ kind: 'pm', issue_ref: null, message })
+  async function endPmRun(ending: Ending): Promise<void> {
+    const run = readSession(home, pmAgentSession)?.run
+    if (!run) throw new Error('the PM agent is not at work')
+    expect(await settleRun(home, pmAgentSession, run, ending)).toBe(true)
+  }
+
+  it('reach it one at a time and in order, and need no slot', async () => {
+    await add(1, 2)
+    await delegate('one')
+    await delegate('two')
+    await add(3)
+    const it = daemon()
+    expect(states(await looks(it))).toEqual(['notified', 'notified', 'notified', 'pending', 'pending'])
+    expect(told.map(({ message }) => message)).toEqual(['one'])
+    expect(asked.map(({ message }) => message)).toEqual(['do 1', 'do 2'])
+    await endPmRun({ state: 'idle', answer: 'I started three.' })
+    await looks(it)
+    const items = await looks(it)
+    expect(states(items)).toEqual(['notified', 'notified', 'completed', 'notified', 'pending'])
+    expect(items[2]?.result?.answer).toBe('I started three.')
+    expect(told.map(({ message }) => message)).toEqual(['one', 'two'])
+  })
+
+  it('are not sent twice by the next daemon, also when it died while it sent one', async () => {
+    await delegate('one')
+    await delegate('two')
+    const first = daemon()
+    telling = async (at, delegation) => {
+      await tell(at, delegation)
+      return new Promise(() => {}) // killed before it could note that
+    }
+    await first.tick(true)
+    await waitFor('the message', () => readSession(home, pmAgentSession)?.run !== undefined)
+    telling = tell
+    expect(states(await looks(daemon()))).toEqual(['notified', 'pending'])
+    expect(told).toHaveLength(1)
+  })
+
+  it('are tried again when the PM agent could not be told, and end as an error in the end', async () => {
+    await delegate('one')
+    telling = async () => {
+      throw new Error('no such luck')
+    }
+    const it = daemon()
+    for (let attempt = 0; attempt < 3; attempt++) {
+      await looks(it)
+      home.clock.now = new Date(home.clock.now.getTime() + 60_000)
+    }
+    const [item] = await looks(it)
+    expect(item).toMatchObject({ state: 'error', error: 'no such luck' })
+    expect(item?.attempts).toHaveLength(3)
   })
 })

@@ -12,7 +12,7 @@ beforeEach(() => {
 })
 afterEach(() => home.cleanup())
 
-const open = () => openTranscript(home, 'ses_1', () => 'HEAD\n')
+const open = () => openTranscript(home.paths.transcript('ses_1'), () => 'HEAD\n')
 const text = () => fs.readFileSync(file, 'utf8')
 
 describe('a transcript', () => {

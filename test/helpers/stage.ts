@@ -28,7 +28,7 @@ export interface Stage {
   /** server.json, undefined when no server runs. */
   server: () => { pid: number; port: number; password: string; marker: string; version: string } | undefined
   /** Asks opencode, with the password of the server: the status and the parsed answer. */
-  opencode: (route: string) => Promise<{ status: number; json: unknown }>
+  opencode: (route: string, method?: string) => Promise<{ status: number; json: unknown }>
   cleanup: () => Promise<void>
 }
 
@@ -72,11 +72,11 @@ export async function setStage(options: StageOptions = {}): Promise<Stage> {
       fs.writeFileSync(at('config'), text.join(''), { mode: 0o600 })
     },
     server: () => readJson(at('opencode', 'server.json')) as ReturnType<Stage['server']>,
-    opencode: async (route) => {
+    opencode: async (route, method = 'GET') => {
       const server = stage.server()
       if (server === undefined) throw new Error('no opencode server')
       const authorization = `Basic ${Buffer.from(`opencode:${server.password}`).toString('base64')}`
-      const response = await fetch(`http://127.0.0.1:${server.port}${route}`, { headers: { authorization } })
+      const response = await fetch(`http://127.0.0.1:${server.port}${route}`, { method, headers: { authorization } })
       return { status: response.status, json: await response.json().catch(() => undefined) }
     },
     cleanup: async () => {

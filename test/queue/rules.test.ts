@@ -35,7 +35,7 @@ const end = (more: Partial<RunEnd> = {}): RunEnd => ({
   ended_at: later(9).toISOString(),
   ...more,
 })
-const result = { branch: 'fix/issue-1', commits: 2, cost: 0.5, pr_url: null }
+const result = { branch: 'fix/issue-1', commits: 2, cost: 0.5, pr_url: null, answer: null }
 
 describe('an item', () => {
   it('of the bash tool is understood, and keeps what is not known', () => {

@@ -7,7 +7,7 @@ import { ensureDirectory, writeAtomic } from '../../platform/files.ts'
 import { currentProcess } from '../../platform/processes.ts'
 import { agentServer } from '../../sessions/agent-server.ts'
 import type { Context } from '../context.ts'
-import { trackedSession } from '../refs.ts'
+import { agentSession } from '../refs.ts'
 
 export async function runAttach(context: Context, options: { ref: string }): Promise<void> {
   if (!context.io.interactive) {
@@ -16,7 +16,7 @@ export async function runAttach(context: Context, options: { ref: string }): Pro
       code: 'usage',
     })
   }
-  const { record } = await trackedSession(context, options.ref)
+  const { record } = await agentSession(context, options.ref)
   if (!record.opencode_session_id || !record.worktree_path) {
     throw new KugetsuError(`${options.ref} has no opencode session yet`, {
       hint: 'Begin with "kugetsu start".',

@@ -1,4 +1,5 @@
 import { KugetsuError } from '../../core/errors.ts'
+import { isPmAgent } from '../../core/within-agent.ts'
 import { supervisionOf } from '../../daemon/control.ts'
 import { destroyBase, destroyIssue, destroyPmAgent, type Destroyed } from '../../sessions/destroy.ts'
 import { recoveryCommands } from '../../worktrees/recovery.ts'
@@ -21,6 +22,12 @@ export async function runDestroy(context: Context, options: DestroyOptions): Pro
     throw new KugetsuError('say what to destroy: an issue ref, --pm-agent or --base', {
       hint: 'kugetsu destroy <issue-ref>, kugetsu destroy --pm-agent, or kugetsu destroy --base',
       code: 'usage',
+    })
+  }
+  if (isPmAgent(context.env) && (options.ref === undefined || options.force === true)) {
+    throw new KugetsuError('that is for a person to decide, not for the PM agent', {
+      hint: 'Report what stands in the way: "kugetsu destroy" without --force says it.',
+      code: 'not_for_pm_agent',
     })
   }
   const supervision = supervisionOf(context)

@@ -2,13 +2,16 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KugetsuError } from '../../core/errors.ts'
-import { formatRef } from '../../core/issue-ref.ts'
+import { plainLine } from '../../core/plain-text.ts'
 import { supervisionOf } from '../../daemon/control.ts'
 import { listDirectory, readText, removeFile } from '../../platform/files.ts'
-import { readSession } from '../../sessions/store.ts'
+import { openQueue } from '../../queue/file-queue.ts'
+import { findId } from '../../queue/find.ts'
+import { isFinished } from '../../queue/transitions.ts'
+import { pmAgentSession, readSession } from '../../sessions/store.ts'
 import type { Context } from '../context.ts'
 import { age, printJson, table } from '../output.ts'
-import { trackedSession } from '../refs.ts'
+import { agentSession } from '../refs.ts'
 
 const keptDays = 7
 const lookMs = 100
@@ -22,32 +25,74 @@ export interface LogsOptions {
 export async function runLogs(context: Context, options: LogsOptions): Promise<void> {
   const { what = '10' } = options
   if (/^\d+$/.test(what)) return delegationLogs(context, Number(what), options)
-  const { ref, name, record } = await trackedSession(context, what)
-  const file = context.paths.transcript(record.opencode_session_id ?? '')
-  if (options.follow !== true) {
-    const text = readText(file)
-    if (options.json === true) return printJson(context, { issue_ref: formatRef(ref), file, text: text ?? null })
-    if (text === undefined) {
-      throw new KugetsuError(`no transcript of ${formatRef(ref)} yet`, {
-        hint: `It begins when the agent does: kugetsu logs -f ${formatRef(ref)}`,
-        code: 'no_transcript',
-      })
-    }
-    return context.io.out(text)
+  const log = what.startsWith('q_') ? await logOfItem(context, what) : await logOfAgent(context, what)
+  const about = { issue_ref: log.issueRef, ...(log.item === undefined ? {} : { queue_item: log.item }) }
+  if (options.follow === true) {
+    return follow(context, log, (text) =>
+      context.io.out(options.json === true ? `${JSON.stringify({ ...about, text })}\n` : text),
+    )
   }
-  await follow(context, name, file, (text) =>
-    context.io.out(options.json === true ? `${JSON.stringify({ issue_ref: formatRef(ref), text })}\n` : text),
-  )
+  const file = log.file()
+  const text = readText(file)
+  if (options.json === true) return printJson(context, { ...about, file, text: text ?? null })
+  if (text === undefined) {
+    throw new KugetsuError(`no transcript of ${log.label} yet`, {
+      hint: `It begins when the agent does: kugetsu logs -f ${log.label}`,
+      code: 'no_transcript',
+    })
+  }
+  context.io.out(text)
+}
+
+/** A transcript, perhaps one that is still to begin. */
+interface Log {
+  /** What it is asked for by. */
+  label: string
+  issueRef: string | null
+  item?: string
+  file: () => string
+  /** Whether more may come. */
+  isOpen: () => boolean | Promise<boolean>
+}
+
+async function logOfAgent(context: Context, what: string): Promise<Log> {
+  const { label, name, record } = await agentSession(context, what)
+  const isOpen = () => Boolean(readSession(context, name)?.run)
+  if (name !== pmAgentSession) {
+    const file = context.paths.transcript(record.opencode_session_id ?? '')
+    return { label, issueRef: label, file: () => file, isOpen }
+  }
+  const now = record.run?.queue_item
+  const last = now === undefined ? delegationFiles(context).at(-1)?.file : context.paths.delegation(now)
+  return { label, issueRef: null, file: () => last ?? context.paths.delegation('none'), isOpen }
+}
+
+/** That of the agent that has, or had, a task of the queue. */
+async function logOfItem(context: Context, text: string): Promise<Log> {
+  const queue = openQueue(context)
+  const id = findId(await queue.ids(), text)
+  let item = await queue.get(id)
+  return {
+    label: id,
+    item: id,
+    issueRef: item?.issue_ref ?? null,
+    file: () =>
+      item?.kind === 'pm' ? context.paths.delegation(id) : context.paths.transcript(item?.opencode_session_id ?? ''),
+    isOpen: async () => {
+      item = (await queue.get(id)) ?? item
+      return item !== undefined && !isFinished(item)
+    },
+  }
 }
 
 /** Prints a transcript as it grows, until no agent is at work on it any more and all is printed. */
-async function follow(context: Context, name: string, file: string, print: (text: string) => void): Promise<void> {
-  if (readSession(context, name)?.run) await supervisionOf(context).wake()
+async function follow(context: Context, log: Log, print: (text: string) => void): Promise<void> {
+  if (await log.isOpen()) await supervisionOf(context).wake()
   const decoder = new TextDecoder()
   let offset = 0
   for (let last = false; ;) {
-    const ended = !readSession(context, name)?.run
-    const bytes = readFrom(file, offset)
+    const ended = !(await log.isOpen())
+    const bytes = readFrom(log.file(), offset)
     offset += bytes.length
     if (bytes.length > 0) print(decoder.decode(bytes, { stream: true }))
     // The end of the run is on file a moment before its last lines are, so look once more.
@@ -75,32 +120,49 @@ function readFrom(file: string, offset: number): Buffer {
 }
 
 /** The last `count` delegation logs; those over a week old are removed. */
-function delegationLogs(context: Context, count: number, options: LogsOptions): void {
-  const logs = listDirectory(context.paths.logs)
-    .filter((name) => /^delegate-.*\.log$/.test(name))
-    .map((name) => ({ name, modified: fs.statSync(path.join(context.paths.logs, name)).mtime }))
-    .filter(({ name, modified }) => {
-      const old = context.now().getTime() - modified.getTime() > keptDays * 86_400_000
-      if (old) removeFile(path.join(context.paths.logs, name))
-      return !old
-    })
-    .sort((a, b) => a.modified.getTime() - b.modified.getTime())
-    .slice(-count || Number.MAX_SAFE_INTEGER)
-  const shown = count === 0 ? [] : logs
-  if (options.json === true) {
-    return printJson(
-      context,
-      shown.map(({ name, modified }) => ({
-        file: path.join(context.paths.logs, name),
-        modified: modified.toISOString(),
-      })),
-    )
+async function delegationLogs(context: Context, count: number, options: LogsOptions): Promise<void> {
+  const limit = context.now().getTime() - keptDays * 86_400_000
+  const all = delegationFiles(context)
+  for (const { file } of all.filter(({ modified }) => modified.getTime() < limit)) {
+    removeFile(file)
+    removeFile(path.join(path.dirname(file), `.${path.basename(file, '.log')}.written`))
   }
+  const logs = all.filter(({ modified }) => modified.getTime() >= limit).slice(-count)
+  const shown = count === 0 ? [] : logs
+  const queue = openQueue(context)
+  const listed = await Promise.all(
+    shown.map(async ({ file, modified }) => {
+      const id = path.basename(file, '.log').replace(/^delegate-/, '')
+      const item = await queue.get(id).catch(() => undefined)
+      const { state = null, message = null } = item ?? {}
+      return { file, modified: modified.toISOString(), queue_item: item?.id ?? null, state, message }
+    }),
+  )
+  if (options.json === true) return printJson(context, listed)
   if (shown.length === 0) return context.io.out('No delegation logs. For an agent: kugetsu logs <issue-ref>\n')
+  const fit = { columns: context.io.columns, cutFirst: ['MESSAGE'] }
   context.io.out(
     table(
-      ['LOG', 'AGE'],
-      shown.map(({ name, modified }) => [name, age(modified.toISOString(), context.now())]),
+      ['LOG', 'AGE', 'STATE', 'MESSAGE'],
+      listed.map(({ file, modified, state, message }) => [
+        path.basename(file),
+        age(modified, context.now()),
+        state ?? '',
+        plainLine(message ?? '', 200),
+      ]),
+      context.io.terminal ? fit : undefined,
     ),
   )
+}
+
+/** All delegation logs, the one that was written to last at the end. */
+function delegationFiles(context: Context): { file: string; modified: Date }[] {
+  return listDirectory(context.paths.logs)
+    .filter((name) => /^delegate-.*\.log$/.test(name))
+    .flatMap((name) => {
+      const file = path.join(context.paths.logs, name)
+      const modified = fs.statSync(file, { throwIfNoEntry: false })?.mtime
+      return modified === undefined ? [] : [{ file, modified }]
+    })
+    .sort((a, b) => a.modified.getTime() - b.modified.getTime())
 }

@@ -13,7 +13,7 @@ import { readSession } from '../../sessions/store.ts'
 import type { Context } from '../context.ts'
 import { enqueue, tellQueued } from '../enqueue.ts'
 import { age, printJson, styled, table } from '../output.ts'
-import { issueRef } from '../refs.ts'
+import { issueRef, pmAgentWord } from '../refs.ts'
 
 interface Options {
   json?: boolean
@@ -30,7 +30,7 @@ export async function runQueueList(context: Context, options: Options): Promise<
     item.id,
     item.state,
     age(item.pending_since, context.now()),
-    item.issue_ref === null ? '(pm-agent)' : plainLine(item.issue_ref, shownMessage),
+    item.kind === 'pm' ? pmAgentWord : plainLine(item.issue_ref ?? '', shownMessage),
     plainLine(item.error === null ? item.message : `${item.error} ← ${item.message}`, shownMessage),
   ])
   const fit = { columns: context.io.columns, cutFirst: ['MESSAGE'], keepEnd: ['ISSUE_REF'] }
@@ -79,7 +79,9 @@ export async function runQueueShow(context: Context, options: Options & { id: st
   if (options.json === true) return printJson(context, item)
   const { io } = context
   const line = (name: string, value: string | null | undefined) => value && io.out(`  ${name.padEnd(10)}${value}\n`)
-  io.out(`${styled(context, 'bold', item.id)}  ${plainLine(item.issue_ref ?? '(pm-agent)', shownMessage)}\n`)
+  io.out(
+    `${styled(context, 'bold', item.id)}  ${item.kind === 'pm' ? pmAgentWord : plainLine(item.issue_ref ?? '', shownMessage)}\n`,
+  )
   line('state', item.state)
   line('waits', item.state === 'pending' ? await whyItWaits(context, queue, item) : null)
   line('queued', item.pending_since)
@@ -93,6 +95,10 @@ export async function runQueueShow(context: Context, options: Options & { id: st
   line('cost', item.result?.cost === undefined || item.result.cost === null ? null : `$${item.result.cost.toFixed(4)}`)
   io.out('  message\n')
   for (const each of plainText(item.message).trimEnd().split('\n')) io.out(`    ${each}\n`)
+  if (item.result?.answer) {
+    io.out('  answer\n')
+    for (const each of plainText(item.result.answer).trimEnd().split('\n')) io.out(`    ${each}\n`)
+  }
   if (item.attempts.length > 0) io.out('  attempts\n')
   item.attempts.forEach((attempt, index) => io.out(`    ${index + 1}. ${attemptLine(attempt)}\n`))
 }
@@ -107,12 +113,12 @@ export async function runQueueRemove(context: Context, options: Options & { id: 
     throw new KugetsuError(`${item.id} is not pending any more: ${now.state === 'pending' ? 'starting' : now.state}`, {
       hint: isFinished(now)
         ? 'What has ended is removed by "kugetsu queue clear --all".'
-        : `Stop its agent: kugetsu stop ${now.issue_ref ?? ''}`,
+        : `Stop its agent: kugetsu stop ${now.issue_ref ?? pmAgentWord}`,
       code: 'not_pending',
     })
   }
   if (options.json === true) return printJson(context, item)
-  context.io.out(`Removed ${item.id} (${item.issue_ref ?? 'pm-agent'})\n`)
+  context.io.out(`Removed ${item.id} (${item.issue_ref ?? pmAgentWord})\n`)
 }
 
 export async function runQueueRetry(context: Context, options: Options & { id: string }): Promise<void> {
@@ -165,7 +171,8 @@ async function whyItWaits(context: Context, queue: Queue, item: Item): Promise<s
   if (ahead > 0) reasons.push(`${ahead} ${ahead === 1 ? 'is' : 'are'} ahead of it`)
   const same = items.find(({ state, issue_ref }) => state === 'notified' && issue_ref === item.issue_ref)
   if (same !== undefined) reasons.push(`${same.id} is at work on the same issue`)
-  return reasons.length > 0 ? reasons.join('; ') : 'for a free slot'
+  if (reasons.length > 0) return reasons.join('; ')
+  return item.kind === 'pm' ? 'for the PM agent' : 'for a free slot'
 }
 
 function attemptLine(attempt: Attempt): string {

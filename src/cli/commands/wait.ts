@@ -5,7 +5,7 @@ import { sessionView } from '../../sessions/view.ts'
 import { waitForRuns } from '../../sessions/wait.ts'
 import type { Context } from '../context.ts'
 import { printJson, styled } from '../output.ts'
-import { trackedSession } from '../refs.ts'
+import { agentSession } from '../refs.ts'
 
 export interface WaitOptions {
   timeout?: number
@@ -13,7 +13,7 @@ export interface WaitOptions {
 }
 
 export async function runWait(context: Context, options: WaitOptions & { refs: string[] }): Promise<void> {
-  const sessions = await Promise.all(options.refs.map((ref) => trackedSession(context, ref)))
+  const sessions = await Promise.all(options.refs.map((ref) => agentSession(context, ref)))
   await reportEnds(
     context,
     supervisionOf(context),
@@ -39,7 +39,7 @@ export async function reportEnds(
     for (const view of views) {
       const style = view.state === 'idle' ? 'green' : 'red'
       const error = view.last_error === null ? '' : `: ${view.last_error}`
-      context.io.out(`${styled(context, style, view.state)}  ${view.issue_ref ?? ''}${error}\n`)
+      context.io.out(`${styled(context, style, view.state)}  ${view.issue_ref ?? view.type}${error}\n`)
     }
   }
   if (failed.length + gone.length === 0) return
@@ -47,7 +47,7 @@ export async function reportEnds(
     context.setExitCode(exitCodes.failed)
     return
   }
-  const refs = [...failed.map(({ issue_ref }) => issue_ref ?? ''), ...gone]
+  const refs = [...failed.map(({ issue_ref, type }) => issue_ref ?? type), ...gone]
   throw new KugetsuError(`${refs.length} of ${ended.length} did not end well: ${refs.join(', ')}`, {
     hint: `See what happened: kugetsu logs ${refs[0] ?? ''}`,
     code: 'agent_failed',

@@ -34,7 +34,11 @@ export const agents: Definitions = {
   },
   logs: (command, context) => {
     const examples = ['kugetsu logs app#14', 'kugetsu logs -f app#14']
-    command('logs [issue-ref|n]', "an agent's transcript, or the last n delegation logs (10)", examples)
+    command(
+      'logs [what]',
+      'the transcript of an issue, a task of the queue or pm-agent; or the last n delegations (10)',
+      examples,
+    )
       .option('-f, --follow', 'go on while the agent works')
       .action(async (what, options) => (await import('../commands/logs.ts')).runLogs(context, { ...options, what }))
   },

@@ -1,0 +1,48 @@
+/** Which issues a message to the PM agent speaks of. */
+import { codeOf } from '../core/errors.ts'
+import { formatRef, refsEndingIn } from '../core/issue-ref.ts'
+import { mentionsIn } from '../core/mentions.ts'
+import type { Mention } from '../sessions/mentioned.ts'
+import { trackedRefs } from '../sessions/store.ts'
+import { sessionViews } from '../sessions/view.ts'
+import type { Context } from './context.ts'
+import { styled } from './output.ts'
+import { issueRef } from './refs.ts'
+
+/** The issues that `message` names, each with what it may mean. On a terminal the person is asked where that is several. */
+export async function mentionedIn(context: Context, message: string): Promise<Mention[]> {
+  const mentions: Mention[] = []
+  for (const said of mentionsIn(message)) {
+    const refs = await meaningsOf(context, said)
+    if (refs.length > 0) mentions.push({ said, issue_refs: await chosen(context, said, refs) })
+  }
+  return mentions
+}
+
+/** None for what only looks like a ref: `#3` where there is no clone. */
+async function meaningsOf(context: Context, said: string): Promise<string[]> {
+  try {
+    return [formatRef(await issueRef(context, said))]
+  } catch (error) {
+    if (codeOf(error) === 'bad_ref') return []
+    if (codeOf(error) !== 'ambiguous_ref') throw error
+    return refsEndingIn(said, trackedRefs(context))
+  }
+}
+
+async function chosen(context: Context, said: string, refs: string[]): Promise<string[]> {
+  if (refs.length < 2 || !context.io.interactive) return refs
+  const views = sessionViews(context, { all: true })
+  context.io.err(`"${said}" may mean:\n`)
+  refs.forEach((ref, index) => {
+    const view = views.find(({ issue_ref: each }) => each === ref)
+    const about = [view?.state, view?.branch].filter(Boolean).join(', ')
+    context.io.err(`  ${index + 1}  ${styled(context, 'bold', ref)}${about === '' ? '' : `  ${about}`}\n`)
+  })
+  for (;;) {
+    const answer = (await context.io.ask(`Which one? [1-${refs.length}, Enter: delegate anyway] `)).trim()
+    if (answer === '') return refs
+    const ref = /^\d+$/.test(answer) ? refs[Number(answer) - 1] : undefined
+    if (ref !== undefined) return [ref]
+  }
+}

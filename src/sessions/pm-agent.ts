@@ -1,0 +1,109 @@
+/** Messages to the PM agent: one at a time, in the one session it has, and without a slot. */
+import { permissionRules } from '../agents/permissions.ts'
+import { buildPmMessage, pmAgentName } from '../agents/pm-agent.ts'
+import type { Home } from '../config/home.ts'
+import { KugetsuError } from '../core/errors.ts'
+import { moveSession } from '../opencode/fork.ts'
+import { newMessageId } from '../opencode/message-id.ts'
+import type { Server } from '../opencode/server.ts'
+import { exclusively } from '../platform/locks.ts'
+import { isAlive } from '../platform/processes.ts'
+import { agentServer, serverDatabase } from './agent-server.ts'
+import { deadline } from './deadline.ts'
+import { createSession, pmAgentPriming, pmTitle, requireBase } from './initialise.ts'
+import { note } from './journal.ts'
+import { describeMentions, type Mention } from './mentioned.ts'
+import type { SessionRecord } from './record.ts'
+import { settleKilledStart } from './settle.ts'
+import { wasDelivered } from './steer.ts'
+import { changeIndex, changeSession, pmAgentSession, readSession } from './store.ts'
+
+/** The queue has something else to do meanwhile, and comes back. */
+const waitMs = 1_000
+
+export interface Delegation {
+  message: string
+  /** The issues it speaks of. */
+  mentions: readonly Mention[]
+  queueItem: string
+}
+
+/**
+ * Sends the PM agent a message and returns once it is at work on it. A session that opencode does not know any more is
+ * replaced by a new one. Throws KugetsuError: `running` while it is at work on another message, `busy` when somebody
+ * else is at its session, others when it could not be told; it has not been told then.
+ */
+export async function tellPmAgent(home: Home, request: Delegation): Promise<SessionRecord> {
+  requireBase(home)
+  const wait = { timeoutMs: waitMs, signal: home.signal }
+  const told = await exclusively(home.paths.lock(`issue-${pmAgentSession}`), wait, async () => {
+    await settleKilledStart(home, pmAgentSession)
+    if (readSession(home, pmAgentSession)?.run) throw new KugetsuError('the PM agent is at work', { code: 'running' })
+    const server = await agentServer(home)
+    const id = await pmSession(home, server)
+    return send(home, server, id, request)
+  })
+  note(home, 'started', { issue_ref: null, reason: `queue item ${request.queueItem} for the PM agent` })
+  return told
+}
+
+/** The PM agent's session, in its directory and under its rules, whatever was done to it since. */
+async function pmSession(home: Home, server: Server): Promise<string> {
+  const known = readSession(home, pmAgentSession)?.opencode_session_id
+  const isThere = known ? (await server.client.session(known, home.paths.base)) !== undefined : false
+  const id = known && isThere ? known : await createSession(home, server, pmTitle, pmAgentPriming)
+  if (id !== known) {
+    home.warn(`the PM agent had ${known ? 'lost its' : 'no'} session; it begins anew as ${id}`)
+    await changeIndex(home, (index) => ({ ...index, pm_agent: id }))
+  }
+  await moveSession(server.client, id, {
+    directory: home.paths.base,
+    rules: permissionRules(),
+    database: serverDatabase(home),
+    title: pmTitle,
+  })
+  return id
+}
+
+async function send(home: Home, server: Server, id: string, request: Delegation): Promise<SessionRecord> {
+  const messageId = newMessageId(home.now())
+  const text = buildPmMessage({
+    message: request.message,
+    verbosity: home.settings().verbosity,
+    context: describeMentions(home, request.mentions),
+  })
+  const run = {
+    slot: `${pmAgentSession}-${messageId}`, // no slot at all, but what tells its runs apart
+    message_ids: [messageId],
+    started_at: home.now().toISOString(),
+    deadline_at: deadline(home),
+    interruptions: 0,
+    server: server.record.marker,
+    queue_item: request.queueItem,
+  }
+  const written = await changeSession(home, pmAgentSession, (current) => ({
+    type: 'pm_agent',
+    created_at: home.now().toISOString(),
+    ...current,
+    opencode_session_id: id,
+    worktree_path: home.paths.base,
+    agent: pmAgentName,
+    // Not `starting`: that is the state of who has a slot and is not at work yet.
+    state: 'running',
+    last_error: null,
+    run,
+  }))
+  try {
+    await server.client.prompt(id, home.paths.base, { messageId, text, agent: pmAgentName })
+  } catch (error) {
+    const arrived = await wasDelivered(server.connect(undefined), id, home.paths.base, messageId)
+    // Unknown is not "no": with the server alive it may be at work, and the daemon will see.
+    if (arrived === false || !isAlive(server.record)) {
+      await changeSession(home, pmAgentSession, (current) =>
+        current?.run?.slot === run.slot ? { ...current, state: 'idle', run: null } : undefined,
+      )
+      throw error
+    }
+  }
+  return written ?? { type: 'pm_agent', state: 'running', run }
+}
