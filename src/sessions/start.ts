@@ -6,14 +6,15 @@ import { buildDevMessage, followUpMessage } from '../agents/dev-agent.ts'
 import { permissionRules } from '../agents/permissions.ts'
 import { forgeOf } from '../config/clone-url.ts'
 import type { Home } from '../config/home.ts'
-import { exitCodes, KugetsuError } from '../core/errors.ts'
+import { KugetsuError } from '../core/errors.ts'
 import { formatRef, type IssueRef } from '../core/issue-ref.ts'
 import { apiBaseOf } from '../forges/forge-kinds.ts'
 import { forkBase, moveSession } from '../opencode/fork.ts'
 import { newMessageId } from '../opencode/message-id.ts'
 import type { Server } from '../opencode/server.ts'
 import { exclusively } from '../platform/locks.ts'
-import { currentProcess, isAlive } from '../platform/processes.ts'
+import { isAlive } from '../platform/processes.ts'
+import { admit } from './admission.ts'
 import { agentServer, serverDatabase } from './agent-server.ts'
 import { deadline } from './deadline.ts'
 import { requireBase } from './initialise.ts'
@@ -22,8 +23,8 @@ import { ensureIssueWorktree, type IssueWorktree } from './issue-worktree.ts'
 import { note } from './journal.ts'
 import type { SessionRecord } from './record.ts'
 import { nameOf } from './session-name.ts'
-import { settleKilledStart, settleKilledStarts, settleWhatEnded } from './settle.ts'
-import { handOver, releaseSlot, takeSlot, type Holder } from './slots.ts'
+import { settleKilledStart } from './settle.ts'
+import { handOver, releaseSlot } from './slots.ts'
 import { steer, wasDelivered } from './steer.ts'
 import { changeIndex, changeSession, forgetSession, readSession } from './store.ts'
 import type { Supervision } from './supervision.ts'
@@ -46,6 +47,8 @@ export interface StartRequest {
   agent?: string | undefined
   /** Begin anew: a new worktree and session, after the work in the old one was saved. */
   fresh?: boolean | undefined
+  /** A person wants it at once, whatever the limit says. */
+  now?: boolean | undefined
   /** The queue item that asks for it. An agent at work is then left alone: `running`. */
   queueItem?: string | undefined
 }
@@ -98,7 +101,8 @@ interface Beginning extends StartRequest {
 
 async function begin(home: Home, supervision: Supervision, request: Beginning): Promise<Started> {
   const issueRef = formatRef(request.ref)
-  const slot = await admit(home, supervision, issueRef, request.name)
+  const limit = request.now === true ? Number.MAX_SAFE_INTEGER : home.settings().maxConcurrentAgents
+  const slot = await admit(home, supervision, { issueRef, session: request.name, limit })
   const undo = createUndo(home.warn)
   undo.add('the slot', () => releaseSlot(home, slot))
   try {
@@ -125,35 +129,6 @@ async function begin(home: Home, supervision: Supervision, request: Beginning): 
     note(home, 'undone', { issue_ref: issueRef, reason: error instanceof Error ? error.message : String(error) })
     throw error
   }
-}
-
-/** A slot for the issue, or the error that says who has them all. */
-async function admit(home: Home, supervision: Supervision, issueRef: string, session: string): Promise<string> {
-  const { maxConcurrentAgents: limit } = home.settings()
-  const request = { issueRef, session, owner: currentProcess(), limit }
-  let admission = await takeSlot(home, request)
-  if (!admission.admitted) {
-    const supervised = await supervision.isRunning()
-    // Without a daemon nobody may have noticed that some have ended.
-    if (!supervised) await settleWhatEnded(home)
-    await settleKilledStarts(home)
-    admission = await takeSlot(home, request)
-    if (!admission.admitted && !supervised) await supervision.wake()
-  }
-  if (admission.admitted) return admission.slot
-  const error = noFreeSlot(limit, admission.holders)
-  note(home, 'refused', { issue_ref: issueRef, reason: error.message })
-  throw error
-}
-
-function noFreeSlot(limit: number, holders: Holder[]): KugetsuError {
-  const names = holders.map(({ issueRef }) => issueRef)
-  const shown = names.length > 5 ? [...names.slice(0, 4), `${names.length - 4} more`] : names
-  return new KugetsuError(`no free slot: ${holders.length} of ${limit} agents are at work (${shown.join(', ')})`, {
-    hint: `Wait for one to end ("kugetsu wait ${names[0] ?? '<issue-ref>'}"), queue it (--queue), or raise MAX_CONCURRENT_AGENTS.`,
-    code: 'no_free_slot',
-    exitCode: exitCodes.noFreeSlot,
-  })
 }
 
 /** Worktree and session at the same time: one waits for git, the other for opencode. */

@@ -234,6 +234,15 @@ describe('continue', () => {
     expect(refused.code).toBe(2)
     expect(refused.stderr).toContain('1 of 1 agents are at work (forge.test/me/app#53)')
     expect(JSON.parse(fs.readFileSync(file, 'utf8'))).toEqual(untouched)
+    // But for a person who wants it now.
+    const now = await runOk(home, ['continue', ref, 'GATE=now SAY{{over the limit}}', '--now'])
+    expect(now.stdout).toContain('The agent goes on with')
+    expect(slots()).toHaveLength(2)
+    const env = { KUGETSU_AGENT: 'pm-agent' }
+    expect(await run(home, ['continue', ref, 'x', '--now'], { env })).toMatchObject({ code: 1 })
+    expect((await run(home, ['start', 'forge.test/me/app#54', 'SAY{{no slot}}'])).code).toBe(2)
+    model.release('now')
+    await runOk(home, ['wait', ref])
     model.release('last')
     await runOk(home, ['wait', 'forge.test/me/app#53'])
   })

@@ -1,5 +1,6 @@
 import { KugetsuError } from '../../core/errors.ts'
 import { formatRef, type IssueRef } from '../../core/issue-ref.ts'
+import { isPmAgent } from '../../core/within-agent.ts'
 import { supervisionOf } from '../../daemon/control.ts'
 import { nameOf } from '../../sessions/session-name.ts'
 import { startAgent, type Started, type StartRequest } from '../../sessions/start.ts'
@@ -22,6 +23,7 @@ export interface StartOptions {
   agent?: string
   fresh?: boolean
   queue?: boolean
+  now?: boolean
   json?: boolean
 }
 
@@ -34,6 +36,12 @@ export async function runStart(context: Context, options: StartOptions): Promise
       code: 'usage',
     })
   }
+  if (options.now === true && isPmAgent(context.env)) {
+    throw new KugetsuError('--now is for a person to say, not for the PM agent', {
+      hint: 'Without it the message waits for a free slot.',
+      code: 'not_for_pm_agent',
+    })
+  }
   const supervision = supervisionOf(context)
   const request = {
     ref,
@@ -43,6 +51,7 @@ export async function runStart(context: Context, options: StartOptions): Promise
     model: options.model,
     agent: options.agent,
     fresh: options.fresh,
+    now: options.now,
   }
   let started: Started
   try {

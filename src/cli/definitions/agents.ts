@@ -15,9 +15,12 @@ export const agents: Definitions = {
   continue: (command, context) => {
     const description = 'give the agent of an issue its next message, or steer it while it works'
     const examples = ['kugetsu continue app#14 "add tests"', 'kugetsu continue app#14']
-    startFlags(command('continue <issue-ref> [message]', description, examples)).action(async (ref, message, options) =>
-      (await import('../commands/start.ts')).runStart(context, { ...options, ref, message, command: 'continue' }),
-    )
+    const next = startFlags(command('continue <issue-ref> [message]', description, examples))
+    next
+      .option('--now', 'do not wait for a free slot: one agent more than MAX_CONCURRENT_AGENTS')
+      .action(async (ref, message, options) =>
+        (await import('../commands/start.ts')).runStart(context, { ...options, ref, message, command: 'continue' }),
+      )
   },
   list: (command, context) => {
     command('list', 'the sessions: state, worktree, branch, age, pull request, cost', [

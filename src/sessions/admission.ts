@@ -1,0 +1,39 @@
+import type { Home } from '../config/home.ts'
+import { exitCodes, KugetsuError } from '../core/errors.ts'
+import { currentProcess } from '../platform/processes.ts'
+import { note } from './journal.ts'
+import { settleKilledStarts, settleWhatEnded } from './settle.ts'
+import { takeSlot, type Holder } from './slots.ts'
+import type { Supervision } from './supervision.ts'
+
+/** A slot for the issue; its id. Throws KugetsuError `no_free_slot` (exit code 2) that says who has them all. */
+export async function admit(
+  home: Home,
+  supervision: Supervision,
+  wanted: { issueRef: string; session: string; limit: number },
+): Promise<string> {
+  const request = { ...wanted, owner: currentProcess() }
+  let admission = await takeSlot(home, request)
+  if (!admission.admitted) {
+    const supervised = await supervision.isRunning()
+    // Without a daemon nobody may have noticed that some have ended.
+    if (!supervised) await settleWhatEnded(home)
+    await settleKilledStarts(home)
+    admission = await takeSlot(home, request)
+    if (!admission.admitted && !supervised) await supervision.wake()
+  }
+  if (admission.admitted) return admission.slot
+  const error = noFreeSlot(wanted.limit, admission.holders)
+  note(home, 'refused', { issue_ref: wanted.issueRef, reason: error.message })
+  throw error
+}
+
+function noFreeSlot(limit: number, holders: Holder[]): KugetsuError {
+  const names = holders.map(({ issueRef }) => issueRef)
+  const shown = names.length > 5 ? [...names.slice(0, 4), `${names.length - 4} more`] : names
+  return new KugetsuError(`no free slot: ${holders.length} of ${limit} agents are at work (${shown.join(', ')})`, {
+    hint: `Wait for one to end ("kugetsu wait ${names[0] ?? '<issue-ref>'}"), queue it (--queue), or raise MAX_CONCURRENT_AGENTS.`,
+    code: 'no_free_slot',
+    exitCode: exitCodes.noFreeSlot,
+  })
+}
