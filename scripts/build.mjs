@@ -43,8 +43,11 @@ async function bundle(input, output, plugins = []) {
     plugins,
     transform: { target: 'node20.19' },
   })
-  await built.write({ minify: true, sourcemap: true, ...output })
+  const { output: chunks } = await built.write({ minify: true, sourcemap: true, ...output })
   await built.close()
+  // What starts from the code cache cannot import(); the bundler makes require() of those of our own files.
+  const offender = chunks.find(({ code = '' }) => output.format === 'cjs' && /[^.\w]import\s*\(/.test(code))
+  if (offender !== undefined) throw new Error(`${offender.fileName} has an import() that would fail at run time`)
 }
 
 // Built beside and then put in place: a failed build leaves the last good one.

@@ -89,7 +89,8 @@ function createIo(readerGone: () => void): Io & Pick<Context, 'progress'> {
       return Buffer.concat(chunks).toString('utf8')
     },
     ask: async (question) => {
-      const { createInterface } = await import('node:readline/promises')
+      // Not import(): the code cache has no loader for that (scripts/build.mjs refuses it).
+      const { createInterface } = process.getBuiltinModule('node:readline/promises')
       const asking = createInterface({ input: process.stdin, output: process.stderr })
       try {
         return await asking.question(question)

@@ -5,6 +5,7 @@ import type { Item } from '../../src/queue/item.ts'
 import type { SessionView } from '../../src/sessions/view.ts'
 import { runJson } from '../helpers/kugetsu.ts'
 import { killQuietly, leftovers } from '../helpers/processes.ts'
+import { hasTerminals, inTerminal } from '../helpers/terminal.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
@@ -119,6 +120,25 @@ describe('the PM agent', () => {
     const { asked } = await stage.model.turn('SAY{{well}}')
     expect(asked).toMatch(new RegExp(`- ${ref(11)}: its agent is idle\\. .*branch fix/issue-11`))
     expect(asked).toMatch(new RegExp(`- ${ref(12)}: its agent is idle\\.`))
+  })
+
+  it.skipIf(!hasTerminals)('is told what the person meant, who is asked on a terminal', async () => {
+    await stage.ok(['server', 'add', 'work', stage.git.url])
+    await stage.ok(['start', 'work/me/app#11', 'SAY{{the other}}', '--wait'])
+    const question = /Which one\? \[1-2, Enter: delegate anyway\] $/
+    const { code, shown } = await inTerminal(
+      stage.home,
+      ['delegate', 'Look at app#11. SAY{{looked}}'],
+      [
+        { question, answer: '3' },
+        { question, answer: '2' },
+      ],
+    )
+    expect(code).toBe(0)
+    expect(shown).toMatch(/1 .*forge\.test\/me\/app#11.* idle, fix\/issue-11\r\n +2 .*work\/me\/app#11/)
+    expect((await stage.model.turn('SAY{{looked}}')).asked).toContain('- work/me/app#11: its agent is idle')
+    const kept = await inTerminal(stage.home, ['destroy', 'work/me/app#11'], [{ question: /\[y\/N\] $/, answer: 'n' }])
+    expect(kept).toMatchObject({ code: 1, shown: expect.stringContaining('not destroyed') })
   })
 
   it('cannot write, nor get around that with its shell, nor do what is for a person', async () => {
