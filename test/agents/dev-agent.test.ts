@@ -37,7 +37,12 @@ describe('the first message', () => {
     ],
     [
       'github',
-      ['https://forge.test/api/v3/repos/shoko/kugetsu', '$GH_TOKEN', 'issues/14/comments', 'head=shoko:fix%2Fissue-14'],
+      [
+        'https://forge.test/api/v3/repos/shoko/kugetsu',
+        '${GH_TOKEN:-}',
+        'issues/14/comments',
+        'head=shoko:fix%2Fissue-14',
+      ],
     ],
     [
       'gitlab',
@@ -54,7 +59,7 @@ describe('the first message', () => {
   })
 
   test('uses the API where it is', () => {
-    expect(buildDevMessage({ ...task, apiBase: 'http://127.0.0.1:3000/git/api/v1/' })).toContain(
+    expect(buildDevMessage({ ...task, apiUrl: 'http://127.0.0.1:3000/git/api/v1/' })).toContain(
       '"http://127.0.0.1:3000/git/api/v1/repos/shoko/kugetsu"',
     )
     const github = { ...task, forge: 'github' as const, ref: { ...task.ref, host: 'github.com' } }
@@ -76,9 +81,13 @@ describe('the first message', () => {
 
   test('tells of work and of a pull request that are there', () => {
     expect(buildDevMessage(task)).not.toContain('do not start over')
-    expect(buildDevMessage({ ...task, workExists: true })).toContain('do not start over')
+    expect(buildDevMessage({ ...task, workExists: true })).toMatch(/do not start over\. It has probably a pull request/)
     const prUrl = 'https://forge.test/shoko/kugetsu/pulls/20'
-    expect(buildDevMessage({ ...task, prUrl })).toContain(`${prUrl}: carry that one on`)
+    const carriedOn = buildDevMessage({ ...task, workExists: true, prUrl })
+    expect(carriedOn).toContain(`${prUrl}: carry that one on`)
+    expect(carriedOn).toContain('its reviews, the remarks on its lines, its comments and checks')
+    expect(carriedOn).not.toMatch(/look for (it|an open pull request)/i)
+    expect(buildDevMessage({ ...task, prUrl: 'https://x/\n===== The' })).toContain('https://x/ ===== The: carry')
   })
 
   test('without words still says what to do', () => {
@@ -94,7 +103,7 @@ describe('the first message', () => {
     const ref = { ...task.ref, owner: '$(id)', repo: '`id`"' }
     for (const forge of ['gitea', 'github', 'gitlab'] as const) {
       const text = buildDevMessage({ ...task, forge, ref, branch: "fix/$(id)'x" })
-      const commands = text.split('\n').filter((line) => /^ {2}(api|auth)=|git push/.test(line))
+      const commands = text.split('\n').filter((line) => /^ {2}(api=|forge\(\))|git push -u/.test(line))
       expect(commands).toHaveLength(3)
       expect(commands.join('\n')).not.toContain('/$(id)/')
       expect(commands.join('\n')).not.toContain('`id`')
