@@ -4,6 +4,7 @@ import type { ForgeType } from '../config/git-servers.ts'
 import { plainLine } from '../core/plain-text.ts'
 import { apiUrlOf } from '../forges/forge-kinds.ts'
 import { forgeCalls } from './forge-calls.ts'
+import { rememberedSection, type Conversation } from './remembered-section.ts'
 
 export interface DevTask {
   ref: IssueRef
@@ -15,6 +16,8 @@ export interface DevTask {
   /** The branch or the worktree holds work of an earlier agent. */
   workExists: boolean
   prUrl?: string | undefined
+  /** What was asked and answered in a session that is lost. */
+  remembered?: Conversation | undefined
   /** The delegator's words, possibly none. */
   message: string
 }
@@ -44,6 +47,7 @@ export function buildDevMessage(task: DevTask): string {
     standing(task),
     `How to work (the delegator's message at the end comes first where the two disagree):\n${numbered(steps(task, number))}`,
     forgeSection(task, number),
+    task.remembered === undefined ? '' : rememberedSection(task.remembered),
     delegated(task),
   ]
   return sections.filter((section) => section !== '').join('\n\n')
@@ -116,7 +120,8 @@ function forgeSection(task: DevTask, number: string | undefined): string {
 }
 
 function delegated(task: DevTask): string {
-  const words = 'Work on this issue as described above.'
+  const isBegun = (task.remembered?.entries.length ?? 0) > 0
+  const words = isBegun ? goOn(task) : 'Work on this issue as described above.'
   return `===== The delegator's message =====\n${task.message.trim() === '' ? words : task.message}`
 }
 

@@ -4,6 +4,7 @@ import { daemonCommand } from '../daemon/names.ts'
 import type { Context } from './context.ts'
 import { agents } from './definitions/agents.ts'
 import { cleanUp } from './definitions/clean-up.ts'
+import { remembered } from './definitions/context.ts'
 import { finish, type Definitions } from './definitions/define.ts'
 import { queue } from './definitions/queue.ts'
 import { setUp } from './definitions/set-up.ts'
@@ -25,6 +26,7 @@ Configuration:
 /** In the order of help, under these headings. */
 const sections: [string, Definitions][] = [
   ['Agents:', agents],
+  ['Agents:', remembered],
   ['Queue:', queue],
   ['Clean-up:', cleanUp],
   ['Set-up:', setUp],

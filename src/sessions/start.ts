@@ -18,6 +18,7 @@ import { removeWork, type Recovery } from './destroy.ts'
 import { ensureIssueWorktree, type IssueWorktree } from './issue-worktree.ts'
 import { note } from './journal.ts'
 import type { SessionRecord } from './record.ts'
+import { rememberAsked } from './remembered.ts'
 import { nameOf } from './session-name.ts'
 import { settleKilledStart, settleKilledStarts, settleWhatEnded } from './settle.ts'
 import { handOver, releaseSlot, takeSlot, type Holder } from './slots.ts'
@@ -240,6 +241,7 @@ async function beginRun(
   }
   const running = await changeSession(home, request.name, (current) => {
     if (current === undefined) return undefined
+    rememberAsked(home, request.name, { record: current, slot, text: request.message, anew: request.fresh })
     const begun = current.run?.slot === slot && current.state === 'starting'
     return { ...current, briefed: true, ...(begun ? { state: 'running' } : {}) }
   })

@@ -1,21 +1,25 @@
 import { buildDevMessage, followUpMessage } from '../agents/dev-agent.ts'
 import { forgeOf } from '../config/clone-url.ts'
 import type { Home } from '../config/home.ts'
-import type { IssueRef } from '../core/issue-ref.ts'
+import { formatRef, type IssueRef } from '../core/issue-ref.ts'
 import { apiUrlOf } from '../forges/forge-kinds.ts'
 import type { IssueWorktree } from './issue-worktree.ts'
 import type { SessionRecord } from './record.ts'
+import { recall } from './remembered.ts'
 
 export interface Task {
   ref: IssueRef
+  name: string
   message: string
   prUrl?: string | undefined
+  fresh?: boolean | undefined
   /** What the session file said before. */
   existing: SessionRecord | undefined
 }
 
 /**
- * What begins a run: to an agent that is new on the issue all about its task, to one that knows it the delegator's words.
+ * What begins a run: to an agent that is new on the issue all about its task, and what was asked and answered before,
+ * unless it is to begin anew; to one that knows it the delegator's words.
  */
 export function taskPrompt(home: Home, task: Task, worktree: IssueWorktree, session: { forked: boolean }): string {
   const { forge, webUrl } = forgeOf(home, task.ref)
@@ -32,5 +36,7 @@ export function taskPrompt(home: Home, task: Task, worktree: IssueWorktree, sess
   }
   // A session whose first start was killed before its prompt went out has not been told what it is about.
   const isNew = session.forked || task.existing?.briefed === false
-  return isNew ? buildDevMessage(about) : followUpMessage(about)
+  if (!isNew) return followUpMessage(about)
+  const remembered = task.fresh === true ? undefined : recall(home, task.name, formatRef(task.ref))
+  return buildDevMessage({ ...about, remembered })
 }

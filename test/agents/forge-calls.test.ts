@@ -1,10 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import * as fs from 'node:fs'
-import * as http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { forgeCalls } from '../../src/agents/forge-calls.ts'
+import { startHttpRecorder, type HttpRecorder } from '../helpers/http-recorder.ts'
 
 const token = 'tok-3f9a71c05be2'
 const forges = ['gitea', 'github', 'gitlab'] as const
@@ -12,36 +11,11 @@ const forges = ['gitea', 'github', 'gitlab'] as const
 const canLook = isInstalled('curl', '--version') && fs.existsSync('/proc/self/cmdline')
 const shells = ['sh', 'bash', 'dash', 'zsh'].filter((shell) => isInstalled(shell, '-c', 'true'))
 
-interface Seen {
-  method: string
-  url: string
-  headers: http.IncomingHttpHeaders
-  body: string
-  /** The command lines of all processes while the request was being answered. */
-  processes: string[]
-}
-
-let server: http.Server
-let origin: string
-let seen: Seen[]
+let server: HttpRecorder
 beforeAll(async () => {
-  server = http.createServer((request, response) => {
-    const chunks: Buffer[] = []
-    request.on('data', (chunk: Buffer) => chunks.push(chunk))
-    request.on('end', () => {
-      const { method = '', url = '', headers } = request
-      seen.push({ method, url, headers, body: Buffer.concat(chunks).toString(), processes: commandLines() })
-      response.end('{"ok":true}\n')
-    })
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  server = await startHttpRecorder('{"ok":true}\n')
 })
-afterAll(() => {
-  server.closeAllConnections()
-  server.close()
-})
+afterAll(() => server.close())
 
 function isInstalled(program: string, ...args: string[]): boolean {
   try {
@@ -52,32 +26,19 @@ function isInstalled(program: string, ...args: string[]): boolean {
   }
 }
 
-function commandLines(): string[] {
-  return fs
-    .readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => {
-      try {
-        return [fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')]
-      } catch {
-        return []
-      }
-    })
-}
-
 /** What the prompt says for a repository on our own server. */
 const calls = (forge: (typeof forges)[number], number: string | undefined = '14') =>
   forgeCalls(forge, {
     repository: { host: 'forge.test', owner: 'me', repo: 'app' },
     number,
-    apiUrl: `${origin}/api`,
+    apiUrl: `${server.origin}/api`,
     branch: 'fix/issue-14',
     baseBranch: 'main',
   })
 
 /** Runs a command behind the two lines that the prompt gives, as an agent would; what it printed. */
 async function run(shell: string, forge: (typeof forges)[number], command: string, env: Record<string, string>) {
-  seen = []
+  server.requests.length = 0
   const lines = calls(forge).split('\n')
   const begin = lines.filter((line) => /^ {2}(api=|forge\(\))/.test(line))
   expect(begin).toHaveLength(2)
@@ -108,33 +69,35 @@ describe.runIf(canLook).each(forges)('the calls of %s, really made', (forge) => 
 
   it.each(shells)('hand the token over unseen, in %s', async (shell) => {
     expect(await run(shell, forge, 'forge "$api/issues/14"', { [variable]: token })).toBe('{"ok":true}\n')
-    expect(seen).toMatchObject([{ method: 'GET', url: issue[forge], headers: { [header]: value } }])
+    expect(server.requests).toMatchObject([{ method: 'GET', url: issue[forge], headers: { [header]: value } }])
     // It was curl that asked, and it was looked at while it did.
-    expect(seen[0]?.processes.filter((line) => line.startsWith('curl ') && line.includes(origin))).toHaveLength(1)
-    expect(seen[0]?.processes.filter((line) => line.includes(token))).toEqual([])
+    expect(
+      server.requests[0]?.processes.filter((line) => line.startsWith('curl ') && line.includes(server.origin)),
+    ).toHaveLength(1)
+    expect(server.requests[0]?.processes.filter((line) => line.includes(token))).toEqual([])
   })
 
   it.each(shells)('write what a here-document says, in %s', async (shell) => {
     const body = `{"body":"it's \\"done\\", $HOME \`id\`\\n"}`
     const write = `-X POST -H 'Content-Type: application/json' "$api/issues/14/notes" --data-binary @- <<'JSON'\n${body}\nJSON`
     await run(shell, forge, `forge ${write}`, { [variable]: token })
-    expect(seen).toMatchObject([
+    expect(server.requests).toMatchObject([
       { method: 'POST', url: `${issue[forge]}/notes`, body: `${body}\n`, headers: { [header]: value } },
     ])
-    expect(seen[0]?.headers['content-type']).toBe('application/json')
-    expect(seen[0]?.processes.filter((line) => line.includes(token))).toEqual([])
+    expect(server.requests[0]?.headers['content-type']).toBe('application/json')
+    expect(server.requests[0]?.processes.filter((line) => line.includes(token))).toEqual([])
   })
 
   it('ask without any header where there is no token', async () => {
     expect(await run('sh', forge, 'set -u; forge "$api/issues/14" | cat', { GH_TOKEN: '' })).toBe('{"ok":true}\n')
-    expect(seen).toHaveLength(1)
-    expect(Object.keys(seen[0]?.headers ?? {}).sort()).toEqual(['accept', 'host', 'user-agent'])
+    expect(server.requests).toHaveLength(1)
+    expect(Object.keys(server.requests[0]?.headers ?? {}).sort()).toEqual(['accept', 'host', 'user-agent'])
   })
 })
 
 it.runIf(canLook)('GitHub has two names for the token', async () => {
   await run('sh', 'github', 'forge "$api/issues/14"', { GH_TOKEN: token })
-  expect(seen[0]?.headers.authorization).toBe(`Bearer ${token}`)
+  expect(server.requests[0]?.headers.authorization).toBe(`Bearer ${token}`)
 })
 
 describe('the paths', () => {
