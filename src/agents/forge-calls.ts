@@ -7,22 +7,24 @@ export interface ForgeCallsInput {
   /** The issue's number; without one there are no calls on the issue. */
   number: string | undefined
   /** Where the API is, without a trailing slash. */
-  apiBase: string
+  apiUrl: string
   branch: string
   baseBranch: string
 }
 
 /** The calls for a forge whose API is known, as a block of lines. `<pr>` in it is for the agent to fill in. */
 export function forgeCalls(kind: Exclude<ForgeType, 'unknown'>, input: ForgeCallsInput): string {
-  const { repository, apiBase } = input
+  const { repository } = input
+  // It stands between double quotes of a shell.
+  const apiUrl = input.apiUrl.replaceAll('$', '%24')
   const branch = encodeURIComponent(input.branch)
   const owner = encodeURIComponent(repository.owner)
   const repo = encodeURIComponent(repository.repo)
   switch (kind) {
     case 'gitea':
       return block(input, {
-        api: `${apiBase}/repos/${owner}/${repo}`,
-        auth: 'Authorization: token $GITEA_TOKEN',
+        api: `${apiUrl}/repos/${owner}/${repo}`,
+        header: '${GITEA_TOKEN:+Authorization: token $GITEA_TOKEN}',
         issue: 'issues',
         comments: 'comments',
         findPr: 'pulls?state=open&limit=50',
@@ -31,41 +33,49 @@ export function forgeCalls(kind: Exclude<ForgeType, 'unknown'>, input: ForgeCall
         prNote: 'mergeable false means conflicts',
         prComments: 'issues/<pr>/comments',
         reviews: 'pulls/<pr>/reviews',
-        checks: 'commits/<sha of your last commit>/status',
+        reviewsNote: 'state APPROVED is an approval, unless it is dismissed or stale',
+        reviewLines: 'pulls/<pr>/reviews/<id of the review>/comments, for each review with comments_count above 0',
+        replyToLine: 'answer them in one comment on the pull request that quotes them',
+        checks: ['commits/<sha of your last commit>/status'],
         open: ['pulls', { title: '…', body: '…', head: input.branch, base: input.baseBranch }],
         merge: ['POST', 'pulls/<pr>/merge', { Do: 'merge' }],
       })
     case 'github':
       return block(input, {
-        api: `${apiBase}/repos/${owner}/${repo}`,
-        auth: 'Authorization: Bearer ${GITHUB_TOKEN:-$GH_TOKEN}',
+        api: `${apiUrl}/repos/${owner}/${repo}`,
+        token: 't=${GITHUB_TOKEN:-${GH_TOKEN:-}}; ',
+        header: '${t:+Authorization: Bearer $t}',
         issue: 'issues',
         comments: 'comments?per_page=100',
-        findPr: `pulls?state=open&head=${owner}:${branch}`,
+        findPr: `pulls?state=open&per_page=100&head=${owner}:${branch}`,
         findNote: 'without &head=… it lists all: also read those that mention the issue',
         pr: 'pulls/<pr>',
-        prNote: 'mergeable_state "dirty" means conflicts',
-        prComments: 'issues/<pr>/comments',
-        reviews: 'pulls/<pr>/reviews',
+        prNote: 'mergeable false, mergeable_state "dirty" mean conflicts; null: ask again in a moment',
+        prComments: 'issues/<pr>/comments?per_page=100',
+        reviews: 'pulls/<pr>/reviews?per_page=100',
+        reviewsNote: 'the last state of each reviewer counts: APPROVED is an approval',
         reviewLines: 'pulls/<pr>/comments?per_page=100',
-        checks: 'commits/<sha of your last commit>/check-runs',
+        replyToLine: 'answer one with POST pulls/<pr>/comments/<its id>/replies {"body":"…"}',
+        checks: ['commits/<sha of your last commit>/check-runs', 'commits/<sha of your last commit>/status'],
         open: ['pulls', { title: '…', body: '…', head: input.branch, base: input.baseBranch }],
         merge: ['PUT', 'pulls/<pr>/merge', { merge_method: 'merge' }],
       })
     case 'gitlab':
       return block(input, {
-        api: `${apiBase}/projects/${encodeURIComponent(`${repository.owner}/${repository.repo}`)}`,
-        auth: 'PRIVATE-TOKEN: $GITLAB_TOKEN',
+        api: `${apiUrl}/projects/${encodeURIComponent(`${repository.owner}/${repository.repo}`)}`,
+        header: '${GITLAB_TOKEN:+PRIVATE-TOKEN: $GITLAB_TOKEN}',
         issue: 'issues',
         comments: 'notes?per_page=100&sort=asc',
-        findPr: `merge_requests?state=opened&source_branch=${branch}`,
+        findPr: `merge_requests?state=opened&per_page=100&source_branch=${branch}`,
         findNote: 'without &source_branch=… it lists all: also read those that mention the issue',
         pr: 'merge_requests/<pr>',
         prNote: '<pr> is its iid; has_conflicts tells of conflicts',
-        prComments: 'merge_requests/<pr>/notes',
+        prComments: 'merge_requests/<pr>/notes?per_page=100&sort=asc',
         reviews: 'merge_requests/<pr>/approvals',
+        reviewsNote: 'approved_by names who approves',
         reviewLines: 'merge_requests/<pr>/discussions?per_page=100',
-        checks: 'merge_requests/<pr>/pipelines',
+        replyToLine: 'answer one with POST merge_requests/<pr>/discussions/<its id>/notes {"body":"…"}',
+        checks: ['merge_requests/<pr>/pipelines'],
         open: [
           'merge_requests',
           { title: '…', description: '…', source_branch: input.branch, target_branch: input.baseBranch },
@@ -77,7 +87,10 @@ export function forgeCalls(kind: Exclude<ForgeType, 'unknown'>, input: ForgeCall
 
 interface Calls {
   api: string
-  auth: string
+  /** A shell command that makes ready what `header` needs. */
+  token?: string
+  /** The header that proves who asks, as a shell expands it: empty without a token. */
+  header: string
   issue: string
   comments: string
   findPr: string
@@ -86,20 +99,33 @@ interface Calls {
   prNote: string
   prComments: string
   reviews: string
-  /** Remarks on single lines, where the forge keeps them apart from the reviews. */
-  reviewLines?: string
-  checks: string
+  reviewsNote: string
+  /** Remarks on single lines, which no forge has among the comments. */
+  reviewLines: string
+  replyToLine: string
+  checks: string[]
   open: [path: string, body: object]
   merge: [method: string, path: string, body: object]
+}
+
+/**
+ * A shell function that hands the token to curl by a pipe, from the shell's own printf: an argument of a program can be
+ * read by everybody who lists processes. Standard input stays free for what is to be written.
+ */
+function forgeFunction({ token = '', header }: Calls): string {
+  return `forge() { ${token}printf '%s\\n' "${header}" | curl -sS -m 60 -H @/dev/fd/3 "$@" 3<&0 0<&4; } 4<&0`
 }
 
 function block({ number }: ForgeCallsInput, calls: Calls): string {
   const issue = `${calls.issue}/${number}`
   const lines = [
+    'Begin every shell command that calls it with these two lines as they are; they keep the token out of the list of processes:',
     `  api="${calls.api}"`,
-    `  auth="${calls.auth}"`,
-    '  Read:  curl -sS -H "$auth" "$api/<path>"',
-    `  Write: curl -sS -H "$auth" -H 'Content-Type: application/json' -X <method> "$api/<path>" -d @- <<'JSON' … JSON`,
+    `  ${forgeFunction(calls)}`,
+    'and then',
+    '  Read:  forge "$api/<path>"',
+    `  Write: forge -X <method> -H 'Content-Type: application/json' "$api/<path>" --data-binary @- <<'JSON' … JSON`,
+    'The paths:',
     ...(number === undefined
       ? []
       : [
@@ -109,13 +135,13 @@ function block({ number }: ForgeCallsInput, calls: Calls): string {
         ]),
     `  - open pull requests: ${calls.findPr} (${calls.findNote})`,
     `  - one pull request: ${calls.pr} (${calls.prNote})`,
-    `  - its reviews and approvals: ${calls.reviews}`,
-    ...(calls.reviewLines === undefined ? [] : [`  - remarks on its lines: ${calls.reviewLines}`]),
-    `  - its comments: ${calls.prComments}; answer with POST ${calls.prComments} {"body":"…"}`,
-    `  - its checks: ${calls.checks}`,
+    `  - its reviews and approvals: ${calls.reviews} (${calls.reviewsNote})`,
+    `  - remarks on its lines: ${calls.reviewLines}; ${calls.replyToLine}`,
+    `  - its comments: ${calls.prComments}; answer with POST ${withoutQuery(calls.prComments)} {"body":"…"}`,
+    `  - its checks: ${calls.checks.join(' and ')}`,
     `  - open one: POST ${calls.open[0]} ${JSON.stringify(calls.open[1])}`,
     `  - merge (only when approved): ${calls.merge[0]} ${calls.merge[1]} ${JSON.stringify(calls.merge[2])}`,
-    '  A pull request has a number of its own: never put the issue number where <pr> stands. A full page means that there is a next one (&page=2).',
+    'A pull request has a number of its own: never put the issue number where <pr> stands. A list that is as long as its page may go on: add &page=2.',
   ]
   return lines.join('\n')
 }

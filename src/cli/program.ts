@@ -4,6 +4,7 @@ import { daemonCommand } from '../daemon/names.ts'
 import type { Context } from './context.ts'
 import { agents } from './definitions/agents.ts'
 import { cleanUp } from './definitions/clean-up.ts'
+import { remembered } from './definitions/context.ts'
 import { finish, type Definitions } from './definitions/define.ts'
 import { pmAgent } from './definitions/pm-agent.ts'
 import { queue } from './definitions/queue.ts'
@@ -26,6 +27,7 @@ Configuration:
 /** In the order of help, under these headings. */
 const sections: [string, Definitions][] = [
   ['Agents:', agents],
+  ['Agents:', remembered],
   ['PM agent:', pmAgent],
   ['Queue:', queue],
   ['Clean-up:', cleanUp],

@@ -1,7 +1,7 @@
 import type { IssueRef } from '../core/issue-ref.ts'
-import { findServer, listServers, type ForgeType, type ServerHome } from './git-servers.ts'
+import { findServer, guessForge, listServers, type ForgeType, type ServerHome } from './git-servers.ts'
 import type { Paths } from './paths.ts'
-import { hostOfUrl } from './remote-url.ts'
+import { webUrlOf } from './remote-url.ts'
 import { cloneUrl, readRepositories } from './repositories.ts'
 
 type UrlHome = ServerHome & { paths: Pick<Paths, 'repositories'> }
@@ -14,8 +14,9 @@ export function cloneUrlOf(home: UrlHome, ref: IssueRef): string {
   })
 }
 
-/** Which forge an issue is on, and its API where the server's URL tells it. */
-export function forgeOf(home: UrlHome, ref: IssueRef): { forge: ForgeType; host: string } {
+/** Which forge an issue is on, guessed where nobody configured it, and the address of its pages. */
+export function forgeOf(home: UrlHome, ref: IssueRef): { forge: ForgeType; webUrl: string } {
   const server = findServer(ref.host, listServers(home))
-  return { forge: server?.type ?? 'unknown', host: hostOfUrl(server?.url ?? '')?.host ?? ref.host }
+  const forge = server?.type ?? guessForge({ name: ref.host, url: '' })
+  return { forge, webUrl: webUrlOf(server?.url ?? '') ?? `https://${ref.host}` }
 }

@@ -182,11 +182,12 @@ function serversOf(home: ServerHome, file: ServersFile): GitServer[] {
 }
 
 function completed(stored: StoredServer, source: GitServer['source']): GitServer {
-  const type = forgeTypes.find((known) => known === stored.type) ?? guessType(stored)
+  const type = forgeTypes.find((known) => known === stored.type) ?? guessForge(stored)
   return { ...stored, type, default: false, source }
 }
 
-function guessType({ name, url }: { name: string; url: string }): ForgeType {
+/** The forge that a server speaks, by its host, else its name. */
+export function guessForge({ name, url }: { name: string; url: string }): ForgeType {
   const host = hostOfUrl(url)?.hostname ?? ''
   for (const text of [host, name.toLowerCase()]) {
     if (/(^|\.)github\./.test(text) || text === 'github') return 'github'

@@ -23,6 +23,8 @@ export function pathsOf(home: string) {
     base: at('base'),
     repos: at('repos'),
     mirror: (ref: IssueRef) => at('repos', ref.host, ...ref.owner.split('/'), `${ref.repo}.git`),
+    /** What was asked and answered on an issue. */
+    remembered: (name: string) => at('context', `${name}.json`),
     slots: at('slots'),
     locks: at('locks'),
     lock: (name: string) => at('locks', `${name}.lock`),

@@ -23,6 +23,19 @@ export function hostOfUrl(text: string): { host: string; hostname: string } | un
   return { host, hostname: host.replace(/:\d+$/, '') }
 }
 
+/**
+ * The address of the pages of a server that git reaches at that URL, without a trailing slash. The port of ssh and git
+ * is not theirs, and such a server has them on https. Undefined when the URL has no host.
+ */
+export function webUrlOf(text: string): string | undefined {
+  const url = text.includes('://') ? parsed(text) : undefined
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') {
+    return `${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, '')}`
+  }
+  const hostname = hostOfUrl(text)?.hostname
+  return hostname === undefined ? undefined : `https://${hostname}`
+}
+
 /** The URL without user and password, for people to see. */
 export function withoutCredentials(text: string): string {
   return text.replace(/^(https?:\/\/)[^/?#]*@/i, '$1')

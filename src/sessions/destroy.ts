@@ -12,6 +12,7 @@ import { agentServer } from './agent-server.ts'
 import { mirrorLock } from './issue-worktree.ts'
 import { note } from './journal.ts'
 import type { SessionRecord } from './record.ts'
+import { forgetRemembered } from './remembered.ts'
 import { stopAgent } from './stop.ts'
 import { baseName, changeIndex, forgetSession, pmAgentSession, readIndex, readSession, readSessions } from './store.ts'
 import type { Supervision } from './supervision.ts'
@@ -74,6 +75,7 @@ export async function destroyIssue(
     }
     const recovery = await removeWork(home, record, name)
     await forgetSession(home, name)
+    await forgetConversation(home, name)
     note(home, 'destroyed', {
       issue_ref: issueRef,
       reason: recovery === undefined ? 'nothing was lost' : `saved as ${recovery.ref}`,
@@ -163,6 +165,15 @@ async function deleteOpencodeSession(home: Home, record: SessionRecord): Promise
     await server.client.deleteSession(id, home.paths.base)
   } catch (error) {
     home.warn(`the opencode session ${id} stays: ${messageOf(error)}`)
+  }
+}
+
+/** An issue that is begun again has nothing to do with the one before, and another one may get its name. */
+async function forgetConversation(home: Home, name: string): Promise<void> {
+  try {
+    await forgetRemembered(home, name)
+  } catch (error) {
+    home.warn(`what was asked and answered stays in ${home.paths.remembered(name)}: ${messageOf(error)}`)
   }
 }
 

@@ -18,6 +18,7 @@ import { tryExclusive } from '../platform/locks.ts'
 import { note } from './journal.ts'
 import { keepEnd } from './kept-ends.ts'
 import type { Run, SessionRecord } from './record.ts'
+import { rememberAnswered } from './remembered.ts'
 import { releaseSlot, setSlotAside, slotHolders } from './slots.ts'
 import { changeSession, readSession, readSessions, type StoredSession } from './store.ts'
 
@@ -61,6 +62,7 @@ export async function settleRun(home: Home, name: string, seen: Run, told: Endin
       return undefined
     // On file before the run is gone, so that nobody can find neither.
     keepEnd(home, name, current, run, ending)
+    rememberAnswered(home, name, current, run, ending)
     ended = {
       ...current,
       state: ending.state,

@@ -2,13 +2,10 @@
  * `start` and `continue`: one idempotent service that makes whatever is missing and touches nothing that is there.
  * Whatever a call made is undone when the call fails.
  */
-import { buildDevMessage, followUpMessage } from '../agents/dev-agent.ts'
 import { permissionRules } from '../agents/permissions.ts'
-import { forgeOf } from '../config/clone-url.ts'
 import type { Home } from '../config/home.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { formatRef, type IssueRef } from '../core/issue-ref.ts'
-import { apiBaseOf } from '../forges/forge-kinds.ts'
 import { forkBase, moveSession } from '../opencode/fork.ts'
 import { newMessageId } from '../opencode/message-id.ts'
 import type { Server } from '../opencode/server.ts'
@@ -22,12 +19,14 @@ import { removeWork, type Recovery } from './destroy.ts'
 import { ensureIssueWorktree, type IssueWorktree } from './issue-worktree.ts'
 import { note } from './journal.ts'
 import type { SessionRecord } from './record.ts'
+import { rememberAsked } from './remembered.ts'
 import { nameOf } from './session-name.ts'
 import { settleKilledStart } from './settle.ts'
 import { handOver, releaseSlot } from './slots.ts'
 import { steer, wasDelivered } from './steer.ts'
 import { changeIndex, changeSession, forgetSession, readSession } from './store.ts'
 import type { Supervision } from './supervision.ts'
+import { taskPrompt } from './task-prompt.ts'
 import { createUndo, type Undo } from './undo.ts'
 
 /** Another command on the same issue may be cloning a large repository. */
@@ -205,7 +204,7 @@ async function beginRun(
   handOver(home, slot)
   const prompt = {
     messageId,
-    text: promptText(home, request, worktree, session),
+    text: taskPrompt(home, request, worktree, session),
     model: request.model,
     agent: request.agent ?? request.existing?.agent ?? undefined,
   }
@@ -218,28 +217,11 @@ async function beginRun(
   }
   const running = await changeSession(home, request.name, (current) => {
     if (current === undefined) return undefined
+    rememberAsked(home, request.name, { record: current, slot, text: request.message, anew: request.fresh })
     const begun = current.run?.slot === slot && current.state === 'starting'
     return { ...current, briefed: true, ...(begun ? { state: 'running' } : {}) }
   })
   return running ?? written ?? { type: 'forked', state: 'running' }
-}
-
-function promptText(home: Home, request: Beginning, worktree: IssueWorktree, session: { forked: boolean }): string {
-  const { forge, host } = forgeOf(home, request.ref)
-  const task = {
-    ref: request.ref,
-    forge,
-    // At the server's host, whatever the server is called in refs.
-    apiBase: apiBaseOf(forge, host),
-    branch: worktree.branch,
-    baseBranch: worktree.baseBranch ?? 'the default branch',
-    workExists: worktree.workExists,
-    prUrl: request.prUrl ?? request.existing?.pr_url ?? undefined,
-    message: request.message,
-  }
-  // A session whose first start was killed before its prompt went out has not been told what it is about.
-  const isNew = session.forked || request.existing?.briefed === false
-  return isNew ? buildDevMessage(task) : followUpMessage(task)
 }
 
 /** What stays of a session that begins anew. */

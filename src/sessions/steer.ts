@@ -6,6 +6,7 @@ import { newMessageId } from '../opencode/message-id.ts'
 import { agentServer } from './agent-server.ts'
 import type { Run, SessionRecord } from './record.ts'
 import { deadline } from './deadline.ts'
+import { rememberJoined } from './remembered.ts'
 import { changeSession } from './store.ts'
 import type { Started } from './start.ts'
 
@@ -36,15 +37,16 @@ export async function steer(home: Home, name: string, message: string): Promise<
       agent: joined.agent ?? undefined,
     })
   } catch (error) {
-    if ((await wasDelivered(server.connect(undefined), id, directory, messageId)) !== false)
-      return steered(name, joined)
-    await changeRun(home, name, (run) => {
-      const others = run.message_ids.filter((other) => other !== messageId)
-      return others.length === 0 ? run : { ...run, message_ids: others }
-    })
-    throw error
+    if ((await wasDelivered(server.connect(undefined), id, directory, messageId)) === false) {
+      await changeRun(home, name, (run) => {
+        const others = run.message_ids.filter((other) => other !== messageId)
+        return others.length === 0 ? run : { ...run, message_ids: others }
+      })
+      throw error
+    }
   }
-  return steered(name, joined)
+  await rememberJoined(home, name, joined, message)
+  return { how: 'steered', name, record: joined }
 }
 
 /**
@@ -87,8 +89,4 @@ function changeRun(home: Home, name: string, change: (run: Run) => Run): Promise
     }
     return { ...current, run: change(current.run) }
   }).then((record) => (ended ? undefined : record))
-}
-
-function steered(name: string, record: SessionRecord): Started {
-  return { how: 'steered', name, record }
 }

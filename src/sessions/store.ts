@@ -76,7 +76,7 @@ export async function changeSession(
   name: string,
   change: (current: SessionRecord | undefined) => SessionRecord | undefined,
 ): Promise<SessionRecord | undefined> {
-  return exclusively(home.paths.lock('sessions'), { timeoutMs: writeWaitMs }, () => {
+  return asOnlyWriter(home, () => {
     const current = readSession(home, name)
     const next = change(current)
     if (next === undefined) return current
@@ -89,7 +89,7 @@ export async function changeSession(
 
 /** Deletes a session file and its index entry. */
 export async function forgetSession(home: Home, name: string): Promise<void> {
-  await exclusively(home.paths.lock('sessions'), { timeoutMs: writeWaitMs }, () => {
+  await asOnlyWriter(home, () => {
     const current = readIndex(home)
     if (current !== undefined) {
       const issues = Object.fromEntries(Object.entries(current.issues).filter(([, file]) => file !== `${name}.json`))
@@ -101,11 +101,16 @@ export async function forgetSession(home: Home, name: string): Promise<void> {
 
 /** Changes the index, one writer at a time. */
 export async function changeIndex(home: Home, change: (current: Index) => Index): Promise<Index> {
-  return exclusively(home.paths.lock('sessions'), { timeoutMs: writeWaitMs }, () => {
+  return asOnlyWriter(home, () => {
     const next = change(readIndex(home) ?? { issues: {} })
     writeJson(home.paths.index, next)
     return next
   })
+}
+
+/** Runs `work` while nobody else writes session files, the index or what is remembered. Do nothing slow in it. */
+export function asOnlyWriter<T>(home: Home, work: () => T): Promise<T> {
+  return exclusively(home.paths.lock('sessions'), { timeoutMs: writeWaitMs }, work)
 }
 
 function fileOf(home: Home, name: string): string {

@@ -43,6 +43,13 @@ export function killQuietly(pid: number): void {
   }
 }
 
+/** What the process table shows to everybody: the command line of each process. Linux only; none elsewhere. */
+export function commandLines(): string[] {
+  if (!fs.existsSync('/proc')) return []
+  const pids = fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  return pids.map((pid) => commandOf(Number(pid)))
+}
+
 function commandOf(pid: number): string {
   try {
     return fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()

@@ -1,0 +1,183 @@
+/**
+ * What was asked and answered on an issue, context/<session>.json: what a new session is told when opencode has lost
+ * the one before. Never in the way: what cannot be read or written is a warning, and the work goes on without it.
+ * Everybody who writes here holds the lock of the session files, so that an answer is on file before its run is gone.
+ */
+import * as path from 'node:path'
+import * as z from 'zod/mini'
+import { knownSecrets } from '../agents/env-files.ts'
+import type { Home } from '../config/home.ts'
+import { messageOf } from '../core/errors.ts'
+import { maskSecrets } from '../core/masking.ts'
+import { once } from '../core/once.ts'
+import { ensureDirectory, readText, removeFile, setAside, writeJson } from '../platform/files.ts'
+import type { Run, SessionRecord } from './record.ts'
+import type { Ending } from './settle.ts'
+import { asOnlyWriter } from './store.ts'
+
+/** Of one issue. The prompt of a new session carries all of it. */
+const most = { entries: 40, bytes: 48 * 1024, characters: 4_000, errorCharacters: 500 }
+/** What stays of a longer text: the beginning says what it is about, the end what came of it. */
+const kept = { head: 2_800, tail: 1_150 }
+
+const rememberedEntry = once(() =>
+  z.looseObject({
+    at: z.string(),
+    kind: z.enum(['asked', 'answered']),
+    /** Empty where nothing was said. */
+    text: z.string(),
+    /** The slot of the run that it belongs to. */
+    run: z.optional(z.string()),
+    /** How the run ended, of an answer: idle, stopped, error or timeout. */
+    outcome: z.optional(z.string()),
+    error: z.optional(z.string()),
+  }),
+)
+export type RememberedEntry = z.infer<ReturnType<typeof rememberedEntry>>
+
+const rememberedFile = once(() =>
+  z.looseObject({
+    issue_ref: z.nullish(z.string()),
+    branch: z.nullish(z.string()),
+    pr_url: z.nullish(z.string()),
+    /** Oldest first: the first request, then the newest. */
+    entries: z._default(z.array(rememberedEntry()), []),
+    /** How many between those two are not kept. */
+    left_out: z._default(z.int(), 0),
+  }),
+)
+export type Remembered = z.infer<ReturnType<typeof rememberedFile>>
+
+/**
+ * What is remembered of an issue; undefined when there is nothing, or nothing that can be understood: that is set aside
+ * and told of. Throws KugetsuError when the file cannot be read.
+ */
+export function readRemembered(home: Home, name: string, issueRef: string): Remembered | undefined {
+  const file = home.paths.remembered(name)
+  const text = readText(file)
+  if (text === undefined) return undefined
+  try {
+    const read = rememberedFile().parse(JSON.parse(text))
+    // A name is free again once its issue is destroyed.
+    return (read.issue_ref ?? issueRef) === issueRef ? read : undefined
+  } catch {
+    const aside = setAside(file, home.now())
+    const where = aside === undefined ? 'and could not be moved' : `and was kept as ${path.basename(aside)}`
+    home.warn(`${file} cannot be understood ${where}; what was asked and answered on ${issueRef} is not known any more`)
+    return undefined
+  }
+}
+
+/** What a new session on the issue is told of; nothing with ENABLE_CONTEXT_DUMP off, or when it cannot be read. */
+export function recall(home: Home, name: string, issueRef: string): Remembered | undefined {
+  try {
+    return home.settings().contextDump ? readRemembered(home, name, issueRef) : undefined
+  } catch (error) {
+    home.warn(`what was asked and answered on ${issueRef} cannot be recalled: ${messageOf(error)}`)
+    return undefined
+  }
+}
+
+/**
+ * Remembers the delegator's words of a run that has begun; `anew`: what was before does not count any more.
+ * For one who holds the lock of the session files.
+ */
+export function rememberAsked(
+  home: Home,
+  name: string,
+  asked: { record: SessionRecord; slot: string; text: string; anew?: boolean | undefined },
+): void {
+  const { record, slot, text, anew } = asked
+  change(home, name, record, (before, mask) => {
+    const entry: RememberedEntry = {
+      at: home.now().toISOString(),
+      kind: 'asked',
+      text: shortened(mask(text)),
+      run: slot,
+    }
+    if (anew === true) return { ...before, entries: [entry], left_out: 0 }
+    // A short run can have ended before this is written.
+    const answer = before.entries.findIndex(({ kind, run }) => kind === 'answered' && run === slot)
+    return { ...before, entries: before.entries.toSpliced(answer === -1 ? before.entries.length : answer, 0, entry) }
+  })
+}
+
+/** Remembers the words of a message that has joined a run. */
+export async function rememberJoined(home: Home, name: string, record: SessionRecord, text: string): Promise<void> {
+  const slot = record.run?.slot ?? ''
+  await asOnlyWriter(home, () => rememberAsked(home, name, { record, slot, text })).catch((error: unknown) =>
+    home.warn(notRemembered(record, name, error)),
+  )
+}
+
+/** Remembers how a run ends and what the agent said last. For one who holds the lock of the session files. */
+export function rememberAnswered(home: Home, name: string, record: SessionRecord, run: Run, ending: Ending): void {
+  if (ending.undelivered === true) return // nobody was asked
+  change(home, name, record, (before, mask) => {
+    const error = ending.error === undefined ? undefined : mask(ending.error).slice(0, most.errorCharacters)
+    const entry: RememberedEntry = {
+      at: home.now().toISOString(),
+      kind: 'answered',
+      text: shortened(mask(ending.answer ?? '')),
+      run: run.slot,
+      outcome: ending.stopped === true ? 'stopped' : ending.state,
+      ...(error === undefined ? {} : { error }),
+    }
+    return { ...before, entries: [...before.entries, entry] }
+  })
+}
+
+/** Removes what is remembered of an issue, whatever it is; false when there was nothing. */
+export function forgetRemembered(home: Home, name: string): Promise<boolean> {
+  return asOnlyWriter(home, () => removeFile(home.paths.remembered(name)))
+}
+
+function change(
+  home: Home,
+  name: string,
+  record: SessionRecord,
+  edit: (before: Remembered, mask: (text: string) => string) => Remembered,
+): void {
+  try {
+    if (!home.settings().contextDump) return
+    const file = home.paths.remembered(name)
+    const issueRef = record.issue_ref ?? name
+    const before = readRemembered(home, name, issueRef) ?? { entries: [], left_out: 0 }
+    const secrets = knownSecrets(home.paths.env, home.env)
+    const after = edit(before, (text) => maskSecrets(text, secrets))
+    ensureDirectory(path.dirname(file))
+    const { entries, left_out, ...others } = bounded(after)
+    const branch = record.branch_name ?? before.branch ?? null
+    const pr_url = record.pr_url ?? before.pr_url ?? null
+    writeJson(file, { ...others, issue_ref: issueRef, branch, pr_url, entries, left_out })
+  } catch (error) {
+    home.warn(notRemembered(record, name, error))
+  }
+}
+
+function notRemembered(record: SessionRecord, name: string, error: unknown): string {
+  return `what was asked and answered on ${record.issue_ref ?? name} is not remembered: ${messageOf(error)}`
+}
+
+/** The first request and as many of the newest as there is room for. */
+function bounded(remembered: Remembered): Remembered {
+  const [first, ...others] = remembered.entries
+  if (first === undefined) return remembered
+  let bytes = Buffer.byteLength(first.text)
+  let from = others.length
+  while (from > 0 && others.length - from < most.entries - 1) {
+    bytes += Buffer.byteLength(others[from - 1]?.text ?? '')
+    if (bytes > most.bytes) break
+    from--
+  }
+  return { ...remembered, entries: [first, ...others.slice(from)], left_out: remembered.left_out + from }
+}
+
+/** A text of at most `most.characters`: of a longer one the middle is replaced by a mark that says how much is missing. */
+function shortened(text: string): string {
+  if (text.length <= most.characters) return text
+  // Half a character is no character.
+  const head = text.slice(0, kept.head).replace(/[\ud800-\udbff]$/, '')
+  const tail = text.slice(-kept.tail).replace(/^[\udc00-\udfff]/, '')
+  return `${head}\n[… ${text.length - head.length - tail.length} characters left out …]\n${tail}`
+}
