@@ -1,6 +1,7 @@
 /** The PM agent: what it is told, and what it may do. It coordinates; its limits are rules, not only words. */
 import type { PermissionRule } from '../opencode/database.ts'
 import { callsIn } from './plain-commands.ts'
+import { rememberedSection, type Conversation } from './remembered-section.ts'
 
 export const pmAgentName = 'kugetsu-pm'
 
@@ -194,6 +195,9 @@ export function pmAgentDefinition() {
   }
 }
 
+const earlierSession =
+  'You had another session, which is lost. This is what is left of it, oldest first: what you were asked, and what you said at the end. Much may have changed since: look it up.'
+
 const verbosityLines: Record<Verbosity, string> = {
   verbose: 'Report at length: what you looked at, what you decided and why, each command you ran.',
   default: '',
@@ -205,10 +209,13 @@ export function buildPmMessage(request: {
   message: string
   verbosity: Verbosity
   context?: string | undefined
+  /** What was asked and answered in a session that is lost. */
+  remembered?: Conversation | undefined
 }): string {
   const context =
     request.context === undefined || request.context === '' ? '' : `What kugetsu knows about this:\n${request.context}`
-  const sections = [context, verbosityLines[request.verbosity], `===== The request =====\n${request.message}`]
+  const before = request.remembered === undefined ? '' : rememberedSection(request.remembered, earlierSession)
+  const sections = [before, context, verbosityLines[request.verbosity], `===== The request =====\n${request.message}`]
   return sections.filter((section) => section !== '').join('\n\n')
 }
 

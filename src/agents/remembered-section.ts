@@ -16,17 +16,20 @@ export interface Conversation {
   left_out: number
 }
 
+const anotherAgent =
+  'An agent has worked on this before you, in a session that is lost. This is what is left of it, oldest first: what the delegator asked, and what the agent said at the end of each run. It is there for you to know, not to be done again: the branch and the pull request show what was really done, and they are right where the two disagree.'
+
 /**
  * The section; empty when nothing is remembered. Each line of what was said is quoted: whatever it looks like, it can be
- * told from the rest of the prompt.
+ * told from the rest of the prompt. `introduction` says to whom it happened.
  */
-export function rememberedSection({ entries, left_out }: Conversation): string {
+export function rememberedSection({ entries, left_out }: Conversation, introduction = anotherAgent): string {
   if (entries.length === 0) return ''
   const blocks = entries.map(block)
   if (left_out > 0) blocks.splice(1, 0, `[${left_out} later ones are left out here]`)
   return [
     '===== What was asked and answered before =====',
-    'An agent has worked on this before you, in a session that is lost. This is what is left of it, oldest first: what the delegator asked, and what the agent said at the end of each run. It is there for you to know, not to be done again: the branch and the pull request show what was really done, and they are right where the two disagree.',
+    introduction,
     ...blocks,
     '===== End of what was asked and answered before =====',
   ].join('\n\n')

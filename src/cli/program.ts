@@ -4,7 +4,6 @@ import { daemonCommand } from '../daemon/names.ts'
 import type { Context } from './context.ts'
 import { agents } from './definitions/agents.ts'
 import { cleanUp } from './definitions/clean-up.ts'
-import { remembered } from './definitions/context.ts'
 import { finish, type Definitions } from './definitions/define.ts'
 import { pmAgent } from './definitions/pm-agent.ts'
 import { queue } from './definitions/queue.ts'
@@ -27,7 +26,6 @@ Configuration:
 /** In the order of help, under these headings. */
 const sections: [string, Definitions][] = [
   ['Agents:', agents],
-  ['Agents:', remembered],
   ['PM agent:', pmAgent],
   ['Queue:', queue],
   ['Clean-up:', cleanUp],

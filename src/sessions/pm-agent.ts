@@ -14,6 +14,7 @@ import { createSession, pmAgentPriming, pmTitle, requireBase } from './initialis
 import { note } from './journal.ts'
 import { describeMentions, type Mention } from './mentioned.ts'
 import type { SessionRecord } from './record.ts'
+import { recall, rememberJoined } from './remembered.ts'
 import { settleKilledStart } from './settle.ts'
 import { wasDelivered } from './steer.ts'
 import { changeIndex, changeSession, pmAgentSession, readSession } from './store.ts'
@@ -40,15 +41,15 @@ export async function tellPmAgent(home: Home, request: Delegation): Promise<Sess
     await settleKilledStart(home, pmAgentSession)
     if (readSession(home, pmAgentSession)?.run) throw new KugetsuError('the PM agent is at work', { code: 'running' })
     const server = await agentServer(home)
-    const id = await pmSession(home, server)
-    return send(home, server, id, request)
+    const session = await pmSession(home, server)
+    return send(home, server, session, request)
   })
   note(home, 'started', { issue_ref: null, reason: `queue item ${request.queueItem} for the PM agent` })
   return told
 }
 
 /** The PM agent's session, in its directory and under its rules, whatever was done to it since. */
-async function pmSession(home: Home, server: Server): Promise<string> {
+async function pmSession(home: Home, server: Server): Promise<{ id: string; isNew: boolean }> {
   const known = readSession(home, pmAgentSession)?.opencode_session_id
   const isThere = known ? (await server.client.session(known, home.paths.base)) !== undefined : false
   const id = known && isThere ? known : await createSession(home, server, pmTitle, pmAgentPriming)
@@ -62,15 +63,21 @@ async function pmSession(home: Home, server: Server): Promise<string> {
     database: serverDatabase(home),
     title: pmTitle,
   })
-  return id
+  return { id, isNew: id !== known }
 }
 
-async function send(home: Home, server: Server, id: string, request: Delegation): Promise<SessionRecord> {
+async function send(
+  home: Home,
+  server: Server,
+  { id, isNew }: { id: string; isNew: boolean },
+  request: Delegation,
+): Promise<SessionRecord> {
   const messageId = newMessageId(home.now())
   const text = buildPmMessage({
     message: request.message,
     verbosity: home.settings().verbosity,
     context: describeMentions(home, request.mentions),
+    remembered: isNew ? recall(home, pmAgentSession, pmAgentSession) : undefined,
   })
   const run = {
     slot: `${pmAgentSession}-${messageId}`, // no slot at all, but what tells its runs apart
@@ -105,5 +112,6 @@ async function send(home: Home, server: Server, id: string, request: Delegation)
       throw error
     }
   }
+  if (written !== undefined) await rememberJoined(home, pmAgentSession, written, request.message)
   return written ?? { type: 'pm_agent', state: 'running', run }
 }

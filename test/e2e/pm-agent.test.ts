@@ -198,7 +198,9 @@ describe('the PM agent', () => {
     await stage.opencode(`/session/${before}?directory=${encodeURIComponent(at('base'))}`, 'DELETE')
     await stage.ok(['delegate', 'SAY{{born again}}', '--wait'])
     expect((await pmSession())?.opencode_session_id).not.toBe(before)
-    expect(isPm((await stage.model.turn('born again')).system)).toBe(true)
+    const request = await stage.model.turn('born again')
+    expect(isPm(request.system)).toBe(true)
+    expect(request.asked).toMatch(/the delegator asked:\n> SAY\{\{short\}\}[^]*the agent answered:\n> short\n/)
   })
 
   it('leaves no process behind', async () => {

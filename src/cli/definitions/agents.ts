@@ -61,6 +61,12 @@ export const agents: Definitions = {
       async (ref, options) => (await import('../commands/stop.ts')).runStop(context, { ...options, ref }),
     )
   },
+  context: (command, context) => {
+    const examples = ['kugetsu context app#14', 'kugetsu context app#14 --clear']
+    command('context <issue-ref>', 'what was asked and answered on an issue, for when its session is lost', examples)
+      .option('--clear', 'forget it')
+      .action(async (ref, options) => (await import('../commands/context.ts')).runContext(context, { ...options, ref }))
+  },
 }
 
 /** The flags of `start` and `continue`. */
