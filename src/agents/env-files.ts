@@ -96,7 +96,6 @@ export function agentVariables(envDirectory: string, agent: AgentKind): Record<s
   return Object.fromEntries(merged)
 }
 
-/** What `init` puts into env/default.env: an explanation, no variables. */
 /** The values of all variables that hold secrets by their names: those of the env files and of `env`. */
 export function knownSecrets(envDirectory: string, env: Readonly<Record<string, string | undefined>>): string[] {
   const kinds: AgentKind[] = ['dev', 'pm-agent']
@@ -106,6 +105,7 @@ export function knownSecrets(envDirectory: string, env: Readonly<Record<string, 
   return [...new Set(all.flatMap(([name, value]) => (isSecretName(name) && value !== undefined ? [value] : [])))]
 }
 
+/** What `init` puts into env/default.env: an explanation, no variables. */
 export const defaultEnvTemplate = `# Variables for every agent. Each line: export NAME="value"
 # Nothing here is executed, and $NAME is not expanded. Changes hold from an agent's next command on.
 # 'kugetsu env set NAME value default' writes here; 'kugetsu env show default' shows it with secrets masked.
