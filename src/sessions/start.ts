@@ -4,11 +4,10 @@
  */
 import { buildDevMessage, followUpMessage } from '../agents/dev-agent.ts'
 import { permissionRules } from '../agents/permissions.ts'
-import { forgeOf } from '../config/clone-url.ts'
 import type { Home } from '../config/home.ts'
 import { exitCodes, KugetsuError } from '../core/errors.ts'
 import { formatRef, type IssueRef } from '../core/issue-ref.ts'
-import { apiBaseOf } from '../forges/forge-kinds.ts'
+import { forgeOf } from '../forges/forge-kinds.ts'
 import { forkBase, moveSession } from '../opencode/fork.ts'
 import { newMessageId } from '../opencode/message-id.ts'
 import type { Server } from '../opencode/server.ts'
@@ -249,12 +248,12 @@ async function beginRun(
 }
 
 function promptText(home: Home, request: Beginning, worktree: IssueWorktree, session: { forked: boolean }): string {
-  const { forge, host } = forgeOf(home, request.ref)
+  const { forge, apiBase } = forgeOf(home, request.ref)
   const task = {
     ref: request.ref,
     forge,
     // At the server's host, whatever the server is called in refs.
-    apiBase: apiBaseOf(forge, host),
+    apiBase,
     branch: worktree.branch,
     baseBranch: worktree.baseBranch ?? 'the default branch',
     workExists: worktree.workExists,
