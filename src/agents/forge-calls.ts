@@ -110,10 +110,11 @@ interface Calls {
 
 /**
  * A shell function that hands the token to curl by a pipe, from the shell's own printf: an argument of a program can be
- * read by everybody who lists processes. Standard input stays free for what is to be written.
+ * read by everybody who lists processes. Standard input stays free for what is to be written. The
+ * inner braces are for zsh, which would else join the pipe and what is to be written.
  */
 function forgeFunction({ token = '', header }: Calls): string {
-  return `forge() { ${token}printf '%s\\n' "${header}" | curl -sS -m 60 -H @/dev/fd/3 "$@" 3<&0 0<&4; } 4<&0`
+  return `forge() { ${token}printf '%s\\n' "${header}" | { curl -sS -m 60 -H @/dev/fd/3 "$@" 3<&0 0<&4; }; } 4<&0`
 }
 
 function block({ number }: ForgeCallsInput, calls: Calls): string {

@@ -20,6 +20,8 @@ export interface GitServer {
   url: string
   /** The forge it speaks: as given, else guessed from its host and name. */
   type: ForgeType
+  /** Where its API is, when that cannot be told from its URL. */
+  api?: string | undefined
   /** It is the server of `owner/repo#n`. */
   default: boolean
   source: 'servers.json' | 'config' | 'built-in'
@@ -34,7 +36,12 @@ export interface ServerHome {
   signal?: AbortSignal | undefined
 }
 
-const storedServer = z.looseObject({ name: z.string(), url: z.string(), type: z.optional(z.string()) })
+const storedServer = z.looseObject({
+  name: z.string(),
+  url: z.string(),
+  type: z.optional(z.string()),
+  api: z.optional(z.string()),
+})
 const serversFile = z.looseObject({ default: z.optional(z.string()), servers: z._default(z.array(storedServer), []) })
 type ServersFile = z.infer<typeof serversFile>
 type StoredServer = z.infer<typeof storedServer>
@@ -72,12 +79,12 @@ export function findServer(instance: string, servers: readonly GitServer[]): Git
 }
 
 /**
- * Stores a server. The same name with the same URL again only sets its type, if one is given.
+ * Stores a server. The same name with the same URL again only sets its type and its API, if they are given.
  * Throws KugetsuError `bad_server`, `bad_url` or `server_exists`.
  */
 export async function addServer(
   home: ServerHome,
-  given: { name: string; url: string; type?: string | undefined },
+  given: { name: string; url: string; type?: string | undefined; api?: string | undefined },
 ): Promise<GitServer> {
   const { name } = given
   if (!/^[A-Za-z0-9._-]+$/.test(name) || !isInstance(name)) {
@@ -87,7 +94,10 @@ export async function addServer(
     })
   }
   const url = checkRemoteUrl(given.url, `the URL of ${name}`).replace(/(?<=[^/])\/+$/, '')
-  const type = given.type === undefined ? undefined : forgeTypeOf(given.type)
+  const about = {
+    ...(given.type === undefined ? {} : { type: forgeTypeOf(given.type) }),
+    ...(given.api === undefined ? {} : { api: checkApi(given.api, name) }),
+  }
   return change(home, (file) => {
     const known = file.servers.find((server) => sameName(server.name, name))
     if (known !== undefined && known.url !== url) {
@@ -96,8 +106,8 @@ export async function addServer(
         hint: `To replace it, first run: kugetsu server remove ${known.name}`,
       })
     }
-    if (known === undefined) file.servers.push({ name, url, ...(type === undefined ? {} : { type }) })
-    else if (type !== undefined) known.type = type
+    if (known === undefined) file.servers.push({ name, url, ...about })
+    else Object.assign(known, about)
     return serverNamed(serversOf(home, file), name)
   })
 }
@@ -204,6 +214,15 @@ function forgeTypeOf(text: string): ForgeType {
   throw new KugetsuError(`${JSON.stringify(text.slice(0, 60))} is no type of git server`, {
     code: 'bad_server',
     hint: 'The types are gitea (for Forgejo too), github, gitlab and unknown.',
+  })
+}
+
+function checkApi(text: string, name: string): string {
+  const api = checkRemoteUrl(text, `the API of ${name}`).replace(/\/+$/, '')
+  if (/^https?:/i.test(api)) return api
+  throw new KugetsuError(`the API of ${name} is not an http or https URL`, {
+    code: 'bad_url',
+    hint: 'It looks like https://git.example.com/api/v1.',
   })
 }
 

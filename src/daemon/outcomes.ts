@@ -11,7 +11,7 @@ import { reconcile, type Action } from '../queue/reconcile.ts'
 import { finished, interrupted, isFinished, notified } from '../queue/transitions.ts'
 import { dropEnd, itemsWithEnd, readEnd, type KeptEnd } from '../sessions/kept-ends.ts'
 import type { Run, SessionRecord } from '../sessions/record.ts'
-import { pmAgentSession, readSessions, type StoredSession } from '../sessions/store.ts'
+import { pmAgentSession, readSession, readSessions, type StoredSession } from '../sessions/store.ts'
 import { commitsAhead } from '../worktrees/commits-ahead.ts'
 
 const gitTimeoutMs = 30_000
@@ -73,7 +73,11 @@ export async function noteOn(home: Home, queue: Queue, action: Noting): Promise<
       return
     case 'note the end': {
       const result = await resultOf(home, action.end)
-      const after = await queue.change(item.id, (current) => finished(current, action.end, result))
+      // Read in there: what finds it later notes it in the session first, and then on the item if that is finished.
+      const prUrl = () => result.pr_url ?? readSession(home, action.end.session)?.pr_url ?? null
+      const after = await queue.change(item.id, (current) =>
+        finished(current, action.end, { ...result, pr_url: prUrl() }),
+      )
       dropEnd(home, item.id)
       if (after?.state === 'completed') home.progress(`${about} completed`)
       else home.progress(`${about} ended as an error: ${after?.error ?? 'it was removed from the queue'}`)

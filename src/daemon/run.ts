@@ -16,6 +16,7 @@ import { startAgent, type StartRequest } from '../sessions/start.ts'
 import { createDispatcher } from './dispatch.ts'
 import { isDispatchingWanted } from './dispatching.ts'
 import { askDaemon, listen } from './socket.ts'
+import { createPullRequestFinder } from './pull-requests.ts'
 import { createSupervisor } from './supervisor.ts'
 import { createWakeUp } from './wake-up.ts'
 
@@ -64,10 +65,12 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
     return { ok: true, pid: currentProcess().pid, dispatching: isDispatching(), foreground, since }
   })
   writeAtomic(home.paths.daemonPid, `${currentProcess().pid}\n`)
-  const supervisor = createSupervisor(home, wakeUp.now)
+  const queue = openQueue(home)
+  const finder = createPullRequestFinder(home, queue, wakeUp.now)
+  const supervisor = createSupervisor(home, wakeUp.now, finder.look)
   const self = { isRunning: async () => true, wake: async () => wakeUp.now() }
   const starts = { start: (at: Home, request: StartRequest) => startAgent(at, self, request), tell: tellPmAgent }
-  const dispatcher = createDispatcher(home, openQueue(home), starts, wakeUp.now)
+  const dispatcher = createDispatcher(home, queue, starts, wakeUp.now)
   let idleSince = home.now().getTime()
   try {
     while (!told) {
@@ -76,21 +79,21 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
         return { runs: 1, againInMs: 5_000 }
       })
       if (told) break
-      const queue = await dispatcher.tick(isDispatching()).catch((error) => {
+      const tasks = await dispatcher.tick(isDispatching()).catch((error) => {
         home.warn(`a look at the queue failed: ${messageOf(error)}`)
         return { busy: true, againInMs: 5_000 }
       })
-      const busy = runs > 0 || queue.busy || slotHolders(home).length > 0
+      const busy = runs > 0 || tasks.busy || finder.busy() || slotHolders(home).length > 0
       if (busy) idleSince = home.now().getTime()
       const restMs = busy ? undefined : restUntilIdle(home, idleSince)
       if (restMs === 0) {
         await stopServer(home, () => hasWork(home))
         if (!hasWork(home) && !isDispatching()) break
       }
-      await wakeUp.wait(Math.min(againInMs, queue.againInMs, restMs || againInMs))
+      await wakeUp.wait(Math.min(againInMs, tasks.againInMs, restMs || againInMs))
     }
   } finally {
-    await dispatcher.close()
+    await Promise.all([dispatcher.close(), finder.close()])
     supervisor.close()
     await socket.close()
     removeFile(home.paths.daemonPid)

@@ -44,7 +44,12 @@ export interface Supervisor {
   close: () => void
 }
 
-export function createSupervisor(home: Home, changed: () => void): Supervisor {
+/** `changed` is called when a look is worth it, `ended` once for each run that ended here. */
+export function createSupervisor(
+  home: Home,
+  changed: () => void,
+  ended: (session: string, run: Run) => void,
+): Supervisor {
   let watcher: { for: string; at: Watcher } | undefined
   let wasConnected = false
   const unanswered = new Map<string, { prompt: string; since: number }>()
@@ -191,7 +196,10 @@ export function createSupervisor(home: Home, changed: () => void): Supervisor {
     const id = record.opencode_session_id ?? ''
     if (working && record.worktree_path) await server.client.abort(id, record.worktree_path)
     await follower.readBack(id, true)
-    if (await settleRun(home, name, record.run, ending)) tellEnd(follower, stored, ending)
+    if (await settleRun(home, name, record.run, ending)) {
+      tellEnd(follower, stored, ending)
+      ended(name, record.run)
+    }
     return 0
   }
 

@@ -1,26 +1,55 @@
-/** Which API a git server speaks; Forgejo speaks Gitea's. */
-import type { ForgeType } from '../config/git-servers.ts'
+/** The kinds of forges there are, and where the API of each server is; Forgejo speaks Gitea's. */
+import {
+  findServer,
+  guessForge,
+  listServers,
+  type ForgeType,
+  type GitServer,
+  type ServerHome,
+} from '../config/git-servers.ts'
+import { webUrlOf } from '../config/remote-url.ts'
+import type { IssueRef } from '../core/issue-ref.ts'
+import type { Forge } from './forge.ts'
+import { gitea } from './gitea.ts'
+import { github } from './github.ts'
+import { gitlab } from './gitlab.ts'
 
-/**
- * Where the API of a forge is, without a trailing slash, by the address of its pages (`https://git.example.com`, with a
- * path where the forge has one); undefined for an unknown forge.
- */
-export function apiUrlOf(kind: ForgeType, webUrl: string): string | undefined {
-  switch (kind) {
-    case 'gitea':
-      return `${webUrl}/api/v1`
-    case 'github':
-      return githubApi(webUrl)
-    case 'gitlab':
-      return `${webUrl}/api/v4`
-    case 'unknown':
-      return undefined
-  }
+const forges: Record<ForgeType, Forge | undefined> = { gitea, github, gitlab, unknown: undefined }
+
+/** How to talk to a kind of forge; undefined for an unknown one. */
+export function forgeOfKind(kind: ForgeType): Forge | undefined {
+  return forges[kind]
 }
 
-/** GitHub's own servers have the API on a host of its own, an Enterprise server has it below its address. */
-function githubApi(webUrl: string): string {
-  const host = /^https:\/\/([^/:]+)$/.exec(webUrl)?.[1] ?? ''
-  if (/^(.+\.)?github\.com$/.test(host)) return 'https://api.github.com'
-  return /^[^.]+\.ghe\.com$/.test(host) ? `https://api.${host}` : `${webUrl}/api/v3`
+/**
+ * Where the API of a kind of forge is, without a trailing slash, by the address of its pages (`https://git.example.com`,
+ * with a path where the forge has one); undefined for an unknown one.
+ */
+export function apiUrlOf(kind: ForgeType, webUrl: string): string | undefined {
+  return URL.canParse(webUrl) ? forges[kind]?.apiOf(new URL(webUrl)) : undefined
+}
+
+/** Which forge an issue is on, guessed by its host where nobody configured it, and where the API is. */
+export function forgeOf(home: ServerHome, ref: IssueRef): { forge: ForgeType; apiUrl: string | undefined } {
+  const server = findServer(ref.host, listServers(home))
+  if (server !== undefined) return { forge: server.type, apiUrl: apiOfServer(server) }
+  const forge = guessForge({ name: ref.host, url: '' })
+  return { forge, apiUrl: apiUrlOf(forge, `https://${ref.host}`) }
+}
+
+/**
+ * Where a server's API is, without a trailing slash: as stored for it, else where its kind has it on the host of its
+ * URL. A port counts for http and https only: that of ssh or git is not the one of the web pages.
+ */
+export function apiOfServer({ type, url, api }: GitServer): string | undefined {
+  const web = api ?? webUrlOf(url)
+  if (web === undefined || !isWeb(web)) return undefined
+  const isComplete = api !== undefined && new URL(api).pathname !== '/'
+  if (isComplete && forges[type] !== undefined) return api.replace(/\/+$/, '')
+  return apiUrlOf(type, web)
+}
+
+/** People write servers.json by hand, too. */
+function isWeb(text: string): boolean {
+  return /^https?:\/\//i.test(text) && URL.canParse(text)
 }

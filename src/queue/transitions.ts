@@ -70,6 +70,12 @@ export function finished(item: Item, end: RunEnd, result: Result | null): Item |
   }
 }
 
+/** The pull request of what was done has been found since. */
+export function withPullRequest(item: Item, url: string): Item | undefined {
+  if (item.result === null || item.result.pr_url !== null) return undefined
+  return { ...item, result: { ...item.result, pr_url: url }, pr_url: url }
+}
+
 /** It could not be started after all, for no fault of its own: as if it had not been tried. */
 export function released(item: Item, notBefore: Date | null): Item | undefined {
   if (item.state !== 'pending' || !openAttempt(item)) return undefined

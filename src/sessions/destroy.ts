@@ -5,12 +5,14 @@ import type { Home } from '../config/home.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
 import { branchOf, parseRef, type IssueRef } from '../core/issue-ref.ts'
 import { exclusively } from '../platform/locks.ts'
+import { fetchMirror, hasCommit } from '../worktrees/mirrors.ts'
 import { saveWork } from '../worktrees/recovery.ts'
-import { describeWork, inspectWork, isAtRisk } from '../worktrees/work-at-risk.ts'
+import { describeWork, inspectWork, isAtRisk, type InspectOptions } from '../worktrees/work-at-risk.ts'
 import { removeWorktree } from '../worktrees/worktrees.ts'
 import { agentServer } from './agent-server.ts'
 import { mirrorLock } from './issue-worktree.ts'
 import { note } from './journal.ts'
+import { noPullRequests, pullRequestsOf, type PullRequests } from './pull-requests.ts'
 import type { SessionRecord } from './record.ts'
 import { forgetRemembered } from './remembered.ts'
 import { stopAgent } from './stop.ts'
@@ -34,24 +36,31 @@ export interface Destroyed {
 
 /**
  * Why the issue's worktree must not go yet, as lines for a person; none when nothing would be lost. What cannot be told
- * counts as a reason.
+ * counts as a reason. `known` are its pull requests; without them they are looked up, which may take a while.
  */
-export async function reasonsToKeep(home: Home, record: SessionRecord): Promise<string[]> {
+export async function reasonsToKeep(home: Home, record: SessionRecord, known?: PullRequests): Promise<string[]> {
+  const pullRequests = known ?? (await pullRequestsToCheck(home, record))
   const working = record.run || record.state === 'starting' ? ['an agent is at work on it'] : []
+  const reasons = [...working, ...openOnes(pullRequests)]
   const worktree = record.worktree_path
   const ref = refOf(record)
-  if (!worktree || ref === undefined || isNothingLeft(home, record, ref)) return working
+  if (!worktree || ref === undefined || isNothingLeft(home, record, ref)) return reasons
   try {
-    const work = await inspectWork(inspection(home, record, ref, worktree))
-    return isAtRisk(work) ? [...working, ...describeWork(work)] : working
+    const inspected = inspection(home, record, ref, worktree)
+    const work = await inspectWork({ ...inspected, ...(await afterMerging(home, ref, inspected, pullRequests)) })
+    if (!isAtRisk(work)) return reasons
+    const { unknown } = pullRequests
+    const unsure = unknown === undefined ? [] : [`whether its pull request was merged cannot be told: ${unknown}`]
+    return [...reasons, ...describeWork(work), ...unsure]
   } catch (error) {
-    return [...working, `it cannot be told what would be lost: ${messageOf(error)}`]
+    return [...reasons, `it cannot be told what would be lost: ${messageOf(error)}`]
   }
 }
 
 /**
- * Removes worktree, opencode session, session file and index entry of an issue. Throws KugetsuError `work_at_risk` when
- * something would be lost; with `force` the agent is stopped and the work saved under a recovery ref first.
+ * Removes worktree, opencode session, session file and index entry of an issue. Throws KugetsuError `pull_request_open`,
+ * or `work_at_risk` when something would be lost; with `force` the agent is stopped and the work saved under a recovery
+ * ref first.
  */
 export async function destroyIssue(
   home: Home,
@@ -61,16 +70,21 @@ export async function destroyIssue(
 ): Promise<Destroyed> {
   const before = readSession(home, name)
   if (options.force && before?.run) await stopAgent(home, supervision, name)
+  // Before the lock: a forge may take its time.
+  const pullRequests = options.force || !before ? noPullRequests : await pullRequestsToCheck(home, before)
   return exclusively(home.paths.lock(`issue-${name}`), { timeoutMs: issueWaitMs, signal: home.signal }, async () => {
     const record = readSession(home, name)
     if (record === undefined) throw new KugetsuError(`no session ${name}`, { code: 'unknown_session' })
     const issueRef = record.issue_ref ?? name
-    const reasons = await reasonsToKeep(home, record)
-    if (reasons.length > 0 && !options.force) {
+    const reasons = options.force ? [] : await reasonsToKeep(home, record, pullRequests)
+    if (reasons.length > 0) {
       note(home, 'not_destroyed', { issue_ref: issueRef, reason: reasons.join('; ') })
+      const onlyOpen = reasons.length === openOnes(pullRequests).length
       throw new KugetsuError(`${issueRef} is not destroyed: ${reasons.join('; ')}`, {
-        hint: 'Push or commit what is worth keeping, or use --force: it saves the work under a recovery ref first.',
-        code: 'work_at_risk',
+        hint: onlyOpen
+          ? 'Merge or close it first, or go on with --force.'
+          : 'Push or commit what is worth keeping, or use --force: it saves the work under a recovery ref first.',
+        code: onlyOpen ? 'pull_request_open' : 'work_at_risk',
       })
     }
     const recovery = await removeWork(home, record, name)
@@ -175,6 +189,38 @@ async function forgetConversation(home: Home, name: string): Promise<void> {
   } catch (error) {
     home.warn(`what was asked and answered stays in ${home.paths.remembered(name)}: ${messageOf(error)}`)
   }
+}
+
+/** The session's pull requests, where they are to be checked (WORKTREE_CHECK_PR_STATUS). */
+async function pullRequestsToCheck(home: Home, record: SessionRecord): Promise<PullRequests> {
+  return home.settings().checkPrStatus ? pullRequestsOf(home, record) : noPullRequests
+}
+
+function openOnes({ found }: PullRequests): string[] {
+  return found.filter(({ state }) => state === 'open').map(({ url }) => `its pull request ${url} is open`)
+}
+
+/**
+ * How to look at work whose pull request is merged or closed. Its branch may have been deleted at the remote since, so
+ * that is asked. What was merged, squashed or not, is safe with all commits before the head of the pull request.
+ */
+async function afterMerging(
+  home: Home,
+  ref: IssueRef,
+  inspected: ReturnType<typeof inspection>,
+  { found }: PullRequests,
+): Promise<Pick<InspectOptions, 'merged' | 'fetch'>> {
+  const lockFile = mirrorLock(home, ref)
+  const mirror = { ...inspected, path: inspected.mirror, lockFile }
+  const merged: string[] = []
+  for (const { state, headSha: commit, headRef } of found) {
+    if (state !== 'merged' || commit === undefined || !fs.existsSync(inspected.mirror)) continue
+    if (await hasCommit({ ...mirror, commit, ref: headRef })) merged.push(commit)
+  }
+  if (found.some(({ state }) => state === 'closed')) return { merged, fetch: { lockFile } }
+  // A remote that does not answer leaves the look where it is without a pull request.
+  if (merged.length > 0) await fetchMirror(mirror).catch(() => home.signal.throwIfAborted())
+  return { merged }
 }
 
 function inspection(home: Home, record: SessionRecord, ref: IssueRef, worktree: string) {

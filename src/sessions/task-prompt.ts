@@ -1,8 +1,7 @@
 import { buildDevMessage, followUpMessage } from '../agents/dev-agent.ts'
-import { forgeOf } from '../config/clone-url.ts'
 import type { Home } from '../config/home.ts'
 import { formatRef, type IssueRef } from '../core/issue-ref.ts'
-import { apiUrlOf } from '../forges/forge-kinds.ts'
+import { forgeOf } from '../forges/forge-kinds.ts'
 import type { IssueWorktree } from './issue-worktree.ts'
 import type { SessionRecord } from './record.ts'
 import { recall } from './remembered.ts'
@@ -22,12 +21,12 @@ export interface Task {
  * unless it is to begin anew; to one that knows it the delegator's words.
  */
 export function taskPrompt(home: Home, task: Task, worktree: IssueWorktree, session: { forked: boolean }): string {
-  const { forge, webUrl } = forgeOf(home, task.ref)
+  const { forge, apiUrl } = forgeOf(home, task.ref)
   const about = {
     ref: task.ref,
     forge,
     // Where the server is, whatever it is called in refs.
-    apiUrl: apiUrlOf(forge, webUrl),
+    apiUrl,
     branch: worktree.branch,
     baseBranch: worktree.baseBranch ?? 'the default branch',
     workExists: worktree.workExists,

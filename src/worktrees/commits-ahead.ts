@@ -1,5 +1,5 @@
 import * as fs from 'node:fs'
-import { type GitOptions, runGit } from './git.ts'
+import { askGit, type GitOptions, runGit } from './git.ts'
 
 /** How many commits `branch` has that `base` of the remote does not; undefined when it cannot be told. */
 export async function commitsAhead(
@@ -13,5 +13,17 @@ export async function commitsAhead(
   } catch {
     options.signal?.throwIfAborted()
     return undefined
+  }
+}
+
+/** Whether the remote has that branch, as far as is known here without asking it; false when it cannot be told. */
+export async function isOnRemote(options: GitOptions & { path: string; branch: string }): Promise<boolean> {
+  if (!fs.existsSync(options.path)) return false
+  const args = ['show-ref', '--verify', '--quiet', `refs/remotes/origin/${options.branch}`]
+  try {
+    return (await askGit(args, { ...options, cwd: options.path })) !== undefined
+  } catch {
+    options.signal?.throwIfAborted()
+    return false
   }
 }

@@ -71,6 +71,29 @@ export async function fetchMirror(options: GitOptions & { path: string; lockFile
   })
 }
 
+/**
+ * Whether the mirror has that commit, fetched as the ref `ref` of the remote if need be; no ref of the mirror names it
+ * then. Throws when interrupted.
+ */
+export async function hasCommit(
+  options: GitOptions & { path: string; lockFile: string; commit: string; ref: string },
+): Promise<boolean> {
+  const { commit, ref, signal } = options
+  const isThere = async () => (await askGit(['cat-file', '-e', `${commit}^{commit}`], inMirror(options))) !== undefined
+  const there = () => isThere().catch(() => signal?.throwIfAborted() ?? false)
+  if (await there()) return true
+  try {
+    await exclusively(options.lockFile, { timeoutMs: mirrorLockWaitMs, signal }, async () => {
+      const ssh = await askGit(['config', '--get', 'core.sshCommand'], inMirror(options))
+      const args = ['fetch', '--no-tags', '--no-recurse-submodules', '--no-write-fetch-head', 'origin', ref]
+      await runGit(args, inMirror(withSsh(options, ssh?.trim())))
+    })
+  } catch {
+    signal?.throwIfAborted()
+  }
+  return there()
+}
+
 async function create(options: MirrorOptions): Promise<void> {
   const temporary = temporarySibling(options.path)
   ensureDirectory(temporary)

@@ -10,7 +10,7 @@ import { readStatus, type Status } from './status.ts'
 export interface WorkAtRisk extends Status {
   /** A merge, rebase, cherry-pick, revert or bisect that was begun and not finished. */
   inProgress: string | undefined
-  /** Commits of HEAD and of the branch that no branch of the remote has; newest first. */
+  /** Commits of HEAD and of the branch that no branch of the remote has, and that were not merged; newest first. */
   unpushed: { count: number; subjects: string[] }
   /** Stashes made on the branch; the worktrees of a mirror share the list. */
   stashes: number
@@ -25,6 +25,8 @@ export interface InspectOptions extends GitOptions {
   branch: string
   /** Fetch first, so that "pushed" means now; not being able to is `unknown`. */
   fetch?: { lockFile: string } | undefined
+  /** Commits of the mirror that are known to be merged, with all before them, though no branch may have them. */
+  merged?: readonly string[] | undefined
 }
 
 /** Looks at a worktree, or at what its mirror still has of one that is missing. Throws only when interrupted. */
@@ -117,7 +119,7 @@ async function readUnpushed(
 ): Promise<WorkAtRisk['unpushed']> {
   const tips = await tipsOf(options, entry)
   if (tips.length === 0) return { count: 0, subjects: [] }
-  const args = ['log', '-z', '--format=%s', ...tips, '--not', '--remotes=origin', '--']
+  const args = ['log', '-z', '--format=%s', ...tips, '--not', '--remotes=origin', ...(options.merged ?? []), '--']
   const text = await runGit(args, inMirror({ ...options, path: options.mirror }))
   const subjects = text === '' ? [] : text.replace(/\0$/, '').split('\0')
   return { count: subjects.length, subjects }

@@ -107,6 +107,25 @@ describe('the git servers', () => {
     expect((await errorOf(() => removeServer(home, 'github.com'))).code).toBe('not_removable')
   })
 
+  it('have an API of their own where one is given, http or https and without a password', async () => {
+    const add = (api: string) => addServer(home, { name: 'work', url: 'ssh://git@work.test:2222', api })
+    expect(await add('https://work.test:8443/api/v1/')).toMatchObject({ api: 'https://work.test:8443/api/v1' })
+    expect(await add('http://127.0.0.1:3000')).toMatchObject({ api: 'http://127.0.0.1:3000' })
+    expect(stored().servers).toEqual([{ name: 'work', url: 'ssh://git@work.test:2222', api: 'http://127.0.0.1:3000' }])
+    for (const bad of [
+      '',
+      'nonsense',
+      'ssh://work.test/api',
+      'https://me:secret@work.test',
+      'https://work.test?token=x',
+    ]) {
+      const error = await errorOf(() => add(bad))
+      expect(error.code).toBe('bad_url')
+      expect(error.message).not.toContain('secret')
+    }
+    expect(getServer(home, 'work').api).toBe('http://127.0.0.1:3000')
+  })
+
   it('have one default: the stored one, else the configured one', async () => {
     home.settings = () => ({ defaultGitServer: 'forge.test' })
     await addServer(home, { name: 'work', url: 'http://forge.test:3000' })

@@ -12,6 +12,7 @@ import {
   released,
   retried,
   waitsMs,
+  withPullRequest,
   type RunEnd,
 } from '../../src/queue/transitions.ts'
 
@@ -54,6 +55,15 @@ describe('an item', () => {
     expect(read).toMatchObject({ kind: 'dev', state: 'notified', priority: 0, fork_pid: 99, pid: '4711', fresh: false })
     expect(read?.attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'failed'])
     expect(parseItem('q_1', JSON.stringify({ state: 'pending', message: 'for the PM' }))?.kind).toBe('pm')
+  })
+
+  it('gets the pull request that is found after its end, once', () => {
+    const url = 'https://forge.test/me/app/pulls/3'
+    expect(withPullRequest(item(1), url)).toBeUndefined()
+    const done = sure(finished(sure(notified(item(1), agent)), end(), result))
+    const after = sure(withPullRequest(done, url))
+    expect(after).toEqual({ ...done, pr_url: url, result: { ...result, pr_url: url } })
+    expect(withPullRequest(after, 'https://forge.test/me/app/pulls/4')).toBeUndefined()
   })
 
   it.each([

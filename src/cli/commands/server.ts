@@ -24,10 +24,10 @@ export function runServerList(context: Context, options: ServerOutput = {}): voi
   print(context, table(['NAME', 'URL', 'TYPE', 'DEFAULT'], rows))
 }
 
-/** `server add <name> <url> [--type]`. */
+/** `server add <name> <url> [--type] [--api]`. */
 export async function runServerAdd(
   context: Context,
-  options: ServerOutput & { name: string; url: string; type?: string | undefined },
+  options: ServerOutput & { name: string; url: string; type?: string | undefined; api?: string | undefined },
 ): Promise<void> {
   const server = shown(await addServer(context, options))
   if (options.json === true) return printJson(context, server)

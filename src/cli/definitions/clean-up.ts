@@ -14,4 +14,14 @@ export const cleanUp: Definitions = {
       .option('--base', 'the base session, with the PM agent and all issue sessions')
       .action(async (ref, options) => (await import('../commands/destroy.ts')).runDestroy(context, { ...options, ref }))
   },
+  'set-pr': (command, context) => {
+    const examples = ['kugetsu set-pr app#14 https://github.com/me/app/pull/15']
+    command(
+      'set-pr <issue-ref> <pr-url>',
+      'note the pull request of an issue; one of its branch is found by itself',
+      examples,
+    ).action(async (ref, url, options) =>
+      (await import('../commands/set-pr.ts')).runSetPr(context, { ...options, ref, url }),
+    )
+  },
 }

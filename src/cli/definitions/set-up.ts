@@ -30,8 +30,14 @@ function addServerCommands(server: Command, context: Context): void {
     'kugetsu server add work ssh://git@git.example.com --type gitea',
   ])
     .addOption(
-      new Option('--type <forge>', 'the forge it speaks; guessed without').choices(['gitea', 'github', 'gitlab', 'unknown']),
+      new Option('--type <forge>', 'the forge it speaks; guessed without').choices([
+        'gitea',
+        'github',
+        'gitlab',
+        'unknown',
+      ]),
     )
+    .option('--api <url>', "where the forge's API is, if not on the host of the URL: https://git.example.com/api/v1")
     .action(async (name, url, options) => (await commands()).runServerAdd(context, { ...options, name, url }))
   finish(server.command('remove <name>').description('forget a server'), []).action(async (name, options) =>
     (await commands()).runServerRemove(context, { ...options, name }),

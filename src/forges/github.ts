@@ -1,0 +1,118 @@
+/** GitHub's API, of github.com and of an enterprise's own server. */
+import * as z from 'zod/mini'
+import { once } from '../core/once.ts'
+import type { Repository } from '../core/issue-ref.ts'
+import { commitId, foremost, type Api, type Forge, type PullRequest, type Standing } from './forge.ts'
+import { pagesOf } from './pages.ts'
+
+const shapes = once(() => {
+  // The repository of a head is null once the fork is deleted.
+  const repository = z.object({ id: z.int() })
+  const pull = z.object({
+    number: z.int(),
+    html_url: z.string(),
+    state: z.enum(['open', 'closed']),
+    merged_at: z.nullable(z.string()),
+    merge_commit_sha: z.nullish(z.string()),
+    head: z.object({ ref: z.string(), sha: z.string(), repo: z.nullable(repository) }),
+    base: z.object({ ref: z.string(), repo: repository }),
+  })
+  return {
+    repository,
+    pull,
+    pulls: z.array(pull),
+    mergeable: z.object({ mergeable: z.nullable(z.boolean()) }),
+    // Only the first page is asked for: the state is that of all of them.
+    status: z.object({ state: z.string(), total_count: z.int() }),
+    checkRuns: z.object({
+      check_runs: z.array(z.object({ status: z.string(), conclusion: z.nullable(z.string()) })),
+    }),
+  }
+})
+type Pull = z.infer<ReturnType<typeof shapes>['pull']>
+
+export const github: Forge = {
+  tokens: ['GITHUB_TOKEN', 'GH_TOKEN'],
+  headers: (token) => ({
+    accept: 'application/vnd.github+json',
+    'x-github-api-version': '2022-11-28',
+    'user-agent': 'kugetsu', // without one it refuses
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+  }),
+  apiOf: (web) => {
+    // ssh.github.com is there for networks that let only https through.
+    if (/^(ssh\.)?github\.com$/.test(web.hostname)) return 'https://api.github.com'
+    if (web.hostname.endsWith('.ghe.com')) return `https://api.${web.hostname}`
+    return `${web.origin}${web.pathname.replace(/\/$/, '')}/api/v3`
+  },
+  page: /^\/pull\/(\d+)(?:\/|$)/,
+  headRef: (number) => `refs/pull/${number}/head`,
+  ofBranch,
+  ofNumber: async (api, repository, number) => {
+    const answer = await api.get(`${pathOf(repository)}/pulls/${number}`, shapes().pull)
+    return answer && pullRequest(answer.data)
+  },
+  isReadable: async (api, repository) => (await api.get(pathOf(repository), shapes().repository)) !== undefined,
+  standing,
+}
+
+async function ofBranch(api: Api, repository: Repository, branch: string): Promise<PullRequest | undefined> {
+  const query = { state: 'all', head: `${repository.owner}:${branch}`, sort: 'created', direction: 'desc' }
+  const request = { path: `${pathOf(repository)}/pulls`, query, size: ['per_page', 100] } as const
+  const found: PullRequest[] = []
+  for await (const page of pagesOf(api, shapes().pulls, request)) {
+    // An owner can have a fork beside the repository, and a filter that is not understood is none.
+    const own = page.filter(({ head, base }) => head.ref === branch && head.repo?.id === base.repo.id)
+    found.push(...own.map(pullRequest))
+  }
+  return foremost(found)
+}
+
+async function standing(api: Api, repository: Repository, { number, state, headSha }: PullRequest): Promise<Standing> {
+  const pull = await api.get(`${pathOf(repository)}/pulls/${number}`, shapes().mergeable)
+  const mergeable = state === 'open' ? (pull?.data.mergeable ?? undefined) : undefined
+  return { mergeable, ci: headSha === undefined ? undefined : await ciOf(api, repository, headSha) }
+}
+
+/** Statuses and check runs are two things; both count. */
+async function ciOf(api: Api, repository: Repository, sha: string): Promise<Standing['ci']> {
+  const commit = `${pathOf(repository)}/commits/${sha}`
+  const status = await api.get(`${commit}/status`, shapes().status)
+  if (status === undefined) return undefined
+  const states = status.data.total_count === 0 ? [] : [stateOf(status.data.state)]
+  const request = { path: `${commit}/check-runs`, query: {}, size: ['per_page', 100] } as const
+  for await (const page of pagesOf(api, shapes().checkRuns, request)) {
+    states.push(...page.check_runs.map((run) => (run.status === 'completed' ? stateOf(run.conclusion) : 'pending')))
+  }
+  if (states.length === 0) return 'none'
+  if (states.includes('failure')) return 'failure'
+  if (states.includes('pending')) return 'pending'
+  return states.includes(undefined) ? undefined : 'success'
+}
+
+function stateOf(word: string | null): Standing['ci'] {
+  if (word === null) return undefined
+  if (['failure', 'error', 'cancelled', 'timed_out', 'action_required', 'stale', 'startup_failure'].includes(word)) {
+    return 'failure'
+  }
+  if (['success', 'neutral', 'skipped'].includes(word)) return 'success'
+  return word === 'pending' ? 'pending' : undefined
+}
+
+function pullRequest(pull: Pull): PullRequest {
+  const merged = pull.merged_at !== null
+  return {
+    number: pull.number,
+    url: pull.html_url,
+    state: merged ? 'merged' : pull.state,
+    headBranch: pull.head.ref,
+    headSha: commitId(pull.head.sha),
+    baseBranch: pull.base.ref,
+    // Before that it is the commit of a trial merge.
+    mergedSha: merged ? commitId(pull.merge_commit_sha) : undefined,
+  }
+}
+
+function pathOf({ owner, repo }: Repository): string {
+  return `repos/${encodeURIComponent(owner)}/${encodeURIComponent(repo)}`
+}

@@ -1,0 +1,106 @@
+/** Looking pull requests up. Nothing here throws because a forge does not answer: that is `unknown`, with the reason. */
+import type { GitServer } from '../config/git-servers.ts'
+import type { Repository } from '../core/issue-ref.ts'
+import { createApi, isConfidential } from './api.ts'
+import { Unclear, type Api, type Forge, type PullRequest, type Standing } from './forge.ts'
+import { apiOfServer, forgeOfKind } from './forge-kinds.ts'
+import { isWebUrl } from './pull-request-url.ts'
+
+export type LookUp =
+  | { kind: 'found'; pullRequest: PullRequest }
+  /** The forge says that there is none. */
+  | { kind: 'none' }
+  /** It cannot be told; the reason as the rest of a sentence. */
+  | { kind: 'unknown'; reason: string }
+
+/** A repository on its forge, ready to be asked. */
+export interface ForgeRepository {
+  forge: Forge
+  api: Api
+  repository: Repository
+}
+
+export interface OpenOptions {
+  repository: Repository
+  server: GitServer
+  /** All known servers: they decide whose a token is. */
+  servers: readonly GitServer[]
+  /** The variables that may hold tokens. */
+  variables: Readonly<Record<string, string | undefined>>
+  signal: AbortSignal
+}
+
+/** A repository on its forge; undefined when it is not known which kind that is, or where its API is. */
+export function openForge({
+  repository,
+  server,
+  servers,
+  variables,
+  signal,
+}: OpenOptions): ForgeRepository | undefined {
+  const forge = forgeOfKind(server.type)
+  const base = apiOfServer(server)
+  if (forge === undefined || base === undefined) return undefined
+  const token = isConfidential(new URL(base)) ? tokenFor(server, servers, forge, variables) : undefined
+  return { forge, repository, api: createApi({ base, headers: forge.headers(token), signal }) }
+}
+
+/** The pull request of a branch of the repository: an open one first, then the newest. */
+export function pullRequestOfBranch(at: ForgeRepository, branch: string): Promise<LookUp> {
+  return told(() => at.forge.ofBranch(at.api, at.repository, branch))
+}
+
+/** The pull request of that number. */
+export function pullRequestOfNumber(at: ForgeRepository, number: number): Promise<LookUp> {
+  return told(async () => {
+    const found = await at.forge.ofNumber(at.api, at.repository, number)
+    // What one may not see is "not found" as well.
+    if (found === undefined && !(await at.forge.isReadable(at.api, at.repository))) {
+      throw new Unclear(`${at.repository.owner}/${at.repository.repo} is not to be seen (or the token is missing)`)
+    }
+    return found
+  })
+}
+
+/** Whether a pull request can go in, as far as the forge tells. */
+export async function standingOf(at: ForgeRepository, pullRequest: PullRequest): Promise<Standing> {
+  try {
+    return await at.forge.standing(at.api, at.repository, pullRequest)
+  } catch (error) {
+    if (error instanceof Unclear) return { mergeable: undefined, ci: undefined }
+    throw error
+  }
+}
+
+async function told(work: () => Promise<PullRequest | undefined>): Promise<LookUp> {
+  try {
+    const pullRequest = await work()
+    if (pullRequest === undefined) return { kind: 'none' }
+    if (!isWebUrl(pullRequest.url)) throw new Unclear('the forge gives a pull request without a proper URL')
+    return { kind: 'found', pullRequest }
+  } catch (error) {
+    if (error instanceof Unclear) return { kind: 'unknown', reason: error.message }
+    throw error
+  }
+}
+
+/**
+ * The token for a server: of the variable that names it (GITEA_TOKEN_WORK for the server "work"), else the plain one
+ * (GITEA_TOKEN). That is for one server only: the only one of its kind, or the default one.
+ */
+function tokenFor(
+  server: GitServer,
+  servers: readonly GitServer[],
+  forge: Forge,
+  variables: OpenOptions['variables'],
+): string | undefined {
+  const suffix = server.name.toUpperCase().replace(/[^A-Z0-9]/g, '_')
+  const kin = new Set(servers.filter(({ type }) => type === server.type).map(apiOfServer))
+  const names = [
+    ...forge.tokens.map((name) => `${name}_${suffix}`),
+    ...(kin.size < 2 || server.default ? forge.tokens : []),
+  ]
+  const token = names.map((name) => variables[name]?.trim()).find((value) => value !== undefined && value !== '')
+  // What no header can hold would only fail, with the token in the error.
+  return token !== undefined && /^[\x21-\x7e]+$/.test(token) ? token : undefined
+}

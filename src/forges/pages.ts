@@ -1,0 +1,24 @@
+import type * as z from 'zod/mini'
+import { Unclear, type Api } from './forge.ts'
+
+const mostPages = 20
+
+/** What a list is asked with. */
+export interface ListRequest {
+  path: string
+  query: Record<string, string | number>
+  /** The parameter that says how many a page holds, and how many. */
+  size: readonly [name: string, items: number]
+}
+
+/** The pages of a list, one after the other. Throws Unclear after 20 of them, and where there is no such list. */
+export async function* pagesOf<T>(api: Api, schema: z.ZodMiniType<T>, request: ListRequest): AsyncGenerator<T> {
+  const { path, query, size } = request
+  for (let page = 1; page <= mostPages; page++) {
+    const answer = await api.get(path, schema, { ...query, [size[0]]: size[1], page })
+    if (answer === undefined) throw new Unclear('the repository is not to be seen there (or the token is missing)')
+    yield answer.data
+    if (!answer.more) return
+  }
+  throw new Unclear(`the list of pull requests has more than ${mostPages * size[1]}`)
+}
