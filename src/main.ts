@@ -7,6 +7,7 @@ import type { Context, Io } from './cli/context.ts'
 import { styled } from './cli/output.ts'
 import { createProgram } from './cli/program.ts'
 import { renderError } from './cli/render-error.ts'
+import { usageError, withoutHelp } from './cli/usage.ts'
 import { homeDirectory, pathsOf } from './config/paths.ts'
 import { loadSettings, type Settings } from './config/settings.ts'
 import { codeOf, exitCodes, KugetsuError } from './core/errors.ts'
@@ -16,14 +17,15 @@ export async function main(argv: string[]): Promise<void> {
   const interruption = createInterruption()
   const context = createContext(interruption)
   const flags = { json: argv.includes('--json'), debug: argv.includes('--debug') }
+  const program = createProgram(context, version(), argv)
+  const asked = withoutHelp(program, argv)
   try {
-    const program = createProgram(context, version(), argv)
     quietly(program, context, flags.json)
-    await program.parseAsync(argv.length === 0 ? ['help'] : argv, { from: 'user' })
+    await program.parseAsync(argv.length === 0 ? ['help'] : asked, { from: 'user' })
     // Unless the command said itself how it went.
     if (interruption.happened()) process.exitCode ??= exitCodes.interrupted
   } catch (error) {
-    process.exitCode = wasHelp(error) ? error.exitCode : renderError(context, known(error), flags)
+    process.exitCode = wasHelp(error) ? error.exitCode : renderError(context, known(error, program, asked), flags)
   }
   // Idle connections to the opencode server would keep the process for seconds. Output is written synchronously.
   context.io.err('') // takes a line of progress away
@@ -177,11 +179,8 @@ function wasHelp(error: unknown): error is CommanderError {
   return error instanceof CommanderError && (error.exitCode === 0 || error.code === 'commander.help')
 }
 
-function known(error: unknown): unknown {
-  if (!(error instanceof CommanderError)) return error
-  const [message, suggestion] = error.message.replace(/^error: /, '').split('\n')
-  const hint = suggestion?.replace(/^\(|\)$/g, '') ?? 'See "kugetsu help" or "kugetsu <command> --help".'
-  return new KugetsuError(message ?? 'wrong usage', { hint, code: 'usage', cause: error })
+function known(error: unknown, program: ReturnType<typeof createProgram>, argv: string[]): unknown {
+  return error instanceof CommanderError ? usageError(error, program, argv) : error
 }
 
 function version(): string {

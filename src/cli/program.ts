@@ -4,7 +4,7 @@ import { daemonCommand } from '../daemon/names.ts'
 import type { Context } from './context.ts'
 import { agents } from './definitions/agents.ts'
 import { cleanUp } from './definitions/clean-up.ts'
-import { finish, type Definitions } from './definitions/define.ts'
+import { completeCommand, finish, type Definitions } from './definitions/define.ts'
 import { pmAgent } from './definitions/pm-agent.ts'
 import { queue } from './definitions/queue.ts'
 import { setUp } from './definitions/set-up.ts'
@@ -48,18 +48,25 @@ export function createProgram(context: Context, version: string, argv: readonly 
       helpWidth: Math.min(context.io.columns, 100),
       subcommandTerm: (command) =>
         `${command.name()} ${command.usage().replace('[options] ', '').replace('[options]', '')}`,
-      visibleCommands: (command) => command.commands.filter((each) => each.name() !== daemonCommand),
+      visibleCommands: (command) => command.commands.filter((each) => !isHidden(each)),
     })
     .showSuggestionAfterError(true)
-  const called = sections.filter(([, definitions]) => Object.hasOwn(definitions, argv[0] ?? ''))
-  for (const [heading, definitions] of called.length > 0 ? called : sections) {
+  // To complete `kugetsu start …` takes that command, and to complete its name takes them all.
+  const name = argv[0] === completeCommand ? argv[2] : argv[0]
+  const isKnown = sections.some(([, definitions]) => Object.hasOwn(definitions, name ?? ''))
+  for (const [heading, definitions] of sections) {
     const make = (usage: string, description: string) =>
       program.command(usage).description(description).helpGroup(heading)
-    const define = (usage: string, description: string, examples: string[] = []) =>
-      finish(make(usage, description), examples)
-    for (const [name, definition] of Object.entries(definitions)) {
-      if (called.length === 0 || name === argv[0]) definition(define, context, make)
+    const define: Parameters<Definitions[string]>[0] = (usage, description, examples = [], exits = {}) =>
+      finish(make(usage, description), examples, exits)
+    for (const [each, definition] of Object.entries(definitions)) {
+      if (!isKnown || each === name || each === argv[0]) definition(define, context, make)
     }
   }
   return program
+}
+
+/** Whether a command is for kugetsu itself and the shells, and not for people. */
+export function isHidden(command: Command): boolean {
+  return command.name() === daemonCommand || command.name() === completeCommand
 }

@@ -42,7 +42,11 @@ const storedServer = z.looseObject({
   type: z.optional(z.string()),
   api: z.optional(z.string()),
 })
-const serversFile = z.looseObject({ default: z.optional(z.string()), servers: z._default(z.array(storedServer), []) })
+/** The shape of servers.json. */
+export const serversFile = z.looseObject({
+  default: z.optional(z.string()),
+  servers: z._default(z.array(storedServer), []),
+})
 type ServersFile = z.infer<typeof serversFile>
 type StoredServer = z.infer<typeof storedServer>
 

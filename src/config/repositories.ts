@@ -8,7 +8,8 @@ import { checkRemoteUrl } from './remote-url.ts'
 /** repos.json: issue ref or `host/owner/repo` to clone URL. The URLs are not checked yet. */
 export type Repositories = ReadonlyMap<string, unknown>
 
-const repositoriesFile = z.record(z.string(), z.unknown())
+/** The shape of repos.json. */
+export const repositoriesFile = z.record(z.string(), z.unknown())
 
 /**
  * Reads repos.json; empty when there is none. Throws KugetsuError `unreadable` when it cannot be understood; the file

@@ -2,7 +2,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { KugetsuError } from '../core/errors.ts'
-import { openSqlite, type Value } from '../platform/sqlite.ts'
+import { openSqlite, type Sqlite, type Value } from '../platform/sqlite.ts'
 
 /** A rule of what an agent may do; opencode applies the last one that matches. */
 export interface PermissionRule {
@@ -28,13 +28,7 @@ export function retargetSession(
   id: string,
   target: { directory: string; projectId: string; rules: PermissionRule[] },
 ): void {
-  if (!fs.existsSync(file)) {
-    throw new KugetsuError(`opencode database not found at ${file}`, {
-      hint: 'Set OPENCODE_DB to what "opencode db path" prints.',
-      code: 'no_opencode_database',
-    })
-  }
-  const database = openSqlite(file, { timeoutMs: 10_000, mustExist: true })
+  const database = openDatabase(file)
   try {
     const columns = new Set(database.all('PRAGMA table_info(session)').map((column) => column['name']))
     const values: Record<string, Value> = {
@@ -50,4 +44,53 @@ export function retargetSession(
   } finally {
     database.close()
   }
+}
+
+/** What kugetsu reads and writes of a session's row. */
+const neededColumns = ['id', 'directory', 'project_id', 'permission']
+
+export interface DatabaseLook {
+  /** Columns that the table of sessions would need and does not have; all of them when there is no such table. */
+  missing: string[]
+  /** The ids of all sessions. */
+  sessions: ReadonlySet<string>
+}
+
+/** Reads what the database has, changing nothing; undefined when there is none. Throws SQLite's own errors. */
+export function lookAtDatabase(file: string): DatabaseLook | undefined {
+  if (!fs.existsSync(file)) return undefined
+  const database = openSqlite(file, { timeoutMs: 2_000, readonly: true, mustExist: true })
+  try {
+    const columns = new Set(database.all('PRAGMA table_info(session)').map((column) => column['name']))
+    const missing = neededColumns.filter((column) => !columns.has(column))
+    const rows = columns.has('id') ? database.all('SELECT id FROM session') : []
+    return { missing, sessions: new Set(rows.map(({ id }) => String(id))) }
+  } finally {
+    database.close()
+  }
+}
+
+/**
+ * Stores permission rules with sessions; returns the ids of those that are there. A running server reads them afresh.
+ * Throws KugetsuError `no_opencode_database`.
+ */
+export function storePermissions(file: string, sessions: readonly { id: string; rules: PermissionRule[] }[]): string[] {
+  const database = openDatabase(file)
+  try {
+    return sessions.flatMap(({ id, rules }) =>
+      database.run('UPDATE session SET permission = ? WHERE id = ?', JSON.stringify(rules), id) === 1 ? [id] : [],
+    )
+  } finally {
+    database.close()
+  }
+}
+
+function openDatabase(file: string): Sqlite {
+  if (!fs.existsSync(file)) {
+    throw new KugetsuError(`opencode database not found at ${file}`, {
+      hint: 'Set OPENCODE_DB to what "opencode db path" prints.',
+      code: 'no_opencode_database',
+    })
+  }
+  return openSqlite(file, { timeoutMs: 10_000, mustExist: true })
 }

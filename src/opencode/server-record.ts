@@ -25,17 +25,24 @@ const serverFile = once(() =>
 )
 export type ServerRecord = z.infer<ReturnType<typeof serverFile>>
 
+/** Reads the text of server.json; undefined when it cannot be understood. */
+export function parseServer(text: string): ServerRecord | undefined {
+  try {
+    return serverFile().parse(JSON.parse(text))
+  } catch {
+    return undefined
+  }
+}
+
 /** What server.json says, alive or not. A file that cannot be understood is set aside. */
 export function readServer(home: Home): ServerRecord | undefined {
   const text = readText(home.paths.server)
   if (text === undefined) return undefined
-  try {
-    return serverFile().parse(JSON.parse(text))
-  } catch {
-    const aside = setAside(home.paths.server, home.now())
-    home.warn(`${home.paths.server} cannot be understood${aside === undefined ? '' : `; kept as ${aside}`}`)
-    return undefined
-  }
+  const read = parseServer(text)
+  if (read !== undefined) return read
+  const aside = setAside(home.paths.server, home.now())
+  home.warn(`${home.paths.server} cannot be understood${aside === undefined ? '' : `; kept as ${aside}`}`)
+  return undefined
 }
 
 /** Replaces what server.json says. */

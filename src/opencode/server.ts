@@ -95,6 +95,20 @@ export async function stopServer(home: Home, unless: () => boolean): Promise<boo
   )
 }
 
+/** Removes what a server that has died left: its file, and the commands its agents ran. False when none has died. */
+export async function clearDeadServer(home: Home): Promise<boolean> {
+  return exclusively(
+    home.paths.lock('opencode-server'),
+    { timeoutMs: bootTimeoutMs, signal: home.signal },
+    async () => {
+      const record = readServer(home)
+      if (record === undefined || isAlive(record)) return false
+      await endServer(home)
+      return true
+    },
+  )
+}
+
 /** Ends the commands that outlived the server which ran them; how many there were. Linux only. */
 export function sweepOrphans(marker: string): number {
   return processesWith(markerVariable, marker).filter(kill).length

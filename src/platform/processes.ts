@@ -67,6 +67,16 @@ export function processesWith(name: string, value: string): number[] {
   })
 }
 
+/** The value of a variable in the environment of a process; undefined without it, or when it may not be read. Linux only. */
+export function variableOf(pid: number, name: string): string | undefined {
+  try {
+    const environment = fs.readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
+    return environment.find((each) => each.startsWith(`${name}=`))?.slice(name.length + 1)
+  } catch {
+    return undefined
+  }
+}
+
 /** Sends SIGKILL to a process; false when it is gone by itself, or not ours. */
 export function kill(pid: number): boolean {
   try {

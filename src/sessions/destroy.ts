@@ -128,6 +128,7 @@ export async function destroyBase(
     )
     const first = kept.find(({ reasons }) => reasons.length > 0)
     if (first !== undefined) {
+      note(home, 'not_destroyed', { issue_ref: first.record.issue_ref, reason: first.reasons.join('; ') })
       throw new KugetsuError(`nothing is destroyed: ${first.record.issue_ref}: ${first.reasons.join('; ')}`, {
         hint: 'Deal with that issue first, or use --force: it saves the work under recovery refs first.',
         code: 'work_at_risk',

@@ -66,6 +66,25 @@ export async function initialise(home: Home, options: { force: boolean }): Promi
   })
 }
 
+/** Makes a new base or PM agent session in the place of one that is gone; returns its id. Everything else stays. */
+export async function recreateSession(home: Home, which: 'base' | 'pmAgent'): Promise<string> {
+  createLayout(home)
+  return exclusively(home.paths.lock('init'), { timeoutMs: 120_000, signal: home.signal }, () =>
+    withUndo(home, async (make) => {
+      const id = await make[which]()
+      await storeSpecial(home, which, id)
+      return id
+    }),
+  )
+}
+
+/** Writes down which session of opencode the base or the PM agent is, in its file and in the index. */
+export async function storeSpecial(home: Home, which: 'base' | 'pmAgent', id: string): Promise<void> {
+  if (which === 'base') await store(home, baseName, 'base', id)
+  else await store(home, pmAgentSession, 'pm_agent', id)
+  await changeIndex(home, (index) => ({ ...index, [which === 'base' ? 'base' : 'pm_agent']: id }))
+}
+
 function createLayout(home: Home): void {
   const { paths } = home
   for (const directory of [
@@ -85,7 +104,22 @@ function createLayout(home: Home): void {
   createExclusive(path.join(paths.env, 'dev.env'), devEnvTemplate)
 }
 
-async function makeSessions(home: Home): Promise<Initialised> {
+function makeSessions(home: Home): Promise<Initialised> {
+  return withUndo(home, async (make) => {
+    const base = await make.base()
+    const pmAgent = await make.pmAgent()
+    await store(home, baseName, 'base', base)
+    await store(home, pmAgentSession, 'pm_agent', pmAgent)
+    await changeIndex(home, (index) => ({ ...index, base, pm_agent: pmAgent }))
+    return { base, pmAgent }
+  })
+}
+
+/** Runs `work` with what makes the two sessions in opencode; those it made are deleted again when it fails. */
+async function withUndo<T>(
+  home: Home,
+  work: (make: Record<'base' | 'pmAgent', () => Promise<string>>) => Promise<T>,
+): Promise<T> {
   const server = await agentServer(home)
   const undo = createUndo(home.warn)
   const make = async (title: string, priming: Priming) => {
@@ -94,14 +128,16 @@ async function makeSessions(home: Home): Promise<Initialised> {
     return id
   }
   try {
-    home.progress('creating the base session')
-    const base = await make('kugetsu base', { text: basePriming })
-    home.progress('creating the PM agent session')
-    const pmAgent = await make(pmTitle, pmAgentPriming)
-    await store(home, baseName, 'base', base)
-    await store(home, pmAgentSession, 'pm_agent', pmAgent)
-    await changeIndex(home, (index) => ({ ...index, base, pm_agent: pmAgent }))
-    return { base, pmAgent }
+    return await work({
+      base: () => {
+        home.progress('creating the base session')
+        return make('kugetsu base', { text: basePriming })
+      },
+      pmAgent: () => {
+        home.progress('creating the PM agent session')
+        return make(pmTitle, pmAgentPriming)
+      },
+    })
   } catch (error) {
     await undo.run()
     throw error

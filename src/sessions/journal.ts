@@ -1,6 +1,6 @@
 import * as fs from 'node:fs'
 import type { Home } from '../config/home.ts'
-import { rotate } from '../platform/files.ts'
+import { readText, rotate } from '../platform/files.ts'
 
 export type Decision =
   | 'started'
@@ -10,6 +10,7 @@ export type Decision =
   | 'queued'
   | 'retried'
   | 'gave_up'
+  | 'removed'
   | 'undone'
   | 'finished'
   | 'failed'
@@ -32,5 +33,50 @@ export function note(
     fs.appendFileSync(home.paths.journal, line, { mode: 0o600 })
   } catch {
     // see above
+  }
+}
+
+/** One line of the journal. */
+export interface Entry {
+  at: string
+  decision: string
+  issue_ref: string | null
+  reason: string
+}
+
+/**
+ * What was noted of an issue, or of a queue item by its id, oldest first, as far as the journal and the one before it
+ * reach back. Lines that make no sense are passed over.
+ */
+export function readJournal(home: Home, about: { issueRef: string | null; item?: string | undefined }): Entry[] {
+  const issue = about.issueRef?.toLowerCase()
+  const isAbout = (entry: Entry) =>
+    (issue !== undefined && entry.issue_ref?.toLowerCase() === issue) ||
+    (about.item !== undefined && entry.reason.split(/[\s:]/).includes(about.item))
+  return [`${home.paths.journal}.1`, home.paths.journal].flatMap((file) =>
+    (readText(file) ?? '').split('\n').flatMap((line) => {
+      // Parsing all lines of ten megabytes takes long, and most are about others.
+      const mentions = [issue, about.item?.toLowerCase()].some(
+        (text) => text !== undefined && line.toLowerCase().includes(text),
+      )
+      if (!mentions) return []
+      const entry = entryOf(line)
+      return entry !== undefined && isAbout(entry) ? [entry] : []
+    }),
+  )
+}
+
+function entryOf(line: string): Entry | undefined {
+  try {
+    const { at, decision, issue_ref, reason } = JSON.parse(line) as Record<string, unknown>
+    if (typeof at !== 'string' || typeof decision !== 'string') return undefined
+    return {
+      at,
+      decision,
+      issue_ref: typeof issue_ref === 'string' ? issue_ref : null,
+      reason: typeof reason === 'string' ? reason : '',
+    }
+  } catch {
+    return undefined
   }
 }

@@ -107,18 +107,20 @@ export function setSlotAside(home: Home, slot: string): void {
 export function slotHolders(home: Home): Holder[] {
   const names = listDirectory(home.paths.slots)
   for (const name of names) sweepLitter(home, name)
+  return reservations(home, names).flatMap((holder) => {
+    if (holder.phase === 'run' || holder.owner === undefined || isAlive(holder.owner)) return [holder]
+    // Dead, so it writes no more: what is there now is final. The name is nobody else's, so this can hit no other.
+    if (fs.existsSync(fileOf(home, holder.id, 'run'))) return [{ ...holder, phase: 'run' as const }]
+    releaseSlot(home, holder.id)
+    return []
+  })
+}
+
+/** What lies under slots/, reservations of dead owners among it; changes nothing. */
+export function reservations(home: Home, names = listDirectory(home.paths.slots)): Holder[] {
   return names
     .filter((name) => name.endsWith('.slot') && !name.startsWith('.'))
-    .flatMap((name) => {
-      const id = name.slice(0, -'.slot'.length)
-      const holder = readHolder(home, id)
-      if (holder === undefined) return []
-      if (holder.phase === 'run' || holder.owner === undefined || isAlive(holder.owner)) return [holder]
-      // Dead, so it writes no more: what is there now is final. The name is nobody else's, so this can hit no other.
-      if (fs.existsSync(fileOf(home, id, 'run'))) return [{ ...holder, phase: 'run' as const }]
-      releaseSlot(home, id)
-      return []
-    })
+    .flatMap((name) => readHolder(home, name.slice(0, -'.slot'.length)) ?? [])
 }
 
 function tryTake(home: Home, request: SlotRequest): Admission | 'contended' {

@@ -28,6 +28,12 @@ export async function sweepTemporary(place: string): Promise<void> {
   }
 }
 
+/** Whether a name is that of a temporary sibling, whatever its place, whose process has died. */
+export function isLeftTemporary(name: string): boolean {
+  const made = /^\..+\.(\d+)-(\w*)\.[0-9a-f]{8}\.tmp$/.exec(name)
+  return made !== null && startOf(Number(made[1])) !== made[2]
+}
+
 /**
  * Deletes a directory with all that is in it, also where a tool made parts of it read-only (Go's module cache).
  * False when something could not be deleted, such as files of another user.

@@ -5,9 +5,10 @@ import { daemonStatus, pokeDispatcher } from '../../daemon/control.ts'
 import { openQueue } from '../../queue/file-queue.ts'
 import { countItems, findId } from '../../queue/find.ts'
 import type { Attempt, Item } from '../../queue/item.ts'
-import { inOrder } from '../../queue/pick.ts'
 import type { Queue } from '../../queue/queue.ts'
-import { isFinished, openAttempt, retried, waitsMs } from '../../queue/transitions.ts'
+import { isFinished, openAttempt, retried } from '../../queue/transitions.ts'
+import { waitingOf } from '../../queue/waiting.ts'
+import { note } from '../../sessions/journal.ts'
 import { nameOf } from '../../sessions/session-name.ts'
 import { readSession } from '../../sessions/store.ts'
 import type { Context } from '../context.ts'
@@ -117,6 +118,7 @@ export async function runQueueRemove(context: Context, options: Options & { id: 
       code: 'not_pending',
     })
   }
+  note(context, 'removed', { issue_ref: item.issue_ref, reason: `queue item ${item.id}` })
   if (options.json === true) return printJson(context, item)
   context.io.out(`Removed ${item.id} (${item.issue_ref ?? pmAgentWord})\n`)
 }
@@ -159,18 +161,15 @@ async function itemOf(queue: Queue, text: string): Promise<Item> {
 }
 
 async function whyItWaits(context: Context, queue: Queue, item: Item): Promise<string> {
-  if (openAttempt(item)) return 'it is being started'
+  const waiting = waitingOf(item, (await queue.all()).items, context.now())
+  const { ahead, busy, pauseMs } = waiting
+  if (waiting.starting) return 'it is being started'
   const reasons: string[] = []
   if ((await daemonStatus(context))?.dispatching !== true)
     reasons.push('nothing dispatches: kugetsu queue-daemon start')
-  const pauseMs = waitsMs(item, context.now())
   if (pauseMs > 0) reasons.push(`the next attempt is in ${Math.ceil(pauseMs / 1000)} s`)
-  const { items } = await queue.all()
-  const pending = inOrder(items.filter(({ state, kind }) => state === 'pending' && kind === item.kind))
-  const ahead = pending.findIndex(({ id }) => id === item.id)
   if (ahead > 0) reasons.push(`${ahead} ${ahead === 1 ? 'is' : 'are'} ahead of it`)
-  const same = items.find(({ state, issue_ref }) => state === 'notified' && issue_ref === item.issue_ref)
-  if (same !== undefined) reasons.push(`${same.id} is at work on the same issue`)
+  if (busy !== undefined) reasons.push(`${busy.id} is at work on the same issue`)
   if (reasons.length > 0) return reasons.join('; ')
   return item.kind === 'pm' ? 'for the PM agent' : 'for a free slot'
 }

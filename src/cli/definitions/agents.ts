@@ -7,6 +7,7 @@ export const agents: Definitions = {
       'start <issue-ref> <message> [pr-url]',
       'have an agent work on an issue, in a worktree of its own',
       ['kugetsu start github.com/me/app#14 "fix the login bug"', 'kugetsu start me/app#14 - --wait < task.md'],
+      startExits,
     )
     startFlags(start).action(async (ref, message, prUrl, options) =>
       (await import('../commands/start.ts')).runStart(context, { ...options, ref, message, prUrl, command: 'start' }),
@@ -15,7 +16,7 @@ export const agents: Definitions = {
   continue: (command, context) => {
     const description = 'give the agent of an issue its next message, or steer it while it works'
     const examples = ['kugetsu continue app#14 "add tests"', 'kugetsu continue app#14']
-    const next = startFlags(command('continue <issue-ref> [message]', description, examples))
+    const next = startFlags(command('continue <issue-ref> [message]', description, examples, startExits))
     next
       .option('--now', 'do not wait for a free slot: one agent more than MAX_CONCURRENT_AGENTS')
       .action(async (ref, message, options) =>
@@ -31,14 +32,15 @@ export const agents: Definitions = {
       .action(async (options) => (await import('../commands/list.ts')).runList(context, options))
   },
   status: (command, context) => {
-    command('status', 'whether kugetsu is ready, and what is at work').action(async (options) =>
+    const examples = ['kugetsu status', 'kugetsu status --json']
+    command('status', 'whether kugetsu is ready, and what is at work', examples).action(async (options) =>
       (await import('../commands/status.ts')).runStatus(context, options),
     )
   },
   logs: (command, context) => {
     const examples = ['kugetsu logs app#14', 'kugetsu logs -f app#14']
     command(
-      'logs [what]',
+      'logs [issue-ref|id|n]',
       'the transcript of an issue, a task of the queue or pm-agent; or the last n delegations (10)',
       examples,
     )
@@ -46,18 +48,31 @@ export const agents: Definitions = {
       .action(async (what, options) => (await import('../commands/logs.ts')).runLogs(context, { ...options, what }))
   },
   attach: (command, context) => {
-    command('attach <issue-ref>', "open opencode's terminal interface on the live session").action(
+    const examples = ['kugetsu attach app#14']
+    command('attach <issue-ref>', "open opencode's terminal interface on the live session", examples).action(
       async (ref, options) => (await import('../commands/attach.ts')).runAttach(context, { ...options, ref }),
     )
   },
   wait: (command, context) => {
     const examples = ['kugetsu wait app#14 app#15 --timeout 600']
-    command('wait <issue-ref...>', 'return when the agents are done; the exit code tells how', examples)
+    const exits = { 0: 'all ended well', 1: 'one did not', 124: 'out of time' }
+    command('wait <issue-ref...>', 'return when the agents are done; the exit code tells how', examples, exits)
       .option('--timeout <seconds>', 'how long to wait', seconds)
       .action(async (refs, options) => (await import('../commands/wait.ts')).runWait(context, { ...options, refs }))
   },
+  explain: (command, context) => {
+    const examples = ['kugetsu explain app#14', 'kugetsu explain q_1763722800000']
+    command(
+      'explain <issue-ref|id>',
+      'why an issue or a task is not running, failed or was refused, and what to do next',
+      examples,
+    ).action(async (what, options) =>
+      (await import('../commands/explain.ts')).runExplain(context, { ...options, what }),
+    )
+  },
   stop: (command, context) => {
-    command('stop <issue-ref>', 'stop the agent and the command it runs; session and worktree stay').action(
+    const examples = ['kugetsu stop app#14']
+    command('stop <issue-ref>', 'stop the agent and the command it runs; session and worktree stay', examples).action(
       async (ref, options) => (await import('../commands/stop.ts')).runStop(context, { ...options, ref }),
     )
   },
@@ -67,6 +82,12 @@ export const agents: Definitions = {
       .option('--clear', 'forget it')
       .action(async (ref, options) => (await import('../commands/context.ts')).runContext(context, { ...options, ref }))
   },
+}
+
+const startExits = {
+  1: 'failed, or --wait and the agent did not end well',
+  2: 'no free slot and nothing was made',
+  124: '--timeout is over, the agent works on',
 }
 
 /** The flags of `start` and `continue`. */

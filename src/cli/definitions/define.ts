@@ -2,20 +2,30 @@
 import type { Command } from 'commander'
 import { KugetsuError } from '../../core/errors.ts'
 import type { Context } from '../context.ts'
+import { wrap } from '../wrap.ts'
 
 /** Commands by name: what each is called with and does. Only the one that is called is made. */
 export type Definitions = Record<string, Definition>
 type Definition = (command: Define, context: Context, group: Group) => void
 /** Makes one command, with a description and what every command has. */
-type Define = (usage: string, description: string, examples?: string[]) => Command
+type Define = (usage: string, description: string, examples?: string[], exits?: Exits) => Command
+/** What the exit codes beyond 0 and 1 mean to a command, or what is special about those. */
+type Exits = Partial<Record<0 | 1 | 2 | 124, string>>
 /** Makes one that has commands of its own; the flags that every command has are theirs, or they would never see them. */
 type Group = (name: string, description: string) => Command
 
-/** What every command has: `--json`, `--debug`, examples. */
-export function finish(command: Command, examples: string[]): Command {
+/** The hidden command that answers the shells' completion: `__complete -- <words…>`. */
+export const completeCommand = '__complete'
+
+/** What every command has: `--json`, `--debug`, examples, exit codes. */
+export function finish(command: Command, examples: string[], exits: Exits = {}): Command {
   command.option('--json', 'print JSON').option('--debug', 'print stacks of errors')
   const lines = examples.map((example) => `  ${example}`).join('\n')
-  return lines === '' ? command : command.addHelpText('after', `\nExamples:\n${lines}`)
+  const codes = Object.entries({ 0: 'done', 1: 'failed', ...exits }).map(([code, meaning]) => `${code} ${meaning}`)
+  return command.addHelpText(
+    'after',
+    `${lines === '' ? '' : `\nExamples:\n${lines}\n`}\n${wrap(`Exit codes: ${codes.join(', ')}`, 76, '  ')}`,
+  )
 }
 
 /** The value of a flag that counts seconds. */

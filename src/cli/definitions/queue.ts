@@ -16,9 +16,9 @@ export const queue: Definitions = {
 
 function addQueueCommands(queue: Command, context: Context): void {
   const commands = () => import('../commands/queue.ts')
-  finish(queue.command('list', { isDefault: true }).description('the tasks: state, age, issue, message'), []).action(
-    async (options) => (await commands()).runQueueList(context, options),
-  )
+  finish(queue.command('list', { isDefault: true }).description('the tasks: state, age, issue, message'), [
+    'kugetsu queue',
+  ]).action(async (options) => (await commands()).runQueueList(context, options))
   finish(queue.command('enqueue <issue-ref> <message>').description('put a task into the queue'), [
     'kugetsu queue enqueue github.com/me/app#14 "fix the login bug"',
     'kugetsu queue enqueue me/app#14 - < task.md',
@@ -27,41 +27,45 @@ function addQueueCommands(queue: Command, context: Context): void {
     .option('--model <provider/model>', 'the model to use')
     .option('--agent <name>', "the agent of opencode's configuration to use")
     .action(async (ref, message, options) => (await commands()).runQueueEnqueue(context, { ...options, ref, message }))
-  finish(queue.command('stats').description('how many tasks there are, by state'), []).action(async (options) =>
-    (await commands()).runQueueStats(context, options),
+  finish(queue.command('stats').description('how many tasks there are, by state'), ['kugetsu queue stats']).action(
+    async (options) => (await commands()).runQueueStats(context, options),
   )
-  finish(queue.command('show <id>').description('one task with every attempt and what came of it'), []).action(
-    async (id, options) => (await commands()).runQueueShow(context, { ...options, id }),
-  )
-  finish(queue.command('remove <id>').description('take a task out that no agent has yet'), []).action(
-    async (id, options) => (await commands()).runQueueRemove(context, { ...options, id }),
-  )
-  finish(queue.command('retry <id>').description('put a task that ended as an error back'), []).action(
-    async (id, options) => (await commands()).runQueueRetry(context, { ...options, id }),
-  )
-  finish(queue.command('clear').description('remove what ended longer than QUEUE_CLEANUP_AGE_DAYS ago'), [])
+  finish(queue.command('show <id>').description('one task with every attempt and what came of it'), [
+    'kugetsu queue show 0417',
+  ]).action(async (id, options) => (await commands()).runQueueShow(context, { ...options, id }))
+  finish(queue.command('remove <id>').description('take a task out that no agent has yet'), [
+    'kugetsu queue remove q_1763722800000',
+  ]).action(async (id, options) => (await commands()).runQueueRemove(context, { ...options, id }))
+  finish(queue.command('retry <id>').description('put a task that ended as an error back'), [
+    'kugetsu queue retry q_1763722800000',
+  ]).action(async (id, options) => (await commands()).runQueueRetry(context, { ...options, id }))
+  finish(queue.command('clear').description('remove what ended longer than QUEUE_CLEANUP_AGE_DAYS ago'), [
+    'kugetsu queue clear --all',
+  ])
     .option('--all', 'all that ended')
     .action(async (options) => (await commands()).runQueueClear(context, options))
 }
 
 function addQueueDaemonCommands(daemon: Command, context: Context): void {
   const commands = () => import('../commands/queue-daemon.ts')
-  finish(daemon.command('start').description('take tasks from the queue from now on'), []).action(async (options) =>
-    (await commands()).runDaemonStart(context, options),
+  finish(daemon.command('start').description('take tasks from the queue from now on'), [
+    'kugetsu queue-daemon start',
+  ]).action(async (options) => (await commands()).runDaemonStart(context, options))
+  finish(daemon.command('stop').description('stop that; agents at work go on'), ['kugetsu queue-daemon stop']).action(
+    async (options) => (await commands()).runDaemonStop(context, options),
   )
-  finish(daemon.command('stop').description('stop that; agents at work go on'), []).action(async (options) =>
-    (await commands()).runDaemonStop(context, options),
+  finish(daemon.command('restart').description('stop and start'), ['kugetsu queue-daemon restart']).action(
+    async (options) => (await commands()).runDaemonRestart(context, options),
   )
-  finish(daemon.command('restart').description('stop and start'), []).action(async (options) =>
-    (await commands()).runDaemonRestart(context, options),
-  )
-  finish(daemon.command('status').description('whether it runs; exit code 1 when not'), []).action(async (options) =>
-    (await commands()).runDaemonStatus(context, options),
-  )
-  finish(daemon.command('logs [n]').description('the last n lines of its log (50)'), []).action(async (n, options) =>
-    (await commands()).runDaemonLogs(context, { ...options, n }),
-  )
-  finish(daemon.command('run').description('the same in the foreground, for systemd and containers'), []).action(
-    async () => (await import('../commands/supervise.ts')).runSupervise(context, { foreground: true }),
-  )
+  finish(
+    daemon.command('status').description('whether it runs; exit code 1 when not'),
+    ['kugetsu queue-daemon status || kugetsu queue-daemon start'],
+    { 0: 'it takes tasks from the queue', 1: 'it does not' },
+  ).action(async (options) => (await commands()).runDaemonStatus(context, options))
+  finish(daemon.command('logs [n]').description('the last n lines of its log (50)'), [
+    'kugetsu queue-daemon logs 100',
+  ]).action(async (n, options) => (await commands()).runDaemonLogs(context, { ...options, n }))
+  finish(daemon.command('run').description('the same in the foreground, for systemd and containers'), [
+    'kugetsu queue-daemon run',
+  ]).action(async () => (await import('../commands/supervise.ts')).runSupervise(context, { foreground: true }))
 }

@@ -1,6 +1,6 @@
-import { Option, type Command } from 'commander'
+import { Argument, Option, type Command } from 'commander'
 import type { Context } from '../context.ts'
-import { finish, type Definitions } from './define.ts'
+import { completeCommand, finish, type Definitions } from './define.ts'
 
 export const setUp: Definitions = {
   init: (command, context) => {
@@ -13,8 +13,36 @@ export const setUp: Definitions = {
       .action(async (options) => (await import('../commands/init.ts')).runInit(context, options))
   },
   server: (_, context, group) => addServerCommands(group('server', 'the git servers that issue refs name'), context),
+  doctor: (command, context) => {
+    command(
+      'doctor',
+      'check that everything is as it should be, and say what to do where it is not',
+      ['kugetsu doctor', 'kugetsu doctor --fix'],
+      { 0: 'nothing fails', 1: 'something does' },
+    )
+      .option('--fix', 'mend what can be mended without losing anything, and check again')
+      .option('--fix-permissions', "store what agents may do with their sessions in opencode's database")
+      .action(async (options) => (await import('../commands/doctor.ts')).runDoctor(context, options))
+  },
+  completion: (command, context) => {
+    command('completion', 'print the script that has a shell complete kugetsu commands', [
+      'source <(kugetsu completion bash)   # in ~/.bashrc',
+      'source <(kugetsu completion zsh)    # in ~/.zshrc, after compinit',
+      'kugetsu completion fish > ~/.config/fish/completions/kugetsu.fish',
+    ])
+      .addArgument(new Argument('<shell>', 'bash, zsh or fish').choices(['bash', 'zsh', 'fish']))
+      .action(async (shell, options) =>
+        (await import('../commands/completion.ts')).runCompletion(context, { ...options, shell }),
+      )
+  },
+  [completeCommand]: (command, context) => {
+    command(`${completeCommand} [words...]`, 'what can stand for the last of the words; for the shells').action(
+      async (words, _options, self: Command) =>
+        (await import('../commands/complete.ts')).runComplete(context, self.parent, words),
+    )
+  },
   demo: (command, context) => {
-    command('demo', 'the whole flow on a throwaway home: real opencode, scripted model')
+    command('demo', 'the whole flow on a throwaway home: real opencode, scripted model', ['kugetsu demo --keep'])
       .option('--keep', 'keep the throwaway home to look around in')
       .action(async (options) => (await import('../commands/demo.ts')).runDemo(context, options))
   },
@@ -22,7 +50,7 @@ export const setUp: Definitions = {
 
 function addServerCommands(server: Command, context: Context): void {
   const commands = () => import('../commands/server.ts')
-  finish(server.command('list').description('all known servers'), []).action(async (options) =>
+  finish(server.command('list').description('all known servers'), ['kugetsu server list']).action(async (options) =>
     (await commands()).runServerList(context, options),
   )
   finish(server.command('add <name> <url>').description('add a server, by name and URL'), [
@@ -39,13 +67,13 @@ function addServerCommands(server: Command, context: Context): void {
     )
     .option('--api <url>', "where the forge's API is, if not on the host of the URL: https://git.example.com/api/v1")
     .action(async (name, url, options) => (await commands()).runServerAdd(context, { ...options, name, url }))
-  finish(server.command('remove <name>').description('forget a server'), []).action(async (name, options) =>
-    (await commands()).runServerRemove(context, { ...options, name }),
+  finish(server.command('remove <name>').description('forget a server'), ['kugetsu server remove forge.test']).action(
+    async (name, options) => (await commands()).runServerRemove(context, { ...options, name }),
   )
-  finish(server.command('default [name]').description('print or set the server of owner/repo#n'), []).action(
-    async (name, options) => (await commands()).runServerDefault(context, { ...options, name }),
-  )
-  finish(server.command('get [name]').description('print the URL of a server, or of the default one'), []).action(
-    async (name, options) => (await commands()).runServerGet(context, { ...options, name }),
-  )
+  finish(server.command('default [name]').description('print or set the server of owner/repo#n'), [
+    'kugetsu server default work',
+  ]).action(async (name, options) => (await commands()).runServerDefault(context, { ...options, name }))
+  finish(server.command('get [name]').description('print the URL of a server, or of the default one'), [
+    'kugetsu server get work',
+  ]).action(async (name, options) => (await commands()).runServerGet(context, { ...options, name }))
 }

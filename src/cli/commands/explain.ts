@@ -1,0 +1,99 @@
+import { formatRef, matchTail } from '../../core/issue-ref.ts'
+import { KugetsuError } from '../../core/errors.ts'
+import { plainLine } from '../../core/plain-text.ts'
+import { clock } from '../../core/wording.ts'
+import { daemonStatus } from '../../daemon/control.ts'
+import { openQueue } from '../../queue/file-queue.ts'
+import { findId } from '../../queue/find.ts'
+import type { Item } from '../../queue/item.ts'
+import { explain } from '../../sessions/explanation/explain.ts'
+import type { Explanation } from '../../sessions/explanation/facts.ts'
+import { readJournal, type Entry } from '../../sessions/journal.ts'
+import { nameOf } from '../../sessions/session-name.ts'
+import { slotHolders } from '../../sessions/slots.ts'
+import { readSession, trackedRefs } from '../../sessions/store.ts'
+import { sessionView } from '../../sessions/view.ts'
+import type { Context } from '../context.ts'
+import { printJson, styled } from '../output.ts'
+import { issueRef } from '../refs.ts'
+import { wrap } from '../wrap.ts'
+
+const shownDecisions = 5
+const longestText = 2000
+
+/** Says in words how an issue or a task of the queue stands and why, and what can be done. */
+export async function runExplain(context: Context, options: { what: string; json?: boolean }): Promise<void> {
+  const { items: queue } = await openQueue(context).all()
+  const { ref, item } = await meant(context, options.what, queue)
+  const name = ref === null ? undefined : nameOf(context, await issueRef(context, ref))
+  const record = name === undefined ? undefined : readSession(context, name)
+  const session = name === undefined || record === undefined ? undefined : sessionView(context, name, record)
+  const decisions = readJournal(context, { issueRef: ref, item: item?.id })
+  const explanation = explain({
+    ref,
+    session,
+    run: record?.run ?? undefined,
+    item,
+    queue,
+    holders: slotHolders(context),
+    limit: context.settings().maxConcurrentAgents,
+    dispatching: (await daemonStatus(context))?.dispatching === true,
+    decisions,
+    now: context.now(),
+  })
+  if (explanation === undefined) {
+    throw new KugetsuError(`nothing is known of ${ref}: it has no session, no task, and nothing was noted of it`, {
+      hint: `See "kugetsu list" and "kugetsu queue list", or begin: kugetsu start ${ref} "…"`,
+      code: 'unknown_session',
+    })
+  }
+  const { state, sentences, next } = explanation
+  if (options.json === true) {
+    return printJson(context, { issue_ref: ref, item: item?.id ?? null, state, sentences, next, decisions })
+  }
+  print(context, ref ?? 'PM agent', item, explanation, decisions)
+}
+
+/** The issue, or the task, that a person means: `q_…` or the end of such an id, else a ref. */
+async function meant(
+  context: Context,
+  text: string,
+  queue: readonly Item[],
+): Promise<{ ref: string | null; item: Item | undefined }> {
+  const isId = text.startsWith('q_') || (/^\d{4,}$/.test(text) && matchTail(text, trackedRefs(context)) === undefined)
+  if (isId) {
+    const id = findId(
+      queue.map((each) => each.id),
+      text,
+    )
+    const item = queue.find((each) => each.id === id)
+    if (item !== undefined) return { ref: item.issue_ref, item }
+  }
+  const queued = queue.flatMap(({ issue_ref }) => issue_ref ?? [])
+  return { ref: formatRef(await issueRef(context, text, queued)), item: undefined }
+}
+
+function print(
+  context: Context,
+  ref: string,
+  item: Item | undefined,
+  { state, sentences, next }: Explanation,
+  decisions: readonly Entry[],
+): void {
+  const { io } = context
+  const width = Math.max(40, Math.min(io.columns, 100)) - 2
+  const title = item === undefined ? ref : `${item.id}  ${ref}`
+  io.out(`${styled(context, 'bold', plainLine(title, longestText))}  ${state.replace('_', ' ')}\n`)
+  io.out(`  ${wrap(plainLine(sentences.join(' '), longestText), width, '  ')}\n`)
+  if (next.length > 0) {
+    io.out('\nNext:\n')
+    for (const command of next) io.out(`  ${plainLine(command, longestText)}\n`)
+  }
+  if (decisions.length === 0) return
+  io.out('\nWhat was decided:\n')
+  for (const { at, decision, reason } of decisions.slice(-shownDecisions)) {
+    const head = `  ${clock(at)}  ${plainLine(decision.replaceAll('_', ' '), 20).padEnd(13)} `
+    const text = wrap(plainLine(reason, longestText), width - head.length, ' '.repeat(head.length))
+    io.out(`${styled(context, 'dim', head)}${text}\n`)
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * What each shell is given to complete with. They all ask `kugetsu __complete -- <words…>`, whose last word is what was
+ * typed of the one to be completed; it answers with a candidate a line, a tab and a description after it.
+ */
+import { completeCommand } from '../definitions/define.ts'
+
+/**
+ * readline splits words at : and = too (COMP_WORDBREAKS) and replaces only the last piece, so the pieces are put
+ * together again by the blanks between them, and what stands before the last piece is taken off the candidates.
+ */
+const bash = `# bash completion of kugetsu: source <(kugetsu completion bash)
+_kugetsu() {
+  local rest=\${COMP_LINE:0:COMP_POINT} words=() piece trimmed line current kept i
+  for ((i = 0; i <= COMP_CWORD; i++)); do
+    trimmed=\${rest#"\${rest%%[![:space:]]*}"}
+    piece=\${COMP_WORDS[i]}
+    if ((i == COMP_CWORD)); then piece=$trimmed; fi
+    if [[ \${#words[@]} -eq 0 || $trimmed != "$rest" ]]; then
+      words+=("$piece")
+    else
+      words[\${#words[@]}-1]+=$piece
+    fi
+    rest=\${trimmed#"$piece"}
+  done
+  current=\${words[\${#words[@]}-1]}
+  current=\${current#[\\"\\']}
+  words[\${#words[@]}-1]=$current
+  kept=
+  for ((i = 0; i < \${#current}; i++)); do
+    case \${current:i:1} in
+      [:=]) if [[ $COMP_WORDBREAKS == *"\${current:i:1}"* ]]; then kept=\${current:0:i+1}; fi ;;
+    esac
+  done
+  COMPREPLY=()
+  while IFS= read -r line; do
+    line=\${line%%$'\\t'*}
+    COMPREPLY+=("\${line#"$kept"}")
+  done < <(kugetsu ${completeCommand} -- "\${words[@]:1}" 2>/dev/null)
+}
+complete -F _kugetsu kugetsu
+`
+
+const zsh = `#compdef kugetsu
+# zsh completion of kugetsu: source <(kugetsu completion zsh), or as _kugetsu in a directory of $fpath
+_kugetsu() {
+  local line value
+  local -a values shown
+  for line in "\${(@f)$(kugetsu ${completeCommand} -- "\${(@Q)words[2,CURRENT-1]}" "\${(Q)PREFIX}" 2>/dev/null)}"; do
+    value=\${line%%$'\\t'*}
+    [[ -n $value ]] || continue
+    values+=("$value")
+    if [[ $line == *$'\\t'* ]]; then shown+=("$value  -- \${line#*$'\\t'}"); else shown+=("$value"); fi
+  done
+  (( \${#values} )) && compadd -l -d shown -a values
+}
+if [[ \${funcstack[1]} == _kugetsu ]]; then _kugetsu "$@"; else compdef _kugetsu kugetsu; fi
+`
+
+const fish = `# fish completion of kugetsu: kugetsu completion fish > ~/.config/fish/completions/kugetsu.fish
+function __kugetsu_candidates
+  set -l words (commandline -opc)
+  set -e words[1]
+  set -l current (commandline -ct)
+  kugetsu ${completeCommand} -- $words "$current" 2>/dev/null
+end
+complete -c kugetsu -f -a '(__kugetsu_candidates)'
+`
+
+export const scripts = { bash, zsh, fish }

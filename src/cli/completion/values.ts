@@ -1,0 +1,101 @@
+/**
+ * What the home has for completion. It is read on every press of a key, so as little as possible, and without the
+ * care of the other readers: what cannot be understood is passed over here, and stays for them to tell of.
+ */
+import * as path from 'node:path'
+import { parseEnv } from '../../agents/env-files.ts'
+import { readConfig } from '../../config/config-file.ts'
+import type { Home } from '../../config/home.ts'
+import { plainLine } from '../../core/plain-text.ts'
+import { listDirectory, readText } from '../../platform/files.ts'
+import type { Candidate, Values } from './candidates.ts'
+
+/** How many tasks are read to say what they are; the newest. */
+const mostItems = 200
+const longestDescription = 60
+/** Which tasks a command is for, where it is not for all. */
+const itemStates: Record<string, string> = { remove: 'pending', retry: 'error' }
+
+/** The values of arguments by their names in the usage of their commands. */
+export function valuesIn(home: Home): Values {
+  return (name, words, typed) => {
+    const [command, subcommand = ''] = words
+    const found: Candidate[] = []
+    if (name.includes('issue-ref')) found.push(...issueRefs(home, typed))
+    if (/(^|\W)id$/.test(name) && (command === 'queue' || name.includes('issue-ref'))) {
+      found.push(...items(home, itemStates[subcommand]))
+    }
+    if (command === 'server' && name === 'name' && subcommand !== 'add') found.push(...servers(home))
+    if (command === 'env' && name === 'agent') found.push(...agents(home).map((value) => ({ value })))
+    if (command === 'env' && /^(key|name|variable)$/i.test(name)) found.push(...variables(home))
+    return found.filter(({ value }) => isPlain(value))
+  }
+}
+
+/** All refs that begin as typed, and shorter tails of them that only one has. */
+function issueRefs(home: Home, typed: string): Candidate[] {
+  const refs = Object.keys(at(jsonOf(home.paths.index), 'issues')).filter(isPlain)
+  const tails =
+    typed === ''
+      ? []
+      : refs.flatMap((ref) => [/[^/]+\/[^/]+$/, /[^/]+$/, /[^#]+$/].map((tail) => tail.exec(ref)?.[0] ?? ''))
+  const unique = tails.filter((tail, index) => tails.indexOf(tail) === index && tails.lastIndexOf(tail) === index)
+  return [...refs, ...unique].map((value) => ({ value }))
+}
+
+function items(home: Home, state: string | undefined): Candidate[] {
+  const ids = listDirectory(home.paths.queueItems)
+    .filter((name) => /^q_[\w-]+\.json$/.test(name))
+    .map((name) => name.slice(0, -'.json'.length))
+  return ids.slice(-mostItems).flatMap((id) => {
+    const item = jsonOf(path.join(home.paths.queueItems, `${id}.json`))
+    if (state !== undefined && item['state'] !== state) return []
+    return [{ value: id, description: `${textOf(item['state'])} ${textOf(item['issue_ref'])}`.trim() }]
+  })
+}
+
+function servers(home: Home): Candidate[] {
+  const stored = jsonOf(home.paths.servers)['servers']
+  const named = (Array.isArray(stored) ? stored : []).map((server: unknown) => ({
+    value: textOf(at({ server }, 'server')['name']),
+    description: undefined,
+  }))
+  const configured = [...readConfig(home.paths.config, home.env).servers.keys()].map((value) => ({ value }))
+  const all: Candidate[] = [...named, ...configured, { value: 'github.com' }]
+  return all.filter(({ value }, index) => all.findIndex((each) => each.value === value) === index)
+}
+
+/** The agents that have variables of their own, by their files. */
+function agents(home: Home): string[] {
+  const files = listDirectory(home.paths.env).flatMap((name) => /^([\w-]+)\.env$/.exec(name)?.[1] ?? [])
+  return [...new Set(['default', 'dev', 'pm-agent', ...files])]
+}
+
+function variables(home: Home): Candidate[] {
+  const names = agents(home).flatMap((agent) => [
+    ...parseEnv(readText(path.join(home.paths.env, `${agent}.env`)) ?? '').values.keys(),
+  ])
+  return [...new Set(names)].map((value) => ({ value }))
+}
+
+function jsonOf(file: string): Record<string, unknown> {
+  try {
+    return at({ file: JSON.parse(readText(file) ?? '{}') as unknown }, 'file')
+  } catch {
+    return {}
+  }
+}
+
+function at(object: Record<string, unknown>, name: string): Record<string, unknown> {
+  const value = object[name]
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? plainLine(value, longestDescription) : ''
+}
+
+/** What a shell can take as one word, whoever wrote it into a file. */
+function isPlain(value: string): boolean {
+  return /^[A-Za-z0-9][\w./:#@+-]*$/.test(value)
+}

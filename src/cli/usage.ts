@@ -1,0 +1,67 @@
+/** What is said of a command line that makes no sense, and what `kugetsu help …` stands for. */
+import { Command, CommanderError } from 'commander'
+import { KugetsuError } from '../core/errors.ts'
+
+/**
+ * The arguments that `help <command> [subcommand]` means: those commands with --help. A name that does not exist is
+ * left as if it had been called, which says so.
+ */
+export function withoutHelp(program: Command, argv: readonly string[]): string[] {
+  const [first, ...names] = argv
+  if (first !== 'help' || names.length === 0 || names[0]?.startsWith('-') === true) return [...argv]
+  let command = program
+  for (const [index, name] of names.entries()) {
+    if (name.startsWith('-')) break
+    const next = command.commands.find((each) => each.name() === name)
+    // What is no name of a subcommand is an argument, as in `help start me/app#1`.
+    if (next === undefined && command.commands.length === 0) break
+    if (next === undefined) return names.slice(0, index + 1)
+    command = next
+  }
+  return [...pathOf(command), '--help']
+}
+
+/** A mistake in the command line as commander found it, in one line with a hint. */
+export function usageError(error: CommanderError, program: Command, argv: readonly string[]): KugetsuError {
+  const cause = wrongSubcommand(error, program, argv) ?? error
+  const [message, suggestion] = cause.message.replace(/^error: /, '').split('\n')
+  const command = calledIn(program, argv)
+  const called = ['kugetsu', ...pathOf(command)].join(' ')
+  const usage = `${called} ${command.usage().replace('[options]', '')}`.replace(/ +/g, ' ').trim()
+  const hint =
+    suggestion?.replace(/^\(|\)$/g, '') ??
+    (command === program ? 'See "kugetsu help".' : `Usage: ${usage}; see "${called} --help".`)
+  return new KugetsuError(message ?? 'wrong usage', { hint, code: 'usage', cause })
+}
+
+/** Where one command of a group stands in for none (`queue` for `queue list`), a wrong name is taken for its argument. */
+function wrongSubcommand(error: CommanderError, program: Command, argv: readonly string[]): CommanderError | undefined {
+  const [name, word = ''] = argv
+  const group = program.commands.find((each) => each.name() === name)?.commands ?? []
+  if (error.code !== 'commander.excessArguments' || group.length === 0) return undefined
+  if (word.startsWith('-') || group.some((each) => each.name() === word)) return undefined
+  const names = new Command().exitOverride().configureOutput({ outputError: () => {}, writeErr: () => {} })
+  for (const each of group) names.command(each.name())
+  try {
+    names.parse([word], { from: 'user' })
+  } catch (unknown) {
+    if (unknown instanceof CommanderError) return unknown
+  }
+  return undefined
+}
+
+/** The command that was called, as far as its name goes. */
+function calledIn(program: Command, argv: readonly string[]): Command {
+  let command = program
+  for (const word of argv) {
+    const next = command.commands.find((each) => each.name() === word)
+    if (next === undefined) break
+    command = next
+  }
+  return command
+}
+
+/** The words that name a command, after `kugetsu`. */
+function pathOf(command: Command): string[] {
+  return command.parent === null ? [] : [...pathOf(command.parent), command.name()]
+}

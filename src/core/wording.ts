@@ -1,0 +1,46 @@
+/** Times and numbers in sentences. Pure. */
+
+/** How long something has been going on: `for 4 min`. */
+export function lasting(from: string | null | undefined, now: Date): string {
+  const span = spanOf(from, now)
+  return span === undefined ? 'since a time that was not noted' : `for ${span}`
+}
+
+/** How long ago something was: `4 min ago`. */
+export function ago(at: string | null | undefined, now: Date): string {
+  const span = spanOf(at, now)
+  return span === undefined ? 'at a time that was not noted' : `${span} ago`
+}
+
+/** A time as a person reads it, where they are: `2026-11-20 12:00:00`. */
+export function clock(at: string): string {
+  const date = new Date(at)
+  if (Number.isNaN(date.getTime())) return at
+  const two = (number: number) => String(number).padStart(2, '0')
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
+}
+
+/** `once`, `twice`, `3 times`. */
+export function times(number: number): string {
+  return number === 1 ? 'once' : number === 2 ? 'twice' : `${number} times`
+}
+
+/** `1 task`, `3 tasks`. */
+export function counted(number: number, thing: string): string {
+  return `${number} ${thing}${number === 1 ? '' : 's'}`
+}
+
+/** Whole units, the largest of which there are two at least. */
+function spanOf(at: string | null | undefined, now: Date): string | undefined {
+  const milliseconds = at ? now.getTime() - Date.parse(at) : Number.NaN
+  if (Number.isNaN(milliseconds)) return undefined
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000))
+  const units = [
+    [86_400, 'days'],
+    [3_600, 'h'],
+    [60, 'min'],
+  ] as const
+  const [size, unit] = units.find(([length]) => seconds >= 2 * length) ?? [1, 's']
+  return `${Math.floor(seconds / size)} ${unit}`
+}

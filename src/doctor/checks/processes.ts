@@ -1,0 +1,135 @@
+/** The opencode server, the daemon, and what their deaths have left. */
+import * as fs from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Home } from '../../config/home.ts'
+import { counted } from '../../core/wording.ts'
+import { isDispatchingWanted } from '../../daemon/dispatching.ts'
+import { daemonStatus } from '../../daemon/control.ts'
+import { socketPath } from '../../daemon/socket.ts'
+import { readServer } from '../../opencode/server-record.ts'
+import { markerVariable } from '../../opencode/server-environment.ts'
+import { clearDeadServer, findServer } from '../../opencode/server.ts'
+import { removeFile } from '../../platform/files.ts'
+import { exclusively, tryExclusive } from '../../platform/locks.ts'
+import { isAlive, kill, processesWith, variableOf } from '../../platform/processes.ts'
+import { byItself, fail, pass, some, warn, type Check } from '../check.ts'
+
+const answerMs = 5_000
+const lockWaitMs = 30_000
+/** How long a server that was just started may take to be on file. */
+const startMs = 500
+const startDispatching = 'kugetsu queue-daemon start'
+
+const server: Check = {
+  name: 'server',
+  look: async ({ home, server, unreadable }) => {
+    const record = server()
+    if (record === undefined) {
+      return unreadable().includes('opencode/server.json')
+        ? warn('opencode/server.json cannot be understood', 'The next command that needs a server starts a new one.')
+        : pass('not running (it starts by itself when needed)')
+    }
+    if (!isAlive(record))
+      return warn(`opencode/server.json is that of a server that died (pid ${record.pid})`, byItself)
+    const running = findServer(home)
+    const about = `opencode ${record.version}, pid ${record.pid}`
+    if (running === undefined) return pass(`${about}, ${record.stopping === true ? 'ending' : 'starting'}`)
+    return (await running.client.isUp(answerMs))
+      ? pass(about)
+      : fail(`it does not answer (${about})`, `See ${home.paths.serverLog}; kill ${record.pid} and agents are resumed.`)
+  },
+  fix: async (home) =>
+    (await clearDeadServer(home))
+      ? ['removed opencode/server.json, of a server that died, and what it left running']
+      : [],
+}
+
+const daemon: Check = {
+  name: 'daemon',
+  look: async ({ home, daemon, sessions, items }) => {
+    const running = await daemon()
+    const waiting = items().filter(({ state }) => state === 'pending').length
+    if (running !== undefined) {
+      if (running.dispatching === true) return pass(`pid ${running.pid}, takes tasks from the queue`)
+      return waiting === 0
+        ? pass(`pid ${running.pid}, follows the agents`)
+        : warn(`${counted(waiting, 'task')} in the queue, and it takes none (pid ${running.pid})`, startDispatching)
+    }
+    if (isHeld(home)) {
+      return fail('a daemon runs and does not answer', `See ${home.paths.daemonLog}; killing it loses nothing.`)
+    }
+    if (isDispatchingWanted(home)) return fail('it was to take tasks from the queue, and has died', startDispatching)
+    if (waiting > 0) return warn(`${counted(waiting, 'task')} in the queue, and nobody takes them`, startDispatching)
+    const atWork = sessions().find(({ record }) => record.run)
+    if (atWork !== undefined) {
+      const ref = atWork.record.issue_ref ?? atWork.name
+      return warn(`nobody follows the agent of ${ref}`, `kugetsu wait ${ref}`)
+    }
+    const dead = remnants(home)
+    return dead.length > 0
+      ? warn(`left by one that died: ${some(dead)}`, byItself)
+      : pass('not running (it starts by itself when needed)')
+  },
+  fix: async (home) => {
+    if (!fs.existsSync(home.paths.queue)) return []
+    const release = tryExclusive(home.paths.daemonLock) // whoever holds it owns these files
+    if (release === undefined) return []
+    try {
+      return remnants(home).flatMap((file) => (removeFile(file) ? [`removed ${file}, left by a daemon that died`] : []))
+    } finally {
+      release()
+    }
+  },
+}
+
+/** Whether a process holds the daemon's lock. Only asked where there is one, since asking would make it. */
+function isHeld(home: Home): boolean {
+  if (!fs.existsSync(home.paths.daemonLock)) return false
+  const release = tryExclusive(home.paths.daemonLock)
+  release?.()
+  return release === undefined
+}
+
+function remnants(home: Home): string[] {
+  return [socketPath(home), home.paths.daemonPid].filter((file) => fs.existsSync(file))
+}
+
+const processes: Check = {
+  name: 'processes',
+  look: async ({ home, server }) => {
+    const marker = () => server()?.marker
+    if ((await orphansOf(home, marker())).length === 0) return pass('no command outlived its server')
+    // A server that is just being started is on file a moment after it runs.
+    await sleep(startMs, undefined, { signal: home.signal })
+    const orphans = await orphansOf(home, readServerQuietly(home))
+    return orphans.length === 0
+      ? pass('no command outlived its server')
+      : warn(
+          `outlived the opencode server that ran ${orphans.length === 1 ? 'it' : 'them'}: pid ${some(orphans.map(String), 5)}`,
+          byItself,
+        )
+  },
+  fix: (home) =>
+    // Under the lock of those who start servers, so that none is being started.
+    exclusively(home.paths.lock('opencode-server'), { timeoutMs: lockWaitMs, signal: home.signal }, async () => {
+      const ended = (await orphansOf(home, readServerQuietly(home))).filter(kill)
+      return ended.length === 0 ? [] : [`ended ${counted(ended.length, 'command')} that had outlived the server`]
+    }),
+}
+
+/** The marker of the server on file, if that lives. */
+function readServerQuietly(home: Home): string | undefined {
+  const record = readServer(home)
+  return record !== undefined && isAlive(record) ? record.marker : undefined
+}
+
+/** The processes of this home that were started under a server other than the one with `marker`, by pid. */
+async function orphansOf(home: Home, marker: string | undefined): Promise<number[]> {
+  const daemonPid = (await daemonStatus(home))?.pid // an agent may have started it
+  return processesWith('KUGETSU_DIR', home.paths.home).filter((pid) => {
+    const own = variableOf(pid, markerVariable)
+    return own !== undefined && own !== '' && own !== marker && pid !== daemonPid
+  })
+}
+
+export const processChecks = [server, daemon, processes]

@@ -1,0 +1,115 @@
+/** The index against the session files, against opencode, and against the worktrees. */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import type { Home } from '../../config/home.ts'
+import { counted } from '../../core/wording.ts'
+import { listDirectory } from '../../platform/files.ts'
+import { repairIndex, repairSpecial } from '../../sessions/repair.ts'
+import { baseName, pmAgentSession, type StoredSession } from '../../sessions/store.ts'
+import { byItself, fail, pass, some, warn, type Check, type Found } from '../check.ts'
+import { isKnownBy, subjectOf, type Subject } from '../subject.ts'
+
+const base = special('base', 'base', 'the base session', baseName)
+const pmAgent = special('pm-agent', 'pmAgent', 'the PM agent', pmAgentSession)
+
+function special(name: string, which: 'base' | 'pmAgent', what: string, file: string): Check {
+  return {
+    name,
+    look: (subject) => {
+      const index = subject.index()
+      if (index === undefined) {
+        return subject.unreadable().includes('index.json')
+          ? fail('index.json cannot be understood', '"kugetsu list" keeps it under another name and makes a new one.')
+          : fail('kugetsu is not initialised', 'kugetsu init')
+      }
+      const indexed = which === 'base' ? index.base : index.pm_agent
+      const filed = subject.sessions().find((session) => session.name === file)?.record.opencode_session_id
+      if (!indexed && !filed) return fail(`there is no ${name} session`, byItself)
+      if (!indexed || !filed) return fail(`${what} is missing in ${indexed ? 'sessions/' : 'index.json'}`, byItself)
+      if (indexed !== filed) return fail(`index.json and sessions/${file}.json name two sessions`, byItself)
+      return isKnownBy(subject.database)(indexed) === false
+        ? fail(`opencode does not know ${what} any more (${indexed})`, `${byItself} makes a new one`)
+        : pass(indexed)
+    },
+    fix: async (home) => {
+      const subject = subjectOf(home)
+      // Of what cannot be read now nothing is concluded, and a home without an index is to be initialised by a person.
+      if (subject.index() === undefined || subject.unreadable().includes(`sessions/${file}.json`)) return []
+      const done = await repairSpecial(home, which, isKnownBy(subject.database))
+      return done === undefined ? [] : [done]
+    },
+  }
+}
+
+const sessions: Check = {
+  name: 'sessions',
+  look: (subject) => {
+    const issues = subject.index()?.issues ?? {}
+    const files = issueSessions(subject)
+    const indexed = new Set(Object.values(issues))
+    const gone = Object.entries(issues).filter(([, file]) => !isThere(subject.home, file))
+    const unlisted = files.filter(({ name }) => !indexed.has(`${name}.json`))
+    const isKnown = isKnownBy(subject.database)
+    const lost = files.filter(
+      ({ record }) => record.opencode_session_id && isKnown(record.opencode_session_id) === false,
+    )
+    const problems = [
+      gone.length > 0 && `in the index without a file: ${some(gone.map(([ref]) => ref))}`,
+      unlisted.length > 0 && `in no index: ${some(unlisted.map(nameOf))}`,
+      lost.length > 0 && `opencode does not know the session of ${some(lost.map(nameOf))} any more`,
+    ].filter((each) => each !== false)
+    if (problems.length === 0) return pass(counted(files.length, 'issue'))
+    const hint =
+      gone.length + unlisted.length > 0
+        ? byItself
+        : `Nothing is lost but its memory: "kugetsu continue ${lost[0]?.record.issue_ref ?? '<issue-ref>'}" makes a new session in the worktree.`
+    return warn(problems.join('; '), hint)
+  },
+  fix: async (home) => (subjectOf(home).index() === undefined ? [] : repairIndex(home)),
+}
+
+const worktrees: Check = {
+  name: 'worktrees',
+  look: (subject): Found => {
+    const { paths } = subject.home
+    const files = issueSessions(subject)
+    const claimed = new Set(files.flatMap(({ record }) => (record.worktree_path ? [real(record.worktree_path)] : [])))
+    const beingMade = new Set(files.flatMap(({ name, record }) => (record.state === 'starting' ? [name] : [])))
+    const present = listDirectory(paths.worktrees).filter((name) => !name.startsWith('.'))
+    const orphans = present.filter(
+      (name) => !claimed.has(real(path.join(paths.worktrees, name))) && !beingMade.has(name),
+    )
+    const homeless = files.filter(
+      ({ record }) => record.state !== 'starting' && record.worktree_path && !fs.existsSync(record.worktree_path),
+    )
+    if (orphans.length > 0) return warn(`without a session: ${some(orphans)}`, 'kugetsu prune')
+    return homeless.length > 0
+      ? warn(
+          `gone from the disk: that of ${some(homeless.map(nameOf))}`,
+          `"kugetsu continue ${homeless[0]?.record.issue_ref ?? '<issue-ref>'}" makes it anew on its branch.`,
+        )
+      : pass(`${present.length} in use`)
+  },
+}
+
+function issueSessions(subject: Subject): StoredSession[] {
+  return subject.sessions().filter(({ name }) => name !== baseName && name !== pmAgentSession)
+}
+
+function nameOf({ name, record }: StoredSession): string {
+  return record.issue_ref ?? name
+}
+
+function isThere(home: Home, file: string): boolean {
+  return path.basename(file) === file && fs.existsSync(path.join(home.paths.sessions, file))
+}
+
+function real(place: string): string {
+  try {
+    return fs.realpathSync(place)
+  } catch {
+    return path.resolve(place)
+  }
+}
+
+export const sessionChecks = [sessions, base, pmAgent, worktrees]

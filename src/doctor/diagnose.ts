@@ -1,0 +1,96 @@
+/** All checks at once, and the repairs one after the other. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Home } from '../config/home.ts'
+import { KugetsuError, messageOf } from '../core/errors.ts'
+import { byItself, fail, type Check, type Found } from './check.ts'
+import { fileChecks } from './checks/files.ts'
+import { gitServers } from './checks/git-servers.ts'
+import { homeChecks } from './checks/home.ts'
+import { processChecks } from './checks/processes.ts'
+import { programs } from './checks/programs.ts'
+import { sessionChecks } from './checks/sessions.ts'
+import { slotChecks } from './checks/slots.ts'
+import { subjectOf, type Subject } from './subject.ts'
+
+/** As they are shown, and in the order in which they are mended: sessions last, for they may start a server. */
+export const allChecks: readonly Check[] = [
+  ...programs,
+  homeChecks.permissions,
+  homeChecks.config,
+  homeChecks.disk,
+  fileChecks.files,
+  fileChecks.temporary,
+  ...processChecks,
+  ...slotChecks,
+  ...sessionChecks,
+  gitServers,
+]
+
+/** Longer than the requests and programs of any check may take. */
+const longestMs = 40_000
+
+/** As `doctor --json` shows it; scripts rely on these names. */
+export interface Finding {
+  name: string
+  status: Found['status']
+  detail: string
+  hint: string | null
+}
+
+/** Looks at a home without changing anything. A check that breaks or hangs is a finding of its own. */
+export async function diagnose(home: Home, checks = allChecks, limitMs = longestMs): Promise<Finding[]> {
+  const subject = subjectOf(home)
+  const findings = await Promise.all(
+    checks.map(async (check) => ({ name: check.name, hint: null, ...(await limited(check, subject, limitMs)) })),
+  )
+  home.signal.throwIfAborted()
+  return findings
+}
+
+/** Mends what the findings tell of, as far as that is safe; returns what was done and what could not be. */
+export async function repair(
+  home: Home,
+  findings: readonly Finding[],
+  checks = allChecks,
+): Promise<{ done: string[]; failed: string[] }> {
+  const done: string[] = []
+  const failed: string[] = []
+  for (const { name, fix } of checks) {
+    if (fix === undefined || findings.find((finding) => finding.name === name)?.status === 'pass') continue
+    try {
+      done.push(...(await fix(home)))
+    } catch (error) {
+      home.signal.throwIfAborted()
+      failed.push(`${name}: ${messageOf(error)}`)
+    }
+  }
+  return { done, failed }
+}
+
+async function limited(check: Check, subject: Subject, limitMs: number): Promise<Found> {
+  const over = new AbortController()
+  const late = sleep(limitMs, undefined, { signal: over.signal }).then(() =>
+    fail(`no result within ${limitMs / 1000} s`, 'Try again; if it stays so, something it asks hangs.'),
+  )
+  try {
+    return await Promise.race([look(check, subject), late])
+  } finally {
+    over.abort()
+    late.catch(() => {})
+  }
+}
+
+async function look(check: Check, subject: Subject): Promise<Found> {
+  try {
+    return await check.look(subject)
+  } catch (error) {
+    if (error instanceof KugetsuError)
+      return fail(messageOf(error), error.hint ?? 'See what lies there and who owns it.')
+    return fail(`this check broke: ${messageOf(error)}`, 'That is a defect of kugetsu: report it.')
+  }
+}
+
+/** Whether `--fix` has something to offer for one of the findings. */
+export function isMendable(findings: readonly Finding[]): boolean {
+  return findings.some(({ hint }) => hint?.startsWith(byItself) === true)
+}

@@ -1,0 +1,27 @@
+import { permissionRules } from '../agents/permissions.ts'
+import type { Home } from '../config/home.ts'
+import { storePermissions } from '../opencode/database.ts'
+import { serverDatabase } from '../sessions/agent-server.ts'
+import { baseName, readSessions } from '../sessions/store.ts'
+
+export interface PermissionsFixed {
+  /** The sessions, by opencode's ids, that have their rules now. */
+  fixed: string[]
+  /** Those that opencode does not know any more. */
+  unknown: string[]
+}
+
+/**
+ * Stores what agents may do with the sessions of all issues and of the PM agent, in opencode's database. The base
+ * session has none: nobody works in it, and a person who adds context to it is there to be asked.
+ * Throws KugetsuError `no_opencode_database`.
+ */
+export function fixSessionPermissions(home: Home): PermissionsFixed {
+  const sessions = readSessions(home).flatMap(({ name, record }) =>
+    record.opencode_session_id && name !== baseName
+      ? [{ id: record.opencode_session_id, rules: permissionRules() }]
+      : [],
+  )
+  const fixed = storePermissions(serverDatabase(home), sessions)
+  return { fixed, unknown: sessions.map(({ id }) => id).filter((id) => !fixed.includes(id)) }
+}

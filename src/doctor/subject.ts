@@ -1,0 +1,121 @@
+/**
+ * A kugetsu home to be looked at. The readers of the other commands set aside what they cannot understand and free
+ * what the dead hold; these here read the same files and change nothing.
+ */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import type * as z from 'zod/mini'
+import { type GitServer, listServers, serversFile } from '../config/git-servers.ts'
+import type { Home } from '../config/home.ts'
+import { repositoriesFile } from '../config/repositories.ts'
+import { loadSettings, type Settings } from '../config/settings.ts'
+import { once } from '../core/once.ts'
+import { daemonStatus } from '../daemon/control.ts'
+import { type DatabaseLook, lookAtDatabase } from '../opencode/database.ts'
+import { parseServer, type ServerRecord } from '../opencode/server-record.ts'
+import { listDirectory, readText } from '../platform/files.ts'
+import { parseItem, type Item } from '../queue/item.ts'
+import { serverDatabase } from '../sessions/agent-server.ts'
+import { index as indexShape, sessionRecord, type Index } from '../sessions/record.ts'
+import type { StoredSession } from '../sessions/store.ts'
+
+export interface Subject {
+  home: Home
+  /** Throws KugetsuError for a configuration that makes no sense; what it warns of is in `warnings`. */
+  settings: () => Settings
+  /** undefined when there is none, or none that can be understood. */
+  index: () => Index | undefined
+  sessions: () => StoredSession[]
+  items: () => Item[]
+  server: () => ServerRecord | undefined
+  gitServers: () => GitServer[]
+  /** What opencode's database has; undefined without one. Throws when it cannot be read. */
+  database: () => DatabaseLook | undefined
+  daemon: () => ReturnType<typeof daemonStatus>
+  /** State files that are there and cannot be understood, relative to the home. */
+  unreadable: () => string[]
+}
+
+/** Everything is read at most once, when it is first asked for. */
+export function subjectOf(outer: Home): Subject {
+  const { paths, env, userHome } = outer
+  const settings = once(() => loadSettings({ configFile: paths.config, env, userHome }))
+  // Whoever reads the settings would else print its warnings, which are the finding of a check.
+  const home: Home = { ...outer, settings, warn: () => {} }
+  const unreadable = new Set<string>()
+
+  function read<T>(file: string, parse: (text: string) => T | undefined): T | undefined {
+    let text: string | undefined
+    try {
+      text = readText(file)
+    } catch {
+      unreadable.add(path.relative(paths.home, file))
+      return undefined
+    }
+    if (text === undefined) return undefined
+    const parsed = parse(text)
+    if (parsed === undefined) unreadable.add(path.relative(paths.home, file))
+    return parsed
+  }
+
+  const namesIn = (directory: string) =>
+    listDirectory(directory)
+      .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
+      .map((name) => name.slice(0, -'.json'.length))
+
+  const index = once(() => read(paths.index, shaped(indexShape)))
+  const sessions = once(() =>
+    namesIn(paths.sessions).flatMap((name) => {
+      const record = read(path.join(paths.sessions, `${name}.json`), shaped(sessionRecord))
+      return record === undefined ? [] : [{ name, record }]
+    }),
+  )
+  const items = once(() =>
+    namesIn(paths.queueItems).flatMap(
+      (id) => read(path.join(paths.queueItems, `${id}.json`), (text) => parseItem(id, text)) ?? [],
+    ),
+  )
+  const server = once(() => read(paths.server, parseServer))
+  const sound = <T>(file: string, shape: z.ZodMiniType<T>) =>
+    !fs.existsSync(file) || read(file, (text) => (text.trim() === '' ? ({} as T) : shaped(shape)(text))) !== undefined
+  const areServersSound = once(() => sound(paths.servers, serversFile))
+  return {
+    home,
+    settings,
+    index,
+    sessions,
+    items,
+    server,
+    gitServers: once(() => (areServersSound() ? listServers(home) : [])),
+    database: once(() => lookAtDatabase(serverDatabase(home))),
+    daemon: once(() => daemonStatus(home)),
+    unreadable: once(() => {
+      for (const look of [index, sessions, items, server, areServersSound]) look()
+      sound(paths.repositories, repositoriesFile)
+      return [...unreadable]
+    }),
+  }
+}
+
+/** Whether opencode has a session; undefined when that cannot be told. */
+export function isKnownBy(database: Subject['database']): (id: string) => boolean | undefined {
+  return (id) => {
+    try {
+      const look = database()
+      return look === undefined || look.missing.includes('id') ? undefined : look.sessions.has(id)
+    } catch {
+      return undefined
+    }
+  }
+}
+
+function shaped<T>(shape: z.ZodMiniType<T>): (text: string) => T | undefined {
+  return (text) => {
+    try {
+      const result = shape.safeParse(JSON.parse(text))
+      return result.success ? result.data : undefined
+    } catch {
+      return undefined
+    }
+  }
+}

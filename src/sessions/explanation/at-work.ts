@@ -1,0 +1,96 @@
+/** An issue that has an agent, or waits for one. */
+import { ago, clock, counted, lasting, times } from '../../core/wording.ts'
+import type { Item } from '../../queue/item.ts'
+import { waitingOf } from '../../queue/waiting.ts'
+import type { SessionView } from '../view.ts'
+import { allSlots, permissions, type Explanation, type Facts } from './facts.ts'
+
+/** A session with a run, or one that is being set up. */
+export function atWork(facts: Facts, session: SessionView): Explanation {
+  const { run, now } = facts
+  const ref = session.issue_ref ?? ''
+  const behind = facts.queue.filter(
+    (item) => item.state === 'pending' && item.issue_ref?.toLowerCase() === ref.toLowerCase(),
+  )
+  const more = [
+    ...(run !== undefined && run.interruptions > 0
+      ? [`The opencode server has died under it ${times(run.interruptions)}; it was resumed each time.`]
+      : []),
+    ...permissions(facts, run?.started_at),
+    ...(behind.length > 0
+      ? [
+          `${counted(behind.length, 'task')} of the issue ${behind.length === 1 ? 'waits' : 'wait'} in the queue until it is done.`,
+        ]
+      : []),
+  ]
+  const began = run === undefined ? '' : ` ${lasting(run.started_at, now)}`
+  switch (session.state) {
+    case 'starting': {
+      const holder = facts.holders.find(({ issueRef }) => issueRef === ref)
+      const by = holder?.owner === undefined || run !== undefined ? '' : ` by process ${holder.owner.pid}`
+      const at = holder === undefined ? began : ` ${lasting(holder.takenAt, now)}`
+      return {
+        state: 'starting',
+        sentences: [`Its agent is being set up${at}${by}: worktree, session, first message.`, ...more],
+        next: [`kugetsu wait ${ref}`],
+      }
+    }
+    case 'interrupted':
+      return {
+        state: 'interrupted',
+        sentences: [
+          run === undefined
+            ? 'The command that was setting its agent up has died before the agent began.'
+            : `Its agent, begun ${ago(run.started_at, now)}, was at work when the opencode server died. The next daemon resumes it.`,
+          ...more,
+        ],
+        next: run === undefined ? [`kugetsu continue ${ref} "…"`] : [`kugetsu wait ${ref}`],
+      }
+    case 'waiting':
+      return {
+        state: 'waiting',
+        sentences: [`Its agent asked for a permission that could not be answered, and waits for it.`, ...more],
+        next: [`kugetsu attach ${ref}`, `kugetsu stop ${ref}`],
+      }
+    default: {
+      const until = run === undefined ? '' : ` It is stopped at ${clock(run.deadline_at)} (TASK_TIMEOUT_HOURS).`
+      return {
+        state: 'working',
+        sentences: [`An agent has been at work on it${began}.${until}`, ...more],
+        next: [`kugetsu logs -f ${ref}`, `kugetsu continue ${ref} "…"`, `kugetsu stop ${ref}`],
+      }
+    }
+  }
+}
+
+/** A task that waits in the queue. */
+export function queued(facts: Facts, item: Item): Explanation {
+  const { now, holders, limit, dispatching } = facts
+  const { starting, ahead, pauseMs, busy } = waitingOf(item, facts.queue, now)
+  const next = [`kugetsu queue show ${item.id}`]
+  if (starting) {
+    return { state: 'starting', sentences: [`The daemon is starting the agent of its task ${item.id}.`], next }
+  }
+  const key = item.issue_ref?.toLowerCase()
+  const holder = holders.find(({ issueRef }) => issueRef.toLowerCase() === key)
+  const sentences = [`Its task ${item.id} has been in the queue ${lasting(item.pending_since, now)}.`]
+  const failed = item.attempts.slice(item.attempts_before).filter(({ outcome }) => outcome === 'failed')
+  if (failed.length > 0) {
+    sentences.push(
+      `It could not be started ${times(failed.length)}: ${failed.at(-1)?.reason ?? 'for no reason that was noted'}.`,
+    )
+  }
+  if (pauseMs > 0) sentences.push(`The next attempt is in ${Math.ceil(pauseMs / 1000)} s.`)
+  if (busy !== undefined) sentences.push(`The issue is busy: ${busy.id} is at work on it.`)
+  else if (holder !== undefined)
+    sentences.push('The issue is busy: an agent is at work on it that was not started from the queue.')
+  if (ahead > 0) sentences.push(`${counted(ahead, 'task')} ${ahead === 1 ? 'is' : 'are'} ahead of it.`)
+  if (holders.length >= limit) {
+    sentences.push(`${allSlots(limit)} in use: ${holders.map(({ issueRef }) => issueRef).join(', ')}.`)
+  }
+  if (!dispatching) {
+    sentences.push('No daemon takes tasks from the queue, so it stays there.')
+    next.unshift('kugetsu queue-daemon start')
+  }
+  return { state: 'queued', sentences, next }
+}

@@ -1,0 +1,60 @@
+/** What an explanation rests on, and what it says. */
+import type { Item } from '../../queue/item.ts'
+import type { Entry } from '../journal.ts'
+import type { Run } from '../record.ts'
+import type { Holder } from '../slots.ts'
+import type { SessionView } from '../view.ts'
+
+export interface Facts {
+  /** The canonical ref; null for a task of the PM agent. */
+  ref: string | null
+  session: SessionView | undefined
+  run: Run | undefined
+  /** The task that was asked about; else that of the issue counts. */
+  item: Item | undefined
+  /** The whole queue. */
+  queue: readonly Item[]
+  holders: readonly Holder[]
+  limit: number
+  /** A daemon takes tasks from the queue. */
+  dispatching: boolean
+  /** What was noted of it, oldest first. */
+  decisions: readonly Entry[]
+  now: Date
+}
+
+export interface Explanation {
+  /** One word for scripts. */
+  state:
+    | 'working'
+    | 'waiting'
+    | 'starting'
+    | 'interrupted'
+    | 'queued'
+    | 'refused'
+    | 'failed'
+    | 'timed_out'
+    | 'stopped'
+    | 'done'
+    | 'destroyed'
+    | 'removed'
+  sentences: string[]
+  /** Commands to go on with, the most likely first. */
+  next: string[]
+}
+
+/** What was asked for since a time, and refused or granted. */
+export function permissions({ decisions }: Facts, from: string | undefined): string[] {
+  const asked = decisions.filter(({ decision, at }) => decision === 'permission' && at >= (from ?? ''))
+  const last = asked.at(-1)
+  return last === undefined
+    ? []
+    : [
+        `It asked for ${asked.length === 1 ? 'a permission' : `${asked.length} permissions`} (PERMISSION_POLICY): ${last.reason.trim()}${asked.length > 1 ? ' was the last' : ''}.`,
+      ]
+}
+
+/** The beginning of a sentence about all slots. */
+export function allSlots(limit: number): string {
+  return limit === 1 ? 'The one slot is' : `All ${limit} slots are`
+}

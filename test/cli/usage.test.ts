@@ -1,0 +1,58 @@
+import { CommanderError } from 'commander'
+import { afterAll, describe, expect, it } from 'vitest'
+import { createProgram } from '../../src/cli/program.ts'
+import { usageError, withoutHelp } from '../../src/cli/usage.ts'
+import { createFakeContext } from '../helpers/fake-context.ts'
+
+const context = createFakeContext()
+afterAll(() => context.cleanup())
+
+/** What is said of a command line that is wrong. */
+async function saidOf(...argv: string[]): Promise<string> {
+  const program = createProgram(context, '0', argv)
+  const all = [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]
+  for (const command of all) command.exitOverride().configureOutput({ outputError: () => {} })
+  const error = await program.parseAsync(argv, { from: 'user' }).catch((thrown: unknown) => thrown)
+  if (!(error instanceof CommanderError)) throw new Error(`not refused: ${argv.join(' ')}`)
+  const { message, hint } = usageError(error, program, argv)
+  return `${message} | ${hint}`
+}
+
+describe('a command line that is wrong', () => {
+  it('gets the command, subcommand or flag that was meant', async () => {
+    expect(await saidOf('strat', 'x')).toBe("unknown command 'strat' | Did you mean start?")
+    expect(await saidOf('server', 'lsit')).toBe("unknown command 'lsit' | Did you mean list?")
+    expect(await saidOf('queue', 'lsit')).toBe("unknown command 'lsit' | Did you mean list?")
+    expect(await saidOf('list', '--jsno')).toBe("unknown option '--jsno' | Did you mean --json?")
+  })
+
+  it('is told the usage of the command that was called', async () => {
+    expect(await saidOf('start')).toBe(
+      `missing required argument 'issue-ref' | Usage: kugetsu start <issue-ref> <message> [pr-url]; see "kugetsu start --help".`,
+    )
+    expect(await saidOf('queue', 'show')).toMatch(
+      /'id' \| Usage: kugetsu queue show <id>; see "kugetsu queue show --help"/,
+    )
+    expect(await saidOf('stop', 'a', 'b')).toMatch(
+      /too many arguments for 'stop'.* \| Usage: kugetsu stop <issue-ref>;/,
+    )
+    expect(await saidOf('queue', 'list', 'x')).toMatch(/too many arguments for 'list'.* \| Usage: kugetsu queue list;/)
+    expect(await saidOf('--nope')).toBe(`unknown option '--nope' | See "kugetsu help".`)
+    expect(await saidOf('completion', 'tcsh')).toMatch(/Allowed choices are bash, zsh, fish/)
+  })
+})
+
+it.each([
+  ['help', 'help'],
+  ['help start', 'start --help'],
+  ['help queue', 'queue --help'],
+  ['help queue show', 'queue show --help'],
+  ['help start me/app#1', 'start --help'],
+  ['help strat', 'strat'],
+  ['help queue lsit', 'queue lsit'],
+  ['help --json', 'help --json'],
+  ['list --all', 'list --all'],
+])('%s stands for %s', (given, meant) => {
+  const argv = given.split(' ')
+  expect(withoutHelp(createProgram(context, '0', argv), argv)).toEqual(meant.split(' '))
+})
