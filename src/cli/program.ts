@@ -5,6 +5,7 @@ import type { Context } from './context.ts'
 import { agents } from './definitions/agents.ts'
 import { cleanUp } from './definitions/clean-up.ts'
 import { finish, type Definitions } from './definitions/define.ts'
+import { people } from './definitions/people.ts'
 import { queue } from './definitions/queue.ts'
 import { setUp } from './definitions/set-up.ts'
 
@@ -26,6 +27,7 @@ Configuration:
 const sections: [string, Definitions][] = [
   ['Agents:', agents],
   ['Queue:', queue],
+  ['PM agent:', people],
   ['Clean-up:', cleanUp],
   ['Set-up:', setUp],
 ]

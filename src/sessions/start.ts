@@ -15,6 +15,7 @@ import type { Server } from '../opencode/server.ts'
 import { exclusively } from '../platform/locks.ts'
 import { currentProcess, isAlive } from '../platform/processes.ts'
 import { agentServer, serverDatabase } from './agent-server.ts'
+import { tellBegin } from './announce.ts'
 import { deadline } from './deadline.ts'
 import { requireBase } from './initialise.ts'
 import { removeWork, type Recovery } from './destroy.ts'
@@ -240,6 +241,7 @@ async function beginRun(
     // Unknown is not "no": with the server alive an agent may be at work, and the daemon will see which.
     if (arrived === false || !isAlive(server.record)) throw error
   }
+  await tellBegin(home, issueRef, run, request.message)
   const running = await changeSession(home, request.name, (current) => {
     if (current === undefined) return undefined
     const begun = current.run?.slot === slot && current.state === 'starting'

@@ -8,6 +8,7 @@ import type { Attempt, Item } from '../../queue/item.ts'
 import { inOrder } from '../../queue/pick.ts'
 import type { Queue } from '../../queue/queue.ts'
 import { isFinished, openAttempt, retried, waitsMs } from '../../queue/transitions.ts'
+import { tellOfItem } from '../../sessions/announce.ts'
 import { nameOf } from '../../sessions/session-name.ts'
 import { readSession } from '../../sessions/store.ts'
 import type { Context } from '../context.ts'
@@ -129,6 +130,7 @@ export async function runQueueRetry(context: Context, options: Options & { id: s
       code: 'not_failed',
     })
   }
+  await tellOfItem(context, 'task_queued', item)
   tellQueued(context, options, { item, dispatching: await pokeDispatcher(context) })
 }
 
