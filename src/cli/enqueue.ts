@@ -6,6 +6,7 @@ import { pokeDispatcher } from '../daemon/control.ts'
 import { openQueue } from '../queue/file-queue.ts'
 import type { Item, Task } from '../queue/item.ts'
 import { isFinished } from '../queue/transitions.ts'
+import { tellOfItem } from '../sessions/announce.ts'
 import { requireBase } from '../sessions/initialise.ts'
 import { note } from '../sessions/journal.ts'
 import { checkMessage } from '../sessions/start.ts'
@@ -26,6 +27,7 @@ export async function enqueue(context: Context, task: Task): Promise<Queued> {
   checkMessage(task.message)
   const item = await openQueue(context).add(task)
   note(context, 'queued', { issue_ref: item.issue_ref, reason: `queue item ${item.id}` })
+  await tellOfItem(context, 'task_queued', item)
   return { item, dispatching: await pokeDispatcher(context) }
 }
 

@@ -5,6 +5,7 @@ import type { Context } from './context.ts'
 import { agents } from './definitions/agents.ts'
 import { cleanUp } from './definitions/clean-up.ts'
 import { completeCommand, finish, type Definitions } from './definitions/define.ts'
+import { notifications } from './definitions/notify.ts'
 import { pmAgent } from './definitions/pm-agent.ts'
 import { queue } from './definitions/queue.ts'
 import { setUp } from './definitions/set-up.ts'
@@ -28,6 +29,7 @@ const sections: [string, Definitions][] = [
   ['Agents:', agents],
   ['PM agent:', pmAgent],
   ['Queue:', queue],
+  ['Queue:', notifications],
   ['Clean-up:', cleanUp],
   ['Set-up:', setUp],
 ]

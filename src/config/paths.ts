@@ -55,5 +55,6 @@ export function pathsOf(home: string) {
     daemonLog: at('queue', 'daemon.log'),
     daemonSocket: at('queue', 'daemon.sock'),
     journal: at('journal.jsonl'),
+    notifications: at('notifications.json'),
   }
 }

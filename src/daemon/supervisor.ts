@@ -9,6 +9,7 @@ import { findServer, type Server } from '../opencode/server.ts'
 import { renderOutcome } from '../opencode/transcript.ts'
 import { isAlive } from '../platform/processes.ts'
 import type { Run } from '../sessions/record.ts'
+import { tellUntold } from '../sessions/announce.ts'
 import { resumeRun } from '../sessions/resume.ts'
 import {
   endingOf,
@@ -60,6 +61,7 @@ export function createSupervisor(
     const sessions = readSessions(home)
     await settleAbandonedStarts(home, sessions)
     freeForgottenSlots(home)
+    await tellUntold(home, sessions, 'again')
     const atWork = sessionsAtWork(home, sessions)
     if (atWork.length === 0) {
       follow(undefined)

@@ -9,6 +9,7 @@ import type { Server } from '../opencode/server.ts'
 import { exclusively } from '../platform/locks.ts'
 import { isAlive } from '../platform/processes.ts'
 import { agentServer, serverDatabase } from './agent-server.ts'
+import { tellBegin } from './announce.ts'
 import { deadline } from './deadline.ts'
 import { createSession, pmAgentPriming, pmTitle, requireBase } from './initialise.ts'
 import { note } from './journal.ts'
@@ -112,6 +113,7 @@ async function send(
       throw error
     }
   }
+  await tellBegin(home, null, run, request.message)
   if (written !== undefined) await rememberJoined(home, pmAgentSession, written, request.message)
   return written ?? { type: 'pm_agent', state: 'running', run }
 }

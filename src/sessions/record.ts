@@ -49,6 +49,12 @@ export const sessionRecord = z.looseObject({
   cost: z.nullish(z.number()),
   tokens: z.nullish(z.looseObject({})),
   run: z.nullish(run),
+  /** What is to be told of runs that ended and is not among the notifications yet, see announce.ts. */
+  untold: z.nullish(
+    z.array(
+      z.looseObject({ id: string, type: string, message: string, timestamp: string, queue_item: z.optional(string) }),
+    ),
+  ),
 })
 export type SessionRecord = z.infer<typeof sessionRecord>
 

@@ -15,6 +15,7 @@ import { sentAt } from '../opencode/message-id.ts'
 import { observeSession, type ObservedSession } from '../opencode/observe.ts'
 import { findServer } from '../opencode/server.ts'
 import { tryExclusive } from '../platform/locks.ts'
+import { tellUntold, untoldOf } from './announce.ts'
 import { note } from './journal.ts'
 import { keepEnd } from './kept-ends.ts'
 import type { Run, SessionRecord } from './record.ts'
@@ -68,6 +69,7 @@ export async function settleRun(home: Home, name: string, seen: Run, told: Endin
       state: ending.state,
       last_error: ending.error ?? null,
       run: null,
+      untold: untoldOf(home, current, run, ending),
       ...(ending.cost === undefined ? {} : { cost: ending.cost }),
       ...(ending.tokens === undefined ? {} : { tokens: ending.tokens }),
     }
@@ -80,6 +82,7 @@ export async function settleRun(home: Home, name: string, seen: Run, told: Endin
       ? 'stopped'
       : ({ idle: 'finished', error: 'failed', timeout: 'timed_out' } as const)[ending.state]
   note(home, decision, { issue_ref: ended.issue_ref, reason: ending.error ?? 'the run ended' })
+  await tellUntold(home, [{ name, record: ended }])
   return true
 }
 

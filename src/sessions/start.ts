@@ -13,6 +13,7 @@ import { exclusively } from '../platform/locks.ts'
 import { isAlive } from '../platform/processes.ts'
 import { admit } from './admission.ts'
 import { agentServer, serverDatabase } from './agent-server.ts'
+import { tellBegin } from './announce.ts'
 import { deadline } from './deadline.ts'
 import { requireBase } from './initialise.ts'
 import { removeWork, type Recovery } from './destroy.ts'
@@ -215,6 +216,7 @@ async function beginRun(
     // Unknown is not "no": with the server alive an agent may be at work, and the daemon will see which.
     if (arrived === false || !isAlive(server.record)) throw error
   }
+  await tellBegin(home, issueRef, run, request.message)
   const running = await changeSession(home, request.name, (current) => {
     if (current === undefined) return undefined
     rememberAsked(home, request.name, { record: current, slot, text: request.message, anew: request.fresh })

@@ -66,6 +66,11 @@ describe('a message for the PM agent', () => {
     expect(request?.asked).toContain('- github.com/me/app#2: no session')
     expect(request?.asked).not.toContain('#3:')
     expect(request?.asked.endsWith(`SAY{{a plan}} for ${ref(1)}, me/app#2 and #3.`)).toBe(true)
+    const told = await stage.ok(['notify'])
+    for (const type of ['task_queued', 'task_dequeued', 'task_started']) {
+      expect(told).toMatch(new RegExp(`${type} +pm-agent +SAY`))
+    }
+    expect(told).toMatch(/task_completed +pm-agent +a plan\n/)
     expect(await stage.ok(['queue', 'show', id])).toMatch(/answer\n {4}a plan\n/)
   })
 

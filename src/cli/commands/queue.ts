@@ -8,6 +8,7 @@ import type { Attempt, Item } from '../../queue/item.ts'
 import type { Queue } from '../../queue/queue.ts'
 import { isFinished, openAttempt, retried } from '../../queue/transitions.ts'
 import { waitingOf } from '../../queue/waiting.ts'
+import { tellOfItem } from '../../sessions/announce.ts'
 import { note } from '../../sessions/journal.ts'
 import { nameOf } from '../../sessions/session-name.ts'
 import { readSession } from '../../sessions/store.ts'
@@ -137,6 +138,7 @@ export async function runQueueRetry(context: Context, options: Options & { id: s
       code: 'not_failed',
     })
   }
+  await tellOfItem(context, 'task_queued', item)
   tellQueued(context, options, { item, dispatching: await pokeDispatcher(context) })
 }
 

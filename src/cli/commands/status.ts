@@ -3,6 +3,7 @@ import { readServer } from '../../opencode/server-record.ts'
 import { isAlive } from '../../platform/processes.ts'
 import { openQueue } from '../../queue/file-queue.ts'
 import { countItems } from '../../queue/find.ts'
+import { countUnread } from '../../sessions/notifications.ts'
 import { slotHolders } from '../../sessions/slots.ts'
 import { baseName, pmAgentSession, readIndex, readSession } from '../../sessions/store.ts'
 import type { Context } from '../context.ts'
@@ -32,6 +33,7 @@ export async function runStatus(context: Context, options: { json?: boolean }): 
           started_at: server.started_at,
         }
       : { running: false },
+    notifications: { unread: countUnread(context) },
   }
   if (options.json === true) return printJson(context, report)
   context.io.out(`${report.status}\n`)
@@ -51,6 +53,9 @@ export async function runStatus(context: Context, options: { json?: boolean }): 
   context.io.out(
     `server  ${alive ? `opencode ${server.version}, pid ${server.pid}, up ${age(server.started_at, context.now())}` : 'not running (it starts by itself when needed)'}\n`,
   )
+  const { unread } = report.notifications
+  if (unread > 0)
+    context.io.out(`unread  ${unread} ${unread === 1 ? 'notification' : 'notifications'}: kugetsu notify\n`)
 }
 
 function word(context: Context): string {

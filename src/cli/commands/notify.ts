@@ -1,0 +1,32 @@
+import { plainLine } from '../../core/plain-text.ts'
+import { tellUntold } from '../../sessions/announce.ts'
+import { isUnread, markAllRead, readNotifications } from '../../sessions/notifications.ts'
+import { readSessions } from '../../sessions/store.ts'
+import type { Context } from '../context.ts'
+import { age, printJson, table } from '../output.ts'
+
+const header = ['AGE', 'TYPE', 'ISSUE_REF', 'MESSAGE']
+/** More than is ever stored. */
+const shownLength = 1000
+
+export async function runNotifyList(context: Context, options: { all?: boolean; json?: boolean }): Promise<void> {
+  // With no daemon to tell of them, runs may have ended without a word.
+  await tellUntold(context, readSessions(context))
+  const all = await readNotifications(context)
+  const shown = options.all === true ? all : all.filter(isUnread)
+  if (options.json === true) return printJson(context, shown)
+  const rows = shown.map(({ timestamp, created_at: createdAt, type, issue_ref: ref, message }) => [
+    age(timestamp ?? createdAt ?? null, context.now()),
+    plainLine(type ?? '', shownLength),
+    ref ? plainLine(ref, shownLength) : 'pm-agent',
+    plainLine(message ?? '', shownLength),
+  ])
+  const fit = { columns: context.io.columns, cutFirst: ['MESSAGE'], keepEnd: ['ISSUE_REF'] }
+  context.io.out(table(header, rows, context.io.terminal ? fit : undefined))
+}
+
+export async function runNotifyClear(context: Context, options: { json?: boolean }): Promise<void> {
+  const cleared = await markAllRead(context)
+  if (options.json === true) return printJson(context, { cleared })
+  context.io.out(`Marked ${cleared} ${cleared === 1 ? 'notification' : 'notifications'} as read\n`)
+}

@@ -1,0 +1,88 @@
+/**
+ * What is told of runs. Each event has an id made of its run, so that telling it twice tells it once.
+ *
+ * An end is part of the very write that ends the run (`untold` in the session file) and stays there until it is among
+ * the notifications: whoever is killed in between leaves it to the next look of a daemon, or to `notify list`.
+ */
+import type { Home } from '../config/home.ts'
+import { messageOf } from '../core/errors.ts'
+import type { Item } from '../queue/item.ts'
+import { addNotifications, messageLine, notify, type Notice, type NotificationType } from './notifications.ts'
+import type { Run, SessionRecord } from './record.ts'
+import type { Ending } from './settle.ts'
+import { changeSession, type StoredSession } from './store.ts'
+
+/** As many as can wait in a session file when nothing can be written into the notifications for long. */
+const mostUntold = 10
+
+/** Tells what became of a task without any run; its own words by default. Never throws. */
+export async function tellOfItem(
+  home: Home,
+  type: 'task_queued' | 'task_error',
+  item: Item,
+  message = item.message,
+): Promise<void> {
+  // However often it is put back, it has one more attempt each time.
+  const id = `${type}_${item.id}_${item.attempts.length}`
+  await notify(home, { id, type, issue_ref: item.issue_ref, message, queue_item: item.id })
+}
+
+/** Tells that an agent has its task, and that it was taken from the queue if it was. Never throws. */
+export async function tellBegin(home: Home, issueRef: string | null, run: Run, message: string): Promise<void> {
+  await notify(home, ...beginOf(issueRef, run, message))
+}
+
+/**
+ * What there is to tell of a run that ends, to be stored in the write that ends it. Nothing of one that a person
+ * stopped, who knows, and of a task whose agent was never told, which goes back into the queue.
+ */
+export function untoldOf(home: Home, record: SessionRecord, run: Run, ending: Ending): SessionRecord['untold'] {
+  const neverBegan = ending.undelivered === true && run.message_ids.length === 1
+  if (ending.stopped === true || (neverBegan && run.queue_item !== undefined)) return record.untold
+  const branch = record.branch_name ? `on branch ${record.branch_name}` : 'without a word'
+  // Who was to tell that it began was killed in between.
+  const begin = record.state === 'starting' && !neverBegan ? beginOf(record.issue_ref ?? null, run, branch) : []
+  const type = ({ idle: 'task_completed', error: 'task_error', timeout: 'task_timeout' } as const)[ending.state]
+  const end = event(type, record.issue_ref ?? null, run, ending.error ?? ending.answer ?? branch)
+  const untold = [...begin, end].map(({ id, type, message, queue_item }) => ({
+    id,
+    type,
+    message: messageLine(home, message),
+    timestamp: home.now().toISOString(),
+    ...(queue_item === undefined ? {} : { queue_item }),
+  }))
+  return [...(record.untold ?? []), ...untold].slice(-mostUntold)
+}
+
+/** Tells what is untold in these sessions. Never throws; with `again` it neither waits nor warns. */
+export async function tellUntold(home: Home, sessions: readonly StoredSession[], again?: 'again'): Promise<void> {
+  for (const { name, record } of sessions) {
+    const { untold } = record
+    if (!untold || untold.length === 0) continue
+    const notices = untold.map((each) => ({ ...each, issue_ref: record.issue_ref ?? null }))
+    const told = new Set(untold.map(({ id }) => id))
+    try {
+      await addNotifications(home, notices, again === undefined ? undefined : 0)
+      await changeSession(home, name, (current) => {
+        const rest = current?.untold?.filter(({ id }) => !told.has(id)) ?? []
+        return current?.untold ? { ...current, untold: rest.length > 0 ? rest : undefined } : undefined
+      })
+    } catch (error) {
+      if (again === undefined)
+        home.warn(`the end of ${record.issue_ref ?? name} is still to be told: ${messageOf(error)}`)
+    }
+  }
+}
+
+/** From the queue first, when it is from there: both happen in the moment that an agent has the task. */
+function beginOf(issueRef: string | null, run: Run, message: string): RunNotice[] {
+  const started = event('task_started', issueRef, run, message)
+  return run.queue_item === undefined ? [started] : [event('task_dequeued', issueRef, run, message), started]
+}
+
+type RunNotice = Notice & { id: string }
+
+function event(type: NotificationType, issueRef: string | null, run: Run, message: string): RunNotice {
+  const notice = { id: `${type}_${run.message_ids[0]}`, type, issue_ref: issueRef, message }
+  return run.queue_item === undefined ? notice : { ...notice, queue_item: run.queue_item }
+}
