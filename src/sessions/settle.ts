@@ -6,6 +6,7 @@
  * that no session names belongs to nobody, and a session that names one may have an agent at work.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { maskerOf } from '../agents/known-secrets.ts'
 import type { Home } from '../config/home.ts'
 import { outcomeOf, type RunOutcome } from '../core/run-outcome.ts'
 import type { Client } from '../opencode/client.ts'
@@ -50,7 +51,8 @@ const neverSent: Ending = {
  * Ends the run that `seen` is, unless it has gone on since: a message may have joined it meanwhile.
  * Returns whether it ended here; false as well when somebody else ended it first.
  */
-export async function settleRun(home: Home, name: string, seen: Run, ending: Ending): Promise<boolean> {
+export async function settleRun(home: Home, name: string, seen: Run, given: Ending): Promise<boolean> {
+  const ending = withoutSecrets(home, given)
   let ended: SessionRecord | undefined
   await changeSession(home, name, (current) => {
     const run = current?.run
@@ -76,6 +78,16 @@ export async function settleRun(home: Home, name: string, seen: Run, ending: End
       : ({ idle: 'finished', error: 'failed', timeout: 'timed_out' } as const)[ending.state]
   note(home, decision, { issue_ref: ended.issue_ref, reason: ending.error ?? 'the run ended' })
   return true
+}
+
+/** An error of a provider can quote a key, and an agent may say what it should not. */
+function withoutSecrets(home: Home, { error, answer, ...rest }: Ending): Ending {
+  const mask = maskerOf(home)
+  return {
+    ...rest,
+    ...(error === undefined ? {} : { error: mask(error) }),
+    ...(answer === undefined ? {} : { answer: mask(answer) }),
+  }
 }
 
 export interface Look {
