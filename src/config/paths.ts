@@ -49,5 +49,7 @@ export function pathsOf(home: string) {
     daemonLog: at('queue', 'daemon.log'),
     daemonSocket: at('queue', 'daemon.sock'),
     journal: at('journal.jsonl'),
+    /** What was said once and is not to be said again. */
+    said: at('said'),
   }
 }
