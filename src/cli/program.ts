@@ -1,5 +1,6 @@
 /** The command line. definitions/ has every command: its name, its flags, and the call; what it does is loaded when it runs. */
 import { Command } from 'commander'
+import { credentialCommand } from '../core/credential-helper.ts'
 import { daemonCommand } from '../daemon/names.ts'
 import type { Context } from './context.ts'
 import { agents } from './definitions/agents.ts'
@@ -21,6 +22,9 @@ Exit codes:
 Configuration:
   ~/.kugetsu/config, environment variables over it. KUGETSU_DIR is the home,
   KUGETSU_OPENCODE the opencode to use, NO_COLOR turns colours off.`
+
+/** What other programs call. */
+const internal = [daemonCommand, credentialCommand]
 
 /** In the order of help, under these headings. */
 const sections: [string, Definitions][] = [
@@ -46,7 +50,7 @@ export function createProgram(context: Context, version: string, argv: readonly 
       helpWidth: Math.min(context.io.columns, 100),
       subcommandTerm: (command) =>
         `${command.name()} ${command.usage().replace('[options] ', '').replace('[options]', '')}`,
-      visibleCommands: (command) => command.commands.filter((each) => each.name() !== daemonCommand),
+      visibleCommands: (command) => command.commands.filter((each) => !internal.includes(each.name())),
     })
     .showSuggestionAfterError(true)
   const called = sections.filter(([, definitions]) => Object.hasOwn(definitions, argv[0] ?? ''))

@@ -1,5 +1,6 @@
 import * as fs from 'node:fs'
 import type { Home } from '../config/home.ts'
+import { helperCommand, helperVariable } from '../core/credential-helper.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { unattended } from '../core/unattended.ts'
 import { writeAtomic } from '../platform/files.ts'
@@ -47,6 +48,7 @@ export function serverEnvironment(
     [markerVariable]: own.marker,
     KUGETSU_DIR: home.paths.home,
     KUGETSU_TEMP_DIR: home.settings().tempDir,
+    [helperVariable]: helperCommand(home.paths.home, home.self),
   }
   for (const name of [...foreign, 'OPENCODE_SERVER_USERNAME']) delete environment[name]
   return environment

@@ -12,6 +12,7 @@ import { agentServer } from './agent-server.ts'
 import { mirrorLock } from './issue-worktree.ts'
 import { note } from './journal.ts'
 import type { SessionRecord } from './record.ts'
+import { remoteEnvironment } from './remote-access.ts'
 import { stopAgent } from './stop.ts'
 import { baseName, changeIndex, forgetSession, pmAgentSession, readIndex, readSession, readSessions } from './store.ts'
 import type { Supervision } from './supervision.ts'
@@ -169,7 +170,7 @@ function inspection(home: Home, record: SessionRecord, ref: IssueRef, worktree: 
     mirror: home.paths.mirror(ref),
     branch: record.branch_name ?? branchOf(ref),
     baseBranch: record.base_branch ?? undefined,
-    env: home.env,
+    env: remoteEnvironment(home),
     timeoutMs: gitTimeoutMs,
     signal: home.signal,
   }
