@@ -9,13 +9,15 @@ import { createProgram } from './cli/program.ts'
 import { renderError } from './cli/render-error.ts'
 import { usageError, withoutHelp } from './cli/usage.ts'
 import { homeDirectory, pathsOf } from './config/paths.ts'
+import { isNews } from './config/said-once.ts'
 import { loadSettings, type Settings } from './config/settings.ts'
 import { codeOf, exitCodes, KugetsuError } from './core/errors.ts'
+import { daemonCommand } from './daemon/names.ts'
 
 /** Runs the command that `argv` (without program and script) asks for and sets the exit code. */
 export async function main(argv: string[]): Promise<void> {
   const interruption = createInterruption()
-  const context = createContext(interruption)
+  const context = createContext(interruption, argv[0] === daemonCommand)
   const flags = { json: argv.includes('--json'), debug: argv.includes('--debug') }
   const program = createProgram(context, version(), argv)
   const asked = withoutHelp(program, argv)
@@ -32,7 +34,7 @@ export async function main(argv: string[]): Promise<void> {
   process.exit()
 }
 
-function createContext(interruption: Interruption): Context {
+function createContext(interruption: Interruption, inBackground: boolean): Context {
   const env = process.env
   const userHome = os.homedir()
   const io = createIo(interruption.readerGone)
@@ -57,6 +59,8 @@ function createContext(interruption: Interruption): Context {
   const readSettings = () => {
     const read = loadSettings({ configFile: paths.config, env, userHome })
     read.warnings.forEach(context.warn)
+    // Not by the daemon, whose words nobody reads.
+    if (!inBackground) read.gone.forEach((text, name) => isNews(paths, name) && context.warn(text))
     return read
   }
   return context

@@ -5,7 +5,6 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { codeOf, KugetsuError } from '../core/errors.ts'
-import { isSecretName } from '../core/masking.ts'
 
 /** Who has variables of its own. */
 export type AgentKind = 'dev' | 'pm-agent'
@@ -49,7 +48,7 @@ export function formatValue(value: string): string {
 
 /**
  * The text of an env file with the variable set, in its old place if it has one, everything else kept.
- * Throws KugetsuError when no variable can have that name, or when a quote left open elsewhere would swallow it.
+ * Throws KugetsuError when no variable can have that name, or when a line left open elsewhere would swallow it.
  */
 export function setVariable(text: string, name: string, value: string): string {
   if (!isVariableName(name)) {
@@ -59,16 +58,24 @@ export function setVariable(text: string, name: string, value: string): string {
     })
   }
   const result = withLine(text, name, `export ${name}=${formatValue(value)}\n`)
-  if (parseEnv(result).values.get(name) === value) return result
-  throw new KugetsuError(`${name} cannot be added: a line of the file leaves a quote open`, {
-    hint: `Mend the file first: ${parseEnv(text).warnings[0] ?? 'look for a line with one quote'}`,
+  const before = parseEnv(text)
+  const after = parseEnv(result).values
+  const expected = new Map(before.values).set(name, value)
+  if (after.size === expected.size && [...expected].every(([each, its]) => after.get(each) === its)) return result
+  throw new KugetsuError(`${name} cannot be added: a line of the file leaves a quote open or ends in a backslash`, {
+    hint: `Mend the file first: ${before.warnings[0] ?? 'look at its last lines'}`,
     code: 'bad_env_file',
   })
 }
 
 function withLine(text: string, name: string, line: string): string {
   const statement = statementsOf(text, []).findLast((one) => one.assignments.some((each) => each.name === name))
-  if (statement === undefined) return `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${line}`
+  if (statement === undefined) {
+    const before = text === '' || text.endsWith('\n') ? text : `${text}\n`
+    const standsAlone = statementsOf(before + line, []).some(({ start }) => start === before.length)
+    // A backslash at the end of the last line takes the next one into it.
+    return `${before}${standsAlone ? '' : '\n'}${line}`
+  }
   return replaced(text, statement, linesOf(statement.assignments.filter((each) => each.name !== name)) + line)
 }
 
@@ -96,19 +103,11 @@ export function agentVariables(envDirectory: string, agent: AgentKind): Record<s
   return Object.fromEntries(merged)
 }
 
-/** The values of all variables that hold secrets by their names: those of the env files and of `env`. */
-export function knownSecrets(envDirectory: string, env: Readonly<Record<string, string | undefined>>): string[] {
-  const kinds: AgentKind[] = ['dev', 'pm-agent']
-  const all = [env, ...kinds.map((kind) => agentVariables(envDirectory, kind))].flatMap((variables) =>
-    Object.entries(variables),
-  )
-  return [...new Set(all.flatMap(([name, value]) => (isSecretName(name) && value !== undefined ? [value] : [])))]
-}
-
 /** What `init` puts into env/default.env: an explanation, no variables. */
 export const defaultEnvTemplate = `# Variables for every agent. Each line: export NAME="value"
 # Nothing here is executed, and $NAME is not expanded. Changes hold from an agent's next command on.
-# 'kugetsu env set NAME value default' writes here; 'kugetsu env show default' shows it with secrets masked.
+# 'kugetsu env set NAME - default' writes here; 'kugetsu env show default' shows it with secrets masked.
+# git logs in to your servers with these tokens where you have no credential helper of your own.
 #
 # export GITEA_TOKEN="..."
 # export GITHUB_TOKEN="..."
@@ -125,7 +124,8 @@ export const devEnvTemplate = `# Variables for the agents that work on issues; t
 # A token here needs to read issues, push branches, comment, and open pull requests.
 `
 
-function fileVariables(envDirectory: string, name: string): Map<string, string> {
+/** The variables of one file, by its name without `.env`. Throws as agentVariables does. */
+export function fileVariables(envDirectory: string, name: string): Map<string, string> {
   try {
     return parseEnv(fs.readFileSync(path.join(envDirectory, `${name}.env`), 'utf8')).values
   } catch (error) {

@@ -5,6 +5,7 @@
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
+import { credentialVariables, helperVariable } from '../core/credential-helper.ts'
 import { unattended } from '../core/unattended.ts'
 import { agentVariables, type AgentKind } from './env-files.ts'
 import { refusedToPm } from './pm-agent.ts'
@@ -83,10 +84,12 @@ function environmentFor(call: ShellCall, given: Record<string, string>): Record<
   const agent = attempt(() => agentOf(home, call))
   const variables = (agent && attempt(() => agentVariables(path.join(home, 'env'), agent.kind))) ?? {}
   delete variables[marker]
+  const helper = process.env[helperVariable]
   return {
     ...silent,
     ...setIf('KUGETSU_TEMP_DIR', process.env['KUGETSU_TEMP_DIR']),
     ...variables,
+    ...(agent && helper ? credentialVariables({ ...process.env, ...given, ...variables }, helper, agent.kind) : {}),
     KUGETSU_DIR: home,
     ...setIf('KUGETSU_AGENT', agent?.kind),
     ...setIf('KUGETSU_ISSUE_REF', agent?.session?.issueRef),

@@ -1,5 +1,6 @@
 /** The command line. definitions/ has every command: its name, its flags, and the call; what it does is loaded when it runs. */
 import { Command } from 'commander'
+import { credentialCommand } from '../core/credential-helper.ts'
 import { daemonCommand } from '../daemon/names.ts'
 import type { Context } from './context.ts'
 import { agents } from './definitions/agents.ts'
@@ -23,6 +24,9 @@ Exit codes:
 Configuration:
   ~/.kugetsu/config, environment variables over it. KUGETSU_DIR is the home,
   KUGETSU_OPENCODE the opencode to use, NO_COLOR turns colours off.`
+
+/** What other programs call. */
+const internal = [daemonCommand, credentialCommand, completeCommand]
 
 /** In the order of help, under these headings. */
 const sections: [string, Definitions][] = [
@@ -70,5 +74,5 @@ export function createProgram(context: Context, version: string, argv: readonly 
 
 /** Whether a command is for kugetsu itself and the shells, and not for people. */
 export function isHidden(command: Command): boolean {
-  return command.name() === daemonCommand || command.name() === completeCommand
+  return internal.includes(command.name())
 }

@@ -56,5 +56,7 @@ export function pathsOf(home: string) {
     daemonSocket: at('queue', 'daemon.sock'),
     journal: at('journal.jsonl'),
     notifications: at('notifications.json'),
+    /** What was said once and is not to be said again. */
+    said: at('said'),
   }
 }

@@ -28,8 +28,10 @@ export interface Settings {
   permissionPolicy: 'reject' | 'allow'
   /** How long the opencode server may have nothing to do before it is stopped; 0 is at once. */
   serverIdleMinutes: number
-  /** What in the config was not understood or is out of date, one sentence each. */
+  /** What in the config was not understood, one sentence each. */
   warnings: string[]
+  /** What is set and means nothing any more, one sentence by the name of the variable: worth saying once. */
+  gone: ReadonlyMap<string, string>
 }
 
 export interface SettingsSource {
@@ -90,10 +92,8 @@ export function loadSettings({ configFile, env, userHome }: SettingsSource): Set
     defaultGitServer: gitServer(given('DEFAULT_GIT_SERVER')),
     permissionPolicy: oneOf(given('PERMISSION_POLICY'), ['reject', 'allow']),
     serverIdleMinutes: zeroOrMore(given('KUGETSU_SERVER_IDLE_MINUTES'), longestMinutes),
-    warnings: [
-      ...config.warnings.map(({ line, text }) => `${configFile}, line ${line}: ${text}`),
-      ...goneWarnings({ configFile, env, config }),
-    ],
+    warnings: config.warnings.map(({ line, text }) => `${configFile}, line ${line}: ${text}`),
+    gone: goneSettings({ configFile, env, config }),
   }
 }
 
@@ -123,11 +123,12 @@ function lineOf(name: string, configFile: string, config: ConfigFile): string {
   return `${configFile}, line ${config.lines.get(name) ?? '?'}`
 }
 
-function goneWarnings({ configFile, env, config }: Sources): string[] {
+function goneSettings({ configFile, env, config }: Sources): ReadonlyMap<string, string> {
   const name = 'QUEUE_DAEMON_BATCH_SIZE'
-  const message = `${name} is gone: as many tasks start as there are free slots. Remove it.`
-  if (config.values.has(name)) return [`${lineOf(name, configFile, config)}: ${message}`]
-  return env[name] === undefined ? [] : [`the environment: ${message}`]
+  const isInFile = config.values.has(name)
+  if (!isInFile && env[name] === undefined) return new Map()
+  const where = isInFile ? lineOf(name, configFile, config) : 'the environment'
+  return new Map([[name, `${where}: ${name} is gone: as many tasks start as there are free slots. Remove it.`]])
 }
 
 function wholeNumber(given: Given, { from, to }: { from: number; to: number }): number {

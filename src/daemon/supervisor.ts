@@ -2,6 +2,7 @@
  * Looks after the runs: one look (`tick`) reads what the files and the server say and does what that calls for.
  * It keeps nothing that the next daemon could not find out again.
  */
+import { maskerOf } from '../agents/known-secrets.ts'
 import type { Home } from '../config/home.ts'
 import { messageOf } from '../core/errors.ts'
 import { sentAt } from '../opencode/message-id.ts'
@@ -215,7 +216,7 @@ export function createSupervisor(
         at: now,
         durationMs: now.getTime() - Date.parse(record.run.started_at),
         cost: ending.cost,
-        error: ending.error,
+        error: ending.error === undefined ? undefined : maskerOf(home)(ending.error),
       }),
     )
     unanswered.delete(record.run.slot)

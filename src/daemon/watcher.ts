@@ -1,5 +1,6 @@
 /** Follows the server's events: writes the transcripts, and says when something about a run may have changed. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { maskerOf } from '../agents/known-secrets.ts'
 import type { Home } from '../config/home.ts'
 import { messageOf } from '../core/errors.ts'
 import { followEvents, type OpencodeEvent } from '../opencode/events.ts'
@@ -13,8 +14,6 @@ import {
   type SessionStatus,
 } from '../opencode/shapes.ts'
 import { isFinished, renderHeader, renderPart } from '../opencode/transcript.ts'
-import { maskSecrets } from '../core/masking.ts'
-import { knownSecrets } from '../agents/env-files.ts'
 import type { Run, SessionRecord } from '../sessions/record.ts'
 import { openTranscript, type Transcript } from './transcripts.ts'
 
@@ -94,12 +93,11 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
     if (!last && !isFinished(part, role.role)) return
     // A fork begins with copies of the base's messages, which are older than the run.
     if (part.messageID < (target.run.message_ids[0] ?? '')) return
-    const secrets = knownSecrets(home.paths.env, home.env)
     const text = renderPart(part, {
       role: role.role,
       time: role.at,
       task: part.messageID === target.run.message_ids[0],
-      mask: (whole) => maskSecrets(whole, secrets),
+      mask: maskerOf(home),
       ...(part.sessionID === root ? {} : { subagent: part.sessionID }),
       ...(target.record.worktree_path ? { directory: target.record.worktree_path } : {}),
     })

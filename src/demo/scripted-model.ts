@@ -110,7 +110,7 @@ export async function startScriptedModel(options: ScriptedModelOptions = {}): Pr
     active.delete(ending)
     if (streamed) response.end(rest)
     else if (answer.status === undefined) sendJson(response, 200, completion(body['model'], answer))
-    else sendError(response, answer.status, `scripted ${answer.status}`)
+    else sendError(response, answer.status, answer.text ?? `scripted ${answer.status}`)
   }
 
   async function handle(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {

@@ -42,8 +42,6 @@ export type Query = Record<string, string | number>
 
 /** One kind of forge. What it cannot tell from a well-formed answer it throws as Unclear. */
 export interface Forge {
-  /** The variables of the env files that may hold a token, the first one set counts. */
-  tokens: readonly string[]
   /** Headers of every request. */
   headers: (token: string | undefined) => Record<string, string>
   /** Where its API is, by the URL of its web pages without a trailing slash. */

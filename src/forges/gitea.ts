@@ -28,7 +28,6 @@ const shapes = once(() => {
 type Pull = z.infer<ReturnType<typeof shapes>['pull']>
 
 export const gitea: Forge = {
-  tokens: ['GITEA_TOKEN', 'FORGEJO_TOKEN'],
   headers: (token) => ({
     accept: 'application/json',
     ...(token === undefined ? {} : { authorization: `token ${token}` }),

@@ -32,7 +32,6 @@ const shapes = once(() => {
 type Pull = z.infer<ReturnType<typeof shapes>['pull']>
 
 export const github: Forge = {
-  tokens: ['GITHUB_TOKEN', 'GH_TOKEN'],
   headers: (token) => ({
     accept: 'application/vnd.github+json',
     'x-github-api-version': '2022-11-28',

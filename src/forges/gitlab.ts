@@ -33,7 +33,6 @@ const shapes = once(() => {
 type MergeRequest = z.infer<ReturnType<typeof shapes>['mergeRequest']>
 
 export const gitlab: Forge = {
-  tokens: ['GITLAB_TOKEN'],
   headers: (token) => ({
     accept: 'application/json',
     ...(token === undefined ? {} : { 'private-token': token }),

@@ -1,5 +1,6 @@
 /** Looking pull requests up. Nothing here throws because a forge does not answer: that is `unknown`, with the reason. */
 import type { GitServer } from '../config/git-servers.ts'
+import { tokenVariables } from '../config/server-tokens.ts'
 import type { Repository } from '../core/issue-ref.ts'
 import { createApi, isConfidential } from './api.ts'
 import { Unclear, type Api, type Forge, type PullRequest, type Standing } from './forge.ts'
@@ -41,7 +42,7 @@ export function openForge({
   const forge = forgeOfKind(server.type)
   const base = apiOfServer(server)
   if (forge === undefined || base === undefined) return undefined
-  const token = isConfidential(new URL(base)) ? tokenFor(server, servers, forge, variables) : undefined
+  const token = isConfidential(new URL(base)) ? tokenFor(server, servers, variables) : undefined
   return { forge, repository, api: createApi({ base, headers: forge.headers(token), signal }) }
 }
 
@@ -84,22 +85,13 @@ async function told(work: () => Promise<PullRequest | undefined>): Promise<LookU
   }
 }
 
-/**
- * The token for a server: of the variable that names it (GITEA_TOKEN_WORK for the server "work"), else the plain one
- * (GITEA_TOKEN). That is for one server only: the only one of its kind, or the default one.
- */
+/** The token for a server, of the first variable that may hold it and does. */
 function tokenFor(
   server: GitServer,
   servers: readonly GitServer[],
-  forge: Forge,
   variables: OpenOptions['variables'],
 ): string | undefined {
-  const suffix = server.name.toUpperCase().replace(/[^A-Z0-9]/g, '_')
-  const kin = new Set(servers.filter(({ type }) => type === server.type).map(apiOfServer))
-  const names = [
-    ...forge.tokens.map((name) => `${name}_${suffix}`),
-    ...(kin.size < 2 || server.default ? forge.tokens : []),
-  ]
+  const names = tokenVariables(server, servers)
   const token = names.map((name) => variables[name]?.trim()).find((value) => value !== undefined && value !== '')
   // What no header can hold would only fail, with the token in the error.
   return token !== undefined && /^[\x21-\x7e]+$/.test(token) ? token : undefined

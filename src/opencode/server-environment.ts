@@ -1,6 +1,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Home } from '../config/home.ts'
+import { helperCommand, helperVariable } from '../core/credential-helper.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { unattended } from '../core/unattended.ts'
 import { withoutAgent } from '../core/within-agent.ts'
@@ -52,6 +53,7 @@ export function serverEnvironment(
     KUGETSU_DIR: home.paths.home,
     KUGETSU_TEMP_DIR: home.settings().tempDir,
     KUGETSU_BIN_DIR: home.paths.bin,
+    [helperVariable]: helperCommand(home.paths.home, home.self),
   }
 }
 

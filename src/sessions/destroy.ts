@@ -15,6 +15,7 @@ import { note } from './journal.ts'
 import { noPullRequests, pullRequestsOf, type PullRequests } from './pull-requests.ts'
 import type { SessionRecord } from './record.ts'
 import { forgetRemembered } from './remembered.ts'
+import { remoteEnvironment } from './remote-access.ts'
 import { stopAgent } from './stop.ts'
 import { baseName, changeIndex, forgetSession, pmAgentSession, readIndex, readSession, readSessions } from './store.ts'
 import type { Supervision } from './supervision.ts'
@@ -230,7 +231,7 @@ function inspection(home: Home, record: SessionRecord, ref: IssueRef, worktree: 
     mirror: home.paths.mirror(ref),
     branch: record.branch_name ?? branchOf(ref),
     baseBranch: record.base_branch ?? undefined,
-    env: home.env,
+    env: remoteEnvironment(home),
     timeoutMs: gitTimeoutMs,
     signal: home.signal,
   }

@@ -7,6 +7,7 @@ import { branchOf, formatRef, type IssueRef } from '../core/issue-ref.ts'
 import { openMirror } from '../worktrees/mirrors.ts'
 import { addWorktree, discardWorktree } from '../worktrees/worktrees.ts'
 import type { SessionRecord } from './record.ts'
+import { remoteAccess } from './remote-access.ts'
 import type { Undo } from './undo.ts'
 
 const cloneTimeoutMs = 30 * 60_000
@@ -39,9 +40,10 @@ export async function ensureIssueWorktree(
     signal: home.signal,
   }
   const url = cloneUrlOf(home, request.ref)
+  const access = remoteAccess(home, url)
   if (!fs.existsSync(mirror)) home.progress(`cloning ${withoutCredentials(url)}`)
   const onProgress = (text: string) => home.progress(text, 'passing')
-  await openMirror({ ...shared, path: mirror, url, onProgress })
+  await openMirror({ ...shared, ...access, path: mirror, url, onProgress })
   const worktree = path.join(home.paths.worktrees, request.name)
   const base = request.base ?? home.settings().baseBranch
   const made = await addWorktree({ ...shared, mirror, path: worktree, branch, ...(base === undefined ? {} : { base }) })

@@ -1,4 +1,5 @@
 import * as fs from 'node:fs'
+import { maskerOf } from '../agents/known-secrets.ts'
 import type { Home } from '../config/home.ts'
 import { readText, rotate } from '../platform/files.ts'
 
@@ -27,7 +28,8 @@ export function note(
   decision: Decision,
   about: { issue_ref?: string | null | undefined; reason: string },
 ): void {
-  const line = JSON.stringify({ at: home.now().toISOString(), decision, ...about }) + '\n'
+  const told = { ...about, reason: maskerOf(home)(about.reason) }
+  const line = JSON.stringify({ at: home.now().toISOString(), decision, ...told }) + '\n'
   try {
     rotate(home.paths.journal)
     fs.appendFileSync(home.paths.journal, line, { mode: 0o600 })

@@ -5,10 +5,9 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import * as z from 'zod/mini'
-import { knownSecrets } from '../agents/env-files.ts'
+import { maskerOf } from '../agents/known-secrets.ts'
 import type { Home } from '../config/home.ts'
 import { codeOf, KugetsuError, messageOf } from '../core/errors.ts'
-import { maskSecrets } from '../core/masking.ts'
 import { once } from '../core/once.ts'
 import { plainLine } from '../core/plain-text.ts'
 import { readText, setAside, writeJson } from '../platform/files.ts'
@@ -107,13 +106,7 @@ export async function addNotifications(
 
 /** A text as notifications hold it: one line of bounded length, without the secrets that agents are given. */
 export function messageLine(home: Pick<Home, 'paths' | 'env'>, message: string): string {
-  let secrets: string[]
-  try {
-    secrets = knownSecrets(home.paths.env, home.env)
-  } catch {
-    return '(left out: the env files cannot be read, so it cannot be told what is secret)'
-  }
-  return plainLine(maskSecrets(message, secrets), longestMessage) || '(the standard message)'
+  return plainLine(maskerOf(home)(message), longestMessage) || '(the standard message)'
 }
 
 /** What is stored, newest last. A file that cannot be understood is set aside. Throws KugetsuError when it cannot be. */

@@ -5,10 +5,9 @@
  */
 import * as path from 'node:path'
 import * as z from 'zod/mini'
-import { knownSecrets } from '../agents/env-files.ts'
+import { maskerOf } from '../agents/known-secrets.ts'
 import type { Home } from '../config/home.ts'
 import { messageOf } from '../core/errors.ts'
-import { maskSecrets } from '../core/masking.ts'
 import { once } from '../core/once.ts'
 import { ensureDirectory, readText, removeFile, setAside, writeJson } from '../platform/files.ts'
 import type { Run, SessionRecord } from './record.ts'
@@ -143,8 +142,7 @@ function change(
     const file = home.paths.remembered(name)
     const issueRef = record.issue_ref ?? name
     const before = readRemembered(home, name, issueRef) ?? { entries: [], left_out: 0 }
-    const secrets = knownSecrets(home.paths.env, home.env)
-    const after = edit(before, (text) => maskSecrets(text, secrets))
+    const after = edit(before, maskerOf(home))
     ensureDirectory(path.dirname(file))
     const { entries, left_out, ...others } = bounded(after)
     const branch = record.branch_name ?? before.branch ?? null

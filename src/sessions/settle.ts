@@ -6,9 +6,8 @@
  * that no session names belongs to nobody, and a session that names one may have an agent at work.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { knownSecrets } from '../agents/env-files.ts'
+import { maskerOf } from '../agents/known-secrets.ts'
 import type { Home } from '../config/home.ts'
-import { maskSecrets } from '../core/masking.ts'
 import { outcomeOf, type RunOutcome } from '../core/run-outcome.ts'
 import type { Client } from '../opencode/client.ts'
 import { sentAt } from '../opencode/message-id.ts'
@@ -54,8 +53,8 @@ const neverSent: Ending = {
  * Ends the run that `seen` is, unless it has gone on since: a message may have joined it meanwhile.
  * Returns whether it ended here; false as well when somebody else ended it first.
  */
-export async function settleRun(home: Home, name: string, seen: Run, told: Ending): Promise<boolean> {
-  const ending = withoutSecrets(home, told)
+export async function settleRun(home: Home, name: string, seen: Run, given: Ending): Promise<boolean> {
+  const ending = withoutSecrets(home, given)
   let ended: SessionRecord | undefined
   await changeSession(home, name, (current) => {
     const run = current?.run
@@ -86,12 +85,14 @@ export async function settleRun(home: Home, name: string, seen: Run, told: Endin
   return true
 }
 
-/** What an agent and its provider say goes into files and messages that people pass on. */
-function withoutSecrets(home: Home, ending: Ending): Ending {
-  if (ending.answer === undefined && ending.error === undefined) return ending
-  const secrets = knownSecrets(home.paths.env, home.env)
-  const masked = (text: string | undefined) => (text === undefined ? undefined : maskSecrets(text, secrets))
-  return { ...ending, answer: masked(ending.answer), error: masked(ending.error) }
+/** An error of a provider can quote a key, and an agent may say what it should not. */
+function withoutSecrets(home: Home, { error, answer, ...rest }: Ending): Ending {
+  const mask = maskerOf(home)
+  return {
+    ...rest,
+    ...(error === undefined ? {} : { error: mask(error) }),
+    ...(answer === undefined ? {} : { answer: mask(answer) }),
+  }
 }
 
 export interface Look {

@@ -83,7 +83,7 @@ const sentences: Partial<Record<FailureReason, { text: string; hint: string }>> 
   },
   authentication: {
     text: 'authentication failed',
-    hint: 'Make git log in without asking: an ssh key in an agent, or a credential helper.',
+    hint: 'Make git log in without asking: an ssh key in an agent, a credential helper, or a token ("kugetsu env set <NAME> - dev").',
   },
   unknown_host_key: {
     text: "the host's ssh key is not known",

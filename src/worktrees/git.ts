@@ -14,6 +14,8 @@ export interface GitOptions {
   /** The longest silence of a git, in milliseconds: one that prints nothing for so long is ended. */
   timeoutMs: number
   signal?: AbortSignal | undefined
+  /** What a person can do when a remote wants a login that git did not have; without it the general advice. */
+  loginHint?: (() => string | undefined) | undefined
 }
 
 export interface GitCall extends GitOptions {
@@ -81,9 +83,9 @@ export async function askGit(args: readonly string[], call: GitCall): Promise<st
 
 /** A call on a mirror itself, at `path`. */
 export function inMirror(options: GitOptions & { path: string }): GitCall {
-  const { env, timeoutMs, signal } = options
+  const { env, timeoutMs, signal, loginHint } = options
   // Named, not found from the directory: the user may have set safe.bareRepository=explicit.
-  return { env, timeoutMs, signal, cwd: options.path, variables: { GIT_DIR: options.path } }
+  return { env, timeoutMs, signal, loginHint, cwd: options.path, variables: { GIT_DIR: options.path } }
 }
 
 /** A call in a worktree, at `path`: told where it is, so that a broken `.git` file never leads to a repository further up. */
@@ -215,7 +217,8 @@ function report(stderr: NodeJS.ReadableStream, onProgress: (text: string) => voi
 }
 
 function failed(args: readonly string[], call: GitCall, failure: GitFailure): KugetsuError {
-  const { text, hint } = explain(failure)
+  const { text, hint: general } = explain(failure)
+  const hint = (failure.reason === 'authentication' ? call.loginHint?.() : undefined) ?? general
   const command = args.find((argument) => !argument.startsWith('-')) ?? ''
   const codes: Partial<Record<FailureReason, string>> = { aborted: 'interrupted', git_missing: 'git_missing' }
   return new KugetsuError(maskCredentials(`${call.failure?.message ?? `git ${command} failed`}: ${text}`), {

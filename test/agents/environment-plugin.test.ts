@@ -54,6 +54,18 @@ describe('a dev agent', () => {
     })
   })
 
+  test("has git ask kugetsu for tokens, after what the user's own configuration says", async () => {
+    Object.assign(process.env, { KUGETSU_CREDENTIAL_HELPER: '!kugetsu credential' })
+    Object.assign(process.env, { GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'a.b', GIT_CONFIG_VALUE_0: 'c' })
+    expect(await environment(at('worktrees/one'), 'ses_one')).toMatchObject({
+      GIT_CONFIG_COUNT: '2',
+      GIT_CONFIG_KEY_1: 'credential.helper',
+      GIT_CONFIG_VALUE_1: '!kugetsu credential dev',
+    })
+    expect((await environment(at('base'), 'ses_pm'))['GIT_CONFIG_VALUE_1']).toBe('!kugetsu credential pm-agent')
+    expect(await environment('/', 'ses_stranger')).not.toHaveProperty('GIT_CONFIG_COUNT')
+  })
+
   test('keeps its own identity in the directory of another agent', async () => {
     const own = { TOKEN: 'dev', KUGETSU_AGENT: 'dev', KUGETSU_ISSUE_REF: 'forge.test/a/b#1' }
     expect(await environment(at('worktrees/two'), 'ses_one')).toMatchObject(own)

@@ -33,7 +33,7 @@ describe('notify list', () => {
     await runNotifyList(at, {})
     expect(at.out()).toMatch(
       new RegExp(
-        `^0s +task_completed +${long.issue_ref} +${words}\n0s +task_started +\\(pm-agent\\) +look around\n$`,
+        `^0s +task_completed +${long.issue_ref} +${words}\n0s +task_started +pm-agent +look around\n$`,
         'm',
       ),
     )
@@ -45,8 +45,8 @@ describe('notify list', () => {
     fs.writeFileSync(at.paths.notifications, JSON.stringify([record, { message: 'a\u202eb' }]))
     await runNotifyList(at, {})
     expect(at.out().split('\n').slice(1, 3)).toEqual([
-      expect.stringMatching(/^2h +task_error +\(pm-agent\)$/),
-      expect.stringMatching(/^ +\(pm-agent\) +a\ufffdb$/),
+      expect.stringMatching(/^2h +task_error +pm-agent$/),
+      expect.stringMatching(/^ +pm-agent +a\ufffdb$/),
     ])
   })
 

@@ -43,6 +43,7 @@ const defaults = {
   permissionPolicy: 'reject',
   serverIdleMinutes: 10,
   warnings: [],
+  gone: new Map(),
 }
 
 describe('loadSettings', () => {
@@ -79,6 +80,7 @@ describe('loadSettings', () => {
       permissionPolicy: 'allow',
       serverIdleMinutes: 0,
       warnings: [],
+      gone: new Map(),
     })
   })
 
@@ -126,10 +128,11 @@ describe('loadSettings', () => {
   })
 
   it('says that the batch size is gone', () => {
-    expect(load('A=1\nQUEUE_DAEMON_BATCH_SIZE=3').warnings).toEqual([
-      expect.stringMatching(/line 2: QUEUE_DAEMON_BATCH_SIZE is gone/),
-    ])
-    expect(load('', { QUEUE_DAEMON_BATCH_SIZE: '3' }).warnings).toHaveLength(1)
+    const inFile = load('A=1\nQUEUE_DAEMON_BATCH_SIZE=3')
+    expect(inFile.warnings).toEqual([])
+    expect([...inFile.gone.values()]).toEqual([expect.stringMatching(/line 2: QUEUE_DAEMON_BATCH_SIZE is gone/)])
+    expect([...load('', { QUEUE_DAEMON_BATCH_SIZE: '3' }).gone.keys()]).toEqual(['QUEUE_DAEMON_BATCH_SIZE'])
+    expect(load('').gone.size).toBe(0)
   })
 
   it('passes on what in the file was not understood', () => {

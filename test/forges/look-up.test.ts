@@ -373,14 +373,14 @@ describe.each(kinds)('the token for %s', (kind) => {
 
   it('goes to one server only where there are several of its kind: the default one, or the one it names', async () => {
     const forge = await forgeWith(kind, [])
-    const other = serverOf(forge, { name: 'other', api: 'https://other.test/api' })
+    const other = serverOf(forge, { name: 'other', url: 'https://other.test' })
     const tokenWith = async (opening: Opening) => {
       await pullRequestOfBranch(open(forge, opening), branch)
       return forge.requests.at(-1)?.token
     }
     expect(await tokenWith({ variables, others: [other] })).toBeUndefined()
     expect(await tokenWith({ variables, others: [other], server: { default: true } })).toBe('secret-token')
-    const named = { ...variables, [`${tokenNames[kind]}_FORGE_TEST`]: 'named-token' }
+    const named = { ...variables, FORGE_TEST_TOKEN: 'named-token' }
     expect(await tokenWith({ variables: named, others: [other] })).toBe('named-token')
     const otherKind = serverOf(forge, { name: 'other', type: kind === 'gitea' ? 'github' : 'gitea' })
     expect(await tokenWith({ variables, others: [otherKind] })).toBe('secret-token')

@@ -3,11 +3,11 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { Home } from './home.ts'
 
-const program = fileURLToPath(new URL('../../bin/kugetsu.js', import.meta.url))
+export const programPath = fileURLToPath(new URL('../../bin/kugetsu.js', import.meta.url))
 
 export interface RunOptions {
   /** Standard input; empty and closed without it. */
-  input?: string
+  input?: string | Buffer
   /** Added to the home's environment; undefined takes a variable away. */
   env?: Record<string, string | undefined>
   cwd?: string
@@ -42,7 +42,7 @@ export function spawnKugetsu(
   args: string[],
   options: Omit<RunOptions, 'timeoutMs' | 'signal'> = {},
 ): Running {
-  const child = spawn(process.execPath, [program, ...args], {
+  const child = spawn(process.execPath, [programPath, ...args], {
     cwd: options.cwd ?? home.cwd,
     env: { ...home.env, ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -1,3 +1,4 @@
+import { maskerOf } from '../../agents/known-secrets.ts'
 import { loadSettings, type Settings } from '../../config/settings.ts'
 import { exitCodes, messageOf } from '../../core/errors.ts'
 import { runDaemon } from '../../daemon/run.ts'
@@ -13,7 +14,7 @@ export async function runSupervise(context: Context, options: { foreground: bool
   let previous = ''
   const log = (text: string) => {
     // What cannot be done is tried again every second: once is enough to say so.
-    const line = `${context.now().toISOString()} ${text}\n`
+    const line = `${context.now().toISOString()} ${maskerOf(context)(text)}\n`
     if (text !== previous) (options.foreground ? context.io.out : context.io.err)(line)
     previous = text
   }

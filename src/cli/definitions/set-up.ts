@@ -1,4 +1,5 @@
 import { Argument, Option, type Command } from 'commander'
+import { credentialCommand } from '../../core/credential-helper.ts'
 import type { Context } from '../context.ts'
 import { completeCommand, finish, type Definitions } from './define.ts'
 
@@ -13,6 +14,7 @@ export const setUp: Definitions = {
       .action(async (options) => (await import('../commands/init.ts')).runInit(context, options))
   },
   server: (_, context, group) => addServerCommands(group('server', 'the git servers that issue refs name'), context),
+  env: (_, context, group) => addEnvCommands(group('env', 'the variables that agents get, tokens among them'), context),
   doctor: (command, context) => {
     command(
       'doctor',
@@ -39,6 +41,12 @@ export const setUp: Definitions = {
     command(`${completeCommand} [words...]`, 'what can stand for the last of the words; for the shells').action(
       async (words, _options, self: Command) =>
         (await import('../commands/complete.ts')).runComplete(context, self.parent, words),
+    )
+  },
+  [credentialCommand]: (command, context) => {
+    command(`${credentialCommand} <agent> <operation>`, 'tokens for git; called by git itself').action(
+      async (agent, operation) =>
+        (await import('../commands/credential.ts')).runCredential(context, { agent, operation }),
     )
   },
   demo: (command, context) => {
@@ -76,4 +84,33 @@ function addServerCommands(server: Command, context: Context): void {
   finish(server.command('get [name]').description('print the URL of a server, or of the default one'), [
     'kugetsu server get work',
   ]).action(async (name, options) => (await commands()).runServerGet(context, { ...options, name }))
+}
+
+function addEnvCommands(env: Command, context: Context): void {
+  const commands = () => import('../commands/env.ts')
+  const agents = 'default (every agent), pm-agent or dev'
+  finish(env.command('list').description('the files of variables, and what is in them'), ['kugetsu env list']).action(
+    async (options) => (await commands()).runEnvList(context, options),
+  )
+  finish(env.command('show [agent]').description('what an agent gets (pm-agent), secrets masked'), [
+    'kugetsu env show dev',
+  ])
+    .addHelpText('after', `\nAgents: ${agents}`)
+    .action(async (agent, options) => (await commands()).runEnvShow(context, { ...options, agent }))
+  finish(env.command('get <key> [agent]').description('print the value that an agent gets (pm-agent)'), [
+    'kugetsu env get LANG dev',
+  ]).action(async (key, agent, options) => (await commands()).runEnvGet(context, { ...options, key, agent }))
+  finish(env.command('set <key> <value> [agent]').description('set a variable for an agent (pm-agent)'), [
+    'kugetsu env set GITEA_TOKEN - dev < token.txt',
+    'kugetsu env set LANG C.UTF-8 default',
+  ])
+    .addHelpText('after', `\nValue "-" reads standard input. Agents: ${agents}`)
+    // A value may begin with a hyphen, and must not turn up in an error about an unknown option.
+    .allowUnknownOption()
+    .action(async (key, value, agent, options) =>
+      (await commands()).runEnvSet(context, { ...options, key, value, agent }),
+    )
+  finish(env.command('rm <key> [agent]').description('remove a variable of an agent (pm-agent)'), [
+    'kugetsu env rm LANG dev',
+  ]).action(async (key, agent, options) => (await commands()).runEnvRemove(context, { ...options, key, agent }))
 }

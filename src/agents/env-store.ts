@@ -1,0 +1,82 @@
+/** The env files as a person changes them: which there are, read whole, written under a lock. */
+import { isUtf8 } from 'node:buffer'
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import type { Paths } from '../config/paths.ts'
+import { codeOf, KugetsuError, messageOf } from '../core/errors.ts'
+import { ensureDirectory, listDirectory, writeAtomic } from '../platform/files.ts'
+import { parseEnv, type EnvFile } from './env-files.ts'
+
+/** Who has a file: every agent, the PM agent, the agents that work on issues. */
+export const envOwners = ['default', 'pm-agent', 'dev'] as const
+export type EnvOwner = (typeof envOwners)[number]
+
+export interface StoredEnv extends EnvFile {
+  file: string
+  exists: boolean
+  text: string
+  /** Others than its owner may read or write it. */
+  open: boolean
+}
+
+type EnvHome = { paths: Pick<Paths, 'env' | 'lock'>; signal?: AbortSignal | undefined }
+
+const lockTimeoutMs = 60_000
+
+/** Reads an env file; an empty one when there is none. Throws KugetsuError `unreadable`, `bad_env_file`. */
+export function readEnvFile({ paths }: EnvHome, owner: EnvOwner): StoredEnv {
+  const file = path.join(paths.env, `${owner}.env`)
+  try {
+    const bytes = fs.readFileSync(file)
+    if (!isUtf8(bytes)) {
+      throw new KugetsuError(`${file} is not UTF-8 text`, {
+        hint: 'Convert it (iconv), or move it away and set its variables anew.',
+        code: 'bad_env_file',
+      })
+    }
+    const text = bytes.toString('utf8')
+    return { file, exists: true, text, open: (fs.statSync(file).mode & 0o077) !== 0, ...parseEnv(text) }
+  } catch (error) {
+    if (error instanceof KugetsuError) throw error
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') {
+      return { file, exists: false, text: '', open: false, ...parseEnv('') }
+    }
+    throw new KugetsuError(`cannot read ${file}: ${messageOf(error)}`, { code: 'unreadable', cause: error })
+  }
+}
+
+/** Files in the directory that no agent gets, by name. */
+export function foreignEnvFiles({ paths }: EnvHome): string[] {
+  const known = new Set(envOwners.map((owner) => `${owner}.env`))
+  return listDirectory(paths.env).filter((name) => name.endsWith('.env') && !name.startsWith('.') && !known.has(name))
+}
+
+/**
+ * Changes the text of an env file, for its owner alone afterwards; callers at the same time lose nothing of each other.
+ * Returns its path. Throws what `edit` throws, and then nothing has changed.
+ */
+export async function changeEnvFile(
+  home: EnvHome,
+  owner: EnvOwner,
+  edit: (text: string, current: StoredEnv) => string,
+): Promise<string> {
+  const { exclusively } = await import('../platform/locks.ts')
+  return exclusively(home.paths.lock('env'), { timeoutMs: lockTimeoutMs, signal: home.signal }, () => {
+    const current = readEnvFile(home, owner)
+    const text = edit(current.text, current)
+    ensureDirectory(home.paths.env)
+    closeToOthers(home.paths.env)
+    writeAtomic(target(current), text)
+    return current.file
+  })
+}
+
+/** Somebody may keep it elsewhere, by a link that is to stay one. */
+function target({ file, exists }: StoredEnv): string {
+  return exists ? fs.realpathSync(file) : file
+}
+
+function closeToOthers(directory: string): void {
+  const { mode } = fs.statSync(directory)
+  if ((mode & 0o077) !== 0) fs.chmodSync(directory, mode & 0o700)
+}
