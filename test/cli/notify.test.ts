@@ -32,10 +32,7 @@ describe('notify list', () => {
     await notify(at, long, { type: 'task_started', issue_ref: null, message: 'look around' })
     await runNotifyList(at, {})
     expect(at.out()).toMatch(
-      new RegExp(
-        `^0s +task_completed +${long.issue_ref} +${words}\n0s +task_started +pm-agent +look around\n$`,
-        'm',
-      ),
+      new RegExp(`^0s +task_completed +${long.issue_ref} +${words}\n0s +task_started +pm-agent +look around\n$`, 'm'),
     )
   })
 
