@@ -11,6 +11,8 @@ export interface DevTask {
   forge: ForgeType
   /** Where the forge's API is, when it is not where such a forge has it by default. */
   apiUrl?: string | undefined
+  /** The variables that may hold the token of its server, the first that is set counts. */
+  tokens?: readonly string[] | undefined
   branch: string
   baseBranch: string
   /** The branch or the worktree holds work of an earlier agent. */
@@ -115,7 +117,7 @@ function forgeSection(task: DevTask, number: string | undefined): string {
   const title = { gitea: 'Gitea/Forgejo', github: 'GitHub', gitlab: 'GitLab (a pull request is a merge request here)' }[
     forge
   ]
-  const calls = forgeCalls(forge, { repository: ref, number, apiUrl, branch, baseBranch })
+  const calls = forgeCalls(forge, { repository: ref, number, apiUrl, tokens: task.tokens ?? [], branch, baseBranch })
   return `The forge is ${title}. ${calls}`
 }
 

@@ -8,6 +8,8 @@ export interface ForgeCallsInput {
   number: string | undefined
   /** Where the API is, without a trailing slash. */
   apiUrl: string
+  /** The variables that may hold the token of this server, the first that is set counts. */
+  tokens: readonly string[]
   branch: string
   baseBranch: string
 }
@@ -24,7 +26,7 @@ export function forgeCalls(kind: Exclude<ForgeType, 'unknown'>, input: ForgeCall
     case 'gitea':
       return block(input, {
         api: `${apiUrl}/repos/${owner}/${repo}`,
-        header: '${GITEA_TOKEN:+Authorization: token $GITEA_TOKEN}',
+        header: '${t:+Authorization: token $t}',
         issue: 'issues',
         comments: 'comments',
         findPr: 'pulls?state=open&limit=50',
@@ -43,7 +45,6 @@ export function forgeCalls(kind: Exclude<ForgeType, 'unknown'>, input: ForgeCall
     case 'github':
       return block(input, {
         api: `${apiUrl}/repos/${owner}/${repo}`,
-        token: 't=${GITHUB_TOKEN:-${GH_TOKEN:-}}; ',
         header: '${t:+Authorization: Bearer $t}',
         issue: 'issues',
         comments: 'comments?per_page=100',
@@ -63,7 +64,7 @@ export function forgeCalls(kind: Exclude<ForgeType, 'unknown'>, input: ForgeCall
     case 'gitlab':
       return block(input, {
         api: `${apiUrl}/projects/${encodeURIComponent(`${repository.owner}/${repository.repo}`)}`,
-        header: '${GITLAB_TOKEN:+PRIVATE-TOKEN: $GITLAB_TOKEN}',
+        header: '${t:+PRIVATE-TOKEN: $t}',
         issue: 'issues',
         comments: 'notes?per_page=100&sort=asc',
         findPr: `merge_requests?state=opened&per_page=100&source_branch=${branch}`,
@@ -87,9 +88,7 @@ export function forgeCalls(kind: Exclude<ForgeType, 'unknown'>, input: ForgeCall
 
 interface Calls {
   api: string
-  /** A shell command that makes ready what `header` needs. */
-  token?: string
-  /** The header that proves who asks, as a shell expands it: empty without a token. */
+  /** The header that proves who asks, as a shell expands it: empty without a token, which is `$t`. */
   header: string
   issue: string
   comments: string
@@ -110,19 +109,21 @@ interface Calls {
 
 /**
  * A shell function that hands the token to curl by a pipe, from the shell's own printf: an argument of a program can be
- * read by everybody who lists processes. Standard input stays free for what is to be written. The
- * inner braces are for zsh, which would else join the pipe and what is to be written.
+ * read by everybody who lists processes. Standard input stays free for what is to be written. The inner
+ * braces are for zsh, which would else join the pipe and what is to be written.
  */
-function forgeFunction({ token = '', header }: Calls): string {
-  return `forge() { ${token}printf '%s\\n' "${header}" | { curl -sS -m 60 -H @/dev/fd/3 "$@" 3<&0 0<&4; }; } 4<&0`
+function forgeFunction({ tokens }: ForgeCallsInput, { header }: Calls): string {
+  const token = tokens.reduceRight((rest, name) => `\${${name}:-${rest}}`, '')
+  return `forge() { t=${token}; printf '%s\\n' "${header}" | { curl -sS -m 60 -H @/dev/fd/3 "$@" 3<&0 0<&4; }; } 4<&0`
 }
 
-function block({ number }: ForgeCallsInput, calls: Calls): string {
+function block(input: ForgeCallsInput, calls: Calls): string {
+  const { number } = input
   const issue = `${calls.issue}/${number}`
   const lines = [
     'Begin every shell command that calls it with these two lines as they are; they keep the token out of the list of processes:',
     `  api="${calls.api}"`,
-    `  ${forgeFunction(calls)}`,
+    `  ${forgeFunction(input, calls)}`,
     'and then',
     '  Read:  forge "$api/<path>"',
     `  Write: forge -X <method> -H 'Content-Type: application/json' "$api/<path>" --data-binary @- <<'JSON' … JSON`,

@@ -8,6 +8,7 @@ import {
   type ServerHome,
 } from '../config/git-servers.ts'
 import { webUrlOf } from '../config/remote-url.ts'
+import { tokenVariables } from '../config/server-tokens.ts'
 import type { IssueRef } from '../core/issue-ref.ts'
 import type { Forge } from './forge.ts'
 import { gitea } from './gitea.ts'
@@ -29,12 +30,26 @@ export function apiUrlOf(kind: ForgeType, webUrl: string): string | undefined {
   return URL.canParse(webUrl) ? forges[kind]?.apiOf(new URL(webUrl)) : undefined
 }
 
-/** Which forge an issue is on, guessed by its host where nobody configured it, and where the API is. */
-export function forgeOf(home: ServerHome, ref: IssueRef): { forge: ForgeType; apiUrl: string | undefined } {
-  const server = findServer(ref.host, listServers(home))
-  if (server !== undefined) return { forge: server.type, apiUrl: apiOfServer(server) }
+/** What is known of the server an issue is on. */
+export interface IssueForge {
+  forge: ForgeType
+  /** Where its API is, without a trailing slash. */
+  apiUrl: string | undefined
+  /** The variables of the env files that may hold its token, the first that is set counts. */
+  tokens: string[]
+}
+
+/** The forge of an issue, guessed by its host where nobody configured it. */
+export function forgeOf(home: ServerHome, ref: IssueRef): IssueForge {
+  const servers = listServers(home)
+  const server = findServer(ref.host, servers)
+  if (server !== undefined) {
+    return { forge: server.type, apiUrl: apiOfServer(server), tokens: tokenVariables(server, servers) }
+  }
   const forge = guessForge({ name: ref.host, url: '' })
-  return { forge, apiUrl: apiUrlOf(forge, `https://${ref.host}`) }
+  const url = `https://${ref.host}`
+  const guessed = { name: ref.host, url, type: forge, default: false }
+  return { forge, apiUrl: apiUrlOf(forge, url), tokens: tokenVariables(guessed, servers) }
 }
 
 /**

@@ -21,12 +21,13 @@ export interface Task {
  * unless it is to begin anew; to one that knows it the delegator's words.
  */
 export function taskPrompt(home: Home, task: Task, worktree: IssueWorktree, session: { forked: boolean }): string {
-  const { forge, apiUrl } = forgeOf(home, task.ref)
+  const { forge, apiUrl, tokens } = forgeOf(home, task.ref)
   const about = {
     ref: task.ref,
     forge,
     // Where the server is, whatever it is called in refs.
     apiUrl,
+    tokens,
     branch: worktree.branch,
     baseBranch: worktree.baseBranch ?? 'the default branch',
     workExists: worktree.workExists,

@@ -33,13 +33,19 @@ describe('the first message', () => {
   test.each([
     [
       'gitea',
-      ['https://forge.test/api/v1/repos/shoko/kugetsu', 'token $GITEA_TOKEN', 'issues/14/comments', 'pulls?state=open'],
+      [
+        'https://forge.test/api/v1/repos/shoko/kugetsu',
+        't=${WORK_TOKEN:-}; ',
+        'Authorization: token $t',
+        'issues/14/comments',
+        'pulls?state=open',
+      ],
     ],
     [
       'github',
       [
         'https://forge.test/api/v3/repos/shoko/kugetsu',
-        '${GH_TOKEN:-}',
+        'Authorization: Bearer $t',
         'issues/14/comments',
         'head=shoko:fix%2Fissue-14',
       ],
@@ -48,13 +54,13 @@ describe('the first message', () => {
       'gitlab',
       [
         'https://forge.test/api/v4/projects/shoko%2Fkugetsu',
-        '$GITLAB_TOKEN',
+        'PRIVATE-TOKEN: $t',
         'issues/14/notes',
         'source_branch=fix%2Fissue-14',
       ],
     ],
   ] as const)('has the calls of %s', (forge, parts) => {
-    const text = buildDevMessage({ ...task, forge })
+    const text = buildDevMessage({ ...task, forge, tokens: ['WORK_TOKEN'] })
     for (const each of parts) expect(text).toContain(each)
   })
 

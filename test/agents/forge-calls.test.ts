@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import * as fs from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { forgeCalls } from '../../src/agents/forge-calls.ts'
+import { tokenVariables } from '../../src/config/server-tokens.ts'
 import { startHttpRecorder, type HttpRecorder } from '../helpers/http-recorder.ts'
 
 const token = 'tok-3f9a71c05be2'
@@ -26,12 +27,19 @@ function isInstalled(program: string, ...args: string[]): boolean {
   }
 }
 
+/** The variables of a server that is the only one of its kind. */
+function tokensOf(type: (typeof forges)[number]): string[] {
+  const own = { name: 'forge.test', url: 'https://forge.test', type, default: false }
+  return tokenVariables(own, [own])
+}
+
 /** What the prompt says for a repository on our own server. */
 const calls = (forge: (typeof forges)[number], number: string | undefined = '14') =>
   forgeCalls(forge, {
     repository: { host: 'forge.test', owner: 'me', repo: 'app' },
     number,
     apiUrl: `${server.origin}/api`,
+    tokens: tokensOf(forge),
     branch: 'fix/issue-14',
     baseBranch: 'main',
   })
@@ -150,6 +158,7 @@ describe('the paths', () => {
     const text = forgeCalls('gitea', {
       repository: { host: 'forge.test', owner: 'me', repo: 'app' },
       number: undefined,
+      tokens: [],
       apiUrl: 'https://forge.test/api/v1',
       branch: 'fix/issue--x',
       baseBranch: 'main',

@@ -55,6 +55,17 @@ afterAll(async () => {
   await stage.cleanup()
 })
 
+/** Does something that the daemon, which looks at the files as well, cannot come before. */
+async function beforeTheDaemon<T>(work: () => Promise<T>): Promise<T> {
+  const pid = Number(fs.readFileSync(path.join(stage.home.kugetsuDir, 'queue', 'daemon.pid'), 'utf8'))
+  process.kill(pid, 'SIGSTOP')
+  try {
+    return await work()
+  } finally {
+    process.kill(pid, 'SIGCONT')
+  }
+}
+
 describe('a home where agents work', () => {
   it.each([
     'no-ref',
@@ -147,10 +158,12 @@ describe('a home where agents work', () => {
     const sessions = path.join(stage.home.kugetsuDir, 'sessions')
     const file = path.join(sessions, 'forge.test-me-app-2.json')
     const bytes = fs.readFileSync(file, 'utf8').slice(0, 50)
-    fs.writeFileSync(file, bytes)
     fs.writeFileSync(path.join(stage.worktree(2), 'work.txt'), 'of the first agent\n')
 
-    const listed = await run(stage.home, ['list'])
+    const listed = await beforeTheDaemon(async () => {
+      fs.writeFileSync(file, bytes)
+      return run(stage.home, ['list'])
+    })
     expect(listed.code).toBe(0)
     expect(listed.stdout).toContain(ref(3))
     const aside = fs.readdirSync(sessions).find((name) => name.startsWith('forge.test-me-app-2.json.unreadable')) ?? ''
@@ -169,8 +182,10 @@ describe('a home where agents work', () => {
     const file = path.join(stage.home.kugetsuDir, 'index.json')
     const before = await runJson(stage.home, ['list', '--json'])
     const index = JSON.parse(fs.readFileSync(file, 'utf8')) as object
-    fs.writeFileSync(file, '{"base": "ses_\0\0\0')
-    const after = await runJson(stage.home, ['list', '--json'])
+    const after = await beforeTheDaemon(async () => {
+      fs.writeFileSync(file, '{"base": "ses_\0\0\0')
+      return runJson(stage.home, ['list', '--json'])
+    })
     expect(after.code).toBe(0)
     expect(after.json).toEqual(before.json)
     expect(JSON.parse(fs.readFileSync(file, 'utf8'))).toEqual(index)
