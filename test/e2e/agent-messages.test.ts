@@ -6,7 +6,12 @@ import { basePriming } from '../../src/agents/dev-agent.ts'
 import { startHttpRecorder, type HttpRecorder } from '../helpers/http-recorder.ts'
 import { setStage, type Stage } from '../helpers/stage.ts'
 
-const tokens = { GITEA_TOKEN: 'tok-gitea-3f9a71', GITHUB_TOKEN: 'tok-github-05be2c', GITLAB_TOKEN: 'tok-gitlab-77d1e0' }
+/** There are two Gitea servers, so each is known by a variable of its own. */
+const tokens = {
+  LIVE_TEST_TOKEN: 'tok-gitea-3f9a71',
+  GITHUB_TOKEN: 'tok-github-05be2c',
+  GITLAB_TOKEN: 'tok-gitlab-77d1e0',
+}
 const words = "===== The delegator's message =====\n"
 
 let stage: Stage
@@ -219,7 +224,7 @@ describe('the calls that an agent is told', () => {
     expect(forge.requests[0]).toMatchObject({
       method: 'GET',
       url: '/api/v1/repos/me/app/issues/14',
-      headers: { authorization: `token ${tokens.GITEA_TOKEN}` },
+      headers: { authorization: `token ${tokens.LIVE_TEST_TOKEN}` },
     })
     const processes = forge.requests[0]?.processes ?? []
     expect(processes.filter((line) => line.startsWith('curl ') && line.includes(forge.origin))).toHaveLength(1)
@@ -229,7 +234,7 @@ describe('the calls that an agent is told', () => {
 
 it('no model has received a token or the password of the server', () => {
   const received = JSON.stringify(stage.model.requests)
-  expect(received).toContain('GITEA_TOKEN')
+  expect(received).toContain('LIVE_TEST_TOKEN')
   for (const secret of [...Object.values(tokens), stage.server()?.password ?? '?']) {
     expect(received.includes(secret), secret).toBe(false)
   }

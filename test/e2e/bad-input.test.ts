@@ -173,7 +173,8 @@ describe('a home where agents work', () => {
     expect(listed.stderr).toContain(aside)
 
     expect((await run(stage.home, ['list'])).stderr).toBe('')
-    await stage.ok(['continue', ref(2), 'SAY{{again}}', '--wait'])
+    // The scripted model would obey what was asked before as well.
+    await stage.ok(['continue', ref(2), 'SAY{{again}}', '--wait'], { env: { ENABLE_CONTEXT_DUMP: 'false' } })
     expect(await stage.session(2)).toMatchObject({ state: 'idle', worktree_path: stage.worktree(2) })
     expect(fs.readFileSync(path.join(stage.worktree(2), 'work.txt'), 'utf8')).toBe('of the first agent\n')
   })
