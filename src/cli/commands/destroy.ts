@@ -2,7 +2,7 @@ import { KugetsuError } from '../../core/errors.ts'
 import { isPmAgent } from '../../core/within-agent.ts'
 import { supervisionOf } from '../../daemon/control.ts'
 import { destroyBase, destroyIssue, destroyPmAgent, type Destroyed } from '../../sessions/destroy.ts'
-import { recoveryCommands } from '../../worktrees/recovery.ts'
+import { recoveryDays } from '../../worktrees/recovery-refs.ts'
 import type { Context } from '../context.ts'
 import { printJson } from '../output.ts'
 import { trackedSession } from '../refs.ts'
@@ -57,8 +57,8 @@ function report(context: Context, options: DestroyOptions, destroyed: Destroyed[
   for (const { issueRef, recovery } of destroyed) {
     context.io.out(`Destroyed ${issueRef}\n`)
     if (recovery === undefined) continue
-    context.io.out(`  Its work was saved as ${recovery.ref}. To get it back:\n`)
-    for (const line of recoveryCommands(recovery.ref, recovery.mirror)) context.io.out(`    ${line}\n`)
+    context.io.out(`  Its work is kept for ${recoveryDays} days as ${recovery.ref}\n`)
+    context.io.out(`  To get it back: kugetsu recover ${issueRef}\n`)
   }
   if (options.pmAgent === true) context.io.out('Destroyed the PM agent session\n')
   if (options.base === true)
