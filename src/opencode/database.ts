@@ -51,3 +51,19 @@ export function retargetSession(
     database.close()
   }
 }
+
+/** Which of these sessions opencode has; undefined when it cannot be told. */
+export function knownSessions(file: string, ids: readonly string[]): Set<string> | undefined {
+  if (!fs.existsSync(file)) return undefined
+  try {
+    const database = openSqlite(file, { timeoutMs: 2_000, readonly: true, mustExist: true })
+    try {
+      const known = (id: string) => database.all('SELECT 1 FROM session WHERE id = ?', id).length > 0
+      return new Set(ids.filter(known))
+    } finally {
+      database.close()
+    }
+  } catch {
+    return undefined
+  }
+}

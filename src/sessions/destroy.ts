@@ -43,7 +43,7 @@ export async function reasonsToKeep(home: Home, record: SessionRecord): Promise<
     const work = await inspectWork(inspection(home, record, ref, worktree))
     return isAtRisk(work) ? [...working, ...describeWork(work)] : working
   } catch (error) {
-    return [...working, `it cannot be told what would be lost: ${messageOf(error)}`]
+    return [...working, `cannot tell what would be lost: ${messageOf(error)}`]
   }
 }
 

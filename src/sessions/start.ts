@@ -259,7 +259,7 @@ function promptText(home: Home, request: Beginning, worktree: IssueWorktree, ses
     branch: worktree.branch,
     baseBranch: worktree.baseBranch ?? 'the default branch',
     workExists: worktree.workExists,
-    prUrl: request.prUrl ?? request.existing?.pr_url ?? undefined,
+    prUrl: (request.prUrl ?? request.existing?.pr_url) || undefined,
     message: request.message,
   }
   // A session whose first start was killed before its prompt went out has not been told what it is about.

@@ -3,7 +3,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { ensureDirectory } from '../platform/files.ts'
 import { type GitCall, type GitOptions, runGit } from './git.ts'
-import { removeTree, temporarySibling } from './temporary.ts'
+import { removeTree, sweepTemporary, temporarySibling } from './temporary.ts'
 
 /**
  * Runs `work` with an empty repository beside `place`, and removes it. Attributes are switched off in it, which only
@@ -14,9 +14,12 @@ export async function withPlainRepository<T>(
   options: GitOptions & { beside: string; sha256: boolean; failure: NonNullable<GitCall['failure']> },
   work: (directory: string) => Promise<T>,
 ): Promise<T> {
-  const directory = temporarySibling(options.beside)
+  // Under a name of its own: it is made without the lock that other temporary directories are made and swept under.
+  const place = `${options.beside}.plain`
+  const directory = temporarySibling(place)
   const { env, timeoutMs, signal, failure } = options
   try {
+    await sweepTemporary(place, 'ofTheDead')
     ensureDirectory(directory)
     const format = options.sha256 ? ['--object-format=sha256'] : []
     const call = { env, timeoutMs, signal, failure, cwd: directory, variables: {} }

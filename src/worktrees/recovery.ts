@@ -131,6 +131,7 @@ async function commitAll(
     snapshot.ignored === undefined ? [] : [await commit(snapshot.ignored, [], ['-m', 'ignored files'])]
   const record: SavedRecord = {
     issue: options.issue ?? null,
+    branch: options.branch,
     head: base ?? null,
     // Without a worktree there is no HEAD, and the branch is all there is.
     on: heads.on ?? (heads.head === undefined && base !== undefined ? options.branch : null),

@@ -5,12 +5,15 @@ import { KugetsuError } from '../core/errors.ts'
 import { exclusively } from '../platform/locks.ts'
 import { listStashes } from './commits-at-risk.ts'
 import { entryOf, listEntries, unlockEntry } from './entries.ts'
-import { askGit, type GitCall, type GitOptions, inMirror, runGit } from './git.ts'
+import { askGit, type GitCall, type GitOptions, inMirror, inWorktree, runGit } from './git.ts'
 import { mirrorLockWaitMs } from './mirrors.ts'
 import { withPlainRepository } from './plain-repository.ts'
 import type { RecoveryPoint } from './recovery-refs.ts'
 import type { SavedRecord } from './saved-work.ts'
 import { discardWorktree, registerWorktree } from './worktrees.ts'
+
+/** Their names are arguments, of which there can be two megabytes. */
+const filesACall = 200
 
 export interface RestoreOptions extends GitOptions {
   mirror: string
@@ -118,36 +121,50 @@ async function inTheWay(
 
 /** Puts files, index and stashes into the new worktree, which is locked until all of it is there. */
 async function fill(options: RestoreOptions, record: SavedRecord, head: string): Promise<void> {
-  const { mirror, point } = options
+  const { mirror } = options
   const entry = entryOf(mirror, options.path)
   if (entry?.present !== true) {
     throw new KugetsuError(`the worktree ${options.path} vanished while it was made`, { code: 'restore_failed' })
   }
   const failure = failureOf(options)
   const call: GitCall = { ...inMirror({ ...options, path: mirror }), failure }
+  const inside: GitCall = { ...inWorktree(options, entry.directory), failure }
+  const index = record.index ?? head
+  await runGit(['read-tree', index], inside)
+  await runGit(['checkout-index', '--all', '--force', '--quiet', '--index'], inside)
   await withPlainRepository({ ...options, beside: mirror, sha256: head.length === 64, failure }, async (directory) => {
     const objects = path.join(mirror, 'objects')
     const variables = { GIT_DIR: directory, GIT_WORK_TREE: options.path, GIT_OBJECT_DIRECTORY: objects }
     const plain: GitCall = { ...call, cwd: options.path, variables }
-    const writeOut = async (tree: string) => {
-      await runGit(['read-tree', tree], plain)
-      await runGit(['checkout-index', '--all', '--force', '--quiet'], plain)
-    }
+    if (record.files) await putFiles(options, plain, index)
     if (record.ignored !== null) {
-      await writeOut(record.ignored)
+      await runGit(['read-tree', record.ignored], plain)
+      await runGit(['checkout-index', '--all', '--force', '--quiet'], plain)
       await forTheOwnerAlone(options, plain)
     }
-    if (record.files) await writeOut(point.commit)
   })
-  const inside: GitCall = {
-    ...call,
-    cwd: options.path,
-    variables: { GIT_DIR: entry.directory, GIT_WORK_TREE: options.path },
-  }
-  if (record.files) await runGit(['read-tree', record.index ?? head], inside)
-  else await runGit(['reset', '--hard', '--quiet'], inside)
   await storeStashes(options, record, inside, call)
   unlockEntry(entry)
+}
+
+/**
+ * Puts the files there that are not as in the index, byte for byte. The others have been checked out as always: what
+ * filters make of them (line ends, Git LFS) was not saved.
+ */
+async function putFiles(options: RestoreOptions, plain: GitCall, index: string): Promise<void> {
+  const { point } = options
+  const args = ['diff-tree', '-r', '-z', '--no-renames', '--name-status', `${index}^{tree}`, `${point.commit}^{tree}`]
+  const fields = (await runGit([...args, '--'], plain)).split('\0').filter((field) => field !== '')
+  const changed: string[] = []
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    const file = fields[at + 1] ?? ''
+    if (fields[at] === 'D') fs.rmSync(path.join(options.path, file), { recursive: true, force: true })
+    else changed.push(file)
+  }
+  await runGit(['read-tree', point.commit], plain)
+  for (let from = 0; from < changed.length; from += filesACall) {
+    await runGit(['checkout-index', '--force', '--quiet', '--', ...changed.slice(from, from + filesACall)], plain)
+  }
 }
 
 /** A stash that is still in the list is not put there twice. */
@@ -180,7 +197,7 @@ async function forTheOwnerAlone(options: RestoreOptions, plain: GitCall): Promis
 /** A commit that was only given a ref is nothing but commits. */
 function bare(point: RecoveryPoint): SavedRecord {
   const counts = { commits: 0, uncommitted: 0, untracked: 0, ignored: 0, stashes: 0 }
-  const nothing = { issue: null, index: null, ignored: null, in_progress: null }
+  const nothing = { issue: null, branch: null, index: null, ignored: null, in_progress: null }
   return { ...nothing, head: point.commit, on: null, branches: {}, files: false, stashes: [], left_out: [], counts }
 }
 

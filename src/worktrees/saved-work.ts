@@ -7,6 +7,8 @@ const schema = once(() => {
   return z.looseObject({
     /** The canonical ref of the issue. */
     issue: text,
+    /** The branch of the issue. */
+    branch: text,
     /** The commit HEAD was at, and the branch it was on (null: detached). */
     head: text,
     on: text,

@@ -43,7 +43,7 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
   if (options.files && gitDirectory !== undefined) {
     for (const name of fs.readdirSync(gitDirectory)) {
       if (name === 'index' || name.startsWith('sharedindex.'))
-        copyIfThere(path.join(gitDirectory, name), path.join(directory, name))
+        copyWithTime(path.join(gitDirectory, name), path.join(directory, name))
     }
     index = await ask(['write-tree'], call).catch(unlessUnmerged)
     files = index
@@ -94,4 +94,14 @@ function unlessUnmerged(error: unknown): undefined {
 
 function copyIfThere(from: string, to: string): void {
   if (fs.existsSync(from)) fs.copyFileSync(from, to)
+}
+
+/**
+ * Git compares the contents of files that were changed within the second in which the index was written, and by the
+ * time of the index it knows which: with a new time it would take such a change for none.
+ */
+function copyWithTime(from: string, to: string): void {
+  fs.copyFileSync(from, to)
+  const seconds = Math.floor(fs.statSync(from).mtimeMs / 1000)
+  fs.utimesSync(to, seconds, seconds)
 }

@@ -108,6 +108,20 @@ describe('saveWork', () => {
     expect(fs.readdirSync(path.dirname(ground.mirror))).toEqual(['repo.git'])
   })
 
+  it('keeps a change of the same length in the second in which the index was written', async () => {
+    write('a.txt', 'two\n')
+    const index = path.join(ground.mirror, 'worktrees', 'one', 'index')
+    const second = Math.floor(fs.statSync(path.join(place, 'a.txt')).mtimeMs / 1000)
+    write('a.txt', 'one\n')
+    fs.utimesSync(path.join(place, 'a.txt'), second, second)
+    git('update-index', '--really-refresh')
+    fs.utimesSync(index, second, second)
+    write('a.txt', 'two\n')
+    fs.utimesSync(path.join(place, 'a.txt'), second, second)
+    const { ref } = (await save()) ?? { ref: '' }
+    expect(mirror('show', `${ref}:a.txt`)).toBe('two')
+  })
+
   it('keeps what was staged and is different in the files', async () => {
     write('a.txt', 'staged')
     git('add', 'a.txt')

@@ -6,6 +6,7 @@ import { openQueue } from '../../queue/file-queue.ts'
 import { countItems, findId } from '../../queue/find.ts'
 import type { Attempt, Item } from '../../queue/item.ts'
 import { inOrder } from '../../queue/pick.ts'
+import { takeOverOldQueue } from '../../queue/old-queue.ts'
 import type { Queue } from '../../queue/queue.ts'
 import { isFinished, openAttempt, retried, waitsMs } from '../../queue/transitions.ts'
 import { nameOf } from '../../sessions/session-name.ts'
@@ -24,7 +25,7 @@ const shownMessage = 200
 const dayMs = 86_400_000
 
 export async function runQueueList(context: Context, options: Options): Promise<void> {
-  const { items } = await openQueue(context).all()
+  const { items } = await (await queueOf(context)).all()
   if (options.json === true) return printJson(context, items)
   const rows = items.map((item) => [
     item.id,
@@ -63,7 +64,7 @@ export async function runQueueEnqueue(
 }
 
 export async function runQueueStats(context: Context, options: Options): Promise<void> {
-  const counts = countItems((await openQueue(context).all()).items)
+  const counts = countItems((await (await queueOf(context)).all()).items)
   if (options.json === true) return printJson(context, counts)
   context.io.out(
     table(
@@ -74,7 +75,7 @@ export async function runQueueStats(context: Context, options: Options): Promise
 }
 
 export async function runQueueShow(context: Context, options: Options & { id: string }): Promise<void> {
-  const queue = openQueue(context)
+  const queue = await queueOf(context)
   const item = await itemOf(queue, options.id)
   if (options.json === true) return printJson(context, item)
   const { io } = context
@@ -104,7 +105,7 @@ export async function runQueueShow(context: Context, options: Options & { id: st
 }
 
 export async function runQueueRemove(context: Context, options: Options & { id: string }): Promise<void> {
-  const queue = openQueue(context)
+  const queue = await queueOf(context)
   const item = await itemOf(queue, options.id)
   const isFree = (current: Item) => current.state === 'pending' && openAttempt(current) === undefined
   const [removed] = await queue.remove([item.id], isFree)
@@ -122,7 +123,7 @@ export async function runQueueRemove(context: Context, options: Options & { id: 
 }
 
 export async function runQueueRetry(context: Context, options: Options & { id: string }): Promise<void> {
-  const queue = openQueue(context)
+  const queue = await queueOf(context)
   const { id } = await itemOf(queue, options.id)
   let before: Item | undefined
   const item = await queue.change(id, (current) => {
@@ -139,7 +140,7 @@ export async function runQueueRetry(context: Context, options: Options & { id: s
 }
 
 export async function runQueueClear(context: Context, options: Options & { all?: boolean }): Promise<void> {
-  const queue = openQueue(context)
+  const queue = await queueOf(context)
   const days = context.settings().queueCleanupAgeDays
   const before = context.now().getTime() - days * dayMs
   const mayGo = (item: Item) =>
@@ -149,6 +150,12 @@ export async function runQueueClear(context: Context, options: Options & { all?:
   if (options.json === true) return printJson(context, { removed })
   const which = options.all === true ? 'that had ended' : `that had ended more than ${days} days ago`
   context.io.out(`Removed ${removed.length} ${removed.length === 1 ? 'task' : 'tasks'} ${which}\n`)
+}
+
+/** The queue, with what a first version of the bash tool may have left in queue.json. */
+async function queueOf(context: Context): Promise<Queue> {
+  await takeOverOldQueue(context)
+  return openQueue(context)
 }
 
 async function itemOf(queue: Queue, text: string): Promise<Item> {
