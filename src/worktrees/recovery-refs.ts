@@ -64,7 +64,8 @@ export async function dropRecovery(options: GitOptions & { mirror: string }, poi
 export function pointNamed<T extends RecoveryPoint>(points: readonly T[], text: string): T | undefined {
   const whole = points.find(({ ref, commit }) => ref === text || commit === text)
   if (whole !== undefined) return whole
-  if (!/^[0-9a-f]{4,64}$/.test(text)) return undefined
+  // No less, or the number of an issue would be taken for one.
+  if (!/^[0-9a-f]{7,64}$/.test(text)) return undefined
   const found = points.filter(({ commit }) => commit.startsWith(text))
   if (found.length < 2) return found[0]
   throw new KugetsuError(`${text} fits ${found.length} recovery points`, {

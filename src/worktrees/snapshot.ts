@@ -45,7 +45,11 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
       if (name === 'index' || name.startsWith('sharedindex.'))
         copyWithTime(path.join(gitDirectory, name), path.join(directory, name))
     }
-    index = await ask(['write-tree'], call).catch(unlessUnmerged)
+    // From a copy: to write a tree may write the index, and that must keep its time.
+    const copy = path.join(directory, 'index-as-it-is')
+    copyIfThere(path.join(gitDirectory, 'index'), copy)
+    const asItIs = { ...call, variables: { ...call.variables, GIT_INDEX_FILE: copy } }
+    index = await ask(['write-tree'], asItIs).catch(unlessUnmerged)
     files = index
     if (place.kind !== 'missing') {
       await ask(['add', '--all', '--', '.'], inside)

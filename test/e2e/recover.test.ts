@@ -39,7 +39,6 @@ describe('work that was destroyed', () => {
     await stage.ok(['start', ref(1), `BASH{{${mess}}} SAY{{I made a mess}}`, '--wait'])
     before = statusOf(stage.worktree(1))
     head = git(stage.worktree(1), 'rev-parse', 'HEAD')
-    expect(before.map((line) => line.slice(0, 2)).sort()).toEqual(['!!', '??', '??', '??', 'MM'])
     await stage.ok(['destroy', ref(1), '-y', '--force'])
   })
 
@@ -61,6 +60,7 @@ describe('work that was destroyed', () => {
     expect(said).toMatch(
       /^Restored [0-9a-f]{8} of forge\.test\/me\/app#1\n[^]*branch +fix\/issue-1\n[^]*kugetsu continue/,
     )
+    expect(before.map((line) => line.slice(0, 2)).sort()).toEqual(['!!', '??', '??', '??', 'MM'])
     expect(statusOf(stage.worktree(1))).toEqual(before)
     expect(git(stage.worktree(1), 'rev-parse', 'HEAD')).toBe(head)
     expect(git(stage.worktree(1), 'show', ':README.md')).toBe('staged')

@@ -44,7 +44,7 @@ export async function runPrune(context: Context, options: PruneOptions): Promise
   if (options.force !== true || free.length === 0) return report(context, options, judged)
   // Only on a terminal: who wrote --force into a script has answered, and nothing of value goes.
   if (context.io.interactive && options.yes !== true) {
-    report(context, { json: false }, judged, 'asking')
+    if (options.json !== true) report(context, options, judged, 'asking')
     await confirm(context, options, `Remove ${counted(free.length)}?`, { action: 'prune', declined: 'not pruned' })
   }
   for (const each of free) Object.assign(each, await removed(context, each.orphan))

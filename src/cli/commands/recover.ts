@@ -103,7 +103,7 @@ async function meant(
 ): Promise<{ point: SavedPoint; older: number }> {
   const named = pointNamed(points, text)
   if (named !== undefined) return { point: named, older: 0 }
-  if (/^[0-9a-f]{8}$/.test(text)) throw nothing(text)
+  if (/^(?=.*[a-f])[0-9a-f]{7,64}$/.test(text)) throw nothing(text)
   const tracked = points.flatMap(({ issue }) => (issue === undefined ? [] : [formatRef(issue)]))
   const ref = formatRef(await issueRef(context, text, tracked))
   const [point, ...older] = points.filter(({ issue }) => issue !== undefined && formatRef(issue) === ref)
