@@ -108,17 +108,22 @@ describe('saveWork', () => {
     expect(fs.readdirSync(path.dirname(ground.mirror))).toEqual(['repo.git'])
   })
 
-  it('keeps a change of the same length in the second in which the index was written', async () => {
-    write('a.txt', 'two\n')
+  it.each([
+    ['is whole', []],
+    ['has no tree of its own yet', ['--all']],
+  ])('keeps a change of the same length in the second in which the index was written, which %s', async (_, staging) => {
+    // Git tells them apart by the time of the index alone then.
+    ground.git(ground.root, 'config', '--global', 'core.trustctime', 'false')
     const index = path.join(ground.mirror, 'worktrees', 'one', 'index')
-    const second = Math.floor(fs.statSync(path.join(place, 'a.txt')).mtimeMs / 1000)
-    write('a.txt', 'one\n')
-    fs.utimesSync(path.join(place, 'a.txt'), second, second)
-    write('b.txt', 'staged, so that the index has no tree of its own yet')
-    git('add', '--all')
-    fs.utimesSync(index, second, second)
+    const second = Math.floor(Date.now() / 1000) - 10
+    const inThatSecond = (file: string) => fs.utimesSync(file, second, second)
+    inThatSecond(path.join(place, 'a.txt'))
+    git('update-index', '--really-refresh')
+    write('b.txt', 'new')
+    if (staging.length > 0) git('add', ...staging)
+    inThatSecond(index)
     write('a.txt', 'two\n')
-    fs.utimesSync(path.join(place, 'a.txt'), second, second)
+    inThatSecond(path.join(place, 'a.txt'))
     const { ref } = (await save()) ?? { ref: '' }
     expect(mirror('show', `${ref}:a.txt`)).toBe('two')
   })
