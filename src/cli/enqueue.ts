@@ -5,6 +5,7 @@ import { plainText } from '../core/plain-text.ts'
 import { pokeDispatcher } from '../daemon/control.ts'
 import { openQueue } from '../queue/file-queue.ts'
 import type { Item, Task } from '../queue/item.ts'
+import { takeOverOldQueue } from '../queue/old-queue.ts'
 import { isFinished } from '../queue/transitions.ts'
 import { tellOfItem } from '../sessions/announce.ts'
 import { requireBase } from '../sessions/initialise.ts'
@@ -25,6 +26,7 @@ export interface Queued {
 export async function enqueue(context: Context, task: Task): Promise<Queued> {
   requireBase(context)
   checkMessage(task.message)
+  await takeOverOldQueue(context)
   const item = await openQueue(context).add(task)
   note(context, 'queued', { issue_ref: item.issue_ref, reason: `queue item ${item.id}` })
   await tellOfItem(context, 'task_queued', item)

@@ -9,15 +9,15 @@ import { pmAgentSession, readSession, readSessions, trackedRefs } from '../sessi
 import type { Context } from './context.ts'
 
 /**
- * The issue a person means: see resolveRef for the forms. `others` are canonical refs that may be meant although they
- * have no session. Throws KugetsuError `bad_ref` or `ambiguous_ref`.
+ * The issue a person means, among those `tracked` where the ref is not complete: see resolveRef for the forms.
+ * Throws KugetsuError `bad_ref` or `ambiguous_ref`.
  */
-export async function issueRef(context: Context, text: string, others: readonly string[] = []): Promise<IssueRef> {
+export async function issueRef(context: Context, text: string, tracked = trackedRefs(context)): Promise<IssueRef> {
   return resolveRef(text, {
     defaultHost: defaultInstance(context),
     // Only `#14` needs to know where it was called, and asking git takes time.
     here: text.startsWith('#') ? await repositoryHere(context) : undefined,
-    tracked: [...trackedRefs(context), ...others],
+    tracked,
   })
 }
 

@@ -9,6 +9,7 @@ import { listDirectory, readText, removeFile, writeAtomic } from '../platform/fi
 import { tryExclusive, type Release } from '../platform/locks.ts'
 import { currentProcess, isAlive, processIdentity } from '../platform/processes.ts'
 import { openQueue } from '../queue/file-queue.ts'
+import { takeOverOldQueue } from '../queue/old-queue.ts'
 import { sessionsAtWork } from '../sessions/settle.ts'
 import { slotHolders } from '../sessions/slots.ts'
 import { tellPmAgent } from '../sessions/pm-agent.ts'
@@ -73,6 +74,7 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
   const dispatcher = createDispatcher(home, queue, starts, wakeUp.now)
   let idleSince = home.now().getTime()
   try {
+    await takeOverOldQueue(home).catch((error) => home.warn(`queue.json stays as it is: ${messageOf(error)}`))
     while (!told) {
       const { runs, againInMs } = await supervisor.tick().catch((error) => {
         home.warn(`a look at the agents failed: ${messageOf(error)}`)

@@ -94,3 +94,15 @@ function openDatabase(file: string): Sqlite {
   }
   return openSqlite(file, { timeoutMs: 10_000, mustExist: true })
 }
+
+/** Which of these sessions opencode has; undefined when it cannot be told. */
+export function knownSessions(file: string, ids: readonly string[]): Set<string> | undefined {
+  try {
+    const look = lookAtDatabase(file)
+    return look === undefined || look.missing.includes('id')
+      ? undefined
+      : new Set(ids.filter((id) => look.sessions.has(id)))
+  } catch {
+    return undefined
+  }
+}

@@ -1,9 +1,8 @@
 /** Removing what belongs to an issue, without ever losing work. */
 import * as fs from 'node:fs'
-import * as path from 'node:path'
 import type { Home } from '../config/home.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
-import { branchOf, parseRef, type IssueRef } from '../core/issue-ref.ts'
+import { branchOf, formatRef, parseRef, type IssueRef } from '../core/issue-ref.ts'
 import { exclusively } from '../platform/locks.ts'
 import { fetchMirror, hasCommit } from '../worktrees/mirrors.ts'
 import { saveWork } from '../worktrees/recovery.ts'
@@ -54,7 +53,7 @@ export async function reasonsToKeep(home: Home, record: SessionRecord, known?: P
     const unsure = unknown === undefined ? [] : [`whether its pull request was merged cannot be told: ${unknown}`]
     return [...reasons, ...describeWork(work), ...unsure]
   } catch (error) {
-    return [...reasons, `it cannot be told what would be lost: ${messageOf(error)}`]
+    return [...reasons, `cannot tell what would be lost: ${messageOf(error)}`]
   }
 }
 
@@ -158,16 +157,11 @@ async function removeIssueWorktree(home: Home, record: SessionRecord, name: stri
   const worktree = record.worktree_path
   if (ref === undefined || !worktree || isNothingLeft(home, record, ref)) return undefined
   const inspected = inspection(home, record, ref, worktree)
-  if (!isLinked(worktree) && fs.existsSync(worktree)) {
-    throw new KugetsuError(`${worktree} is a clone of its own, which kugetsu does not delete`, {
-      hint: 'Look through it, delete it by hand, and run destroy again.',
-      code: 'foreign_worktree',
-    })
-  }
   // Saved even when all of it seems to be pushed: it costs nothing, and looking and removing are two moments.
-  const saved = await saveWork({ ...inspected, name, now: home.now() })
-  const removal = { ...inspected, lockFile: mirrorLock(home, ref), deleteBranch: saved !== undefined }
-  const { leftBehind } = await removeWorktree(removal)
+  const lockFile = mirrorLock(home, ref)
+  const saved = await saveWork({ ...inspected, lockFile, name, issue: formatRef(ref), now: home.now() })
+  const { leftBehind } = await removeWorktree({ ...inspected, lockFile, deleteBranch: saved !== undefined })
+  for (const file of saved?.unsaved ?? []) home.warn(`not saved, and gone with the worktree: ${file}`)
   if (leftBehind !== undefined) home.warn(`some files could not be deleted; they are in ${leftBehind}`)
   return saved === undefined ? undefined : { ref: saved.ref, mirror: inspected.mirror }
 }
@@ -240,11 +234,6 @@ function inspection(home: Home, record: SessionRecord, ref: IssueRef, worktree: 
 /** Neither a worktree nor a mirror: there never was any, or both are gone, and with them whatever there was to lose. */
 function isNothingLeft(home: Home, record: SessionRecord, ref: IssueRef): boolean {
   return !fs.existsSync(record.worktree_path ?? '') && !fs.existsSync(home.paths.mirror(ref))
-}
-
-/** A worktree of a mirror has a file `.git`, a clone a directory. */
-function isLinked(worktree: string): boolean {
-  return fs.statSync(path.join(worktree, '.git'), { throwIfNoEntry: false })?.isFile() === true
 }
 
 function refOf(record: SessionRecord): IssueRef | undefined {

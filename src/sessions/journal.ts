@@ -21,6 +21,8 @@ export type Decision =
   | 'permission'
   | 'destroyed'
   | 'not_destroyed'
+  | 'pruned'
+  | 'recovered'
 
 /** Notes a decision and its reason in journal.jsonl, one line each. Never in the way: a full disk loses the line, not the work. */
 export function note(

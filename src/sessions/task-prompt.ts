@@ -31,7 +31,7 @@ export function taskPrompt(home: Home, task: Task, worktree: IssueWorktree, sess
     branch: worktree.branch,
     baseBranch: worktree.baseBranch ?? 'the default branch',
     workExists: worktree.workExists,
-    prUrl: task.prUrl ?? task.existing?.pr_url ?? undefined,
+    prUrl: (task.prUrl ?? task.existing?.pr_url) || undefined,
     message: task.message,
   }
   // A session whose first start was killed before its prompt went out has not been told what it is about.

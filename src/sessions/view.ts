@@ -68,7 +68,7 @@ function viewOf(record: SessionRecord, state: string): SessionView {
     worktree_path: record.worktree_path ?? null,
     branch: record.branch_name ?? null,
     base_branch: record.base_branch ?? null,
-    pr_url: record.pr_url ?? null,
+    pr_url: record.pr_url || null,
     created_at: record.created_at ?? null,
     updated_at: record.updated_at ?? null,
     model: record.model ?? null,

@@ -40,6 +40,11 @@ function isBarelyBegun(entry: WorktreeEntry): boolean {
   return entry.path === undefined && !fs.existsSync(path.join(entry.directory, 'index'))
 }
 
+/** An entry of a `git worktree add` that was killed, in which nothing can be yet. */
+export function isUnfinished(entry: WorktreeEntry): boolean {
+  return isBarelyBegun(entry) || (isBeingSetUp(entry) && isCutOff(entry))
+}
+
 /** `initializing` and without a directory. One that kugetsu is checking out has its directory from the beginning. */
 function isCutOff(entry: WorktreeEntry): boolean {
   return entry.path === undefined || (entry.locked === 'initializing' && !fs.existsSync(entry.path))

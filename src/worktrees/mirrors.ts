@@ -8,6 +8,7 @@ import { listEntries } from './entries.ts'
 import { beginFetch, completeFetch, fetchesSoFar } from './fetch-record.ts'
 import { askGit, type GitCall, type GitOptions, inMirror, runGit } from './git.ts'
 import { maskCredentials } from './git-failure.ts'
+import { isRepository } from './place.ts'
 import { despiteLocks } from './stale-locks.ts'
 import { removeTree, sweepTemporary, temporarySibling } from './temporary.ts'
 
@@ -51,7 +52,7 @@ export async function openMirror(options: MirrorOptions): Promise<Mirror> {
   const before = fetchesSoFar(options.lockFile)
   return await exclusively(options.lockFile, { timeoutMs: mirrorLockWaitMs, signal: options.signal }, async () => {
     await sweepTemporary(options.path)
-    const created = !isUsable(options.path)
+    const created = !isRepository(options.path)
     if (created) {
       setAsideDamaged(options.path)
       await create(options)
@@ -213,11 +214,6 @@ async function requireBranch(options: GitOptions & { path: string; url: string }
     hint: 'Push a first commit, then try again.',
     code: 'empty_repository',
   })
-}
-
-/** What git itself takes for a repository. */
-function isUsable(repository: string): boolean {
-  return ['HEAD', 'objects', 'refs', 'config'].every((name) => fs.existsSync(path.join(repository, name)))
 }
 
 function setAsideDamaged(repository: string): void {

@@ -1,26 +1,36 @@
 /**
  * Work that is about to be deleted, kept in the mirror as a commit under a ref of its own. The commit holds the working
- * files as they are, byte for byte, and has as parents what they were based on: HEAD, the index where that differs, the
- * branch where HEAD is elsewhere, the stashes.
+ * files as they are, byte for byte, and has as parents what they were based on: HEAD, the index, the ignored files,
+ * the branches, the stashes. What is what stands in its message, see saved-work.ts; restore.ts puts it back.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { KugetsuError } from '../core/errors.ts'
-import { entryOf, type WorktreeEntry } from './entries.ts'
-import { type GitCall, type GitOptions, inMirror, inWorktree, runGit } from './git.ts'
-import { gitFailure } from './git-failure.ts'
-import { recoveryPrefix, recoveryRef } from './recovery-refs.ts'
-import { readStatus } from './status.ts'
+import { ensureDirectory, writeAtomic } from '../platform/files.ts'
+import { exclusively } from '../platform/locks.ts'
+import { headsOf, stashesOf, unpushedOf, type Heads, type Stash } from './commits-at-risk.ts'
+import { type GitCall, type GitOptions, inMirror, runGit } from './git.ts'
+import { sortIgnored, type IgnoredFiles } from './ignored-files.ts'
+import { mirrorLockWaitMs } from './mirrors.ts'
+import { placeOf, type Place } from './place.ts'
+import { withPlainRepository } from './plain-repository.ts'
+import { recoveryRef } from './recovery-refs.ts'
+import { messageOfSaved, type SavedRecord } from './saved-work.ts'
+import { takeSnapshot, type Snapshot } from './snapshot.ts'
 import { removeTree, temporarySibling } from './temporary.ts'
-import { describeWork, inspectWork, listStashes, tipsOf, type WorkAtRisk } from './work-at-risk.ts'
+import { describeWork, inspectWork, type WorkAtRisk } from './work-at-risk.ts'
 
 export interface SaveOptions extends GitOptions {
-  /** The worktree; it may be missing, then its commits are saved. */
+  /** The worktree, or a clone of its own; it may be missing, then its commits are saved. */
   path: string
   mirror: string
+  /** The mirror's lock, for bringing in what a clone of its own has. */
+  lockFile: string
   branch: string
   /** Names the ref: the file name form of the issue ref. */
   name: string
+  /** The canonical ref of the issue. */
+  issue?: string | undefined
   now: Date
 }
 
@@ -28,187 +38,213 @@ export interface SavedWork {
   ref: string
   /** What was saved, one line. */
   summary: string
+  /** Ignored files that may be work and could not be saved, each with the reason. */
+  unsaved: string[]
 }
 
+type KnownPlace = Exclude<Place, { kind: 'unknown' }>
+
 /**
- * Saves what inspectWork() finds at risk; undefined when that is nothing. Ignored files are not saved. The worktree and
- * its index are not touched.
+ * Saves what inspectWork() finds at risk, and ignored files (see ignored-files.ts); undefined when there is nothing.
+ * The worktree and its index are not touched. What a clone of its own has is brought into the mirror, which is made
+ * when it is missing.
  *
  * Throws KugetsuError `unsavable` where it could not save all (a nested repository, changes inside a submodule, a
- * directory that is not a worktree of the mirror), `save_failed` when git fails.
+ * directory that is no repository), `save_failed` when git fails.
  */
 export async function saveWork(options: SaveOptions): Promise<SavedWork | undefined> {
-  const work = await inspectWork(options)
-  const entry = entryOf(options.mirror, options.path)
-  const present = entry?.present === true
-  if (!present && fs.existsSync(options.path)) {
+  const place = placeOf(options)
+  if (place.kind === 'unknown') {
     throw unsavable(`${options.path} is not a worktree of ${options.mirror}`, 'Move it away yourself.')
   }
-  const [tips, stashes] = await Promise.all([tipsOf(options, entry), listStashes(options, entry)])
+  const work = await inspectWork(options)
+  if (place.kind === 'clone' && work.unknown !== undefined) throw unsavable(work.unknown, 'Deal with that first.')
+  const heads = await headsOf(options, place)
+  const [stashes, { commits }] = await Promise.all([
+    stashesOf(options, place, heads),
+    unpushedOf(options, place, heads),
+  ])
+  const ignored = sortIgnored(options.path, work.ignored)
   const changed = work.uncommitted.length + work.untracked.length > 0 || work.inProgress !== undefined
-  const files = present && (changed || work.unknown !== undefined) ? await snapshot(options, entry, tips[0]) : undefined
-  if (files === undefined && work.unpushed.count === 0 && stashes.length === 0) return undefined
-  const tree = files?.tree ?? (await ask(['rev-parse', `${tips[0] ?? ''}^{tree}`], saving(options)))
-  const summary = summaryOf(options, work)
-  const [head, ...others] = tips
-  const index =
-    files?.index === undefined ? [] : [await commit(options, files.index, head === undefined ? [] : [head], 'index')]
-  const parents = [...(head === undefined ? [] : [head]), ...index, ...others, ...stashes]
-  const saved = await commit(options, tree, [...new Set(parents)], summary)
-  const ref = recoveryRef(options.name, options.now)
-  // The empty old value: it never replaces what was saved before.
-  await ask(
-    ['update-ref', '-m', 'kugetsu: saved before removal', ref, saved, '0'.repeat(saved.length)],
-    saving(options),
-  )
-  return { ref, summary }
-}
-
-export interface RecoveryPoint {
-  ref: string
-  commit: string
-  /** When it was saved, ISO 8601. */
-  savedAt: string
-  summary: string
-}
-
-/** What is saved in a mirror, newest first. */
-export async function listRecovery(options: GitOptions & { mirror: string }): Promise<RecoveryPoint[]> {
-  const format = '--format=%(refname)%00%(objectname)%00%(committerdate:iso-strict)%00%(contents:subject)'
-  const args = ['for-each-ref', '--sort=-committerdate', format, recoveryPrefix]
-  const text = await runGit(args, inMirror({ ...options, path: options.mirror }))
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => {
-      const [ref = '', commit = '', savedAt = '', summary = ''] = line.split('\0')
-      return { ref, commit, savedAt, summary }
-    })
-}
-
-/**
- * The commands that bring saved work back into `directory`, to be run one after the other in any shell: a worktree on a
- * new branch, with the uncommitted changes uncommitted again.
- */
-export function recoveryCommands(ref: string, mirror: string, directory = 'recovered'): string[] {
-  const branch = `recovered/${ref.slice(recoveryPrefix.length)}`
-  return [
-    `git --git-dir=${quoted(mirror)} worktree add -b ${quoted(branch)} ${quoted(directory)} ${quoted(ref)}`,
-    `git -C ${quoted(directory)} reset --mixed ${quoted('HEAD^')}`,
-  ]
-}
-
-interface Snapshot {
-  tree: string
-  /** The tree of the index, where it is neither HEAD's nor that of the files. */
-  index: string | undefined
-}
-
-/** Writes the working files into the mirror as a tree, by way of an index and a git directory of our own. */
-async function snapshot(options: SaveOptions, entry: WorktreeEntry, head: string | undefined): Promise<Snapshot> {
-  const { submodules } = await readStatus(inWorktree(options, entry.directory))
-  if (submodules.length > 0) {
-    throw unsavable(`changes inside submodules cannot be saved: ${submodules.join(', ')}`, 'Push or move them first.')
+  const withFiles = changed || (place.kind !== 'missing' && work.unknown !== undefined)
+  if (!withFiles && commits.size === 0 && stashes.length === 0 && ignored.kept.length === 0) return undefined
+  if (work.submodules.length > 0) {
+    throw unsavable(
+      `changes inside submodules cannot be saved: ${work.submodules.join(', ')}`,
+      'Push or move them first.',
+    )
   }
+  const found = { work, heads: withoutPushed(heads, place, commits), stashes, ignored, withFiles }
+  const summary = summaryOf(options, found)
+  const ref = recoveryRef(options.name, options.now)
+  const sha256 = heads.head?.length === 64
+  const failure = failureOf(options)
+  await withPlainRepository({ ...options, beside: options.mirror, sha256, failure }, async (directory) => {
+    const saved = await commitAll(options, place, { ...found, summary, directory })
+    await keep(options, place, { ref, saved, directory })
+  })
+  return { ref, summary, unsaved: ignored.left }
+}
+
+interface Found {
+  work: WorkAtRisk
+  heads: Heads
+  stashes: Stash[]
+  ignored: IgnoredFiles
+  withFiles: boolean
+}
+
+/** Writes all of it as commits, in the objects of the mirror or, for a clone, of the throwaway repository. */
+async function commitAll(
+  options: SaveOptions,
+  place: KnownPlace,
+  found: Found & { summary: string; directory: string },
+): Promise<string> {
+  const { heads, stashes, ignored, directory, work } = found
+  const isOwn = place.kind === 'clone' || place.kind === 'elsewhere'
+  if (isOwn) borrow(place.repository, directory)
+  const call: GitCall = {
+    ...saving(options, isOwn ? directory : options.mirror),
+    variables: {
+      GIT_DIR: directory,
+      ...(isOwn ? {} : { GIT_OBJECT_DIRECTORY: path.join(options.mirror, 'objects') }),
+      ...identity(options.now),
+    },
+  }
+  const commit = (tree: string, parents: string[], message: string[]) =>
+    ask(['commit-tree', ...message, ...parents.flatMap((parent) => ['-p', parent]), tree], call)
+  const snapshot: Snapshot = await takeSnapshot({
+    call,
+    directory,
+    place,
+    path: options.path,
+    head: heads.head,
+    files: found.withFiles,
+    ignored: ignored.kept,
+    exclude: path.join(place.repository, 'info', 'exclude'),
+  })
+  const base = heads.head ?? heads.branches.get(options.branch)
+  const tree = snapshot.files ?? (await ask(['rev-parse', `${base ?? ''}^{tree}`], call).catch(() => emptyTree(call)))
+  const parents = base === undefined ? [] : [base]
+  const index = snapshot.index === undefined ? [] : [await commit(snapshot.index, parents, ['-m', 'index'])]
+  const keptIgnored =
+    snapshot.ignored === undefined ? [] : [await commit(snapshot.ignored, [], ['-m', 'ignored files'])]
+  const record: SavedRecord = {
+    issue: options.issue ?? null,
+    branch: options.branch,
+    head: base ?? null,
+    // Without a worktree there is no HEAD, and the branch is all there is.
+    on: heads.on ?? (heads.head === undefined && base !== undefined ? options.branch : null),
+    branches: Object.fromEntries(heads.branches),
+    files: snapshot.files !== undefined,
+    index: snapshot.index ?? null,
+    ignored: keptIgnored[0] ?? null,
+    stashes: stashes.map((each) => ({ ...each })),
+    in_progress: work.inProgress ?? null,
+    left_out: [...ignored.left, ...ignored.generated].slice(0, 50),
+    counts: {
+      commits: work.unpushed.count,
+      uncommitted: work.uncommitted.length,
+      untracked: work.untracked.length,
+      ignored: ignored.kept.length,
+      stashes: stashes.length,
+    },
+  }
+  const message = path.join(directory, 'message')
+  writeAtomic(message, messageOfSaved(found.summary, record))
+  const others = [...heads.branches.values(), ...heads.incoming, ...stashes.map(({ commit: each }) => each)]
+  return await commit(tree, [...new Set([...parents, ...index, ...keptIgnored, ...others])], ['-F', message])
+}
+
+/** Puts the ref in place, at once with all that is behind it. It never replaces what was saved before. */
+async function keep(
+  options: SaveOptions,
+  place: KnownPlace,
+  made: { ref: string; saved: string; directory: string },
+): Promise<void> {
+  const { ref, saved, directory } = made
+  const nothing = '0'.repeat(saved.length)
+  const update = ['update-ref', '-m', 'kugetsu: saved before removal', ref, saved, nothing]
+  if (place.kind !== 'clone' && place.kind !== 'elsewhere') {
+    await ask(update, saving(options, options.mirror))
+    return
+  }
+  await ask(update, saving(options, directory))
+  await exclusively(options.lockFile, { timeoutMs: mirrorLockWaitMs, signal: options.signal }, async () => {
+    if (!fs.existsSync(options.mirror)) await makeMirror(options, saved.length === 64)
+    const call = saving(options, options.mirror)
+    await ask(['fetch', '--no-tags', '--no-write-fetch-head', '--quiet', directory, `${ref}:${ref}`], call)
+    const there = await ask(['rev-parse', '--verify', ref], call)
+    if (there !== saved) throw unsavable(`${ref} exists in ${options.mirror}`, 'Try again.')
+  })
+}
+
+/** Without a word to the remote, which may be gone: openMirror() makes a whole one of it when it is needed. */
+async function makeMirror(options: SaveOptions, sha256: boolean): Promise<void> {
   const temporary = temporarySibling(options.mirror)
+  const format = sha256 ? ['--object-format=sha256'] : []
   try {
-    await makeGitDirectory(options, temporary, entry, head)
-    const call = saving(options, {
-      GIT_DIR: temporary,
-      GIT_WORK_TREE: options.path,
-      GIT_OBJECT_DIRECTORY: path.join(options.mirror, 'objects'),
-    })
-    const inside = { ...call, cwd: options.path }
-    const headTree = head === undefined ? undefined : await ask(['rev-parse', `${head}^{tree}`], inside)
-    const index = await ask(['write-tree'], inside).catch(unlessUnmerged)
-    await ask(['add', '--all', '--', '.'], inside)
-    await refuseNested(inside, headTree)
-    const tree = await ask(['write-tree'], inside)
-    return { tree, index: index === headTree || index === tree ? undefined : index }
+    ensureDirectory(temporary)
+    const call = { ...saving(options, temporary), variables: {} }
+    await ask(['init', '--bare', '--quiet', '--template=', ...format, temporary], call)
+    fs.renameSync(temporary, options.mirror)
   } finally {
     await removeTree(temporary)
   }
 }
 
-/**
- * Attributes are switched off, which only `info/attributes` of the git directory can do, and that is shared by all
- * worktrees of the mirror: hence a git directory of our own. Without them no filter runs, and no line end changes.
- */
-async function makeGitDirectory(
-  options: SaveOptions,
-  directory: string,
-  entry: WorktreeEntry,
-  head: string | undefined,
-): Promise<void> {
-  const format = head?.length === 64 ? ['--object-format=sha256'] : []
-  await ask(['init', '--bare', '--quiet', '--template=', ...format, directory], saving(options, {}))
-  fs.mkdirSync(path.join(directory, 'info'), { recursive: true })
-  fs.writeFileSync(
-    path.join(directory, 'info', 'attributes'),
-    '* -text -eol -crlf -filter -ident -working-tree-encoding\n',
-  )
-  copyIfThere(path.join(options.mirror, 'info', 'exclude'), path.join(directory, 'info', 'exclude'))
-  for (const name of fs.readdirSync(entry.directory)) {
-    if (name === 'index' || name.startsWith('sharedindex.'))
-      copyIfThere(path.join(entry.directory, name), path.join(directory, name))
-  }
+/** Lets a repository read the objects of another one, whose history may be cut short. */
+function borrow(repository: string, directory: string): void {
+  const alternates = path.join(directory, 'objects', 'info', 'alternates')
+  ensureDirectory(path.dirname(alternates))
+  writeAtomic(alternates, `${path.join(repository, 'objects')}\n`)
+  const shallow = path.join(repository, 'shallow')
+  if (fs.existsSync(shallow)) fs.copyFileSync(shallow, path.join(directory, 'shallow'))
 }
 
-/** A repository inside the worktree goes into a tree as a mere commit id; its files would be lost. */
-async function refuseNested(call: GitCall, headTree: string | undefined): Promise<void> {
-  const base = headTree ?? (await ask(['hash-object', '-t', 'tree', '/dev/null'], call))
-  const args = ['diff-index', '--cached', '--raw', '-z', '--no-renames', '--ignore-submodules=none', base, '--']
-  const fields = (await runGit(args, call)).split('\0')
-  const nested = fields.filter((_, at) => /^:\d{6} 160000 /.test(fields[at - 1] ?? ''))
-  if (nested.length > 0) {
-    throw unsavable(`repositories inside the worktree cannot be saved: ${nested.join(', ')}`, 'Move them away first.')
-  }
+/** The branches of a clone that its remote has all of need no saving. */
+function withoutPushed(heads: Heads, place: KnownPlace, unpushed: ReadonlySet<string>): Heads {
+  if (place.kind !== 'clone') return heads
+  const branches = [...heads.branches].filter(([name, commit]) => name === heads.on || unpushed.has(commit))
+  return { ...heads, branches: new Map(branches) }
 }
 
-async function commit(options: SaveOptions, tree: string, parents: string[], message: string): Promise<string> {
-  const date = options.now.toISOString()
-  const call = saving(options, {
-    GIT_DIR: options.mirror,
+async function emptyTree(call: GitCall): Promise<string> {
+  return await ask(['hash-object', '-w', '-t', 'tree', '/dev/null'], call)
+}
+
+function saving(options: SaveOptions, repository: string): GitCall {
+  return { ...inMirror({ ...options, path: repository }), failure: failureOf(options) }
+}
+
+function failureOf(options: SaveOptions) {
+  return { message: `cannot save the work in ${options.path}`, code: 'save_failed' }
+}
+
+function identity(now: Date): Record<string, string> {
+  const date = now.toISOString()
+  return {
     GIT_AUTHOR_NAME: 'kugetsu',
     GIT_AUTHOR_EMAIL: 'kugetsu@localhost',
     GIT_AUTHOR_DATE: date,
     GIT_COMMITTER_NAME: 'kugetsu',
     GIT_COMMITTER_EMAIL: 'kugetsu@localhost',
     GIT_COMMITTER_DATE: date,
-  })
-  return await ask(['commit-tree', '-m', message, ...parents.flatMap((parent) => ['-p', parent]), tree], call)
-}
-
-function saving(options: SaveOptions, variables?: Record<string, string>): GitCall {
-  const call = inMirror({ ...options, path: options.mirror })
-  const failure = { message: `cannot save the work in ${options.path}`, code: 'save_failed' }
-  return { ...call, failure, ...(variables === undefined ? {} : { variables }) }
+  }
 }
 
 async function ask(args: string[], call: GitCall): Promise<string> {
   return (await runGit(args, call)).trim()
 }
 
-function unlessUnmerged(error: unknown): undefined {
-  if (/unmerged|error building trees/.test(gitFailure(error)?.stderr ?? '')) return undefined
-  throw error
-}
-
-function summaryOf(options: SaveOptions, work: WorkAtRisk): string {
-  const { unknown: _, ...known } = work
-  const lines = describeWork(known)
-  const what = lines.length === 0 ? 'files' : lines.map((line) => line.replace(/:.*/, '')).join(', ')
-  return `${what} of ${options.branch}`
-}
-
-function copyIfThere(from: string, to: string): void {
-  if (fs.existsSync(from)) fs.copyFileSync(from, to)
+function summaryOf(options: SaveOptions, { work, ignored }: Found): string {
+  const { unknown: _, unsaved: __, ...known } = work
+  const lines = describeWork({ ...known, unsaved: [] }).map((line) => line.replace(/:.*/, ''))
+  const kept = ignored.kept.length
+  if (kept > 0) lines.push(`${kept} ignored ${kept === 1 ? 'file' : 'files'}`)
+  return `${lines.length === 0 ? 'files' : lines.join(', ')} of ${options.branch}`
 }
 
 function unsavable(message: string, hint: string): KugetsuError {
   return new KugetsuError(message, { hint, code: 'unsavable' })
-}
-
-function quoted(word: string): string {
-  return /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }

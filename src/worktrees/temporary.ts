@@ -14,16 +14,17 @@ export function temporarySibling(place: string): string {
 
 /**
  * Deletes the temporary siblings of `place` that dead processes left, and those of this process. The caller holds the
- * lock under which they are made, so this process is not making one at the moment.
+ * lock under which they are made, so this process is not making one at the moment; `ofTheDead` leaves its own alone.
  */
-export async function sweepTemporary(place: string): Promise<void> {
+export async function sweepTemporary(place: string, ofTheDead?: 'ofTheDead'): Promise<void> {
   const prefix = `.${path.basename(place)}.`
   for (const name of listDirectory(path.dirname(place))) {
     if (!name.startsWith(prefix)) continue
     const made = /^(\d+)-(\w*)\.[0-9a-f]{8}\.tmp$/.exec(name.slice(prefix.length))
     if (made === null) continue
     const owner = Number(made[1])
-    if (owner !== pid && startOf(owner) === made[2]) continue
+    const isOurs = owner === pid && ofTheDead === undefined
+    if (!isOurs && startOf(owner) === made[2]) continue
     await removeTree(path.join(path.dirname(place), name))
   }
 }

@@ -2,9 +2,12 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { messageOf } from '../core/errors.ts'
-import { entryOf, type WorktreeEntry } from './entries.ts'
-import { askGit, type GitOptions, inMirror, inWorktree, runGit } from './git.ts'
+import { headsOf, stashesOf, unpushedOf } from './commits-at-risk.ts'
+import { listEntries } from './entries.ts'
+import { type GitOptions, inWorktree, runGit } from './git.ts'
+import { sortIgnored } from './ignored-files.ts'
 import { fetchMirror } from './mirrors.ts'
+import { placeOf, type Place } from './place.ts'
 import { readStatus, type Status } from './status.ts'
 
 export interface WorkAtRisk extends Status {
@@ -14,6 +17,8 @@ export interface WorkAtRisk extends Status {
   unpushed: { count: number; subjects: string[] }
   /** Stashes made on the branch; the worktrees of a mirror share the list. */
   stashes: number
+  /** Ignored files that saveWork() does not save though they may be work, each with the reason. */
+  unsaved: string[]
   /** Why it cannot be told; what is listed may not be all then. */
   unknown?: string
 }
@@ -39,6 +44,7 @@ export async function inspectWork(options: InspectOptions): Promise<WorkAtRisk> 
     inProgress: undefined,
     unpushed: { count: 0, subjects: [] },
     stashes: 0,
+    unsaved: [],
   }
   const reasons: string[] = []
   const attempt = async (step: () => Promise<void>) => {
@@ -47,29 +53,42 @@ export async function inspectWork(options: InspectOptions): Promise<WorkAtRisk> 
       reasons.push(messageOf(error))
     })
   }
-  if (!fs.existsSync(options.mirror)) return { ...work, unknown: `the mirror ${options.mirror} is missing` }
+  const place = placeOf(options)
+  const hasMirror = fs.existsSync(options.mirror)
+  if (!hasMirror && (place.kind === 'unknown' || place.kind === 'missing')) {
+    return { ...work, unknown: `the mirror ${options.mirror} is missing` }
+  }
+  if (place.kind === 'unknown') return { ...work, unknown: `${options.path} is not a worktree of ${options.mirror}` }
   const { fetch } = options
-  if (fetch !== undefined)
+  if (fetch !== undefined && hasMirror)
     await attempt(() => fetchMirror({ ...options, path: options.mirror, lockFile: fetch.lockFile }))
 
-  const entry = entryOf(options.mirror, options.path)
-  const present = entry?.present === true
-  if (!present) reasons.unshift(whyNot(options))
   await Promise.all([
-    attempt(async () => void (present && Object.assign(work, await readStatus(inWorktree(options, entry.directory))))),
-    attempt(async () => void (work.unpushed = await readUnpushed(options, entry))),
-    attempt(async () => void (work.stashes = (await listStashes(options, entry)).length)),
+    attempt(async () => void Object.assign(work, await filesOf(options, place))),
+    attempt(async () => {
+      const heads = await headsOf(options, place)
+      const [{ count, subjects }, stashes] = await Promise.all([
+        unpushedOf(options, place, heads),
+        stashesOf(options, place, heads),
+      ])
+      work.unpushed = { count, subjects }
+      work.stashes = stashes.length
+    }),
   ])
-  work.inProgress = entry === undefined ? undefined : operationIn(entry)
+  work.unsaved = sortIgnored(options.path, work.ignored).left
+  work.inProgress = operationIn(place)
+  const others = place.kind === 'clone' ? listEntries(place.repository).filter(({ present }) => present) : []
+  if (others.length > 0) reasons.push(`${others[0]?.path ?? 'another directory'} is a worktree of that clone`)
   return reasons.length === 0 ? work : { ...work, unknown: reasons.join('; ') }
 }
 
-/** Whether removing the worktree could lose anything. Ignored files do not count; not knowing does. */
+/** Whether removing the worktree could lose anything. Ignored files that are saved do not count; not knowing does. */
 export function isAtRisk(work: WorkAtRisk): boolean {
   return (
     work.unknown !== undefined ||
     work.inProgress !== undefined ||
-    work.uncommitted.length + work.untracked.length + work.unpushed.count + work.stashes > 0
+    work.uncommitted.length + work.untracked.length + work.unpushed.count + work.stashes > 0 ||
+    work.unsaved.length > 0
   )
 }
 
@@ -86,49 +105,22 @@ export function describeWork(work: WorkAtRisk): string[] {
     )
   }
   if (work.stashes > 0) lines.push(plural(work.stashes, 'stash', 'stashes'))
+  if (work.unsaved.length > 0) {
+    const which = `${plural(work.unsaved.length, 'ignored file')} that cannot be saved`
+    lines.push(`${which}: ${sample(work.unsaved, work.unsaved.length)}`)
+  }
   return lines
 }
 
-/** The commits of the stashes made on the branch, or on a detached HEAD if the worktree has one; newest first. */
-export async function listStashes(options: InspectOptions, entry: WorktreeEntry | undefined): Promise<string[]> {
-  const call = inMirror({ ...options, path: options.mirror })
-  if ((await askGit(['show-ref', '--verify', '--quiet', 'refs/stash'], call)) === undefined) return []
-  const text = await runGit(['log', '--walk-reflogs', '-z', '--format=%H %gs', 'refs/stash', '--'], call)
-  const places = new Set([options.branch, entry?.branch ?? '(no branch)'])
-  return text
-    .split('\0')
-    .filter((line) => places.has(/^\S+ (?:WIP on|On) (\(no branch\)|[^:]+): /.exec(line)?.[1] ?? ''))
-    .map((line) => line.slice(0, line.indexOf(' ')))
-}
-
-/** The commits to protect: where HEAD is, and the branch, as far as they exist. */
-export async function tipsOf(options: InspectOptions, entry: WorktreeEntry | undefined): Promise<string[]> {
-  const call = inMirror({ ...options, path: options.mirror })
-  const commit = async (name: string, from = call) =>
-    (await askGit(['rev-parse', '--verify', '--quiet', `${name}^{commit}`], from))?.trim()
-  const tips = await Promise.all([
-    entry === undefined ? undefined : commit('HEAD', { ...call, variables: { GIT_DIR: entry.directory } }),
-    commit(`refs/heads/${options.branch}`),
-  ])
-  return [...new Set(tips.filter((tip) => tip !== undefined))]
-}
-
-async function readUnpushed(
-  options: InspectOptions,
-  entry: WorktreeEntry | undefined,
-): Promise<WorkAtRisk['unpushed']> {
-  const tips = await tipsOf(options, entry)
-  if (tips.length === 0) return { count: 0, subjects: [] }
-  const args = ['log', '-z', '--format=%s', ...tips, '--not', '--remotes=origin', ...(options.merged ?? []), '--']
-  const text = await runGit(args, inMirror({ ...options, path: options.mirror }))
-  const subjects = text === '' ? [] : text.replace(/\0$/, '').split('\0')
-  return { count: subjects.length, subjects }
-}
-
-function whyNot(options: InspectOptions): string {
-  return fs.existsSync(options.path)
-    ? `${options.path} is not a worktree of ${options.mirror}`
-    : `the worktree ${options.path} is missing`
+/** What is in the files; of a worktree that is missing, what only its index still has. */
+async function filesOf(options: InspectOptions, place: Exclude<Place, { kind: 'unknown' }>): Promise<Partial<Status>> {
+  if (place.kind !== 'missing') return readStatus(inWorktree(options, place.gitDirectory))
+  const directory = place.entry?.directory
+  if (directory === undefined || !fs.existsSync(path.join(directory, 'index'))) return {}
+  const { env, timeoutMs, signal } = options
+  const call = { env, timeoutMs, signal, cwd: options.mirror, variables: { GIT_DIR: directory } }
+  const text = await runGit(['diff-index', '--cached', '--name-only', '-z', '--no-renames', 'HEAD', '--'], call)
+  return { uncommitted: text.split('\0').filter((name) => name !== '') }
 }
 
 const operations = {
@@ -140,8 +132,10 @@ const operations = {
   BISECT_LOG: 'a bisect',
 }
 
-function operationIn(entry: WorktreeEntry): string | undefined {
-  return Object.entries(operations).find(([file]) => fs.existsSync(path.join(entry.directory, file)))?.[1]
+function operationIn(place: Place): string | undefined {
+  const directory = place.kind === 'missing' || place.kind === 'unknown' ? undefined : place.gitDirectory
+  if (directory === undefined) return undefined
+  return Object.entries(operations).find(([file]) => fs.existsSync(path.join(directory, file)))?.[1]
 }
 
 function counted(names: string[], what: string): string {

@@ -8,6 +8,7 @@ import { dropEntry, entryOf, isBeingSetUp, listEntries, unlockEntry, type Worktr
 import { askGit, type GitCall, type GitOptions, inMirror, inWorktree, runGit } from './git.ts'
 import { sweepLeftovers } from './leftovers.ts'
 import { mirrorLockWaitMs } from './mirrors.ts'
+import { placeOf } from './place.ts'
 import { despiteLocks } from './stale-locks.ts'
 import { baseOf, chooseStart, type Start } from './start-point.ts'
 import { removeTree, sweepTemporary, temporarySibling } from './temporary.ts'
@@ -73,6 +74,27 @@ export async function addWorktree(options: AddWorktreeOptions): Promise<AddedWor
   return result
 }
 
+/**
+ * Registers a worktree at a free `path` on a branch that exists, or detached at a commit, without any files; it stays
+ * locked as unfinished. The caller holds the mirror's lock. Throws KugetsuError `path_taken`, `branch_in_use`,
+ * `worktree_locked`, `worktree_failed`.
+ */
+export async function registerWorktree(
+  options: WorktreeOptions,
+  target: { branch: string } | { commit: string },
+): Promise<void> {
+  const branch = 'branch' in target ? target.branch : ''
+  await sweepTemporary(options.path)
+  await sweepLeftovers({ ...options, branch })
+  requireFree({ ...options, branch })
+  ensureDirectory(path.dirname(options.path))
+  const where = 'branch' in target ? ['--', options.path, branch] : ['--detach', '--', options.path, target.commit]
+  const failure = { message: `cannot make the worktree ${options.path}`, code: 'worktree_failed' }
+  const call = { ...inMirror({ ...options, path: options.mirror }), failure }
+  const add = ['worktree', 'add', '--no-checkout', '--lock', ...where]
+  await despiteLocks(options.mirror, options.signal, () => runGit(add, call))
+}
+
 export interface RemoveWorktreeOptions extends WorktreeOptions {
   branch?: string | undefined
   deleteBranch: boolean
@@ -108,13 +130,20 @@ async function takeDown(
   deletion: 'never' | 'when pushed' | 'always',
 ): Promise<RemovedWorktree> {
   const { mirror, branch } = options
+  const place = placeOf(options)
+  const isOwn = place.kind === 'clone' || place.kind === 'elsewhere'
   const { removed, branchDeleted, trash } = await exclusively(options.lockFile, lockWait(options), async () => {
     // One rename: a kill from here on leaves no half worktree that looks like a whole one.
     const moved = moveAway(options.path)
     const entry = entryOf(mirror, options.path)
     if (entry !== undefined) dropEntry(entry)
+    if (place.kind === 'elsewhere') dropEntry(place.entry)
+    // The branch of the mirror is not what a clone of its own was on.
     const unwanted =
-      branch !== undefined && deletion !== 'never' && (deletion === 'always' || (await isPushed(options, branch)))
+      branch !== undefined &&
+      !isOwn &&
+      deletion !== 'never' &&
+      (deletion === 'always' || (await isPushed(options, branch)))
     const deleted = unwanted ? await deleteBranch(options, branch) : false
     return { removed: moved !== undefined || entry !== undefined, branchDeleted: deleted, trash: moved }
   })

@@ -1,9 +1,10 @@
-import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openMirror } from '../../src/worktrees/mirrors.ts'
-import { listRecovery, recoveryCommands, saveWork } from '../../src/worktrees/recovery.ts'
+import { dropRecovery, listRecovery, pointNamed } from '../../src/worktrees/recovery-refs.ts'
+import { saveWork } from '../../src/worktrees/recovery.ts'
+import { restoreWork } from '../../src/worktrees/restore.ts'
 import { addWorktree, removeWorktree } from '../../src/worktrees/worktrees.ts'
 import { createGround, type Ground } from '../helpers/git-repository.ts'
 
@@ -40,20 +41,21 @@ const commit = (file: string) => {
   return git('rev-parse', 'HEAD')
 }
 const remove = () => removeWorktree({ mirror: ground.mirror, path: place, branch, deleteBranch: true, ...running() })
-/** Runs the printed commands as a person would; where the work came back. */
-const recover = (ref: string) => {
-  const directory = path.join(ground.root, "where it's back")
-  for (const command of recoveryCommands(ref, ground.mirror, directory)) {
-    execFileSync('/bin/sh', ['-c', command], { cwd: ground.root, env: ground.env, stdio: 'pipe' })
-  }
-  return directory
+const list = () => listRecovery({ mirror: ground.mirror, ...running() })
+/** Puts what was saved into a directory; where it is. */
+const recover = async (ref: string, at = { path: path.join(ground.root, "where it's back"), aside: true }) => {
+  const point = (await list()).find((each) => each.ref === ref)
+  if (point === undefined) throw new Error(`no ${ref}`)
+  const restored = await restoreWork({ mirror: ground.mirror, ...running(), point, ...at })
+  return { ...restored, path: at.path }
 }
+const here = () => ({ path: place, aside: false })
+const readIn = (directory: string, file: string) => fs.readFileSync(path.join(directory, file), 'utf8')
 
 describe('saveWork', () => {
   it('has nothing to save in a clean worktree', async () => {
-    write('x.log', 'ignored')
     expect(await save()).toBeUndefined()
-    expect(await listRecovery({ mirror: ground.mirror, ...running() })).toEqual([])
+    expect(await list()).toEqual([])
   })
 
   it('brings every byte back after the worktree and its branch are gone', async () => {
@@ -74,12 +76,14 @@ describe('saveWork', () => {
     expect(saved).toEqual({
       ref: 'refs/kugetsu/recovery/forge.test-owner-repo-1/2026-03-04T05-06-07-089Z',
       summary: '2 uncommitted changes, 4 untracked files, 1 unpushed commit of fix/issue-1',
+      unsaved: [],
     })
     await remove()
     await openMirror({ path: ground.mirror, url: ground.url, ...running() })
     mirror('gc', '--quiet', '--prune=now')
 
-    const back = recover(saved?.ref ?? '')
+    const { path: back, branch: under } = await recover(saved?.ref ?? '')
+    expect(under).toMatch(/^recovered\/[0-9a-f]{8}\/fix\/issue-1$/)
     for (const [file, content] of Object.entries(files)) {
       expect(fs.readFileSync(path.join(back, file)).equals(Buffer.from(content))).toBe(true)
     }
@@ -102,6 +106,26 @@ describe('saveWork', () => {
       before,
     )
     expect(fs.readdirSync(path.dirname(ground.mirror))).toEqual(['repo.git'])
+  })
+
+  it.each([
+    ['is whole', []],
+    ['has no tree of its own yet', ['--all']],
+  ])('keeps a change of the same length in the second in which the index was written, which %s', async (_, staging) => {
+    // Git tells them apart by the time of the index alone then.
+    ground.git(ground.root, 'config', '--global', 'core.trustctime', 'false')
+    const index = path.join(ground.mirror, 'worktrees', 'one', 'index')
+    const second = Math.floor(Date.now() / 1000) - 10
+    const inThatSecond = (file: string) => fs.utimesSync(file, second, second)
+    inThatSecond(path.join(place, 'a.txt'))
+    git('update-index', '--really-refresh')
+    write('b.txt', 'new')
+    if (staging.length > 0) git('add', ...staging)
+    inThatSecond(index)
+    write('a.txt', 'two\n')
+    inThatSecond(path.join(place, 'a.txt'))
+    const { ref } = (await save()) ?? { ref: '' }
+    expect(mirror('show', `${ref}:a.txt`)).toBe('two')
   })
 
   it('keeps what was staged and is different in the files', async () => {
@@ -189,7 +213,7 @@ describe('saveWork', () => {
 })
 
 describe('saveWork refuses', () => {
-  const nothingSaved = async () => expect(await listRecovery({ mirror: ground.mirror, ...running() })).toEqual([])
+  const nothingSaved = async () => expect(await list()).toEqual([])
 
   it('a repository inside the worktree, whose files it could not keep', async () => {
     ground.git(ground.root, 'clone', '--quiet', ground.remote, path.join(place, 'sub', 'inner'))
@@ -200,10 +224,10 @@ describe('saveWork refuses', () => {
     await nothingSaved()
   })
 
-  it('a directory that is not a worktree of the mirror', async () => {
+  it('a directory that is no worktree and no repository', async () => {
     fs.rmSync(path.join(place, '.git'))
-    git('init', '--quiet')
     await expect(save()).rejects.toMatchObject({ code: 'unsavable' })
+    await nothingSaved()
   })
 
   it('when it cannot read all', async () => {
@@ -213,12 +237,209 @@ describe('saveWork refuses', () => {
   })
 })
 
-it('listRecovery tells what is there, newest first', async () => {
+describe('restoreWork', () => {
+  it('brings branch, HEAD, index, files, ignored files and stashes back to where they were', async () => {
+    const head = commit('mine.txt')
+    write('a.txt', 'stashed')
+    git('stash', 'push', '--quiet', '--message', 'put by')
+    const stash = git('rev-parse', 'stash')
+    write('a.txt', 'staged\r\n')
+    write('both.txt', 'staged as it is')
+    git('add', 'a.txt', 'both.txt')
+    write('a.txt', 'and changed again')
+    write('secret.log', 'ignored')
+    fs.chmodSync(path.join(place, 'secret.log'), 0o644)
+    const before = [git('status', '--porcelain', '--ignored'), git('ls-files', '--stage'), git('log', '--format=%H')]
+    const saved = await save()
+    expect(saved?.summary).toContain('1 stash, 1 ignored file of fix/issue-1')
+    await remove()
+    mirror('update-ref', '-d', 'refs/stash')
+    mirror('gc', '--quiet', '--prune=now')
+    const restored = await recover(saved?.ref ?? '', here())
+    expect(restored).toMatchObject({ branch, head, renamed: {}, leftOut: [] })
+    expect([git('status', '--porcelain', '--ignored'), git('ls-files', '--stage'), git('log', '--format=%H')]).toEqual(
+      before,
+    )
+    expect([readIn(place, 'a.txt'), readIn(place, 'secret.log')]).toEqual(['and changed again', 'ignored'])
+    expect(fs.statSync(path.join(place, 'secret.log')).mode & 0o777).toBe(0o600)
+    expect(git('stash', 'list', '--format=%H %gs')).toBe(`${stash} On fix/issue-1: put by`)
+    expect(git('worktree', 'list', '--porcelain')).not.toContain('locked')
+  })
+
+  it('leaves work that is there alone', async () => {
+    commit('mine.txt')
+    write('new.txt', 'n')
+    const { ref } = (await save()) ?? { ref: '' }
+    await expect(recover(ref, here())).rejects.toMatchObject({ code: 'branch_in_use' })
+    await remove()
+    await addWorktree({ mirror: ground.mirror, path: place, branch, ...running() })
+    const other = commit('other.txt')
+    await expect(recover(ref, { path: ground.worktree('two'), aside: false })).rejects.toMatchObject({
+      code: 'branch_in_use',
+    })
+    await removeWorktree({ mirror: ground.mirror, path: place, branch, deleteBranch: false, ...running() })
+    await expect(recover(ref, here())).rejects.toMatchObject({
+      code: 'branch_taken',
+      hint: expect.stringContaining('--to') as string,
+    })
+    expect(mirror('rev-parse', branch)).toBe(other)
+    expect(fs.existsSync(place)).toBe(false)
+    fs.mkdirSync(place)
+    fs.writeFileSync(path.join(place, 'mine'), 'm')
+    await expect(recover(ref, { ...here(), aside: true })).rejects.toMatchObject({ code: 'path_taken' })
+    expect(readIn(place, 'mine')).toBe('m')
+    expect(mirror('for-each-ref', '--format=%(refname)', 'refs/heads')).toBe(`refs/heads/${branch}`)
+    expect((await recover(ref)).branch).toContain('recovered/')
+  })
+
+  it('brings a detached HEAD and a worktree without changes back', async () => {
+    const onBranch = commit('x.txt')
+    git('checkout', '--quiet', '--detach', 'origin/main')
+    const detached = commit('y.txt')
+    const { ref } = (await save()) ?? { ref: '' }
+    await remove()
+    expect(await recover(ref, here())).toMatchObject({ branch: undefined, head: detached })
+    expect([mirror('rev-parse', branch), git('status', '--porcelain')]).toEqual([onBranch, ''])
+    expect(readIn(place, 'y.txt')).toBe('y.txt')
+  })
+
+  it('brings what was staged in a worktree back whose directory is gone', async () => {
+    write('a.txt', 'staged')
+    git('add', 'a.txt')
+    fs.rmSync(place, { recursive: true })
+    const { ref } = (await save()) ?? { ref: '' }
+    await remove()
+    await recover(ref, here())
+    expect([git('status', '--porcelain'), readIn(place, 'a.txt')]).toEqual(['M  a.txt', 'staged'])
+  })
+
+  it('brings a commit back that was only given a ref', async () => {
+    const head = commit('x.txt')
+    mirror('update-ref', 'refs/kugetsu/recovery/one/2026-03-04T05-06-07-089Z', head)
+    await remove()
+    expect(await recover('refs/kugetsu/recovery/one/2026-03-04T05-06-07-089Z')).toMatchObject({ head })
+  })
+})
+
+describe('ignored files', () => {
+  it('are saved when they are small, and told of when they are not', async () => {
+    write('.gitignore', '*.log\nnode_modules/\nlocal/\n')
+    git('commit', '--quiet', '--all', '--message', 'Ignore more')
+    git('push', '--quiet')
+    write('node_modules/m/index.js', 'm')
+    write('local/.env', 'TOKEN=1')
+    fs.writeFileSync(path.join(place, 'huge.log'), '')
+    fs.truncateSync(path.join(place, 'huge.log'), 21 * 1024 * 1024)
+    const saved = await save()
+    expect(saved).toMatchObject({ summary: '1 ignored file of fix/issue-1', unsaved: ['huge.log (more than 20 MB)'] })
+    await remove()
+    const back = await recover(saved?.ref ?? '', here())
+    expect(readIn(place, 'local/.env')).toBe('TOKEN=1')
+    expect(fs.existsSync(path.join(place, 'node_modules'))).toBe(false)
+    expect(back.leftOut).toEqual(['huge.log (more than 20 MB)', 'node_modules/'])
+    expect(git('status', '--porcelain')).toBe('')
+  })
+})
+
+describe('a clone of its own', () => {
+  const clone = () => {
+    fs.rmSync(place, { recursive: true })
+    mirror('worktree', 'prune')
+    ground.git(ground.root, 'clone', '--quiet', ground.remote, place)
+    git('checkout', '--quiet', '-b', branch)
+  }
+
+  it.each(['with a mirror', 'without one'])('is saved with all that goes with it, %s', async (which) => {
+    clone()
+    if (which === 'without one') fs.rmSync(ground.mirror, { recursive: true })
+    const head = commit('mine.txt')
+    git('checkout', '--quiet', '-b', 'another')
+    const another = commit('another.txt')
+    git('checkout', '--quiet', branch)
+    for (const text of ['first', 'second']) {
+      write('a.txt', text)
+      git('stash', 'push', '--quiet', '--message', text)
+    }
+    write('a.txt', 'changed')
+    write('new.txt', 'n')
+    write('x.log', 'ignored')
+    const before = git('status', '--porcelain')
+    const saved = await save()
+    expect(saved?.summary).toBe(
+      '1 uncommitted change, 1 untracked file, 2 unpushed commits, 2 stashes, 1 ignored file of fix/issue-1',
+    )
+    await remove()
+    expect(fs.existsSync(place)).toBe(false)
+    await openMirror({ path: ground.mirror, url: ground.url, ...running() })
+    mirror('gc', '--quiet', '--prune=now')
+    expect(await recover(saved?.ref ?? '', here())).toMatchObject({ branch, head })
+    expect([git('status', '--porcelain'), git('rev-parse', 'another')]).toEqual([before, another])
+    expect([readIn(place, 'a.txt'), readIn(place, 'x.log')]).toEqual(['changed', 'ignored'])
+    expect(git('stash', 'list', '--format=%gs')).toBe('On fix/issue-1: second\nOn fix/issue-1: first')
+    expect(git('log', '-1', '--format=%s', 'origin/main')).toBe('Change a.txt, gone.txt, .gitignore, .gitattributes')
+  })
+
+  it('has nothing to save when all of it is pushed, and leaves the mirror its branch', async () => {
+    clone()
+    commit('mine.txt')
+    git('push', '--quiet', 'origin', branch)
+    mirror('branch', 'fix/issue-1-of-the-mirror', 'origin/main')
+    expect(await save()).toBeUndefined()
+    const theirs = mirror('rev-parse', branch)
+    await remove()
+    expect(mirror('rev-parse', branch)).toBe(theirs)
+  })
+
+  it('that other worktrees depend on is not taken', async () => {
+    clone()
+    git('worktree', 'add', '--quiet', path.join(ground.root, 'dependent'))
+    await expect(save()).rejects.toMatchObject({
+      code: 'unsavable',
+      message: expect.stringContaining('dependent') as string,
+    })
+  })
+
+  it('of which only a part of the history was fetched is saved where the mirror has the rest', async () => {
+    fs.rmSync(place, { recursive: true })
+    mirror('worktree', 'prune')
+    ground.push('main', { 'a.txt': 'two' })
+    await openMirror({ path: ground.mirror, url: ground.url, ...running() })
+    ground.git(ground.root, 'clone', '--quiet', '--depth=1', ground.url, place)
+    const head = commit('mine.txt')
+    const { ref } = (await save()) ?? { ref: '' }
+    await remove()
+    expect((await recover(ref)).head).toBe(head)
+    expect(mirror('rev-list', '--count', head)).toBe('3')
+  })
+})
+
+it('a worktree of another repository is saved, and its branch and the others there stay', async () => {
+  fs.rmSync(place, { recursive: true })
+  mirror('worktree', 'prune')
+  const author = path.join(ground.root, 'author')
+  ground.git(author, 'worktree', 'add', '--quiet', '-b', branch, place)
+  const head = commit('mine.txt')
+  expect(await save()).toBeUndefined()
+  write('new.txt', 'n')
+  const { ref } = (await save()) ?? { ref: '' }
+  await remove()
+  expect(ground.git(author, 'rev-parse', branch)).toBe(head)
+  expect(ground.git(author, 'worktree', 'list').split('\n')).toHaveLength(1)
+  const { path: back } = await recover(ref)
+  expect([readIn(back, 'new.txt'), readIn(back, 'mine.txt')]).toEqual(['n', 'mine.txt'])
+})
+
+it('listRecovery tells what is there, newest first; one can be named and dropped', async () => {
   write('new.txt', 'n')
   const first = await save()
   const second = await save({ now: new Date(now.getTime() + 60_000) })
-  const list = await listRecovery({ mirror: ground.mirror, ...running() })
-  expect(list.map(({ ref }) => ref)).toEqual([second?.ref, first?.ref])
-  expect(list[1]).toMatchObject({ summary: first?.summary })
-  expect(new Date(list[1]?.savedAt ?? 0).getTime()).toBe(Math.floor(now.getTime() / 1000) * 1000)
+  const points = await list()
+  expect(points.map(({ ref }) => ref)).toEqual([second?.ref, first?.ref])
+  expect(points[1]).toMatchObject({ summary: first?.summary, name: 'forge.test-owner-repo-1', savedAt: now })
+  expect(points[1]?.expiresAt).toEqual(new Date('2026-04-03T05:06:07.089Z'))
+  expect(points[1]?.record).toMatchObject({ on: branch, files: true, counts: { untracked: 1 } })
+  expect(pointNamed(points, points[0]?.id ?? '')).toBe(points[0])
+  expect(pointNamed(points, 'not-an-id')).toBeUndefined()
+  await dropRecovery({ mirror: ground.mirror, ...running() }, points[0]!)
+  expect((await list()).map(({ ref }) => ref)).toEqual([first?.ref])
 })

@@ -51,6 +51,7 @@ describe('inspectWork', () => {
       inProgress: undefined,
       unpushed: { count: 0, subjects: [] },
       stashes: 0,
+      unsaved: [],
     })
     expect(isAtRisk(work)).toBe(false)
     expect(describeWork(work)).toEqual([])
@@ -161,20 +162,33 @@ describe('inspectWork', () => {
   })
 })
 
-describe('inspectWork does not know', () => {
-  it('about a missing worktree, and still finds the commits of its branch', async () => {
-    commit('x.txt')
+describe('inspectWork of a worktree that is missing', () => {
+  beforeEach(() => {
+    write('a.txt', 'staged')
+    git('add', 'a.txt')
+  })
+
+  it('finds the commits of its branch and what its index has', async () => {
+    git('commit', '--quiet', '--message', 'Change a')
+    write('b.txt', 'b')
+    git('add', 'b.txt')
     fs.rmSync(place, { recursive: true })
     const work = await inspect()
-    expect(work.unknown).toBe(`the worktree ${place} is missing`)
-    expect(work.unpushed).toEqual({ count: 1, subjects: ['Add x.txt'] })
+    expect(describeWork(work)).toEqual(['1 uncommitted change: b.txt', '1 unpushed commit: Change a'])
     expect(isAtRisk(work)).toBe(true)
   })
 
+  it('finds nothing where all was pushed', async () => {
+    git('commit', '--quiet', '--message', 'Change a')
+    git('push', '--quiet')
+    fs.rmSync(place, { recursive: true })
+    expect(isAtRisk(await inspect())).toBe(false)
+  })
+})
+
+describe('inspectWork does not know', () => {
   it('about a directory that is not a worktree of the mirror', async () => {
     fs.rmSync(path.join(place, '.git'))
-    expect((await inspect()).unknown).toContain('is not a worktree of')
-    git('init', '--quiet')
     expect((await inspect()).unknown).toContain('is not a worktree of')
   })
 

@@ -2,7 +2,8 @@ import { KugetsuError } from '../../core/errors.ts'
 import { isPmAgent } from '../../core/within-agent.ts'
 import { supervisionOf } from '../../daemon/control.ts'
 import { destroyBase, destroyIssue, destroyPmAgent, type Destroyed } from '../../sessions/destroy.ts'
-import { recoveryCommands } from '../../worktrees/recovery.ts'
+import { recoveryDays } from '../../worktrees/recovery-refs.ts'
+import { confirm } from '../confirm.ts'
 import type { Context } from '../context.ts'
 import { printJson } from '../output.ts'
 import { trackedSession } from '../refs.ts'
@@ -15,6 +16,8 @@ export interface DestroyOptions {
   base?: boolean
   json?: boolean
 }
+
+const words = { action: 'destroy', declined: 'not destroyed' }
 
 export async function runDestroy(context: Context, options: DestroyOptions): Promise<void> {
   const chosen = [options.ref !== undefined, options.pmAgent === true, options.base === true].filter(Boolean)
@@ -34,15 +37,15 @@ export async function runDestroy(context: Context, options: DestroyOptions): Pro
   const force = { force: options.force === true }
   if (options.ref !== undefined) {
     const { name, record } = await trackedSession(context, options.ref)
-    await confirm(context, options, `Destroy worktree and session of ${record.issue_ref}?`)
+    await confirm(context, options, `Destroy worktree and session of ${record.issue_ref}?`, words)
     return report(context, options, [await destroyIssue(context, supervision, name, force)])
   }
   if (options.pmAgent === true) {
-    await confirm(context, options, 'Destroy the PM agent session?')
+    await confirm(context, options, 'Destroy the PM agent session?', words)
     await destroyPmAgent(context)
     return report(context, options, [])
   }
-  await confirm(context, options, 'Destroy the base session, the PM agent and ALL issue sessions and worktrees?')
+  await confirm(context, options, 'Destroy the base session, the PM agent and ALL issue sessions and worktrees?', words)
   return report(context, options, await destroyBase(context, supervision, force))
 }
 
@@ -57,24 +60,10 @@ function report(context: Context, options: DestroyOptions, destroyed: Destroyed[
   for (const { issueRef, recovery } of destroyed) {
     context.io.out(`Destroyed ${issueRef}\n`)
     if (recovery === undefined) continue
-    context.io.out(`  Its work was saved as ${recovery.ref}. To get it back:\n`)
-    for (const line of recoveryCommands(recovery.ref, recovery.mirror)) context.io.out(`    ${line}\n`)
+    context.io.out(`  Its work is kept for ${recoveryDays} days as ${recovery.ref}\n`)
+    context.io.out(`  To get it back: kugetsu recover ${issueRef}\n`)
   }
   if (options.pmAgent === true) context.io.out('Destroyed the PM agent session\n')
   if (options.base === true)
     context.io.out('Destroyed the base session and the PM agent; "kugetsu init" makes new ones\n')
-}
-
-async function confirm(context: Context, options: DestroyOptions, question: string): Promise<void> {
-  if (options.yes === true) return
-  if (!context.io.interactive) {
-    throw new KugetsuError('destroy asks first, and there is no terminal to ask on', {
-      hint: 'Say -y to go on without.',
-      code: 'usage',
-    })
-  }
-  const answer = await context.io.ask(`${question} [y/N] `)
-  if (!/^y(es)?$/i.test(answer.trim())) {
-    throw new KugetsuError('not destroyed', { hint: 'Nothing was changed.', code: 'declined' })
-  }
 }

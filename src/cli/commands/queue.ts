@@ -5,6 +5,7 @@ import { daemonStatus, pokeDispatcher } from '../../daemon/control.ts'
 import { openQueue } from '../../queue/file-queue.ts'
 import { countItems, findId } from '../../queue/find.ts'
 import type { Attempt, Item } from '../../queue/item.ts'
+import { takeOverOldQueue } from '../../queue/old-queue.ts'
 import type { Queue } from '../../queue/queue.ts'
 import { isFinished, openAttempt, retried } from '../../queue/transitions.ts'
 import { waitingOf } from '../../queue/waiting.ts'
@@ -26,7 +27,7 @@ const shownMessage = 200
 const dayMs = 86_400_000
 
 export async function runQueueList(context: Context, options: Options): Promise<void> {
-  const { items } = await openQueue(context).all()
+  const { items } = await (await queueOf(context)).all()
   if (options.json === true) return printJson(context, items)
   const rows = items.map((item) => [
     item.id,
@@ -65,7 +66,7 @@ export async function runQueueEnqueue(
 }
 
 export async function runQueueStats(context: Context, options: Options): Promise<void> {
-  const counts = countItems((await openQueue(context).all()).items)
+  const counts = countItems((await (await queueOf(context)).all()).items)
   if (options.json === true) return printJson(context, counts)
   context.io.out(
     table(
@@ -76,7 +77,7 @@ export async function runQueueStats(context: Context, options: Options): Promise
 }
 
 export async function runQueueShow(context: Context, options: Options & { id: string }): Promise<void> {
-  const queue = openQueue(context)
+  const queue = await queueOf(context)
   const item = await itemOf(queue, options.id)
   if (options.json === true) return printJson(context, item)
   const { io } = context
@@ -106,7 +107,7 @@ export async function runQueueShow(context: Context, options: Options & { id: st
 }
 
 export async function runQueueRemove(context: Context, options: Options & { id: string }): Promise<void> {
-  const queue = openQueue(context)
+  const queue = await queueOf(context)
   const item = await itemOf(queue, options.id)
   const isFree = (current: Item) => current.state === 'pending' && openAttempt(current) === undefined
   const [removed] = await queue.remove([item.id], isFree)
@@ -125,7 +126,7 @@ export async function runQueueRemove(context: Context, options: Options & { id: 
 }
 
 export async function runQueueRetry(context: Context, options: Options & { id: string }): Promise<void> {
-  const queue = openQueue(context)
+  const queue = await queueOf(context)
   const { id } = await itemOf(queue, options.id)
   let before: Item | undefined
   const item = await queue.change(id, (current) => {
@@ -143,7 +144,7 @@ export async function runQueueRetry(context: Context, options: Options & { id: s
 }
 
 export async function runQueueClear(context: Context, options: Options & { all?: boolean }): Promise<void> {
-  const queue = openQueue(context)
+  const queue = await queueOf(context)
   const days = context.settings().queueCleanupAgeDays
   const before = context.now().getTime() - days * dayMs
   const mayGo = (item: Item) =>
@@ -153,6 +154,12 @@ export async function runQueueClear(context: Context, options: Options & { all?:
   if (options.json === true) return printJson(context, { removed })
   const which = options.all === true ? 'that had ended' : `that had ended more than ${days} days ago`
   context.io.out(`Removed ${removed.length} ${removed.length === 1 ? 'task' : 'tasks'} ${which}\n`)
+}
+
+/** The queue, with what a first version of the bash tool may have left in queue.json. */
+async function queueOf(context: Context): Promise<Queue> {
+  await takeOverOldQueue(context)
+  return openQueue(context)
 }
 
 async function itemOf(queue: Queue, text: string): Promise<Item> {

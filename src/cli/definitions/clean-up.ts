@@ -24,4 +24,25 @@ export const cleanUp: Definitions = {
       (await import('../commands/set-pr.ts')).runSetPr(context, { ...options, ref, url }),
     )
   },
+  prune: (command, context) => {
+    const examples = ['kugetsu prune', 'kugetsu prune --force']
+    command('prune', 'show what nothing refers to any more: sessions, worktrees, mirrors, old saved work', examples)
+      .option('--force', 'remove it, except where work would be lost')
+      .option('-y, --yes', 'do not ask')
+      .action(async (options) => (await import('../commands/prune.ts')).runPrune(context, options))
+  },
+  recover: (command, context) => {
+    const examples = [
+      'kugetsu recover app#14',
+      'kugetsu recover 1f0e44ab --to ~/old-work',
+      'kugetsu recover --drop 1f0e44ab',
+    ]
+    command('recover [id-or-issue-ref]', 'the work that was saved before a removal; with a name, put it back', examples)
+      .option('--to <directory>', 'into a directory of its own, on a branch of its own')
+      .option('--drop <id>', 'remove saved work for good')
+      .option('-y, --yes', 'with --drop: do not ask')
+      .action(async (what, options) =>
+        (await import('../commands/recover.ts')).runRecover(context, { ...options, what }),
+      )
+  },
 }

@@ -1,0 +1,22 @@
+import { KugetsuError } from '../core/errors.ts'
+import type { Context } from './context.ts'
+
+/** Asks before something goes. Throws KugetsuError `declined`, or `usage` where nobody can be asked and -y was not said. */
+export async function confirm(
+  context: Context,
+  options: { yes?: boolean },
+  question: string,
+  words: { action: string; declined: string },
+): Promise<void> {
+  if (options.yes === true) return
+  if (!context.io.interactive) {
+    throw new KugetsuError(`${words.action} asks first, and there is no terminal to ask on`, {
+      hint: 'Say -y to go on without.',
+      code: 'usage',
+    })
+  }
+  const answer = await context.io.ask(`${question} [y/N] `)
+  if (!/^y(es)?$/i.test(answer.trim())) {
+    throw new KugetsuError(words.declined, { hint: 'Nothing was changed.', code: 'declined' })
+  }
+}

@@ -1,0 +1,115 @@
+/** queue.json, in which the bash tool's first versions kept the whole queue: its tasks become files of their own, once. */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import type { Home } from '../config/home.ts'
+import { createExclusive, ensureDirectory, readText, setAside } from '../platform/files.ts'
+import { exclusively } from '../platform/locks.ts'
+import { isItemId, parseItem } from './item.ts'
+
+const lockWaitMs = 30_000
+const waiting = new Set(['', 'pending', 'queued'])
+const known = new Set(['pending', 'notified', 'completed', 'error'])
+
+type OldTask = Record<string, unknown>
+
+/**
+ * Takes the tasks of queue.json over into queue/items/ and renames the file to `queue.json.taken-over`; how many there
+ * were. Nothing of a task is dropped, and what an interrupted call has taken over is not taken twice. A file that
+ * cannot be understood is set aside and told of.
+ */
+export async function takeOverOldQueue(home: Pick<Home, 'paths' | 'now' | 'warn' | 'signal'>): Promise<number> {
+  const file = path.join(home.paths.home, 'queue.json')
+  if (!fs.existsSync(file)) return 0
+  return exclusively(home.paths.lock('queue'), { timeoutMs: lockWaitMs, signal: home.signal }, () => {
+    const text = readText(file)
+    if (text === undefined) return 0
+    const tasks = tasksIn(text)
+    if (tasks === undefined) {
+      const aside = setAside(file, home.now())
+      home.warn(`${file} cannot be understood and was kept as ${path.basename(aside ?? file)}`)
+      return 0
+    }
+    ensureDirectory(home.paths.queueItems)
+    const written = fs.statSync(file).mtime
+    tasks.forEach((task, index) => takeOver(home, task, index, written))
+    fs.renameSync(file, freeName(`${file}.taken-over`))
+    return tasks.length
+  })
+}
+
+/** The list itself, or under the one name it had; undefined for anything else. */
+function tasksIn(text: string): OldTask[] | undefined {
+  let value: unknown
+  try {
+    value = text.trim() === '' ? [] : JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  const list = Array.isArray(value)
+    ? value
+    : isObject(value)
+      ? (value['queue'] ?? value['items'] ?? value['tasks'])
+      : undefined
+  if (!Array.isArray(list)) return undefined
+  const tasks = list.map((each: unknown) => (typeof each === 'string' ? { message: each } : each))
+  return tasks.every(isObject) ? tasks : undefined
+}
+
+/** Under an id that is the same at every attempt: its own, else one made of its time and place in the list. */
+function takeOver(home: Pick<Home, 'paths'>, task: OldTask, index: number, written: Date): void {
+  const at = timeOf(task, written)
+  const own = typeof task['id'] === 'string' && isItemId(task['id']) ? task['id'] : undefined
+  const base = own ?? `q_${Math.floor(at.getTime() / 1000)}_${index}`
+  for (let attempt = 1; ; attempt++) {
+    const id = attempt === 1 ? base : `${base}_${attempt}`
+    const content = contentOf(id, task, at)
+    const file = path.join(home.paths.queueItems, `${id}.json`)
+    if (createExclusive(file, content)) return
+    if (parseItem(id, readText(file) ?? '')?.message === parseItem(id, content)?.message) return
+  }
+}
+
+/** With all its fields, or, where those are no task of ours, with the whole of it in one field. */
+function contentOf(id: string, task: OldTask, at: Date): string {
+  const text = (value: object) => `${JSON.stringify(value, null, 2)}\n`
+  const whole = text({ ...task, ...translated(task, at), id })
+  return parseItem(id, whole) === undefined ? text({ ...translated(task, at), id, taken_over: task }) : whole
+}
+
+/** The fields whose names or meaning have changed; what they were stays under another name. */
+function translated(task: OldTask, at: Date): OldTask {
+  const text = (name: string) => (typeof task[name] === 'string' ? task[name] : '')
+  const state = text('state') || text('status')
+  const isKnown = known.has(state)
+  return {
+    message: text('message') || text('task'),
+    state: isKnown ? state : waiting.has(state) ? 'pending' : 'error',
+    pending_since: text('pending_since') || at.toISOString(),
+    ...(isKnown || waiting.has(state)
+      ? {}
+      : { error: `taken over from queue.json, where it was "${state}"`, completed_at: at.toISOString() }),
+    ...(typeof task['id'] === 'string' && !isItemId(task['id']) ? { old_id: task['id'] } : {}),
+    ...(state !== '' && !isKnown ? { old_state: state } : {}),
+  }
+}
+
+function timeOf(task: OldTask, written: Date): Date {
+  for (const name of ['pending_since', 'created_at', 'timestamp']) {
+    const value = task[name]
+    const at =
+      typeof value === 'number' ? new Date(value * 1000) : typeof value === 'string' ? new Date(value) : undefined
+    if (at !== undefined && !Number.isNaN(at.getTime())) return at
+  }
+  return written
+}
+
+function freeName(file: string): string {
+  for (let number = 1; ; number++) {
+    const name = number === 1 ? file : `${file}-${number}`
+    if (!fs.existsSync(name)) return name
+  }
+}
+
+function isObject(value: unknown): value is OldTask {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,102 @@
+/** A worktree that no session names. */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import type { Home } from '../config/home.ts'
+import type { MirrorOfHome } from '../config/mirrors.ts'
+import { KugetsuError } from '../core/errors.ts'
+import { baseNameOf } from '../core/issue-names.ts'
+import { formatRef, parseRef } from '../core/issue-ref.ts'
+import { tryExclusive } from '../platform/locks.ts'
+import { isSamePlace, type WorktreeEntry } from '../worktrees/entries.ts'
+import { sortIgnored } from '../worktrees/ignored-files.ts'
+import { placeOf } from '../worktrees/place.ts'
+import { saveWork } from '../worktrees/recovery.ts'
+import { describeWork, inspectWork, isAtRisk } from '../worktrees/work-at-risk.ts'
+import { removeWorktree } from '../worktrees/worktrees.ts'
+import { mirrorLock } from './issue-worktree.ts'
+import { note } from './journal.ts'
+import { asidesOf, type Orphan } from './orphan.ts'
+import { slotHolders } from './slots.ts'
+import { readSessions } from './store.ts'
+
+const gitTimeoutMs = 120_000
+
+/** The orphan at `place`; undefined for what is no worktree at all: a file, or something half made or half deleted. */
+export function worktreeOrphan(
+  home: Home,
+  place: string,
+  mirrors: (MirrorOfHome & { entries: WorktreeEntry[] })[],
+): Orphan | undefined {
+  const name = path.basename(place)
+  if (name.startsWith('.') || !fs.lstatSync(place).isDirectory()) return undefined
+  const found = mirrors.flatMap((mirror) =>
+    mirror.entries
+      .filter((entry) => entry.present && entry.path !== undefined && isSamePlace(entry.path, place))
+      .map((entry) => ({ mirror, entry })),
+  )[0]
+  const branch = found?.entry.branch ?? ''
+  const issueRef = found === undefined ? undefined : issueOf(found.mirror, branch, name)
+  const inspected = {
+    path: place,
+    // Without one nothing can be saved, so all that would have to be keeps it.
+    mirror: found?.mirror.path ?? path.join(home.paths.repos, '.none'),
+    branch,
+    env: home.env,
+    timeoutMs: gitTimeoutMs,
+    signal: home.signal,
+  }
+
+  async function reasons(): Promise<string[]> {
+    const kept = asidesOf(home, `${name}.json`)
+    if (!place.startsWith(`${home.paths.worktrees}${path.sep}`))
+      kept.push('it lies outside of this home, and may be of another one')
+    if (slotHolders(home).some(({ session }) => session === name)) kept.push('an agent is at work in it')
+    if (placeOf(inspected).kind === 'unknown') return [...kept, 'cannot tell what is in it: it is no git worktree']
+    const work = await inspectWork(inspected)
+    if (isAtRisk(work)) kept.push(...describeWork(work))
+    const ignored = found === undefined ? sortIgnored(place, work.ignored).kept : []
+    if (ignored.length > 0) kept.push(`ignored files: ${ignored.slice(0, 5).join(', ')}`)
+    return kept
+  }
+
+  async function remove(): Promise<void> {
+    const release = tryExclusive(home.paths.lock(`issue-${name}`))
+    if (release === undefined) throw new KugetsuError('another kugetsu is busy with it', { code: 'busy' })
+    try {
+      const isNamed = readSessions(home).some(
+        ({ record }) => record.worktree_path && isSamePlace(record.worktree_path, place),
+      )
+      const kept = [...(isNamed ? ['a session has it by now'] : []), ...(await reasons())]
+      if (kept.length > 0) throw new KugetsuError(kept.join('; '), { code: 'work_at_risk' })
+      const repository = found?.mirror.repository
+      const lockFile =
+        repository === undefined ? home.paths.lock(`worktree-${name}`) : mirrorLock(home, { ...repository, id: '0' })
+      const saved =
+        found === undefined
+          ? undefined
+          : await saveWork({ ...inspected, lockFile, name, issue: issueRef, now: home.now() })
+      const deletion = branch === '' ? {} : { branch }
+      const removal = { ...inspected, branch: undefined, ...deletion, lockFile, deleteBranch: saved !== undefined }
+      const { leftBehind } = await removeWorktree(removal)
+      if (leftBehind !== undefined) home.warn(`some files could not be deleted; they are in ${leftBehind}`)
+      const reason = `${place}: ${saved === undefined ? 'nothing was lost' : `saved as ${saved.ref}`}`
+      note(home, 'pruned', { issue_ref: issueRef, reason })
+    } finally {
+      release()
+    }
+  }
+
+  return { kind: 'worktree', issueRef: issueRef ?? null, what: place, why: 'no session names it', reasons, remove }
+}
+
+/** The issue that a worktree of this name on this branch was made for. */
+function issueOf(mirror: MirrorOfHome, branch: string, name: string): string | undefined {
+  const { host, owner, repo } = mirror.repository
+  const id = /^fix\/issue-(.+)$/.exec(branch)?.[1]
+  try {
+    const ref = parseRef(`${host}/${owner}/${repo}#${id ?? ''}`, { defaultHost: '' })
+    return baseNameOf(ref) === name ? formatRef(ref) : undefined
+  } catch {
+    return undefined
+  }
+}

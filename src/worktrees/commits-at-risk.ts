@@ -1,0 +1,133 @@
+/** The commits that go with a worktree: where HEAD is, branches, stashes, and what of them no remote has. */
+import * as path from 'node:path'
+import { readText } from '../platform/files.ts'
+import { askGit, type GitCall, type GitOptions, inMirror, runGit } from './git.ts'
+import type { Place } from './place.ts'
+import { recoveryPrefix } from './recovery-refs.ts'
+
+type KnownPlace = Exclude<Place, { kind: 'unknown' }>
+
+export interface Heads {
+  /** The commit of HEAD; undefined before the first commit, and without a worktree. */
+  head: string | undefined
+  /** The branch HEAD is on, without `refs/heads/`; undefined when it is detached. */
+  on: string | undefined
+  /** The branches that go with the worktree, and their commits. */
+  branches: Map<string, string>
+  /** What a merge, cherry-pick or revert that is in progress brings in. */
+  incoming: string[]
+}
+
+export interface Stash {
+  commit: string
+  message: string
+}
+
+/** Reads where HEAD and the branches are; `branch` is the issue's. Throws KugetsuError when git fails. */
+export async function headsOf(options: GitOptions & { branch: string }, place: KnownPlace): Promise<Heads> {
+  const gitDirectory = place.kind === 'missing' ? place.entry?.directory : place.gitDirectory
+  const call = inRepository(options, place)
+  const inside: GitCall | undefined =
+    gitDirectory === undefined ? undefined : { ...call, variables: { GIT_DIR: gitDirectory } }
+  const ask = async (args: string[], from: GitCall | undefined) =>
+    from === undefined ? undefined : (await askGit(args, from))?.trim() || undefined
+  const commitOf = (name: string, from: GitCall | undefined = inside) =>
+    ask(['rev-parse', '--verify', '--quiet', `${name}^{commit}`], from)
+  const [head, on, own] = await Promise.all([
+    commitOf('HEAD'),
+    ask(['symbolic-ref', '--quiet', '--short', 'HEAD'], inside),
+    place.kind === 'elsewhere' || place.kind === 'clone' ? undefined : commitOf(`refs/heads/${options.branch}`, call),
+  ])
+  const branches = place.kind === 'clone' ? await localBranches(call) : new Map<string, string>()
+  if (own !== undefined) branches.set(options.branch, own)
+  const incoming = ['MERGE_HEAD', 'CHERRY_PICK_HEAD', 'REVERT_HEAD'].flatMap((name) =>
+    gitDirectory === undefined ? [] : commitsIn(path.join(gitDirectory, name)),
+  )
+  return { head, on, branches, incoming }
+}
+
+/** The commits that no remote has and that were not merged (`merged`, with all before them), newest first; for a worktree of another repository those that no branch has either. */
+export async function unpushedOf(
+  options: GitOptions & { merged?: readonly string[] | undefined },
+  place: KnownPlace,
+  heads: Heads,
+): Promise<{ count: number; commits: Set<string>; subjects: string[] }> {
+  const tips = [...new Set([...(heads.head === undefined ? [] : [heads.head]), ...heads.branches.values()])]
+  if (tips.length === 0) return { count: 0, commits: new Set(), subjects: [] }
+  const known = { worktree: ['--remotes=origin'], missing: ['--remotes=origin'], clone: ['--remotes'] }
+  const elsewhere = place.kind === 'elsewhere' ? ['--remotes', '--branches'] : known[place.kind]
+  // Those are commits of the mirror.
+  const merged = place.kind === 'worktree' || place.kind === 'missing' ? (options.merged ?? []) : []
+  const args = ['log', '-z', '--format=%H %s', ...tips, '--not', ...elsewhere, ...merged, '--']
+  const text = await runGit(args, inRepository(options, place))
+  const lines = text === '' ? [] : text.replace(/\0$/, '').split('\0')
+  const commits = new Set(lines.map((line) => line.slice(0, line.indexOf(' '))))
+  return { count: lines.length, commits, subjects: lines.map((line) => line.slice(line.indexOf(' ') + 1)) }
+}
+
+/**
+ * The stashes that count as this worktree's, newest first. The worktrees of a mirror share one list, which outlives
+ * them all: those made on the branch (or on a detached HEAD, if the worktree has one) are its own, unless they are
+ * behind a recovery ref already. Those of a clone are all its own. What a rebase or merge put by is among them.
+ */
+export async function stashesOf(
+  options: GitOptions & { branch: string },
+  place: KnownPlace,
+  heads: Heads,
+): Promise<Stash[]> {
+  const gitDirectory = place.kind === 'missing' ? place.entry?.directory : place.gitDirectory
+  const putBy = ['rebase-merge/autostash', 'rebase-apply/autostash', 'MERGE_AUTOSTASH'].flatMap((name) =>
+    gitDirectory === undefined ? [] : commitsIn(path.join(gitDirectory, name)),
+  )
+  const own = putBy.map((commit) => ({ commit, message: 'put by for an operation in progress' }))
+  if (place.kind === 'elsewhere') return own
+  const call = inRepository(options, place)
+  const tip = (await askGit(['rev-parse', '--verify', '--quiet', 'refs/stash'], call))?.trim()
+  if (!tip) return own
+  const listed = await listStashes(call)
+  if (place.kind === 'clone') {
+    return [...own, ...(listed.length === 0 ? [{ commit: tip, message: 'a stash' }] : listed)]
+  }
+  const hasDetached = gitDirectory !== undefined && heads.on === undefined
+  const places = new Set([options.branch, heads.on ?? options.branch, ...(hasDetached ? ['(no branch)'] : [])])
+  const mine = listed.filter(({ message }) =>
+    places.has(/^(?:WIP on|On) (\(no branch\)|[^:]+): /.exec(message)?.[1] ?? ''),
+  )
+  const saved = await Promise.all(mine.map(({ commit }) => isSaved(call, commit)))
+  return [...own, ...mine.filter((_, index) => saved[index] === false)]
+}
+
+/** All stashes of a repository with their messages, newest first. */
+export async function listStashes(call: GitCall): Promise<Stash[]> {
+  const text = await runGit(['log', '--walk-reflogs', '-z', '--format=%H %gs', 'refs/stash', '--'], call)
+  return text
+    .split('\0')
+    .filter((line) => line !== '')
+    .map((line) => ({ commit: line.slice(0, line.indexOf(' ')), message: line.slice(line.indexOf(' ') + 1) }))
+}
+
+/** A call on the repository that a place belongs to. */
+export function inRepository(options: GitOptions, place: KnownPlace): GitCall {
+  const { env, timeoutMs, signal } = options
+  return inMirror({ env, timeoutMs, signal, path: place.repository })
+}
+
+async function isSaved(call: GitCall, commit: string): Promise<boolean> {
+  const found = await runGit(['for-each-ref', '--count=1', `--contains=${commit}`, recoveryPrefix], call)
+  return found !== ''
+}
+
+async function localBranches(call: GitCall): Promise<Map<string, string>> {
+  const text = await runGit(['for-each-ref', '--format=%(objectname) %(refname)', 'refs/heads'], call)
+  const lines = text.split('\n').filter((line) => line !== '')
+  return new Map(
+    lines.map((line) => {
+      const space = line.indexOf(' ')
+      return [line.slice(space + 1 + 'refs/heads/'.length), line.slice(0, space)]
+    }),
+  )
+}
+
+function commitsIn(file: string): string[] {
+  return (readText(file) ?? '').split('\n').filter((line) => /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(line))
+}

@@ -1,0 +1,50 @@
+/** A mirror's entries of worktrees whose directory is gone. Their branches stay; a detached HEAD and the index go with them. */
+import * as fs from 'node:fs'
+import { KugetsuError } from '../core/errors.ts'
+import { exclusively } from '../platform/locks.ts'
+import { dropEntry, isBeingSetUp, listEntries, type WorktreeEntry } from './entries.ts'
+import { askGit, type GitCall, type GitOptions, runGit } from './git.ts'
+import { isUnfinished } from './leftovers.ts'
+import { mirrorLockWaitMs } from './mirrors.ts'
+import { recoveryPrefix } from './recovery-refs.ts'
+
+type Options = GitOptions & { mirror: string }
+
+/** The entries whose worktree is not there. One that is being made at this moment may be among them. */
+export function deadEntries(mirror: string): WorktreeEntry[] {
+  return listEntries(mirror).filter((entry) => !entry.present)
+}
+
+/** What keeps a dead entry from being dropped; none when nothing would be lost. Throws KugetsuError when git fails. */
+export async function reasonsToKeepEntry(options: Options, entry: WorktreeEntry): Promise<string[]> {
+  if (isUnfinished(entry)) return []
+  if (entry.path === undefined) return ['cannot tell where its worktree is']
+  if (fs.existsSync(entry.path)) return [`cannot tell what ${entry.path} is, which does not belong to it`]
+  if (entry.locked !== undefined && !isBeingSetUp(entry)) return [`it is locked: ${entry.locked || 'no reason given'}`]
+  const { env, timeoutMs, signal } = options
+  const call: GitCall = { env, timeoutMs, signal, cwd: options.mirror, variables: { GIT_DIR: entry.directory } }
+  if ((await askGit(['rev-parse', '--verify', '--quiet', 'HEAD'], call)) === undefined) return []
+  const reasons: string[] = []
+  if (fs.existsSync(`${entry.directory}/index`)) {
+    const isClean = (await askGit(['diff-index', '--cached', '--quiet', 'HEAD', '--'], call)) !== undefined
+    if (!isClean) reasons.push('changes were staged in it')
+  }
+  if (entry.branch === undefined) {
+    const elsewhere = ['--not', '--remotes=origin', '--branches', `--glob=${recoveryPrefix}*`]
+    const count = (await runGit(['rev-list', '--count', 'HEAD', ...elsewhere, '--'], call)).trim()
+    if (count !== '0') reasons.push(`its detached HEAD has unpushed commits (${count})`)
+  }
+  return reasons
+}
+
+/** Drops an entry that is dead still. Throws KugetsuError `work_at_risk` when it has to stay by now. */
+export async function dropDeadEntry(options: Options & { lockFile: string }, directory: string): Promise<void> {
+  const wait = { timeoutMs: mirrorLockWaitMs, signal: options.signal }
+  await exclusively(options.lockFile, wait, async () => {
+    const entry = deadEntries(options.mirror).find((each) => each.directory === directory)
+    if (entry === undefined) return
+    const reasons = await reasonsToKeepEntry(options, entry)
+    if (reasons.length > 0) throw new KugetsuError(reasons.join('; '), { code: 'work_at_risk' })
+    dropEntry(entry)
+  })
+}

@@ -1,0 +1,228 @@
+/** Saved work put back as it was: branches, HEAD, the index, the files, the ignored files, the stashes. */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { KugetsuError } from '../core/errors.ts'
+import { exclusively } from '../platform/locks.ts'
+import { listStashes } from './commits-at-risk.ts'
+import { entryOf, listEntries, unlockEntry } from './entries.ts'
+import { askGit, type GitCall, type GitOptions, inMirror, inWorktree, runGit } from './git.ts'
+import { mirrorLockWaitMs } from './mirrors.ts'
+import { withPlainRepository } from './plain-repository.ts'
+import type { RecoveryPoint } from './recovery-refs.ts'
+import type { SavedRecord } from './saved-work.ts'
+import { discardWorktree, registerWorktree } from './worktrees.ts'
+
+/** Their names are arguments, of which there can be two megabytes. */
+const filesACall = 200
+
+export interface RestoreOptions extends GitOptions {
+  mirror: string
+  lockFile: string
+  point: RecoveryPoint
+  /** Where the new worktree goes; nothing may be there. */
+  path: string
+  /** Leave the branches alone and give the saved ones new names, `recovered/<id>/<branch>`. */
+  aside: boolean
+}
+
+export interface Restored {
+  /** The branch that is checked out; undefined when HEAD is detached. */
+  branch: string | undefined
+  head: string
+  /** Branches that came back under another name, by their own. */
+  renamed: Record<string, string>
+  /** What was in progress when it was saved and is not taken up again. */
+  inProgress: string | undefined
+  /** Ignored files that were not saved. */
+  leftOut: string[]
+}
+
+/**
+ * Makes a worktree with the saved work in it. Work that is there is never touched: throws KugetsuError `branch_taken`
+ * when the branch has other commits by now, `branch_in_use` when another worktree is on it, `path_taken`,
+ * `restore_failed` when git fails. What it made is gone again then. The recovery ref stays.
+ */
+export async function restoreWork(options: RestoreOptions): Promise<Restored> {
+  const { point, mirror } = options
+  const call: GitCall = { ...inMirror({ ...options, path: mirror }), failure: failureOf(options) }
+  const record = point.record ?? bare(point)
+  const head = record.head ?? (await rootCommit(call))
+  const undo: (() => Promise<unknown>)[] = []
+  try {
+    const { branch, renamed } = await exclusively(options.lockFile, waiting(options), async () => {
+      const branches = { ...record.branches, ...(record.on === null ? {} : { [record.on]: head }) }
+      const names = await nameBranches(options, call, branches, record.on)
+      for (const [name, target] of names.values()) {
+        const before = await commitOf(call, `refs/heads/${name}`)
+        if (before === target) continue
+        await runGit(['update-ref', `refs/heads/${name}`, target, before ?? '0'.repeat(target.length)], call)
+        undo.push(() => putBack({ ...call, signal: undefined }, name, target, before))
+      }
+      const on = record.on === null ? undefined : names.get(record.on)?.[0]
+      await registerWorktree(options, on === undefined ? { commit: head } : { branch: on })
+      undo.push(() => discardWorktree({ ...options, signal: undefined, deleteBranch: false }))
+      const moved = [...names].filter(([own, [name]]) => own !== name).map(([own, [name]]) => [own, name] as const)
+      return { branch: on, renamed: Object.fromEntries(moved) }
+    })
+    await fill(options, record, head)
+    return {
+      branch,
+      head,
+      renamed,
+      inProgress: record.in_progress ?? undefined,
+      leftOut: record.left_out,
+    }
+  } catch (error) {
+    for (const step of undo.reverse()) await step().catch(() => {})
+    throw error
+  }
+}
+
+/** Which branch each of the saved ones becomes, by its own name: that, where no other work is in the way. */
+async function nameBranches(
+  options: RestoreOptions,
+  call: GitCall,
+  branches: Record<string, string>,
+  on: string | null,
+): Promise<Map<string, [name: string, commit: string]>> {
+  const names = new Map<string, [string, string]>()
+  for (const [own, target] of Object.entries(branches)) {
+    const problem = options.aside ? 'aside' : await inTheWay(options, call, own, target)
+    if (problem !== undefined && !options.aside && own === on) throw problem as KugetsuError
+    names.set(own, [problem === undefined ? own : `recovered/${options.point.id}/${own}`, target])
+  }
+  if (!options.aside) return names
+  for (const [own, [name, target]] of names) {
+    const problem = await inTheWay(options, call, name, target)
+    if (problem !== undefined && own === on) throw problem
+    if (problem !== undefined) names.delete(own)
+  }
+  return names
+}
+
+async function inTheWay(
+  options: RestoreOptions,
+  call: GitCall,
+  branch: string,
+  target: string,
+): Promise<KugetsuError | undefined> {
+  const hint = 'Put the saved work elsewhere: --to <directory>'
+  const user = listEntries(options.mirror).find((entry) => entry.branch === branch && entry.path !== options.path)
+  if (user?.path !== undefined && fs.existsSync(user.path)) {
+    return new KugetsuError(`branch ${branch} is checked out in ${user.path}`, { hint, code: 'branch_in_use' })
+  }
+  const current = await commitOf(call, `refs/heads/${branch}`)
+  if (current === undefined || current === target) return undefined
+  const isBehind = (await askGit(['merge-base', '--is-ancestor', current, target], call)) !== undefined
+  return isBehind
+    ? undefined
+    : new KugetsuError(`branch ${branch} has other commits by now`, { hint, code: 'branch_taken' })
+}
+
+/** Puts files, index and stashes into the new worktree, which is locked until all of it is there. */
+async function fill(options: RestoreOptions, record: SavedRecord, head: string): Promise<void> {
+  const { mirror } = options
+  const entry = entryOf(mirror, options.path)
+  if (entry?.present !== true) {
+    throw new KugetsuError(`the worktree ${options.path} vanished while it was made`, { code: 'restore_failed' })
+  }
+  const failure = failureOf(options)
+  const call: GitCall = { ...inMirror({ ...options, path: mirror }), failure }
+  const inside: GitCall = { ...inWorktree(options, entry.directory), failure }
+  const index = record.index ?? head
+  await runGit(['read-tree', index], inside)
+  await runGit(['checkout-index', '--all', '--force', '--quiet', '--index'], inside)
+  await withPlainRepository({ ...options, beside: mirror, sha256: head.length === 64, failure }, async (directory) => {
+    const objects = path.join(mirror, 'objects')
+    const variables = { GIT_DIR: directory, GIT_WORK_TREE: options.path, GIT_OBJECT_DIRECTORY: objects }
+    const plain: GitCall = { ...call, cwd: options.path, variables }
+    if (record.files) await putFiles(options, plain, index)
+    if (record.ignored !== null) {
+      await runGit(['read-tree', record.ignored], plain)
+      await runGit(['checkout-index', '--all', '--force', '--quiet'], plain)
+      await forTheOwnerAlone(options, plain)
+    }
+  })
+  await storeStashes(options, record, inside, call)
+  unlockEntry(entry)
+}
+
+/**
+ * Puts the files there that are not as in the index, byte for byte. The others have been checked out as always: what
+ * filters make of them (line ends, Git LFS) was not saved.
+ */
+async function putFiles(options: RestoreOptions, plain: GitCall, index: string): Promise<void> {
+  const { point } = options
+  const args = ['diff-tree', '-r', '-z', '--no-renames', '--name-status', `${index}^{tree}`, `${point.commit}^{tree}`]
+  const fields = (await runGit([...args, '--'], plain)).split('\0').filter((field) => field !== '')
+  const changed: string[] = []
+  for (let at = 0; at + 1 < fields.length; at += 2) {
+    const file = fields[at + 1] ?? ''
+    if (fields[at] === 'D') fs.rmSync(path.join(options.path, file), { recursive: true, force: true })
+    else changed.push(file)
+  }
+  await runGit(['read-tree', point.commit], plain)
+  for (let from = 0; from < changed.length; from += filesACall) {
+    await runGit(['checkout-index', '--force', '--quiet', '--', ...changed.slice(from, from + filesACall)], plain)
+  }
+}
+
+/** A stash that is still in the list is not put there twice. */
+async function storeStashes(
+  options: RestoreOptions,
+  record: SavedRecord,
+  inside: GitCall,
+  call: GitCall,
+): Promise<void> {
+  if (record.stashes.length === 0) return
+  await exclusively(options.lockFile, waiting(options), async () => {
+    const exists = (await commitOf(call, 'refs/stash')) !== undefined
+    const listed = exists ? (await listStashes(call)).map(({ commit }) => commit) : []
+    for (const { commit, message } of record.stashes.toReversed()) {
+      if (!listed.includes(commit)) await runGit(['stash', 'store', '--quiet', '-m', message, commit], inside)
+    }
+  })
+}
+
+/** Git knows of no mode but executable, and ignored files hold passwords more often than others. */
+async function forTheOwnerAlone(options: RestoreOptions, plain: GitCall): Promise<void> {
+  const files = (await runGit(['ls-files', '-z'], plain)).split('\0').filter((file) => file !== '')
+  for (const file of files) {
+    const place = path.join(options.path, file)
+    const stat = fs.lstatSync(place)
+    if (stat.isFile()) fs.chmodSync(place, stat.mode & 0o700)
+  }
+}
+
+/** A commit that was only given a ref is nothing but commits. */
+function bare(point: RecoveryPoint): SavedRecord {
+  const counts = { commits: 0, uncommitted: 0, untracked: 0, ignored: 0, stashes: 0 }
+  const nothing = { issue: null, branch: null, index: null, ignored: null, in_progress: null }
+  return { ...nothing, head: point.commit, on: null, branches: {}, files: false, stashes: [], left_out: [], counts }
+}
+
+/** For work that was saved before its first commit: a worktree needs one. */
+async function rootCommit(call: GitCall): Promise<string> {
+  const tree = (await runGit(['hash-object', '-w', '-t', 'tree', '/dev/null'], call)).trim()
+  const name = { GIT_AUTHOR_NAME: 'kugetsu', GIT_AUTHOR_EMAIL: 'kugetsu@localhost' }
+  const committer = { GIT_COMMITTER_NAME: 'kugetsu', GIT_COMMITTER_EMAIL: 'kugetsu@localhost' }
+  const variables = { ...call.variables, ...name, ...committer }
+  return (await runGit(['commit-tree', '-m', 'Nothing was committed yet', tree], { ...call, variables })).trim()
+}
+
+async function putBack(call: GitCall, branch: string, from: string, to: string | undefined): Promise<void> {
+  const ref = `refs/heads/${branch}`
+  await runGit(to === undefined ? ['update-ref', '-d', ref, from] : ['update-ref', ref, to, from], call)
+}
+
+async function commitOf(call: GitCall, name: string): Promise<string | undefined> {
+  return (await askGit(['rev-parse', '--verify', '--quiet', `${name}^{commit}`], call))?.trim() || undefined
+}
+
+function waiting(options: GitOptions) {
+  return { timeoutMs: mirrorLockWaitMs, signal: options.signal }
+}
+
+function failureOf(options: RestoreOptions) {
+  return { message: `cannot restore ${options.point.id} into ${options.path}`, code: 'restore_failed' }
+}

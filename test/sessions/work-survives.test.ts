@@ -1,0 +1,187 @@
+/**
+ * Whatever an agent leaves in its worktree is there still or comes back byte for byte, however the worktree goes.
+ * Random sequences on real git; `KUGETSU_SEED=<number> npx vitest …` has one of them again.
+ */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { destroyIssue, removeWork } from '../../src/sessions/destroy.ts'
+import { findOrphans } from '../../src/sessions/orphans.ts'
+import { listSaved, recoverWork } from '../../src/sessions/recover.ts'
+import { changeIndex, changeSession, readIndex, readSession } from '../../src/sessions/store.ts'
+import { createIssueGround, noSupervision, type IssueGround } from '../helpers/issue-ground.ts'
+import { createRandom, type Random } from '../helpers/random.ts'
+
+const sequences = 36
+const atOnce = 3
+const seeds =
+  process.env['KUGETSU_SEED'] === undefined
+    ? Array.from({ length: sequences }, (_, index) => 20_261_121 + index)
+    : [Number(process.env['KUGETSU_SEED'])]
+
+let ground: IssueGround
+beforeAll(() => {
+  ground = createIssueGround({
+    'a.txt': 'one\n',
+    'dir/b.txt': 'two\nlines\n',
+    'c.bin': '\u0000\u0001',
+    '.gitignore': '*.log\nlocal/\nnode_modules/\n',
+    '.gitattributes': '*.txt text=auto\n',
+  })
+})
+afterAll(() => ground.cleanup())
+
+/** What an agent does, by name; `number` makes each different. */
+const deeds: Record<string, (at: Worker, number: number) => void> = {
+  'changes a file': (at, number) => at.write(at.random.pick(['a.txt', 'dir/b.txt', 'c.bin']), `changed ${number}\n`),
+  'writes a new file': (at, number) => at.write(`new/${number} "ö".txt`, Buffer.from([0, 255, 13, 10, number])),
+  'writes an ignored file': (at, number) => at.write(at.random.pick(['x.log', 'local/.env']), `secret ${number}`),
+  'deletes a file': (at) => fs.rmSync(path.join(at.place, at.random.pick(['a.txt', 'c.bin'])), { force: true }),
+  'makes a link': (at, number) => fs.symlinkSync(`nowhere/${number}`, path.join(at.place, `link-${number}`)),
+  'makes a file executable': (at, number) => {
+    at.write(`run-${number}.sh`, '#!/bin/sh\n')
+    fs.chmodSync(path.join(at.place, `run-${number}.sh`), 0o755)
+  },
+  stages: (at) => at.git('add', '--all'),
+  'stages and changes again': (at, number) => {
+    at.write('a.txt', `staged ${number}`)
+    at.git('add', 'a.txt')
+    at.write('a.txt', `and changed ${number}`)
+  },
+  commits: (at, number) => at.git('commit', '--quiet', '--all', '--allow-empty', '--message', `Commit ${number}`),
+  stashes: (at, number) => at.git('stash', 'push', '--quiet', '--include-untracked', '--message', `stash ${number}`),
+  pushes: (at) => at.git('push', '--quiet', '--force', 'origin', 'HEAD:refs/heads/pushed-by-' + at.number),
+  'goes to another branch': (at, number) => at.git('checkout', '--quiet', '-b', `side-${at.number}-${number}`),
+  'detaches HEAD': (at) => at.git('checkout', '--quiet', '--detach'),
+}
+
+const mirror = () => path.join(ground.service.paths.repos, 'forge.test', 'me', 'app.git')
+
+interface Worker {
+  number: number
+  place: string
+  random: Random
+  git: (...args: string[]) => string
+  write: (file: string, content: string | Buffer) => void
+}
+
+/** How the worktree goes, by name; false when it has to stay, for a reason. */
+const ends: Record<string, (at: Worker, name: string) => Promise<boolean>> = {
+  'destroy --force': async (_, name) => {
+    await destroyIssue(ground.service, noSupervision, name, { force: true })
+    return true
+  },
+  'start --fresh': async (_, name) => {
+    await removeWork(ground.service, readSession(ground.service, name)!, name)
+    await changeSession(ground.service, name, (current) => current && { ...current, worktree_path: null })
+    return true
+  },
+  'prune --force': async (_, name) => {
+    await changeIndex(ground.service, (index) => {
+      const issues = Object.entries(index.issues).filter(([, file]) => file !== `${name}.json`)
+      return { ...index, issues: Object.fromEntries(issues) }
+    })
+    const orphans = await findOrphans(ground.service, noSupervision, readIndex(ground.service)!)
+    const mine = orphans.find(({ what }) => path.basename(what) === `${name}.json`)
+    if (mine === undefined) throw new Error('prune does not find it')
+    const reasons = await mine.reasons()
+    if (reasons.length > 0) {
+      await mine.remove().catch(() => {}) // what has to stay does so whoever asks
+      return false
+    }
+    await mine.remove()
+    return true
+  },
+}
+
+/** All that is to survive: files, index, HEAD, stashes. */
+function stateOf(at: Worker) {
+  const files = fs.readdirSync(at.place, { recursive: true, encoding: 'utf8' }).filter((file) => file !== '.git')
+  const content = (file: string) => {
+    const full = path.join(at.place, file)
+    const stat = fs.lstatSync(full)
+    if (stat.isSymbolicLink()) return `-> ${fs.readlinkSync(full)}`
+    return stat.isDirectory() ? undefined : `${stat.mode & 0o100} ${fs.readFileSync(full).toString('base64')}`
+  }
+  const stashes = fs.existsSync(path.join(mirror(), 'refs', 'stash'))
+    ? at.git('log', '--walk-reflogs', '--format=%H %gs', 'refs/stash', '--').split('\n')
+    : []
+  return {
+    files: Object.fromEntries(
+      files.sort().flatMap((file) => (content(file) === undefined ? [] : [[file, content(file)]])),
+    ),
+    index: at.git('ls-files', '--stage', '-z'),
+    head: at.git('rev-parse', 'HEAD'),
+    branch: at.git('rev-parse', '--abbrev-ref', 'HEAD'),
+    own: stashes.filter((line) => new RegExp(`on (fix/issue-|side-)${at.number}\\b`, 'i').test(line)),
+  }
+}
+
+/** Lives through the sequence of a seed; what was done, and what it came to: what was, what is there again. */
+async function live(seed: number, number: number): Promise<{ story: string[]; pairs: [unknown, unknown][] }> {
+  const random = createRandom(seed)
+  const { service } = ground
+  const { name, path: place } = await ground.issue(number)
+  const at: Worker = {
+    number,
+    place,
+    random,
+    git: (...args) => ground.git(place, ...args),
+    write: (file, content) => {
+      fs.mkdirSync(path.dirname(path.join(place, file)), { recursive: true })
+      fs.writeFileSync(path.join(place, file), content)
+    },
+  }
+  const story: string[] = []
+  const pairs: [unknown, unknown][] = []
+  // Twice, so that what came back is lived in as well.
+  for (let round = 0; round < 2; round++) {
+    const count = random.below(7)
+    for (let step = 0; step < count; step++) {
+      const deed = random.pick(Object.keys(deeds))
+      story.push(deed)
+      deeds[deed]?.(at, round * 10 + step)
+    }
+    const before = stateOf(at)
+    const end = random.pick(Object.keys(ends))
+    story.push(`(${end})`)
+    const known = new Set((await listSaved(service)).map(({ ref }) => ref))
+    const isGone = await ends[end]?.(at, name)
+    pairs.push([isGone, !fs.existsSync(place)])
+    if (isGone !== true) {
+      pairs.push([before, stateOf(at)])
+      break
+    }
+    const saved = (await listSaved(service)).find((point) => point.name === name && !known.has(point.ref))
+    if (saved === undefined) {
+      // Nothing was saved, so all of it must be what the remote has.
+      const isPushed = ground.git(mirror(), 'branch', '--remotes', '--contains', before.head) !== ''
+      const again = await ground.issue(number)
+      ground.git(again.path, 'checkout', '--quiet', '--detach', before.head)
+      pairs.push([true, isPushed], [{ ...before, branch: 'HEAD' }, stateOf(at)])
+      break
+    }
+    await recoverWork(service, saved, {})
+    pairs.push([before, stateOf(at)])
+    service.clock.now = new Date(service.clock.now.getTime() + 1000)
+  }
+  return { story, pairs }
+}
+
+it(`survives ${seeds.length} sequences`, async () => {
+  const waiting = [...seeds.entries()]
+  const told: string[] = []
+  const work = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const { story, pairs } = await live(next[1], next[0] + 1)
+      for (const [was, is] of pairs) expect(is, `seed ${next[1]}: ${story.join(', ')}`).toEqual(was)
+      told.push(...story)
+    }
+  }
+  await Promise.all(Array.from({ length: atOnce }, work))
+  // The sequences are worth something only if they have all of it.
+  const missing = [...Object.keys(deeds), ...Object.keys(ends).map((end) => `(${end})`)].filter(
+    (each) => !told.includes(each),
+  )
+  expect(seeds.length < sequences ? [] : missing).toEqual([])
+}, 300_000)
