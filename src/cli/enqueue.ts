@@ -54,7 +54,7 @@ export async function reportQueuedEnd(
   options: { timeout?: number; json?: boolean },
 ): Promise<void> {
   const queue = openQueue(context)
-  const until = options.timeout === undefined ? Infinity : Date.now() + options.timeout * 1000
+  const until = options.timeout === undefined ? Infinity : performance.now() + options.timeout * 1000
   for (;;) {
     const item = await queue.get(id)
     if (item === undefined) {
@@ -75,7 +75,7 @@ export async function reportQueuedEnd(
         code: 'agent_failed',
       })
     }
-    if (Date.now() >= until) {
+    if (performance.now() >= until) {
       throw new KugetsuError(
         `${item.issue_ref ?? id} is ${item.state === 'pending' ? 'still queued' : 'still at work'}`,
         {

@@ -60,9 +60,9 @@ export async function pokeDispatcher(home: Home): Promise<boolean> {
 export async function startDispatching(home: Home): Promise<Answer> {
   ensureDirectory(home.paths.queue)
   writeAtomic(home.paths.dispatching, `${home.now().toISOString()}\n`)
-  const until = Date.now() + startMs
+  const until = performance.now() + startMs
   let started = false
-  while (Date.now() < until) {
+  while (performance.now() < until) {
     const answer = await askDaemon(home, { do: 'wake' })
     if (answer?.dispatching === true) return answer
     if (answer === undefined && !started) {
@@ -87,9 +87,9 @@ export async function stopDispatching(home: Home): Promise<Answer | undefined> {
   const identity = running && identify(running.pid)
   if (running === undefined || identity === undefined) return undefined
   await askDaemon(home, { do: 'stop' })
-  const until = Date.now() + stopMs
+  const until = performance.now() + stopMs
   while (isAlive(identity)) {
-    if (Date.now() > until) {
+    if (performance.now() > until) {
       throw new KugetsuError(`the daemon (pid ${running.pid}) does not end`, {
         hint: `Killing it loses nothing: kill -9 ${running.pid}`,
         code: 'daemon_failed',

@@ -9,7 +9,7 @@ import { parseRef } from '../core/issue-ref.ts'
 import type { Item } from '../queue/item.ts'
 import { issueKey, pick, pickForPm } from '../queue/pick.ts'
 import type { Queue } from '../queue/queue.ts'
-import { begun, failed, notified, openAttempt, released } from '../queue/transitions.ts'
+import { begun, failed, interrupted, notified, openAttempt, released } from '../queue/transitions.ts'
 import { tellOfItem } from '../sessions/announce.ts'
 import { note } from '../sessions/journal.ts'
 import { dropEnd } from '../sessions/kept-ends.ts'
@@ -171,8 +171,12 @@ export function createDispatcher(home: Home, queue: Queue, starts: Starts, chang
       if (!isBusyIssue) pause(watchMs)
       return
     }
-    const hopeless = failure.kind === 'hopeless'
     const { reason } = failure
+    if (failure.kind === 'interrupted') {
+      await queue.change(item.id, (current) => interrupted(current, reason, home.now()))
+      return home.warn(`${item.id} ${item.issue_ref}: ${reason}; it is started anew`)
+    }
+    const hopeless = failure.kind === 'hopeless'
     const after = await queue.change(item.id, (current) => failed(current, { reason, hopeless }, home.now()))
     const gaveUp = after?.state === 'error'
     note(home, gaveUp ? 'gave_up' : 'retried', {

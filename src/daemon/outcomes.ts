@@ -12,6 +12,7 @@ import { finished, interrupted, isFinished, notified } from '../queue/transition
 import { tellBegin, tellOfItem } from '../sessions/announce.ts'
 import { dropEnd, itemsWithEnd, readEnd, type KeptEnd } from '../sessions/kept-ends.ts'
 import type { Run, SessionRecord } from '../sessions/record.ts'
+import { slotHolders } from '../sessions/slots.ts'
 import { pmAgentSession, readSession, readSessions, type StoredSession } from '../sessions/store.ts'
 import { commitsAhead } from '../worktrees/commits-ahead.ts'
 
@@ -38,7 +39,7 @@ export interface Seen {
 export async function look(home: Home, queue: Queue, isStarting: (id: string) => boolean): Promise<Seen> {
   const { items, unread } = await queue.all()
   const sessions = readSessions(home)
-  const unreadSessions = unreadNames(home, sessions)
+  const unclear = [...unreadNames(home, sessions), ...namesWithoutSession(home, sessions)]
   const runs = new Map<string, AgentOf>()
   for (const { record } of sessions) {
     if (record.run?.queue_item !== undefined) runs.set(record.run.queue_item, { run: record.run, record })
@@ -52,7 +53,7 @@ export async function look(home: Home, queue: Queue, isStarting: (id: string) =>
     run: (id) => runs.get(id),
     end: (id) => ends.get(id),
     isStarting,
-    isUnclear: (item) => unreadSessions.some((name) => name.startsWith(sessionNameOf(item))),
+    isUnclear: (item) => unclear.some((name) => name.startsWith(sessionNameOf(item))),
   })
   const wanted = new Set([...unread, ...items.filter((item) => awaitsEnd(item)).map(({ id }) => id)])
   for (const id of ends.keys()) if (!wanted.has(id) && !isStarting(id)) dropEnd(home, id)
@@ -134,6 +135,12 @@ function unreadNames(home: Home, read: StoredSession[]): string[] {
     .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
     .map((name) => name.slice(0, -'.json'.length))
     .filter((name) => !names.has(name))
+}
+
+/** Sessions that have no file, or none that can be understood, and yet an agent that may be at work. */
+function namesWithoutSession(home: Home, read: StoredSession[]): string[] {
+  const names = new Set(read.map(({ name }) => name))
+  return slotHolders(home).flatMap(({ phase, session }) => (phase === 'run' && !names.has(session) ? [session] : []))
 }
 
 /** How the name of its agent's session begins. */

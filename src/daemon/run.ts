@@ -6,6 +6,7 @@ import { KugetsuError, messageOf } from '../core/errors.ts'
 import { readServer } from '../opencode/server-record.ts'
 import { stopServer } from '../opencode/server.ts'
 import { listDirectory, readText, removeFile, writeAtomic } from '../platform/files.ts'
+import { sweepLitter } from '../platform/litter.ts'
 import { tryExclusive, type Release } from '../platform/locks.ts'
 import { currentProcess, isAlive, processIdentity } from '../platform/processes.ts'
 import { openQueue } from '../queue/file-queue.ts'
@@ -20,6 +21,11 @@ import { askDaemon, listen } from './socket.ts'
 import { createPullRequestFinder } from './pull-requests.ts'
 import { createSupervisor } from './supervisor.ts'
 import { createWakeUp } from './wake-up.ts'
+
+/** How soon a changed configuration is seen, in milliseconds; every look takes it as it is. */
+const configLookMs = 2_000
+/** How often what killed writers left is swept away. */
+const sweepMs = 3_600_000
 
 /** How long a daemon waits for one that is just ending. */
 const takeOverMs = 10_000
@@ -72,10 +78,17 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
   const self = { isRunning: async () => true, wake: async () => wakeUp.now() }
   const starts = { start: (at: Home, request: StartRequest) => startAgent(at, self, request), tell: tellPmAgent }
   const dispatcher = createDispatcher(home, queue, starts, wakeUp.now)
-  let idleSince = home.now().getTime()
+  // By a clock that does not jump.
+  let idleSince = performance.now()
+  let sweptAt = -Infinity
+  fs.watchFile(home.paths.config, { interval: configLookMs, persistent: false }, wakeUp.now)
   try {
     await takeOverOldQueue(home).catch((error) => home.warn(`queue.json stays as it is: ${messageOf(error)}`))
     while (!told) {
+      if (performance.now() - sweptAt > sweepMs) {
+        sweepHome(home)
+        sweptAt = performance.now()
+      }
       const { runs, againInMs } = await supervisor.tick().catch((error) => {
         home.warn(`a look at the agents failed: ${messageOf(error)}`)
         return { runs: 1, againInMs: 5_000 }
@@ -86,7 +99,7 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
         return { busy: true, againInMs: 5_000 }
       })
       const busy = runs > 0 || tasks.busy || finder.busy() || slotHolders(home).length > 0
-      if (busy) idleSince = home.now().getTime()
+      if (busy) idleSince = performance.now()
       const restMs = busy ? undefined : restUntilIdle(home, idleSince)
       if (restMs === 0) {
         await stopServer(home, () => hasWork(home))
@@ -95,6 +108,7 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
       await wakeUp.wait(Math.min(againInMs, tasks.againInMs, restMs || againInMs))
     }
   } finally {
+    fs.unwatchFile(home.paths.config, wakeUp.now)
     await Promise.all([dispatcher.close(), finder.close()])
     supervisor.close()
     await socket.close()
@@ -103,28 +117,36 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
   return told
 }
 
+/** Where state is written. */
+function sweepHome({ paths }: Home): void {
+  const { home, sessions, queue, queueItems, queueEnded, slots, locks, opencode, attached, env } = paths
+  for (const directory of [home, sessions, queue, queueItems, queueEnded, slots, locks, opencode, attached, env]) {
+    sweepLitter(directory)
+  }
+}
+
 function hasWork(home: Home): boolean {
   return slotHolders(home).length > 0 || sessionsAtWork(home).length > 0
 }
 
 async function becomeTheOne(home: Home): Promise<Release | undefined> {
-  const until = Date.now() + takeOverMs
+  const until = performance.now() + takeOverMs
   for (;;) {
     const release = tryExclusive(home.paths.daemonLock)
     if (release !== undefined) return release
-    if ((await askDaemon(home, { do: 'wake' })) !== undefined || Date.now() > until) return undefined
+    if ((await askDaemon(home, { do: 'wake' })) !== undefined || performance.now() > until) return undefined
     await sleep(50)
   }
 }
 
 /** The same in the foreground, once the daemon in the background, if there is one, has made way. */
 async function replaceTheOne(home: Home): Promise<Release> {
-  const until = Date.now() + foregroundTakeOverMs
+  const until = performance.now() + foregroundTakeOverMs
   for (;;) {
     const release = tryExclusive(home.paths.daemonLock)
     if (release !== undefined) return release
     const other = await askDaemon(home, { do: 'status' })
-    if (other?.foreground === true || Date.now() > until) {
+    if (other?.foreground === true || performance.now() > until) {
       throw new KugetsuError(`this home has a daemon already${other === undefined ? '' : ` (pid ${other.pid})`}`, {
         hint: 'See "kugetsu queue-daemon status"; "kugetsu queue-daemon stop" ends it.',
         code: 'daemon_running',
@@ -140,7 +162,7 @@ function restUntilIdle(home: Home, idleSince: number): number {
   const server = readServer(home)
   if (server === undefined || !isAlive(server)) return 0
   if (somebodyIsAttached(home)) return 60_000
-  return Math.max(0, idleSince + home.settings().serverIdleMinutes * 60_000 - home.now().getTime())
+  return Math.max(0, idleSince + home.settings().serverIdleMinutes * 60_000 - performance.now())
 }
 
 /** Whether a person has opencode's terminal interface open on a session; `kugetsu attach` leaves a file while it runs. */

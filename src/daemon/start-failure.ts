@@ -33,7 +33,7 @@ const outageCodes = new Set([
 export interface StartFailure {
   /** In one line. */
   reason: string
-  kind: 'not tried' | 'hopeless' | 'again'
+  kind: 'not tried' | 'interrupted' | 'hopeless' | 'again'
   /** It is not this task's alone. */
   outage: boolean
 }
@@ -43,8 +43,10 @@ export function startFailure(error: unknown): StartFailure {
   const git = gitFailure(error)?.reason
   const kind = notTriedCodes.has(code)
     ? 'not tried'
-    : hopelessCodes.has(code) || (git !== undefined && hopelessGit.has(git))
-      ? 'hopeless'
-      : 'again'
+    : code === 'server_died'
+      ? 'interrupted'
+      : hopelessCodes.has(code) || (git !== undefined && hopelessGit.has(git))
+        ? 'hopeless'
+        : 'again'
   return { reason: messageOf(error), kind, outage: outageCodes.has(code) }
 }

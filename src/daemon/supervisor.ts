@@ -23,6 +23,8 @@ import {
 } from '../sessions/settle.ts'
 import { changeSession, readSessions, type StoredSession } from '../sessions/store.ts'
 import { settleAbandonedStarts } from '../sessions/abandoned.ts'
+import { rescueSessions } from '../sessions/rescue.ts'
+import { allottedMs, createDeadlines } from './deadlines.ts'
 import { answerRequests } from './permissions.ts'
 import { startWatcher, type Watcher } from './watcher.ts'
 
@@ -54,12 +56,14 @@ export function createSupervisor(
 ): Supervisor {
   let watcher: { for: string; at: Watcher } | undefined
   let wasConnected = false
-  const unanswered = new Map<string, { prompt: string; since: number }>()
-  /** By slot, when to look at a run again without any news; not there before the first look. */
+  const deadlines = createDeadlines(home.now)
+  const idle = new Map<string, { state: string; since: number }>()
+  /** By slot, when to look at a run again without any news, by a clock that does not jump; not there before the first look. */
   const lookAt = new Map<string, number>()
 
   async function tick(): Promise<{ runs: number; againInMs: number }> {
-    const sessions = readSessions(home)
+    let sessions = readSessions(home)
+    if (await rescueSessions(home)) sessions = readSessions(home)
     await settleAbandonedStarts(home, sessions)
     freeForgottenSlots(home)
     await tellUntold(home, sessions, 'again')
@@ -85,15 +89,15 @@ export function createSupervisor(
         const { slot } = stored.record.run
         const id = stored.record.opencode_session_id ?? ''
         const due = missed || news.has(id) || stored.record.run.stop_requested === true
-        const at = lookAt.get(slot) ?? firstLook(stored.record.run)
-        if (!due && home.now().getTime() < at) return at - home.now().getTime()
+        const at = lookAt.get(slot) ?? performance.now() + restUntilFirstLook(stored.record.run)
+        if (!due && performance.now() < at) return at - performance.now()
         if (news.get(id) !== 'changed') await answer(server, follower, stored)
         const waitMs = await lookAfter(server, follower, stored, missed || !lookAt.has(slot))
-        lookAt.set(slot, home.now().getTime() + waitMs)
+        lookAt.set(slot, performance.now() + waitMs)
         return waitMs
       }),
     )
-    for (const slot of lookAt.keys()) if (!atWork.some(({ record }) => record.run.slot === slot)) lookAt.delete(slot)
+    for (const slot of lookAt.keys()) if (!atWork.some(({ record }) => record.run.slot === slot)) forget(slot)
     return {
       runs: atWork.length,
       againInMs: Math.min(fallbackMs, ...waits, ...(followed.length < atWork.length ? [soonMs] : [])),
@@ -101,24 +105,24 @@ export function createSupervisor(
   }
 
   /**
-   * When to look at a run for the first time, in milliseconds since the epoch: opencode takes a second to open the
-   * directory and begin, and every question takes from that time. What happens earlier is news.
+   * In how many milliseconds to look at a run for the first time: opencode takes a second to open the directory and
+   * begin, and every question takes from that time. What happens earlier is news.
    */
-  function firstLook(run: Run): number {
-    return sentAt(run.message_ids.at(-1) ?? '', home.now()).getTime() + quietMs
+  function restUntilFirstLook(run: Run): number {
+    const now = home.now()
+    const rest = sentAt(run.message_ids.at(-1) ?? '', now).getTime() + quietMs - now.getTime()
+    return rest <= quietMs ? rest : 0 // sent by a clock that was ahead of ours
   }
 
   /** The server the runs are in; a new one, with the interrupted runs resumed in it, when that one has died. */
   async function serverFor(atWork: AtWork[]): Promise<Server | undefined> {
     const server = findServer(home)
     const interrupted = atWork.filter(({ record }) => record.run.server !== server?.record.marker)
-    for (const stored of interrupted) {
-      try {
-        await resumeRun(home, stored)
-      } catch (error) {
-        home.warn(`could not resume ${stored.record.issue_ref}: ${messageOf(error)}`)
-      }
-    }
+    await Promise.all(
+      interrupted.map(({ name, record }) =>
+        resumeRun(home, name).catch((error) => home.warn(`could not resume ${record.issue_ref}: ${messageOf(error)}`)),
+      ),
+    )
     return interrupted.length === 0 ? server : findServer(home)
   }
 
@@ -152,23 +156,23 @@ export function createSupervisor(
     const { run } = stored.record
     const id = stored.record.opencode_session_id ?? ''
     try {
-      const now = home.now()
       const look = await lookAtRun(server.client, stored.record, run)
       if (catchUp) await follower.readBack(id)
-      const unansweredFor = howLongUnanswered(look.outcome.kind, run, now)
+      const idleForMs = howLongIdle(look.outcome.kind, run)
+      const unansweredFor = look.outcome.kind === 'unanswered' ? idleForMs : 0
+      const restMs = deadlines.restMs(run)
       const ending =
         endingOf(look, run, unansweredFor) ??
-        timeoutOf(run, now, home.settings().taskTimeoutHours) ??
+        (restMs > 0 ? undefined : timedOut(run)) ??
         hopeless(look.observed?.retry) ??
         failedStart(look.outcome.kind, follower.errorOf(id), unansweredFor)
       if (ending !== undefined) return await end(server, follower, stored, ending, look.outcome.kind === 'working')
       if (look.outcome.kind === 'undelivered') {
-        const ended = await settleNeverSent(home, server.client, stored.name)
+        const ended = await settleNeverSent(home, server.client, stored.name, { soughtMs: idleForMs })
         if (ended !== undefined) tellEnd(follower, stored, ended)
       }
       const unclear = look.outcome.kind !== 'working'
-      const untilDeadline = Math.max(0, Date.parse(run.deadline_at) - now.getTime())
-      return unclear ? soonMs : Math.min(fallbackMs, untilDeadline + 1)
+      return unclear ? soonMs : Math.min(fallbackMs, restMs + 1)
     } catch (error) {
       if (isAlive(server.record)) home.warn(`cannot tell how ${stored.record.issue_ref} stands: ${messageOf(error)}`)
       return soonMs
@@ -176,15 +180,11 @@ export function createSupervisor(
   }
 
   /** How long nothing has been working on the last prompt, in milliseconds, as far as this daemon has seen. */
-  function howLongUnanswered(kind: string, run: Run, now: Date): number {
-    const prompt = run.message_ids.at(-1) ?? ''
-    const known = unanswered.get(run.slot)
-    if (kind !== 'unanswered') {
-      unanswered.delete(run.slot)
-      return 0
-    }
-    if (known?.prompt === prompt) return now.getTime() - known.since
-    unanswered.set(run.slot, { prompt, since: now.getTime() })
+  function howLongIdle(kind: string, run: Run): number {
+    const state = `${kind} ${run.message_ids.at(-1) ?? ''}`
+    const known = idle.get(run.slot)
+    if (known?.state === state) return performance.now() - known.since
+    idle.set(run.slot, { state, since: performance.now() })
     return 0
   }
 
@@ -219,14 +219,20 @@ export function createSupervisor(
         error: ending.error === undefined ? undefined : maskerOf(home)(ending.error),
       }),
     )
-    unanswered.delete(record.run.slot)
+    forget(record.run.slot)
+  }
+
+  function forget(slot: string): void {
+    lookAt.delete(slot)
+    idle.delete(slot)
+    deadlines.forget(slot)
   }
 
   return { tick, close: () => watcher?.at.close() }
 }
 
-function timeoutOf(run: Run, now: Date, hours: number): Ending | undefined {
-  if (now.getTime() < Date.parse(run.deadline_at)) return undefined
+function timedOut(run: Run): Ending {
+  const hours = Math.round(allottedMs(run) / 3_600) / 1000
   return { state: 'timeout', error: `stopped after ${hours} h (TASK_TIMEOUT_HOURS)` }
 }
 

@@ -8,10 +8,13 @@
  *   HANG!             never answer
  *   SLEEP=0.5         wait that many seconds before every turn
  *   GATE=name         wait before the first turn until release('name')
+ *   RESUMES!          when the work is interrupted, go on with this script where it was cut off; else kugetsu's message
+ *                     that says so is one like any other, without a script
  *
  * Requests are stateless and many agents share the model, so how far a script is follows from the conversation: the
  * tool results since that message. A steering message is a newer user message and so starts a script of its own.
  */
+import { resumeMessage } from '../agents/dev-agent.ts'
 import { parseObject, type Answer, type ModelRequest } from './chat-completions.ts'
 
 type Step =
@@ -24,6 +27,29 @@ interface Script {
   steps: Step[]
   gates: string[]
   sleepMs: number
+  resumes: boolean
+}
+
+/** opencode's words to the model for a call that was running when the server died. */
+const cutOff = '[Tool execution was interrupted]'
+
+/**
+ * The script that a request obeys, how many of its tool calls have their result, and which user message of the
+ * conversation (from 1) it is. Throws as parseScript.
+ */
+export function scriptOf(request: ModelRequest): { script: Script; results: number; message: number } {
+  const users = request.messages.flatMap(({ role }, index) => (role === 'user' ? [index] : []))
+  const textAt = (at: number) => request.messages[users[at] ?? -1]?.text ?? ''
+  let at = users.length - 1
+  while (at > 0 && textAt(at).trim() === resumeMessage) at--
+  let script = parseScript(textAt(at))
+  if (at < users.length - 1 && !script.resumes) {
+    at = users.length - 1
+    script = parseScript(textAt(at))
+  }
+  const since = request.messages.slice((users[at] ?? -1) + 1)
+  const results = since.filter(({ role, text }) => role === 'tool' && !text.includes(cutOff)).length
+  return { script, results, message: at + 1 }
 }
 
 /** How many tool calls since the last user message have their result. */
@@ -48,13 +74,13 @@ export function nextAnswer(steps: Step[], results: number, failedBefore: (step: 
   return { text: said.length > 0 ? said.join('\n') : 'Done.' }
 }
 
-const marker = /\b(?:(BASH|SAY|TOOL)\{\{|(SLEEP|GATE|FAILONCE|FAIL)=([\w.-]*\w)|(QUESTION|HANG)!)/g
+const marker = /\b(?:(BASH|SAY|TOOL)\{\{|(SLEEP|GATE|FAILONCE|FAIL)=([\w.-]*\w)|(QUESTION|HANG|RESUMES)!)/g
 // The braces that close are the last two of a run, so that BASH{{echo ${x}}} and nested JSON work.
 const closing = /\}\}(?!\})/g
 
 /** Reads the markers of a message. Throws an Error that shows the one that cannot be read. */
 export function parseScript(text: string): Script {
-  const script: Script = { steps: [], gates: [], sleepMs: 0 }
+  const script: Script = { steps: [], gates: [], sleepMs: 0, resumes: false }
   const finder = new RegExp(marker)
   for (let found = finder.exec(text); found !== null; found = finder.exec(text)) {
     const [, braced, setting, value = '', plain] = found
@@ -66,7 +92,8 @@ export function parseScript(text: string): Script {
     else if (setting === 'GATE') script.gates.push(value)
     else if (setting !== undefined) {
       script.steps.push({ kind: 'fail', status: numberOf(setting, value), once: setting === 'FAILONCE' })
-    } else if (plain === 'HANG') script.steps.push({ kind: 'hang' })
+    } else if (plain === 'RESUMES') script.resumes = true
+    else if (plain === 'HANG') script.steps.push({ kind: 'hang' })
     else script.steps.push({ kind: 'call', name: 'question', args: { questions: [question] } })
   }
   return script

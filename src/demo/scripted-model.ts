@@ -17,7 +17,7 @@ import {
   type Answer,
   type ModelRequest,
 } from './chat-completions.ts'
-import { nextAnswer, parseScript, toolResults } from './script.ts'
+import { nextAnswer, scriptOf } from './script.ts'
 
 export type { Answer, ModelRequest }
 
@@ -69,15 +69,13 @@ export async function startScriptedModel(options: ScriptedModelOptions = {}): Pr
 
   async function scripted(request: ModelRequest, ending: AbortSignal): Promise<Answer> {
     if (!request.agentTurn) return { text: 'Scripted work' }
-    const script = parseScript(request.asked)
-    const results = toolResults(request)
+    const { script, results, message } = scriptOf(request)
     if (script.sleepMs > 0) await sleep(script.sleepMs, undefined, { signal: ending }).catch(() => {})
     if (results === 0) {
       await Promise.race([Promise.all(script.gates.map((name) => gate(name).opened)), aborted(ending)])
     }
-    const messageKey = `${request.conversation} ${request.messages.filter(({ role }) => role === 'user').length}`
     return nextAnswer(script.steps, results, (step) => {
-      const key = `${messageKey} ${step}`
+      const key = `${request.conversation} ${message} ${step}`
       const before = failedOnce.has(key)
       failedOnce.add(key)
       return before

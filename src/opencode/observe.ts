@@ -35,11 +35,19 @@ export async function observeSession(
   return {
     busy: status !== undefined && status.type !== 'idle',
     retry: status?.type === 'retry' ? { attempt: status.attempt ?? 1, text: status.message ?? '' } : undefined,
-    messages: messages.map(seen),
+    messages: messages.filter(isWhole).map(seen),
     answer: answerIn(messages, promptId),
     cost: session.cost,
     tokens: session.tokens,
   }
+}
+
+/**
+ * opencode writes a prompt and its text one after the other: of a server that dies in between stays a message that tells
+ * the agent nothing, and so has never arrived.
+ */
+export function isWhole({ info, parts }: Message): boolean {
+  return info.role !== 'user' || parts.length > 0
 }
 
 function reachesBack(messages: Message[], promptId: string | undefined): boolean {

@@ -118,8 +118,8 @@ async function endServer(home: Home): Promise<boolean> {
   const record = readServer(home)
   if (record === undefined) return false
   const lived = signalGroup(record, 'SIGTERM')
-  const until = Date.now() + 5000
-  while (isAlive(record) && Date.now() < until) await sleep(25)
+  const until = performance.now() + 5000
+  while (isAlive(record) && performance.now() < until) await sleep(25)
   signalGroup(record, 'SIGKILL')
   sweepOrphans(record.marker)
   removeFile(home.paths.server)
@@ -206,22 +206,22 @@ async function comeUp(
 
 /** Waits for the line that tells the port. */
 async function listening(home: Home, offset: number, exit: () => string | undefined): Promise<number> {
-  const until = Date.now() + bootTimeoutMs
+  const until = performance.now() + bootTimeoutMs
   for (;;) {
     const ended = exit()
     if (ended !== undefined) throw bootFailed(home, offset, ended)
     const port = /listening on http:\/\/[^\s:]+:(\d+)/.exec(logSince(home, offset))?.[1]
     if (port !== undefined) return Number(port)
-    if (Date.now() > until) throw bootFailed(home, offset, `it did not listen within ${bootTimeoutMs / 1000} s`)
+    if (performance.now() > until) throw bootFailed(home, offset, `it did not listen within ${bootTimeoutMs / 1000} s`)
     await sleep(20, undefined, { signal: home.signal })
   }
 }
 
 /** Whether it answers within the time that a boot may take: it can accept connections long before it does. */
 async function answersInTime(home: Home, server: Server): Promise<boolean> {
-  const until = Date.now() + bootTimeoutMs / 3
+  const until = performance.now() + bootTimeoutMs / 3
   while (!(await server.client.isUp(healthTimeoutMs))) {
-    if (home.signal.aborted || Date.now() > until || !isAlive(server.record)) return false
+    if (home.signal.aborted || performance.now() > until || !isAlive(server.record)) return false
     await sleep(50)
   }
   return true

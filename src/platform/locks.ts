@@ -63,7 +63,7 @@ export function tryExclusive(file: string): Release | undefined {
  * Throws KugetsuError `busy` when it stays taken; whatever `work` throws otherwise.
  */
 export async function exclusively<T>(file: string, wait: WaitOptions, work: () => T | Promise<T>): Promise<T> {
-  const until = Date.now() + wait.timeoutMs
+  const until = performance.now() + wait.timeoutMs
   for (;;) {
     const release = tryExclusive(file)
     if (release !== undefined) {
@@ -73,7 +73,7 @@ export async function exclusively<T>(file: string, wait: WaitOptions, work: () =
         release()
       }
     }
-    if (Date.now() >= until) {
+    if (performance.now() >= until) {
       throw new KugetsuError(`another kugetsu is busy with ${path.basename(file, '.lock')}`, {
         hint: 'Wait for it to finish and try again.',
         code: 'busy',
@@ -90,9 +90,9 @@ export async function exclusively<T>(file: string, wait: WaitOptions, work: () =
 export async function inOrder<T>(file: string, wait: WaitOptions, work: () => T | Promise<T>): Promise<T> {
   ensureDirectory(path.dirname(file))
   const { default: lockfile } = await import('proper-lockfile')
-  const until = Date.now() + wait.timeoutMs
+  const until = performance.now() + wait.timeoutMs
   let release: (() => Promise<void>) | undefined
-  while (release === undefined && Date.now() < until) {
+  while (release === undefined && performance.now() < until) {
     release = await lockfile
       .lock(file, { stale: staleMs, update: staleMs / 2, retries: 0, realpath: false, onCompromised: () => {} })
       .catch(() => undefined)

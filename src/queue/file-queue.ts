@@ -24,6 +24,8 @@ const lockWaitMs = 30_000
 const batch = 200
 /** The longest message, with every character escaped, is a third of it. */
 const longestFileBytes = 5_000_000
+/** Milliseconds as they are until 2255: ids sort as text, so they must be equally long. */
+const ownNumber = /^[1-8]\d{12}$/
 
 type QueueHome = Pick<Home, 'paths' | 'now' | 'warn' | 'signal'>
 /** What a file said, and by what it is seen that it says it still. */
@@ -92,10 +94,13 @@ export function openQueue(home: QueueHome): Queue {
       .map((name) => name.slice(0, -'.json'.length))
   }
 
-  /** Later than any before it, also when the clock was put back: milliseconds, as the bash tool's ids are seconds. */
-  function nextNumber(): number {
-    const last = Number(/^\d{13,15}$/.exec(readText(paths.queueLast)?.trim() ?? '')?.[0] ?? newest(ids()))
-    const next = Math.max(home.now().getTime(), last + 1)
+  /**
+   * Later than any before it and than `after`, also when the clock was put back: milliseconds, as the bash tool's ids
+   * are seconds.
+   */
+  function nextNumber(after: number): number {
+    const last = Number(ownNumber.exec(readText(paths.queueLast)?.trim() ?? '')?.[0] ?? newest(ids()))
+    const next = Math.max(home.now().getTime(), last + 1, after + 1)
     writeAtomic(paths.queueLast, `${next}\n`)
     return next
   }
@@ -118,8 +123,8 @@ export function openQueue(home: QueueHome): Queue {
     add: async (task: Task) => {
       ensureDirectory(paths.queueItems)
       return locked(() => {
-        for (;;) {
-          const item = newItem(`q_${nextNumber()}`, task, home.now())
+        for (let number = nextNumber(0); ; number = nextNumber(number)) {
+          const item = newItem(`q_${number}`, task, home.now())
           if (createExclusive(fileOf(item.id), textOf(item))) return item
         }
       })
@@ -156,5 +161,8 @@ function textOf(item: Item): string {
 
 /** The highest number of ids of our kind, 0 without any. */
 function newest(ids: string[]): number {
-  return ids.reduce((most, id) => (/^q_\d{13,15}$/.test(id) ? Math.max(most, Number(id.slice(2))) : most), 0)
+  const numbers = ids
+    .filter((id) => id.startsWith('q_') && ownNumber.test(id.slice(2)))
+    .map((id) => Number(id.slice(2)))
+  return numbers.reduce((most, number) => Math.max(most, number), 0)
 }

@@ -1,7 +1,9 @@
 import { pmAgentDefinition, pmAgentName } from '../agents/pm-agent.ts'
 import type { Home } from '../config/home.ts'
+import { codeOf, KugetsuError } from '../core/errors.ts'
 import { databasePath } from '../opencode/database.ts'
 import { ensureServer, type Server } from '../opencode/server.ts'
+import { isAlive } from '../platform/processes.ts'
 import { slotHolders } from './slots.ts'
 import { pmAgentSession, readSession } from './store.ts'
 
@@ -10,6 +12,16 @@ export function agentServer(home: Home): Promise<Server> {
   return ensureServer(home, {
     isIdle: () => slotHolders(home).every(({ phase }) => phase !== 'run') && !readSession(home, pmAgentSession)?.run,
     agents: { [pmAgentName]: pmAgentDefinition() },
+  })
+}
+
+/** What went wrong: that the server died, when that is why it did not do what it was asked. */
+export function toldByDeath(error: unknown, server: Server | undefined): unknown {
+  if (codeOf(error) !== 'opencode_request' || server === undefined || isAlive(server.record)) return error
+  return new KugetsuError('the opencode server died while the agent was being started', {
+    hint: 'Try again: that starts a new one. Its log is logs/opencode-server.log in the kugetsu home.',
+    code: 'server_died',
+    cause: error,
   })
 }
 

@@ -164,11 +164,11 @@ export async function createSession(home: Home, server: Server, title: string, p
 async function prime(home: Home, client: Client, id: string, priming: Priming): Promise<void> {
   const messageId = newMessageId(home.now())
   await client.prompt(id, home.paths.base, { ...priming, messageId, noReply: true })
-  const until = Date.now() + primingMs
+  const until = performance.now() + primingMs
   for (;;) {
     const messages = await client.messages(id, home.paths.base)
     if (messages?.some(({ info, parts }) => info.id === messageId && parts.length > 0)) return
-    if (Date.now() > until) {
+    if (performance.now() > until) {
       throw new KugetsuError('opencode did not take the first message of a session', {
         hint: `See ${home.paths.serverLog}: is a model configured ("opencode models")?`,
         code: 'priming_failed',

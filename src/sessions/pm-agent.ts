@@ -5,9 +5,8 @@ import type { Home } from '../config/home.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { moveSession } from '../opencode/fork.ts'
 import { newMessageId } from '../opencode/message-id.ts'
-import type { Server } from '../opencode/server.ts'
+import { findServer, type Server } from '../opencode/server.ts'
 import { exclusively } from '../platform/locks.ts'
-import { isAlive } from '../platform/processes.ts'
 import { agentServer, serverDatabase } from './agent-server.ts'
 import { tellBegin } from './announce.ts'
 import { deadline } from './deadline.ts'
@@ -17,7 +16,7 @@ import { describeMentions, type Mention } from './mentioned.ts'
 import type { SessionRecord } from './record.ts'
 import { recall, rememberJoined } from './remembered.ts'
 import { settleKilledStart } from './settle.ts'
-import { wasDelivered } from './steer.ts'
+import { hasArrived } from './steer.ts'
 import { changeIndex, changeSession, pmAgentSession, readSession } from './store.ts'
 
 /** The queue has something else to do meanwhile, and comes back. */
@@ -104,9 +103,9 @@ async function send(
   try {
     await server.client.prompt(id, home.paths.base, { messageId, text, agent: pmAgentName })
   } catch (error) {
-    const arrived = await wasDelivered(server.connect(undefined), id, home.paths.base, messageId)
-    // Unknown is not "no": with the server alive it may be at work, and the daemon will see.
-    if (arrived === false || !isAlive(server.record)) {
+    const arrived = await hasArrived(home, server, { id, directory: home.paths.base, messageId })
+    // Unknown is not "no": with a server alive it may be at work, and the daemon will see.
+    if (arrived === false || (arrived === undefined && findServer(home) === undefined)) {
       await changeSession(home, pmAgentSession, (current) =>
         current?.run?.slot === run.slot ? { ...current, state: 'idle', run: null } : undefined,
       )

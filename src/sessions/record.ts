@@ -15,9 +15,11 @@ export const run = z.looseObject({
   deadline_at: string,
   /** How often the server died under it. */
   interruptions: z._default(z.int(), 0),
+  /** The prompt that told the agent of the last of these. */
+  resumed_with: z.optional(string),
   /** A person wants it to end: an aborted message is then an end and no failure. */
   stop_requested: z.optional(z.boolean()),
-  /** The server it was sent to (its marker): another one running now means that it was interrupted. */
+  /** The server it was sent to (its marker): another one running now means that it was interrupted. Empty: so it was. */
   server: string,
   /** The queue item it was started for; in the very write that makes it a run, so that no item is started twice. */
   queue_item: z.optional(string),

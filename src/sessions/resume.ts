@@ -2,12 +2,15 @@ import { resumeMessage } from '../agents/dev-agent.ts'
 import { pmResumeMessage } from '../agents/pm-agent.ts'
 import type { Home } from '../config/home.ts'
 import { newMessageId } from '../opencode/message-id.ts'
+import type { Server } from '../opencode/server.ts'
 import { tryExclusive } from '../platform/locks.ts'
 import { agentServer } from './agent-server.ts'
+import { deadline } from './deadline.ts'
 import { note } from './journal.ts'
-import type { Run } from './record.ts'
-import { endingOf, lookAtRun, settleRun } from './settle.ts'
-import { changeSession, pmAgentSession, readSession, type StoredSession } from './store.ts'
+import type { Run, SessionRecord } from './record.ts'
+import { endingOf, forgetPrompt, lookAtRun, settleRun, type Ending, type Look } from './settle.ts'
+import { clearDeadLocks } from '../worktrees/stale-locks.ts'
+import { changeSession, pmAgentSession, readSession } from './store.ts'
 
 /** A task that takes the server with it this often is not started again. */
 const mostInterruptions = 3
@@ -16,52 +19,74 @@ const mostInterruptions = 3
  * Carries on a run whose server died, in its own session with its whole history; or ends it, when it had finished
  * before, cannot go on, or was interrupted too often. Left alone while another command is busy with the issue.
  */
-export async function resumeRun(home: Home, stored: StoredSession & { record: { run: Run } }): Promise<void> {
-  const { name } = stored
+export async function resumeRun(home: Home, name: string): Promise<void> {
   const release = tryExclusive(home.paths.lock(`issue-${name}`))
   if (release === undefined) return
   try {
-    const server = await agentServer(home) // ends what the dead one left running before it boots
-    const record = readSession(home, name)
-    const run = record?.run
-    const id = record?.opencode_session_id
-    const directory = record?.worktree_path
-    if (!record || !run || !id || !directory || run.server === server.record.marker) return
-    const look = await lookAtRun(server.client, record, run)
-    const ended =
-      look.outcome.kind === 'undelivered'
-        ? {
-            state: 'error' as const,
-            error: 'the opencode server died before the agent got its task',
-            undelivered: true,
-          }
-        : run.interruptions + 1 >= mostInterruptions
-          ? { state: 'error' as const, error: `the opencode server died ${mostInterruptions} times under this task` }
-          : look.outcome.kind === 'unanswered'
-            ? undefined
-            : endingOf(look, run, 0)
-    if (ended !== undefined) {
-      await settleRun(home, name, run, ended)
-      return
-    }
-    const messageId = newMessageId(home.now())
-    await changeSession(home, name, (current) =>
-      current?.run?.slot === run.slot
-        ? {
-            ...current,
-            run: {
-              ...current.run,
-              message_ids: [...current.run.message_ids, messageId],
-              interruptions: run.interruptions + 1,
-              server: server.record.marker,
-            },
-          }
-        : undefined,
-    )
-    const text = name === pmAgentSession ? pmResumeMessage : resumeMessage
-    await server.client.prompt(id, directory, { messageId, text, agent: record.agent ?? undefined })
-    note(home, 'resumed', { issue_ref: record.issue_ref, reason: 'the opencode server had died' })
+    // The server first: that ends what the dead one left running before it boots.
+    await carryOn(home, name, await agentServer(home))
   } finally {
     release()
   }
+}
+
+/** The same for one who holds the issue's lock; nothing happens to a run that is in this server, or when there is none. */
+export async function carryOn(home: Home, name: string, server: Server): Promise<void> {
+  for (;;) {
+    const record = readSession(home, name)
+    const run = record?.run
+    if (!record || !run || run.server === server.record.marker) return
+    const look = await lookAtRun(server.client, record, run)
+    if (look.outcome.kind === 'undelivered' && run.message_ids.length > 1) {
+      await forgetPrompt(home, name, run)
+      continue
+    }
+    const ending = endOf(look, run)
+    if (ending !== undefined) {
+      await settleRun(home, name, run, ending)
+      return
+    }
+    return look.outcome.kind === 'working' ? adopt(home, name, run, server) : tell(home, name, record, run, server)
+  }
+}
+
+function endOf(look: Look, run: Run): Ending | undefined {
+  const ending = endingOf(look, run, 0)
+  if (ending !== undefined || look.outcome.kind === 'working') return ending
+  if (look.outcome.kind === 'undelivered') {
+    return { state: 'error', error: 'the opencode server died before the agent got its task', undelivered: true }
+  }
+  if (run.interruptions + 1 < mostInterruptions) return undefined
+  return { state: 'error', error: `the opencode server died ${mostInterruptions} times under this task` }
+}
+
+/** Its agent is at work in this server: only its file says another. */
+async function adopt(home: Home, name: string, seen: Run, server: Server): Promise<void> {
+  await changeRun(home, name, seen, (run) => ({ ...run, server: server.record.marker }))
+}
+
+async function tell(home: Home, name: string, record: SessionRecord, seen: Run, server: Server): Promise<void> {
+  const [id, directory] = [record.opencode_session_id ?? '', record.worktree_path ?? '']
+  for (const file of await clearDeadLocks(directory, home.signal)) {
+    home.warn(`${record.issue_ref}: removed ${file}, which a git left that was killed`)
+  }
+  const messageId = newMessageId(home.now())
+  await changeRun(home, name, seen, (run) => ({
+    ...run,
+    message_ids: [...run.message_ids, messageId],
+    interruptions: run.interruptions + 1,
+    resumed_with: messageId,
+    // The time that it lay still is not its own, and how long that was is not known.
+    deadline_at: deadline(home),
+    server: server.record.marker,
+  }))
+  const text = name === pmAgentSession ? pmResumeMessage : resumeMessage
+  await server.client.prompt(id, directory, { messageId, text, agent: record.agent ?? undefined })
+  note(home, 'resumed', { issue_ref: record.issue_ref, reason: 'the opencode server had died' })
+}
+
+async function changeRun(home: Home, name: string, seen: Run, change: (run: Run) => Run): Promise<void> {
+  await changeSession(home, name, (current) =>
+    current?.run?.slot === seen.slot ? { ...current, run: change(current.run) } : undefined,
+  )
 }

@@ -19,6 +19,7 @@ import { note } from './journal.ts'
 import { keepEnd } from './kept-ends.ts'
 import type { Run, SessionRecord } from './record.ts'
 import { rememberAnswered } from './remembered.ts'
+import { rescueFor, rescueSessions } from './rescue.ts'
 import { releaseSlot, setSlotAside, slotHolders } from './slots.ts'
 import { changeSession, readSession, readSessions, type StoredSession } from './store.ts'
 
@@ -38,8 +39,9 @@ export interface Ending {
 /** How long an unanswered prompt may lie before it is taken for a failure that was missed: opencode takes seconds. */
 const unansweredMs = 30_000
 /**
- * How long a prompt may be on its way: opencode takes it from a sender that dies, and was measured to show it in the
- * session up to 0.8 s later.
+ * How long a prompt that is nowhere to be seen may be on its way: opencode takes it from a sender that dies, and was
+ * measured to show it in the session up to 0.8 s later. Counted from the first look, because no clock of the sender's
+ * need be ours, and a server that hung may have had it all the while.
  */
 const onItsWayMs = 5_000
 const lookMs = 100
@@ -136,19 +138,20 @@ export function endingOf(look: Look, run: Run, unansweredFor: number): Ending | 
 
 /**
  * Ends a run whose last prompt is on file and not in the session, when nobody is left to send it: who may still do so
- * holds the issue's lock. A prompt that may be on its way ends nothing; with `wait` it is waited for until it has come
- * or cannot come any more. Returns how the run ended, undefined when it did not.
+ * holds the issue's lock. A prompt that may be on its way ends nothing: it is waited for until it has come or cannot
+ * come any more, or given up for now when it was looked for in vain for less than that, `soughtMs` so far.
+ * A run that was told something before goes on with that. Returns how the run ended, undefined when it did not.
  */
 export async function settleNeverSent(
   home: Home,
   client: Client,
   name: string,
-  options: { wait: boolean } = { wait: false },
+  sought: { soughtMs: number } | 'wait',
 ): Promise<Ending | undefined> {
   const release = tryExclusive(home.paths.lock(`issue-${name}`))
   if (release === undefined) return undefined
   try {
-    return await endNeverSent(home, client, name, options)
+    return await endNeverSent(home, client, name, sought)
   } finally {
     release()
   }
@@ -161,7 +164,7 @@ export async function settleKilledStart(home: Home, name: string): Promise<void>
   const server = findServer(home)
   if (wasNeverHandedOver(home, record, record.run)) await settleRun(home, name, record.run, neverSent)
   else if (server !== undefined && server.record.marker === record.run.server) {
-    await endNeverSent(home, server.client, name, { wait: true })
+    await endNeverSent(home, server.client, name, 'wait')
   }
 }
 
@@ -169,8 +172,9 @@ async function endNeverSent(
   home: Home,
   client: Client,
   name: string,
-  options: { wait: boolean },
+  sought: { soughtMs: number } | 'wait',
 ): Promise<Ending | undefined> {
+  const from = performance.now()
   for (;;) {
     // Looked at anew, now that nobody else can send it: it may have been sent since.
     const record = readSession(home, name)
@@ -178,14 +182,33 @@ async function endNeverSent(
     if (!wasNeverHandedOver(home, record, record.run)) {
       const { outcome } = await lookAtRun(client, record, record.run)
       if (outcome.kind !== 'undelivered') return undefined
-      if (Math.abs(sinceLastPrompt(record.run, home.now())) <= onItsWayMs) {
-        if (!options.wait) return undefined
+      if ((sought === 'wait' ? performance.now() - from : sought.soughtMs) <= onItsWayMs) {
+        if (sought !== 'wait') return undefined
         await sleep(lookMs, undefined, { signal: home.signal })
         continue
       }
     }
+    if (record.run.message_ids.length > 1) {
+      await forgetPrompt(home, name, record.run)
+      return undefined
+    }
     return (await settleRun(home, name, record.run, neverSent)) ? neverSent : undefined
   }
+}
+
+/**
+ * Takes the last prompt of a run, which has never reached the agent, off it: the run is what it was told before. One
+ * that was to tell it of an interruption leaves it interrupted, to be told anew.
+ */
+export async function forgetPrompt(home: Home, name: string, seen: Run): Promise<void> {
+  await changeSession(home, name, (current) => {
+    const run = current?.run
+    if (!current || !run || run.slot !== seen.slot || run.message_ids.at(-1) !== seen.message_ids.at(-1))
+      return undefined
+    const told = { ...run, message_ids: run.message_ids.slice(0, -1) }
+    if (run.resumed_with !== run.message_ids.at(-1)) return { ...current, run: told }
+    return { ...current, run: { ...told, server: '', interruptions: Math.max(0, run.interruptions - 1) } }
+  })
 }
 
 /** Its slot was still that of the process that died, and is free by now: the prompt would have gone out after that. */
@@ -199,23 +222,23 @@ export async function settleKilledStarts(home: Home): Promise<void> {
   for (const { name, record } of sessionsAtWork(home)) {
     if (record.state !== 'starting' || server === undefined || server.record.marker !== record.run.server) continue
     // A server that cannot tell ends no run; only the caller may end the waiting.
-    await settleNeverSent(home, server.client, name, { wait: true }).catch(() => home.signal.throwIfAborted())
+    await settleNeverSent(home, server.client, name, 'wait').catch(() => home.signal.throwIfAborted())
   }
 }
 
 /**
- * Settles what has ended while nobody watched, as far as that can be told: finished runs, prompts that a killed
- * process never sent, slots that nobody names. For callers that cannot wait for the daemon to do it.
+ * Settles what has ended while nobody watched, as far as that can be told at once: finished runs, slots that nobody
+ * names. For callers that cannot wait for the daemon to do it.
  */
 export async function settleWhatEnded(home: Home): Promise<void> {
   const server = findServer(home)
   for (const { name, record } of readSessions(home)) {
     if (!record.run || server === undefined || server.record.marker !== record.run.server) continue
     const look = await lookAtRun(server.client, record, record.run).catch(() => undefined)
-    if (look?.outcome.kind === 'undelivered') await settleNeverSent(home, server.client, name).catch(() => undefined)
     const ending = look && endingOf(look, record.run, sinceLastPrompt(record.run, home.now()))
     if (ending !== undefined) await settleRun(home, name, record.run, ending)
   }
+  await rescueSessions(home)
   freeForgottenSlots(home)
 }
 
@@ -229,6 +252,7 @@ export function freeForgottenSlots(home: Home): void {
     if (holder.phase !== 'run') continue
     if (readSession(home, holder.session)?.run?.slot === holder.id) continue
     if (holder.session === '' && namedBySome(home, holder.id)) continue
+    if (rescueFor(home, holder) !== undefined) continue
     if (holder.owner === undefined) setSlotAside(home, holder.id)
     else releaseSlot(home, holder.id)
   }

@@ -8,10 +8,11 @@
  * others, so they cannot be more than the limit, whether or not a lock was held. The lock only keeps callers from
  * getting in each other's way.
  *
- * Two empty files beside it say how far it has come:
+ * Two files beside it say how far it has come:
  *   <id>.held  it was admitted. Before that it may still withdraw, so it is no reason to refuse anybody for good.
  *   <id>.run   its right no longer ends with the process that took it but with the agent's run, when the run is
- *              settled (settle.ts). Written before the prompt is sent, so no agent ever works without it.
+ *              settled (settle.ts). Written before the prompt is sent, so no agent ever works without it. In it is a
+ *              copy of the session file as it was then, should that be spoiled (rescue.ts).
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -20,8 +21,9 @@ import * as z from 'zod/mini'
 import type { Home } from '../config/home.ts'
 import { once } from '../core/once.ts'
 import { createExclusive, ensureDirectory, listDirectory, readText, removeFile, setAside } from '../platform/files.ts'
+import { isLitter } from '../platform/litter.ts'
 import { inOrder } from '../platform/locks.ts'
-import { identify, isAlive, processIdentity, type ProcessIdentity } from '../platform/processes.ts'
+import { isAlive, processIdentity, type ProcessIdentity } from '../platform/processes.ts'
 
 const orderWaitMs = 2_000
 const contentionMs = 15_000
@@ -67,20 +69,29 @@ export type Admission = { admitted: true; slot: string } | { admitted: false; ho
 export async function takeSlot(home: Home, request: SlotRequest): Promise<Admission> {
   ensureDirectory(home.paths.slots)
   const attempt = () => tryTake(home, request)
-  const until = Date.now() + contentionMs
+  const until = performance.now() + contentionMs
   for (let tries = 1; ; tries++) {
     const wait = { timeoutMs: orderWaitMs, signal: home.signal }
     const admission =
       request.order === false ? attempt() : await inOrder(path.join(home.paths.slots, 'admission'), wait, attempt)
     if (admission !== 'contended') return admission
-    if (Date.now() > until) return { admitted: false, holders: slotHolders(home) }
+    if (performance.now() > until) return { admitted: false, holders: slotHolders(home) }
     await sleep(Math.random() * Math.min(5 * 2 ** tries, 250))
   }
 }
 
-/** Ties the slot to the agent's run instead of to the process that took it. */
-export function handOver(home: Home, slot: string): void {
-  createExclusive(fileOf(home, slot, 'run'), '')
+/** Ties the slot to the agent's run instead of to the process that took it; `session` is what the session's file says. */
+export function handOver(home: Home, slot: string, session?: object): void {
+  createExclusive(fileOf(home, slot, 'run'), session === undefined ? '' : `${JSON.stringify(session)}\n`)
+}
+
+/** What the session's file said when the slot was handed over to its run; undefined when that is not there to be read. */
+export function handedOver(home: Home, slot: string): unknown {
+  try {
+    return JSON.parse(readText(fileOf(home, slot, 'run')) ?? '')
+  } catch {
+    return undefined
+  }
 }
 
 /** Gives a slot back; nothing happens when it is free already. */
@@ -106,7 +117,7 @@ export function setSlotAside(home: Home, slot: string): void {
 /** Who holds a slot now, oldest first. Reservations of dead owners are removed on the way. */
 export function slotHolders(home: Home): Holder[] {
   const names = listDirectory(home.paths.slots)
-  for (const name of names) sweepLitter(home, name)
+  for (const name of names) sweep(home, name)
   return reservations(home, names).flatMap((holder) => {
     if (holder.phase === 'run' || holder.owner === undefined || isAlive(holder.owner)) return [holder]
     // Dead, so it writes no more: what is there now is final. The name is nobody else's, so this can hit no other.
@@ -183,18 +194,11 @@ function understood(text: string) {
 }
 
 /** A marker whose reservation is gone is what an interrupted release left; a dead writer's temporary file is litter. */
-function sweepLitter(home: Home, name: string): void {
+function sweep(home: Home, name: string): void {
   const file = path.join(home.paths.slots, name)
-  const writer = /^\..*\.(\d+)\.[0-9a-z]+$/.exec(name)?.[1]
-  if (writer !== undefined && identify(Number(writer)) === undefined && isOld(file)) removeFile(file)
+  if (isLitter(home.paths.slots, name)) removeFile(file)
   const id = /^([^.].*)\.(?:held|run)$/.exec(name)?.[1]
   if (id !== undefined && !fs.existsSync(fileOf(home, id, 'slot'))) removeFile(file)
-}
-
-/** A writer in another pid namespace cannot be seen from here, and needs its temporary file for a moment. */
-function isOld(file: string): boolean {
-  const stat = fs.statSync(file, { throwIfNoEntry: false })
-  return stat !== undefined && Date.now() - stat.mtimeMs > 60_000
 }
 
 function fileOf(home: Home, id: string, kind: 'slot' | 'held' | 'run'): string {

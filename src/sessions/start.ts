@@ -4,15 +4,14 @@
  */
 import { permissionRules } from '../agents/permissions.ts'
 import type { Home } from '../config/home.ts'
-import { KugetsuError } from '../core/errors.ts'
+import { KugetsuError, messageOf } from '../core/errors.ts'
 import { formatRef, type IssueRef } from '../core/issue-ref.ts'
 import { forkBase, moveSession } from '../opencode/fork.ts'
 import { newMessageId } from '../opencode/message-id.ts'
-import type { Server } from '../opencode/server.ts'
+import { findServer, type Server } from '../opencode/server.ts'
 import { exclusively } from '../platform/locks.ts'
-import { isAlive } from '../platform/processes.ts'
 import { admit } from './admission.ts'
-import { agentServer, serverDatabase } from './agent-server.ts'
+import { agentServer, serverDatabase, toldByDeath } from './agent-server.ts'
 import { tellBegin } from './announce.ts'
 import { deadline } from './deadline.ts'
 import { requireBase } from './initialise.ts'
@@ -24,7 +23,7 @@ import { rememberAsked } from './remembered.ts'
 import { nameOf } from './session-name.ts'
 import { settleKilledStart } from './settle.ts'
 import { handOver, releaseSlot } from './slots.ts'
-import { steer, wasDelivered } from './steer.ts'
+import { hasArrived, steer } from './steer.ts'
 import { changeIndex, changeSession, forgetSession, readSession } from './store.ts'
 import type { Supervision } from './supervision.ts'
 import { taskPrompt } from './task-prompt.ts'
@@ -83,7 +82,8 @@ export async function startAgent(home: Home, supervision: Supervision, request: 
       })
     }
     const steered = existing?.run ? await steer(home, name, request.message) : undefined
-    return steered ?? (await begin(home, supervision, { ...request, name, baseSession, existing }))
+    // Read again: the run that it had has ended when there was nobody to steer.
+    return steered ?? begin(home, supervision, { ...request, name, baseSession, existing: readSession(home, name) })
   })
   if (started === undefined) return startAgent(home, supervision, request)
   const reason = request.queueItem === undefined ? 'asked to by a command' : `queue item ${request.queueItem}`
@@ -97,6 +97,8 @@ interface Beginning extends StartRequest {
   /** The base session's id in opencode. */
   baseSession: string
   existing: SessionRecord | undefined
+  /** The server it is started in, once there is one. */
+  used?: Server
 }
 
 async function begin(home: Home, supervision: Supervision, request: Beginning): Promise<Started> {
@@ -126,8 +128,9 @@ async function begin(home: Home, supervision: Supervision, request: Beginning): 
     return { how: session.forked ? 'started' : 'continued', name: request.name, record, recovery }
   } catch (error) {
     await undo.run()
-    note(home, 'undone', { issue_ref: issueRef, reason: error instanceof Error ? error.message : String(error) })
-    throw error
+    const reason = toldByDeath(error, request.used)
+    note(home, 'undone', { issue_ref: issueRef, reason: messageOf(reason) })
+    throw reason
   }
 }
 
@@ -152,6 +155,7 @@ async function prepare(home: Home, request: Beginning, undo: Undo) {
 
 async function prepareSession(part: Home, home: Home, request: Beginning, undo: Undo) {
   const found = await agentServer(part)
+  request.used = found
   // What uses the server later must not be stopped by the signal of this step.
   const server = { ...found, client: found.connect(home.signal) }
   const known = request.existing?.opencode_session_id
@@ -202,7 +206,7 @@ async function beginRun(
     run,
   }))
   await changeIndex(home, (index) => ({ ...index, issues: { ...index.issues, [issueRef]: `${request.name}.json` } }))
-  handOver(home, slot)
+  handOver(home, slot, written)
   const prompt = {
     messageId,
     text: taskPrompt(home, request, worktree, session),
@@ -212,9 +216,9 @@ async function beginRun(
   try {
     await server.client.prompt(session.id, worktree.path, prompt)
   } catch (error) {
-    const arrived = await wasDelivered(server.connect(undefined), session.id, worktree.path, messageId)
-    // Unknown is not "no": with the server alive an agent may be at work, and the daemon will see which.
-    if (arrived === false || !isAlive(server.record)) throw error
+    const arrived = await hasArrived(home, server, { id: session.id, directory: worktree.path, messageId })
+    // Unknown is not "no": with a server alive an agent may be at work, and the daemon will see which.
+    if (arrived === false || (arrived === undefined && findServer(home) === undefined)) throw error
   }
   await tellBegin(home, issueRef, run, request.message)
   const running = await changeSession(home, request.name, (current) => {

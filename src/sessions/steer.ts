@@ -3,10 +3,14 @@ import { followUpMessage } from '../agents/dev-agent.ts'
 import type { Home } from '../config/home.ts'
 import type { Client } from '../opencode/client.ts'
 import { newMessageId } from '../opencode/message-id.ts'
+import { isWhole } from '../opencode/observe.ts'
+import type { Server } from '../opencode/server.ts'
+import { isAlive } from '../platform/processes.ts'
 import { agentServer } from './agent-server.ts'
 import type { Run, SessionRecord } from './record.ts'
 import { deadline } from './deadline.ts'
 import { rememberJoined } from './remembered.ts'
+import { carryOn } from './resume.ts'
 import { changeSession } from './store.ts'
 import type { Started } from './start.ts'
 
@@ -19,25 +23,22 @@ const deliveryMs = 2_500
  */
 export async function steer(home: Home, name: string, message: string): Promise<Started | undefined> {
   const server = await agentServer(home)
+  await carryOn(home, name, server) // nobody may have noticed yet that the server before it died
   const messageId = newMessageId(home.now())
   // First on file, then sent: settling waits for every prompt that is on file.
   const joined = await changeRun(home, name, (run) => ({
     ...run,
     message_ids: [...run.message_ids, messageId],
     deadline_at: deadline(home),
-    server: server.record.marker,
   }))
   const id = joined?.opencode_session_id
   const directory = joined?.worktree_path
   if (!joined || !id || !directory) return undefined
   try {
-    await server.client.prompt(id, directory, {
-      messageId,
-      text: followUp(joined, message),
-      agent: joined.agent ?? undefined,
-    })
+    const text = followUp(joined, message)
+    await server.client.prompt(id, directory, { messageId, text, agent: joined.agent ?? undefined })
   } catch (error) {
-    if ((await wasDelivered(server.connect(undefined), id, directory, messageId)) === false) {
+    if ((await hasArrived(home, server, { id, directory, messageId })) === false) {
       await changeRun(home, name, (run) => {
         const others = run.message_ids.filter((other) => other !== messageId)
         return others.length === 0 ? run : { ...run, message_ids: others }
@@ -49,21 +50,32 @@ export async function steer(home: Home, name: string, message: string): Promise<
   return { how: 'steered', name, record: joined }
 }
 
+interface Sent {
+  /** The session in opencode. */
+  id: string
+  directory: string
+  messageId: string
+}
+
 /**
- * Whether the session has that message, sent by a request that failed; undefined when it cannot be told. A prompt can
- * show up in its session up to 0.8 s after its sender is gone (measured on 1.18), so "no" takes its time.
+ * Whether a message has arrived whose request failed; undefined when it cannot be told. When the server has died, its
+ * successor is asked, which is started for that.
  */
-export async function wasDelivered(
-  client: Client,
-  id: string,
-  directory: string,
-  messageId: string,
-): Promise<boolean | undefined> {
-  const until = Date.now() + deliveryMs
+export async function hasArrived(home: Home, server: Server, sent: Sent): Promise<boolean | undefined> {
+  const living = isAlive(server.record) ? server : await agentServer(home).catch(() => undefined)
+  return living && wasDelivered(living.connect(undefined), sent)
+}
+
+/**
+ * A prompt can show up in its session up to 0.8 s after its sender is gone (measured on 1.18), so "no" takes its time.
+ */
+async function wasDelivered(client: Client, { id, directory, messageId }: Sent): Promise<boolean | undefined> {
+  const until = performance.now() + deliveryMs
   try {
     for (;;) {
-      if ((await client.messages(id, directory))?.some(({ info }) => info.id === messageId)) return true
-      if (Date.now() > until) return false
+      const messages = (await client.messages(id, directory)) ?? []
+      if (messages.some((message) => message.info.id === messageId && isWhole(message))) return true
+      if (performance.now() > until) return false
       await sleep(100)
     }
   } catch {

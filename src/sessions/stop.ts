@@ -36,11 +36,11 @@ export async function stopAgent(home: Home, supervision: Supervision, name: stri
 }
 
 async function settled(home: Home, name: string, run: Run): Promise<SessionRecord> {
-  const until = Date.now() + daemonMs
+  const until = performance.now() + daemonMs
   for (;;) {
     const record = readSession(home, name)
     if (record !== undefined && record.run?.slot !== run.slot) return record
-    if (Date.now() > until) break
+    if (performance.now() > until) break
     await sleep(20)
   }
   const last = readSession(home, name)

@@ -19,13 +19,13 @@ export async function waitForRuns(
   names: string[],
   options: { timeoutMs: number | undefined },
 ): Promise<{ name: string; record: SessionRecord | undefined }[]> {
-  const from = Date.now()
+  const from = performance.now()
   let daemonLooked = 0
   for (;;) {
     const sessions = names.map((name) => ({ name, record: readSession(home, name) }))
     const working = sessions.filter(({ record }) => record?.run || record?.state === 'starting')
     if (working.length === 0) return sessions
-    const waited = Date.now() - from
+    const waited = performance.now() - from
     if (options.timeoutMs !== undefined && waited >= options.timeoutMs) {
       const refs = working.map(({ name, record }) => record?.issue_ref ?? name)
       throw new KugetsuError(`still at work after ${Math.round(waited / 1000)} s: ${refs.join(', ')}`, {
@@ -34,9 +34,9 @@ export async function waitForRuns(
         exitCode: exitCodes.timedOut,
       })
     }
-    if (Date.now() - daemonLooked > daemonLookMs) {
+    if (performance.now() - daemonLooked > daemonLookMs) {
       await supervision.wake()
-      daemonLooked = Date.now()
+      daemonLooked = performance.now()
     }
     await sleep(lookMs, undefined, { signal: home.signal })
   }

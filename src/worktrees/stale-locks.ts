@@ -2,9 +2,13 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { readText } from '../platform/files.ts'
+import { linkOf } from './entries.ts'
 import { gitFailure } from './git-failure.ts'
 
 const pausesMs = [50, 100, 200, 400, 800, 1600]
+/** Git holds the locks of a commit for milliseconds. */
+const deadAfterMs = 1_000
 
 /**
  * Runs `work` again when git finds something in `repository` locked, by an agent's own git in a worktree for instance.
@@ -34,6 +38,27 @@ export async function despiteLocks<T>(
       await sleep(pausesMs[attempt], undefined, signal === undefined ? {} : { signal })
     }
   }
+}
+
+/**
+ * Removes the locks that the git of an agent left in its worktree when it was killed: on its index, its HEAD and its
+ * branch. Only for a worktree in which nobody is at work. Returns those it removed; waits for a moment if there are any.
+ */
+export async function clearDeadLocks(worktree: string, signal: AbortSignal | undefined): Promise<string[]> {
+  const own = linkOf(worktree) ?? path.join(worktree, '.git')
+  const shared = path.resolve(own, readText(path.join(own, 'commondir'))?.trim() ?? '.')
+  const branch = /^ref: (refs\/heads\/\S+)$/m.exec(readText(path.join(own, 'HEAD')) ?? '')?.[1]
+  const locks = [
+    path.join(own, 'index.lock'),
+    path.join(own, 'HEAD.lock'),
+    ...(branch === undefined ? [] : [path.join(shared, `${branch}.lock`)]),
+  ].filter((file) => fs.existsSync(file))
+  if (locks.length === 0) return []
+  const before = locks.map(identityOf)
+  await sleep(deadAfterMs, undefined, signal === undefined ? {} : { signal })
+  const dead = locks.filter((file, index) => identityOf(file) === before[index])
+  for (const file of dead) fs.rmSync(file, { force: true })
+  return dead
 }
 
 function lockFilesIn(stderr: string): string[] {

@@ -12,8 +12,9 @@ import { begun } from '../../src/queue/transitions.ts'
 import { currentProcess } from '../../src/platform/processes.ts'
 import type { Delegation } from '../../src/sessions/pm-agent.ts'
 import type { SessionRecord } from '../../src/sessions/record.ts'
-import { settleRun, type Ending } from '../../src/sessions/settle.ts'
-import { handOver, takeSlot } from '../../src/sessions/slots.ts'
+import { freeForgottenSlots, settleRun, type Ending } from '../../src/sessions/settle.ts'
+import { rescueSessions } from '../../src/sessions/rescue.ts'
+import { handOver, slotHolders, takeSlot } from '../../src/sessions/slots.ts'
 import type { StartRequest } from '../../src/sessions/start.ts'
 import { changeSession, forgetSession, pmAgentSession, readSession } from '../../src/sessions/store.ts'
 import { createServiceHome, type ServiceHome } from '../helpers/service-home.ts'
@@ -62,7 +63,7 @@ const begin: Starts['start'] = async (at: Home, request: StartRequest) => {
       queue_item: request.queueItem,
     },
   }))
-  handOver(at, admission.slot)
+  handOver(at, admission.slot, record)
   return { how: 'started', name, record: record as SessionRecord }
 }
 
@@ -122,6 +123,11 @@ async function endRun(number: number, ending: Ending): Promise<void> {
   const run = readSession(home, name)?.run
   if (!run) throw new Error(`no run of ${name}`)
   expect(await settleRun(home, name, run, ending)).toBe(true)
+}
+
+/** Lets the clock jump, forth or back. */
+function pass(seconds: number): void {
+  home.clock.now = new Date(home.clock.now.getTime() + seconds * 1000)
 }
 
 const states = (items: Item[]) => items.map(({ state }) => state)
@@ -195,7 +201,7 @@ describe('dispatching', () => {
     const { againInMs } = await it.tick(true)
     expect(againInMs).toBe(5_000)
     for (const seconds of [6, 40]) {
-      home.clock.now = new Date(home.clock.now.getTime() + seconds * 1000)
+      pass(seconds)
       await looks(it)
     }
     expect(asked).toHaveLength(3)
@@ -231,6 +237,37 @@ describe('dispatching', () => {
     await looks(it)
     for (let look = 0; look < 5; look++) await looks(it)
     expect(asked).toHaveLength(2) // as many as there were slots, before it was known
+  })
+
+  it('takes a server that died under a start for no failure of the task, however often', async () => {
+    await add(1)
+    let deaths = 4
+    behaviour = (at, request) => {
+      if (deaths-- > 0) throw new KugetsuError('the opencode server died', { code: 'server_died' })
+      return begin(at, request)
+    }
+    const it = daemon()
+    for (let look = 0; look < 5; look++) {
+      await looks(it)
+      pass(5)
+    }
+    const [item] = await looks(it)
+    expect(item?.state).toBe('notified')
+    expect(item?.attempts.map(({ outcome }) => outcome)).toEqual([...Array<string>(4).fill('interrupted'), null])
+  })
+
+  it('goes by the limit as it is configured at that moment', async () => {
+    await add(1, 2, 3, 4)
+    const it = daemon()
+    await looks(it)
+    fs.writeFileSync(home.paths.config, 'MAX_CONCURRENT_AGENTS=3\n')
+    expect(states(await looks(it))).toEqual(['notified', 'notified', 'notified', 'pending'])
+    fs.writeFileSync(home.paths.config, 'MAX_CONCURRENT_AGENTS=1\n')
+    await endRun(1, { state: 'idle' })
+    await endRun(2, { state: 'idle' })
+    expect(states(await looks(it))).toEqual(['completed', 'completed', 'notified', 'pending'])
+    await endRun(3, { state: 'idle' })
+    expect(states(await looks(it))).toEqual(['completed', 'completed', 'completed', 'notified'])
   })
 
   it('ends the starts that go on when it is closed, and their tasks wait again', async () => {
@@ -296,6 +333,7 @@ describe('an item whose session', () => {
     await add(1)
     await looks(daemon())
     await forgetSession(home, nameOf(issue(1)))
+    freeForgottenSlots(home)
     expect((await looks(daemon()))[0]).toMatchObject({ state: 'error', error: expect.stringContaining('is gone') })
   })
 
@@ -368,5 +406,106 @@ describe('messages to the PM agent', () => {
     const [item] = await looks(it)
     expect(item).toMatchObject({ state: 'error', error: 'no such luck' })
     expect(item?.attempts).toHaveLength(3)
+  })
+})
+
+describe('a session file that is spoiled while its agent works', () => {
+  const file = () => path.join(home.paths.sessions, `${nameOf(issue(1))}.json`)
+
+  it.each([
+    ['noted', async () => void (await looks(daemon()))],
+    [
+      'started, and not noted yet by a daemon that was killed',
+      async () => {
+        const [item] = (await queue.all()).items
+        await queue.change(item?.id ?? '', (current) => begun(current, home.now()))
+        const ref = { host: 'forge.test', owner: 'me', repo: 'app', id: '1' }
+        await begin(home, { ref, message: '', queueItem: item?.id })
+      },
+    ],
+  ])('ends nothing: %s', async (_, begun) => {
+    await add(1)
+    await begun()
+    const times = asked.length
+    fs.writeFileSync(file(), '{"type":"forked","run":{"sl')
+    const [spoiled] = await looks(daemon())
+    expect(spoiled?.state).not.toBe('error')
+    expect(asked).toHaveLength(times)
+    freeForgottenSlots(home)
+    expect(slotHolders(home)).toHaveLength(1)
+
+    expect(await rescueSessions(home)).toBe(true)
+    expect(await rescueSessions(home)).toBe(false)
+    expect((await looks(daemon()))[0]?.state).toBe('notified')
+    await endRun(1, { state: 'idle', cost: 1 })
+    expect((await looks(daemon()))[0]).toMatchObject({ state: 'completed', result: { cost: 1 } })
+    expect(slotHolders(home)).toEqual([])
+    expect(asked).toHaveLength(times)
+  })
+
+  it('of a run that is over, or that was deleted, is not put back', async () => {
+    await add(1, 2)
+    await looks(daemon())
+    await endRun(1, { state: 'idle' })
+    fs.writeFileSync(file(), 'spoiled')
+    await forgetSession(home, nameOf(issue(2)))
+    await looks(daemon())
+    expect(await rescueSessions(home)).toBe(false)
+    freeForgottenSlots(home)
+    expect(slotHolders(home)).toEqual([])
+    expect(states((await looks(daemon())).slice(0, 2))).toEqual(['completed', 'error'])
+  })
+})
+
+describe('a clock that jumps', () => {
+  it.each([3_600, -3_600])('by %d s between all steps keeps the order, and starts each task once', async (seconds) => {
+    const it = daemon()
+    const jump = () => pass(seconds)
+    for (const number of [1, 2, 3]) {
+      await add(number)
+      jump()
+    }
+    expect((await queue.all()).items.map(({ message }) => message)).toEqual(['do 1', 'do 2', 'do 3'])
+    await looks(it)
+    for (const number of [1, 2, 3]) {
+      jump()
+      await endRun(number, { state: 'idle' })
+      jump()
+      await looks(it)
+    }
+    expect(states(await looks(it))).toEqual(['completed', 'completed', 'completed'])
+    expect(asked.map(({ message }) => message)).toEqual(['do 1', 'do 2', 'do 3'])
+  })
+
+  it('back lets no failed start wait for longer than its pause could be', async () => {
+    await add(1)
+    behaviour = async () => {
+      throw new KugetsuError('host unreachable', { code: 'clone_failed' })
+    }
+    const it = daemon()
+    await looks(it)
+    pass(-3_600)
+    behaviour = begin
+    expect(states(await looks(it))).toEqual(['notified'])
+    expect(asked).toHaveLength(2)
+  })
+})
+
+describe('what lies in the queue and is no task', () => {
+  it('is named once by a daemon that lives long, and holds up nobody', async () => {
+    await add(1, 2)
+    const at = (name: string) => path.join(home.paths.queueItems, name)
+    const bad = ['q_1.json', 'q_2.json', 'q_3.json', 'q_4.json', 'q_5.json', 'foreign.json']
+    fs.writeFileSync(at(bad[0]!), '')
+    fs.writeFileSync(at(bad[1]!), '{"id":"q_2","state":"pend')
+    fs.mkdirSync(at(bad[2]!))
+    fs.symlinkSync('/nowhere', at(bad[3]!))
+    fs.writeFileSync(at(bad[4]!), `{"id":"q_5","state":"pending","message":"${'x'.repeat(10_000_000)}"}`)
+    fs.writeFileSync(at(bad[5]!), '{"name":"a package"}')
+    const it = daemon()
+    for (let look = 0; look < 20; look++) await it.tick(true)
+    expect(states(await looks(it))).toEqual(['notified', 'notified'])
+    expect(home.warnings).toHaveLength(bad.length)
+    for (const name of bad) expect(home.warnings.filter((text) => text.includes(name))).toHaveLength(1)
   })
 })

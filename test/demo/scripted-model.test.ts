@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import * as net from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
+import { resumeMessage } from '../../src/agents/dev-agent.ts'
 import { startScriptedModel, type ScriptedModel, type ScriptedModelOptions } from '../../src/demo/scripted-model.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
@@ -112,6 +113,21 @@ describe('a script', () => {
 
     expect((await ask(conversation)).call?.args['command']).toBe('three')
     expect((await ask([...conversation, ...after(1, '').slice(1)])).text).toBe('steered')
+  })
+
+  test('with RESUMES! goes on after an interruption, and does again what was cut off', async () => {
+    await start()
+    const cutOff = { role: 'tool', content: '[Tool execution was interrupted]' }
+    const interrupted = (script: string) => [...after(1, script), { role: 'assistant', content: '' }, cutOff]
+    const resumed = [...interrupted('RESUMES! BASH{{one}} BASH{{two}} SAY{{all}}'), user(resumeMessage)]
+
+    expect((await ask(resumed)).call?.args['command']).toBe('two')
+    const twice = [...resumed, { role: 'assistant', content: '' }, cutOff, user(resumeMessage)]
+    expect((await ask(twice)).call?.args['command']).toBe('two')
+    expect((await ask([...twice, ...after(1, '').slice(1)])).text).toBe('all')
+    // Without the marker it is a message like any other, and so is any other message with it.
+    expect((await ask([...interrupted('BASH{{one}} BASH{{two}}'), user(resumeMessage)])).text).toBe('Done.')
+    expect((await ask([...interrupted('RESUMES! BASH{{one}} BASH{{two}}'), user('go on')])).text).toBe('Done.')
   })
 
   test('keeps braces that belong to the command or the arguments', async () => {

@@ -54,6 +54,7 @@ export function createHome(options: { modelUrl?: string } = {}): Home {
   const configFile = path.join(directories.XDG_CONFIG_HOME, 'opencode', 'opencode.json')
   fs.mkdirSync(path.dirname(configFile))
   fs.writeFileSync(configFile, JSON.stringify(opencodeConfig(options.modelUrl ?? nowhere), undefined, 2))
+  pretendPlugin(path.dirname(configFile))
   fs.writeFileSync(at('gitconfig'), gitConfig)
 
   return {
@@ -76,7 +77,7 @@ export function createHome(options: { modelUrl?: string } = {}): Home {
       GIT_CONFIG_NOSYSTEM: '1',
       OPENCODE_DISABLE_MODELS_FETCH: '1',
       OPENCODE_DISABLE_AUTOUPDATE: '1',
-      // Else opencode installs a package of 60 MB into its configuration directory at the first boot.
+      // Should opencode install a package all the same: see pretendPlugin.
       npm_config_offline: 'true',
       npm_config_registry: 'http://127.0.0.1:9/',
     },
@@ -91,6 +92,16 @@ export function createHome(options: { modelUrl?: string } = {}): Home {
 /** The opencode the tests run: KUGETSU_OPENCODE, else the one that is installed with the project. */
 function opencodeProgram(): string {
   return path.resolve(process.env['KUGETSU_OPENCODE'] ?? path.join(projectRoot, 'node_modules', '.bin', 'opencode'))
+}
+
+/**
+ * opencode installs a package of 60 MB into its configuration directory, once, and holds a lock of its own meanwhile
+ * that stays stale for a minute when it is killed. Here it looks as it does after that.
+ */
+function pretendPlugin(directory: string): void {
+  fs.mkdirSync(path.join(directory, 'node_modules'))
+  const lock = { packages: { '': { dependencies: { '@opencode-ai/plugin': '*' } } } }
+  fs.writeFileSync(path.join(directory, 'package-lock.json'), JSON.stringify(lock))
 }
 
 const gitConfig = `[user]

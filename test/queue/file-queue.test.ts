@@ -27,6 +27,19 @@ describe('the queue of files', () => {
     expect(fs.statSync(place(`${first.id}.json`)).mode & 0o777).toBe(0o600)
   })
 
+  it.each(['', 'never', '-1', '999999999999999', '9999999999999999999', '{}'])(
+    'gives ids that rise, whatever the newest number is said to be: %j',
+    async (said) => {
+      const queue = openQueue(home)
+      const first = await queue.add(task('first'))
+      fs.writeFileSync(home.paths.queueLast, said)
+      fs.writeFileSync(place('q_999999999999998.json'), '{"state":"pending"}')
+      const more = [await queue.add(task()), await queue.add(task()), await queue.add(task())]
+      const numbers = [first, ...more].map(({ id }) => Number(id.slice(2)))
+      expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b))
+    },
+  )
+
   it('gives each of many at once an id of its own', async () => {
     const queues = Array.from({ length: 8 }, () => openQueue(home))
     const added = await Promise.all(queues.flatMap((queue) => [1, 2, 3].map(() => queue.add(task()))))

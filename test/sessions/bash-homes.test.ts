@@ -26,12 +26,12 @@ beforeEach(() => {
 })
 afterEach(() => user.cleanup())
 
-/** Every file under a directory with its content, but for the locks. */
+/** Every file under a directory with its content, but for the locks and what was said once. */
 function contentOf(directory: string): Record<string, string> {
   const files = fs.readdirSync(directory, { recursive: true, encoding: 'utf8' }).sort()
   return Object.fromEntries(
     files
-      .filter((name) => !name.startsWith('locks') && fs.statSync(path.join(directory, name)).isFile())
+      .filter((name) => !/^(locks|said)/.test(name) && fs.statSync(path.join(directory, name)).isFile())
       .map((name) => [name, fs.readFileSync(path.join(directory, name), 'utf8')]),
   )
 }

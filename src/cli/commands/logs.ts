@@ -10,6 +10,7 @@ import { findId } from '../../queue/find.ts'
 import { isFinished } from '../../queue/transitions.ts'
 import { pmAgentSession, readSession } from '../../sessions/store.ts'
 import type { Context } from '../context.ts'
+import { readFrom } from '../follow-lines.ts'
 import { age, printJson, table } from '../output.ts'
 import { agentSession } from '../refs.ts'
 
@@ -101,21 +102,6 @@ async function follow(context: Context, log: Log, print: (text: string) => void)
       last = true
     } else last = false
     await sleep(last ? lookMs * 3 : lookMs, undefined, { signal: context.signal })
-  }
-}
-
-function readFrom(file: string, offset: number): Buffer {
-  let descriptor: number
-  try {
-    descriptor = fs.openSync(file, 'r')
-  } catch {
-    return Buffer.alloc(0)
-  }
-  try {
-    const buffer = Buffer.alloc(Math.max(0, fs.fstatSync(descriptor).size - offset))
-    return buffer.subarray(0, fs.readSync(descriptor, buffer, 0, buffer.length, offset))
-  } finally {
-    fs.closeSync(descriptor)
   }
 }
 

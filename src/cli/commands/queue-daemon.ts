@@ -7,6 +7,7 @@ import { openQueue } from '../../queue/file-queue.ts'
 import { countItems } from '../../queue/find.ts'
 import { requireBase } from '../../sessions/initialise.ts'
 import type { Context } from '../context.ts'
+import { followLines } from '../follow-lines.ts'
 import { age, printJson } from '../output.ts'
 
 interface Options {
@@ -57,7 +58,10 @@ export async function runDaemonStatus(context: Context, options: Options): Promi
   if (!status.dispatching) context.io.err('Start it with: kugetsu queue-daemon start\n')
 }
 
-export function runDaemonLogs(context: Context, options: Options & { n?: string | undefined }): void {
+export async function runDaemonLogs(
+  context: Context,
+  options: Options & { n?: string | undefined; follow?: boolean },
+): Promise<void> {
   const count = options.n === undefined ? 50 : Number(options.n)
   if (!Number.isSafeInteger(count) || count < 1) {
     throw new KugetsuError(`not a number of lines: ${options.n}`, {
@@ -65,7 +69,14 @@ export function runDaemonLogs(context: Context, options: Options & { n?: string 
       code: 'usage',
     })
   }
-  const lines = (readText(context.paths.daemonLog) ?? '').split('\n').slice(0, -1).slice(-count)
+  const file = context.paths.daemonLog
+  if (options.follow === true) {
+    const print = (line: string) => (options.json === true ? JSON.stringify({ line }) : plainText(line))
+    return followLines(file, { last: count, signal: context.signal }, (lines) =>
+      context.io.out(lines.map((line) => `${print(line)}\n`).join('')),
+    )
+  }
+  const lines = (readText(file) ?? '').split('\n').slice(0, -1).slice(-count)
   if (options.json === true) return printJson(context, lines)
   context.io.out(lines.map((line) => `${plainText(line)}\n`).join(''))
 }

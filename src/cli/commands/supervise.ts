@@ -4,32 +4,43 @@ import { exitCodes, messageOf } from '../../core/errors.ts'
 import { runDaemon } from '../../daemon/run.ts'
 import type { Context } from '../context.ts'
 
+/** How soon a warning is written again that was written before, in milliseconds: what stays wrong is met at every look. */
+const againMs = 3_600_000
+const mostRemembered = 1_000
+
 /**
  * The daemon. It lives long, so it reads the configuration afresh and keeps the last good one while that is broken.
  * In the foreground its log is what it prints, and being told to stop is a good end.
  */
 export async function runSupervise(context: Context, options: { foreground: boolean }): Promise<void> {
   let last: Settings = context.settings()
-  const told = new Set<string>()
-  let previous = ''
-  const log = (text: string) => {
-    // What cannot be done is tried again every second: once is enough to say so.
-    const line = `${context.now().toISOString()} ${maskerOf(context)(text)}\n`
-    if (text !== previous) (options.foreground ? context.io.out : context.io.err)(line)
-    previous = text
+  const told = new Map<string, number>()
+  const log = (text: string) =>
+    (options.foreground ? context.io.out : context.io.err)(
+      `${context.now().toISOString()} ${maskerOf(context)(text)}\n`,
+    )
+  const warn = (text: string) => {
+    const before = told.get(text)
+    if (before !== undefined && performance.now() - before < againMs) return
+    if (told.size >= mostRemembered) told.clear()
+    told.set(text, performance.now())
+    log(text)
   }
+  let misread = ''
   const home = {
     ...context,
-    warn: log,
+    warn,
     progress: (text: string, kind?: 'passing') => kind === undefined && log(text),
     settings: () => {
+      let text = ''
       try {
         last = loadSettings({ configFile: context.paths.config, env: context.env, userHome: context.userHome })
+        text = last.warnings.join('; ')
       } catch (error) {
-        const text = `the configuration is not taken over: ${messageOf(error)}`
-        if (!told.has(text)) log(text)
-        told.add(text)
+        text = `the configuration is not taken over: ${messageOf(error)}`
       }
+      if (text !== misread) log(text === '' ? 'the configuration is in order again' : text)
+      misread = text
       return last
     },
   }

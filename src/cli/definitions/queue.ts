@@ -64,7 +64,10 @@ function addQueueDaemonCommands(daemon: Command, context: Context): void {
   ).action(async (options) => (await commands()).runDaemonStatus(context, options))
   finish(daemon.command('logs [n]').description('the last n lines of its log (50)'), [
     'kugetsu queue-daemon logs 100',
-  ]).action(async (n, options) => (await commands()).runDaemonLogs(context, { ...options, n }))
+    'kugetsu queue-daemon logs -f',
+  ])
+    .option('-f, --follow', 'go on with what is added, until interrupted')
+    .action(async (n, options) => (await commands()).runDaemonLogs(context, { ...options, n }))
   finish(daemon.command('run').description('the same in the foreground, for systemd and containers'), [
     'kugetsu queue-daemon run',
   ]).action(async () => (await import('../commands/supervise.ts')).runSupervise(context, { foreground: true }))

@@ -1,0 +1,197 @@
+import { execFileSync } from 'node:child_process'
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest'
+import { resumeMessage } from '../../src/agents/dev-agent.ts'
+import { openSqlite } from '../../src/platform/sqlite.ts'
+import type { Item } from '../../src/queue/item.ts'
+import type { Run } from '../../src/sessions/record.ts'
+import { runJson } from '../helpers/kugetsu.ts'
+import { killQuietly, leftovers } from '../helpers/processes.ts'
+import { ref, setStage, type Stage } from '../helpers/stage.ts'
+import { waitFor } from '../helpers/wait-for.ts'
+
+/** Set KUGETSU_TEST_SEED to have the same kills again, as far as the moments depend on us. */
+const seed = Number(process.env['KUGETSU_TEST_SEED'] ?? Date.now() % 1_000_000)
+const limit = 3
+const kills = 9
+const diedTooOften = 'the opencode server died 3 times under this task'
+
+let stage: Stage
+beforeAll(async () => {
+  stage = await setStage({ config: { MAX_CONCURRENT_AGENTS: limit } })
+})
+afterAll(() => stage.cleanup())
+
+const at = (...parts: string[]) => path.join(stage.home.kugetsuDir, ...parts)
+
+/** A full queue: several tasks on some issues, one on the others. */
+const tasks = [1, 2, 3, 1, 4, 2, 5, 6, 3].map((issue, index) => ({ issue, word: `task-${index}` }))
+
+/**
+ * What a careful agent does: each step looks whether it is done already, and leaves a line outside of the worktree
+ * each time that it runs. The second step is the work: a commit is there as a whole or not at all.
+ */
+const script = (word: string) => {
+  const ran = (step: string) => `echo ${step} >> "${path.join(stage.home.root, `${word}.ran`)}"`
+  const commit = `echo ${word} > ${word}.txt && git add ${word}.txt && git commit -q -m "Do ${word}"`
+  return [
+    'RESUMES! SLEEP=0.2',
+    `BASH{{${ran('look')}; sleep 0.3; echo looked}}`,
+    `BASH{{${ran('work')}; sleep 0.2; git log --format=%s | grep -qx "Do ${word}" || { ${commit}; }}}`,
+    `SAY{{did ${word}}}`,
+  ].join(' ')
+}
+
+describe('a full queue while the daemon and the server are killed again and again', () => {
+  it('is worked off, each task once, and nothing is left over', async () => {
+    onTestFailed(() => {
+      const log = fs.readFileSync(at('queue', 'daemon.log'), 'utf8')
+      console.error(`KUGETSU_TEST_SEED=${seed}; killed:\n${killed.join('\n')}\nThe daemon's log:\n${log}`)
+    })
+    const killed: string[] = []
+    const random = createRandom(seed)
+    const ids: string[] = []
+    const enqueue = async (task: (typeof tasks)[number]) => {
+      const args = ['queue', 'enqueue', ref(task.issue), script(task.word), '--json']
+      ids.push((await runJson<Item>(stage.home, args)).json.id)
+    }
+    for (const task of tasks.slice(0, 6)) await enqueue(task)
+    const later = tasks.slice(6)
+    await stage.ok(['queue-daemon', 'start'])
+
+    while (killed.length < kills && (later.length > 0 || !isWorkedOff())) {
+      await sleep(100 + random() * 1900)
+      const dice = killed.length === 0 ? 1 : random()
+      const what = dice < 0.4 ? ['daemon'] : dice < 0.7 ? ['server'] : ['daemon', 'server']
+      const done = what.filter((each) => (each === 'daemon' ? killDaemon() : killServer()))
+      for (const each of done) killed.push(`${new Date().toISOString()} ${each}`)
+      // Any command that needs a daemon starts one; so does a task that is put into the queue.
+      const task = later.shift()
+      if (task === undefined) await stage.ok(['queue-daemon', 'start'])
+      else await enqueue(task)
+    }
+    for (const task of later) await enqueue(task)
+    await stage.ok(['queue-daemon', 'start'])
+    expect(killed.length).toBeGreaterThan(1)
+    await waitFor('the end of the tasks', isWorkedOff, { timeoutMs: 150_000 })
+
+    const items = readItems()
+    expect(items.map(({ id }) => id)).toEqual(ids)
+    const told = toldIn(stage.home.opencodeDatabase)
+    for (const [index, item] of items.entries()) {
+      const { issue, word } = tasks[index]!
+      const about = `${word}: ${JSON.stringify(item, null, 1)}`
+      const commits = subjects(issue).filter((subject) => subject === `Do ${word}`).length
+      // By design, what takes the server with it again and again does not go on for ever, and may have come to nothing.
+      const gaveUp = item.state === 'error' && item.error === diedTooOften
+      expect(gaveUp || (item.state === 'completed' && item.error === null), about).toBe(true)
+      expect(gaveUp ? [0, 1] : [1], about).toContain(commits)
+      // A server killed while it boots is the one failure there may be; all else is an interruption.
+      const failures = item.attempts.filter(({ outcome }) => outcome === 'failed').map(({ reason }) => reason)
+      expect(
+        failures.filter((reason) => reason?.includes('opencode serve did not start') !== true),
+        about,
+      ).toEqual([])
+      // Told once: one message in one session, whatever became of daemon and server.
+      expect(told.filter(({ text }) => text.includes(`did ${word}}}`)).length, about).toBe(1)
+      // Each step runs again only when it was cut off.
+      const resumed = told.filter(({ session, text }) => session === item.opencode_session_id && text === resumeMessage)
+      for (const step of ['look', 'work']) {
+        expect(ran(word, step), `${about} ${step}`).toBeLessThanOrEqual(1 + resumed.length)
+      }
+    }
+    expect(stage.model.peakConversations()).toBeLessThanOrEqual(limit)
+    await waitFor('the last slots', () => stage.slots().length === 0)
+    expect(fs.readdirSync(at('queue', 'ended'))).toEqual([])
+    expect(fs.readdirSync(at('queue', 'items')).filter((name) => name.includes('unreadable'))).toEqual([])
+    await stage.ok(['queue-daemon', 'stop'])
+    const rest = leftovers(stage.home.root)
+    expect(
+      rest.map(({ pid }) => pid),
+      JSON.stringify(rest),
+    ).toEqual([stage.server()?.pid])
+  })
+
+  it('leaves no process behind', async () => {
+    await stage.home.cleanup()
+    expect(leftovers(stage.home.root)).toEqual([])
+  })
+})
+
+/** Kills the daemon of the moment; false when there is none. */
+function killDaemon(): boolean {
+  const daemon = leftovers(stage.home.root).find(({ command }) => command.endsWith(' supervise'))
+  if (daemon !== undefined) killQuietly(daemon.pid)
+  return daemon !== undefined
+}
+
+/** Kills the server with its process group, booting or not; false when there is none, or it would end a task for good. */
+function killServer(): boolean {
+  const pid = stage.server()?.pid
+  if (pid === undefined || !leftovers(stage.home.root).some((each) => each.pid === pid)) return false
+  if (runs().some(({ interruptions }) => interruptions > 1)) return false
+  killQuietly(-pid)
+  return true
+}
+
+function runs(): Run[] {
+  return tasks.flatMap(({ issue }) => (stage.file(issue)?.['run'] as Run | null | undefined) ?? [])
+}
+
+/** The items as they lie there: no kugetsu is asked. */
+function readItems(): Item[] {
+  const names = fs.readdirSync(at('queue', 'items')).filter((name) => /^q_\d+\.json$/.test(name))
+  return names.sort().map((name) => JSON.parse(fs.readFileSync(at('queue', 'items', name), 'utf8')) as Item)
+}
+
+function isWorkedOff(): boolean {
+  return readItems().every(({ state }) => state === 'completed' || state === 'error')
+}
+
+function subjects(issue: number): string[] {
+  const args = ['log', '--format=%s', `fix/issue-${issue}`, '--']
+  return execFileSync('git', args, { cwd: stage.worktree(issue), env: stage.home.env, encoding: 'utf8' })
+    .trim()
+    .split('\n')
+}
+
+function ran(word: string, step: string): number {
+  const file = path.join(stage.home.root, `${word}.ran`)
+  return fs.existsSync(file)
+    ? fs
+        .readFileSync(file, 'utf8')
+        .split('\n')
+        .filter((line) => line === step).length
+    : 0
+}
+
+/** What users said in all sessions of opencode, from its database. */
+function toldIn(database: string): { session: string; text: string }[] {
+  const db = openSqlite(database, { timeoutMs: 10_000, readonly: true })
+  try {
+    const rows = db.all(
+      `SELECT part.session_id AS session, part.data AS part, message.data AS message
+       FROM part JOIN message ON message.id = part.message_id`,
+    )
+    return rows.flatMap(({ session, part, message }) => {
+      const { type, text } = JSON.parse(String(part)) as { type: string; text?: string }
+      const { role } = JSON.parse(String(message)) as { role: string }
+      return role === 'user' && type === 'text' ? [{ session: String(session), text: text ?? '' }] : []
+    })
+  } finally {
+    db.close()
+  }
+}
+
+/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
+function createRandom(from: number): () => number {
+  let state = from
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
