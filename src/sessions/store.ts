@@ -5,9 +5,17 @@
 import * as path from 'node:path'
 import type { Home } from '../config/home.ts'
 import { KugetsuError } from '../core/errors.ts'
-import { ensureDirectory, listDirectory, readText, removeFile, setAside, writeJson } from '../platform/files.ts'
+import {
+  ensureDirectory,
+  listDirectory,
+  readSmall,
+  readText,
+  removeFile,
+  setAside,
+  writeJson,
+} from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
-import { index as indexSchema, sessionRecord, type Index, type SessionRecord } from './record.ts'
+import { parseIndex, parseRecord, type Index, type SessionRecord } from './record.ts'
 
 export const baseName = 'base'
 export const pmAgentSession = 'pm-agent'
@@ -24,7 +32,7 @@ export interface StoredSession {
 export function readIndex(home: Home): Index | undefined {
   const text = readText(home.paths.index)
   if (text === undefined) return undefined
-  const parsed = parse(text, indexSchema)
+  const parsed = parse(text, parseIndex)
   if (parsed !== undefined) return parsed
   tellSetAside(home, home.paths.index, 'it is rebuilt from the session files')
   const rebuilt = rebuildIndex(home)
@@ -35,9 +43,9 @@ export function readIndex(home: Home): Index | undefined {
 /** The record of one session file, or undefined when there is none (or none that can be understood). */
 export function readSession(home: Home, name: string): SessionRecord | undefined {
   const file = fileOf(home, name)
-  const text = readText(file)
+  const text = readSmall(file, { stat: false })?.text ?? readText(file)
   if (text === undefined) return undefined
-  const parsed = parse(text, sessionRecord)
+  const parsed = parse(text, parseRecord)
   if (parsed === undefined) tellSetAside(home, file, 'the session it described is not known any more')
   return parsed
 }
@@ -109,16 +117,12 @@ export async function changeIndex(home: Home, change: (current: Index) => Index)
 }
 
 function fileOf(home: Home, name: string): string {
-  return path.join(home.paths.sessions, `${name}.json`)
+  return `${home.paths.sessions}${path.sep}${name}.json`
 }
 
-function parse<T>(
-  text: string,
-  schema: { safeParse: (value: unknown) => { success: boolean; data?: T } },
-): T | undefined {
+function parse<T>(text: string, read: (value: unknown) => T | undefined): T | undefined {
   try {
-    const result = schema.safeParse(JSON.parse(text))
-    return result.success ? result.data : undefined
+    return read(JSON.parse(text))
   } catch {
     return undefined
   }
