@@ -173,7 +173,7 @@ export function parseItem(id: string, content: string): Item | undefined {
 
 /**
  * Whether it is an item with all of its fields, as it is written here, so that there is nothing to fill in. The schema
- * says the same of it and takes eight times as long, which counts where there are thousands of them.
+ * says the same of it and takes several times as long, which counts where there are thousands of them.
  */
 function isWhole(value: unknown): value is Item {
   const item = value as Item | null

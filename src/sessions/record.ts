@@ -61,7 +61,7 @@ export type Index = z.infer<typeof index>
 
 /**
  * The record that a session file says, undefined when it is none. What the schema would only say yes to is told by
- * hand, in a tenth of the time: there may be thousands.
+ * hand, which is faster: there may be thousands.
  */
 export function parseRecord(value: unknown): SessionRecord | undefined {
   return isPlainRecord(value) ? value : sessionRecord.safeParse(value).data

@@ -28,12 +28,19 @@ export interface StoredSession {
   record: SessionRecord
 }
 
+/** A command asks several times, and the index of thousands of issues takes longer to parse than to read. */
+let lastIndex: { text: string; index: Index } | undefined
+
 /** The index, or undefined when kugetsu was not initialised. An unreadable one is rebuilt from the session files. */
 export function readIndex(home: Home): Index | undefined {
   const text = readText(home.paths.index)
   if (text === undefined) return undefined
+  if (text === lastIndex?.text) return lastIndex.index
   const parsed = parse(text, parseIndex)
-  if (parsed !== undefined) return parsed
+  if (parsed !== undefined) {
+    lastIndex = { text, index: parsed }
+    return parsed
+  }
   tellSetAside(home, home.paths.index, 'it is rebuilt from the session files')
   const rebuilt = rebuildIndex(home)
   writeJson(home.paths.index, rebuilt)
@@ -57,7 +64,7 @@ export function readSessions(home: Home): StoredSession[] {
     .map((name) => name.slice(0, -'.json'.length))
   const rank = (name: string) => (name === baseName ? 0 : name === pmAgentSession ? 1 : 2)
   return names
-    .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))
+    .sort((a, b) => rank(a) - rank(b)) // by name they are sorted already
     .flatMap((name) => {
       try {
         const record = readSession(home, name)

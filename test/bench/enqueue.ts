@@ -59,7 +59,7 @@ async function storm(bench: Bench, home: Home, enqueueing: (number: number) => C
   const storms = await interleave(rounds, {
     kugetsu: () =>
       timeOfStorm(
-        Array.from({ length: lanes }, (_, lane) => enqueueing(lane)),
+        Array.from({ length: lanes }, (_, lane) => enqueueing(lane + 1)),
         each,
       ),
     node: () =>

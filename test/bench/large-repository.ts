@@ -5,7 +5,7 @@ import * as fs from 'node:fs'
 
 const files = 2_000
 const filesPerDirectory = 30
-const commits = 7_000
+const commits = 12_000
 const changedPerCommit = 8
 const linesPerFile = 40
 const firstCommitAt = 1_700_000_000
