@@ -1,7 +1,7 @@
 // Builds dist/: the command line as CommonJS (Node loads it in half the time of ES modules), split so that a command
 // loads only what it uses; and the plugin that runs inside opencode, one ES module that needs nothing else.
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -20,19 +20,45 @@ const lazyChildProcess = {
       : undefined,
 }
 
-/** A namespace import of a module of Node's would be copied, property by property, in every chunk: take the module itself. */
+/** Modules of Node's that take up to two milliseconds to load, which is much for a command of forty. */
+const slow = /^node:(?:child_process|crypto|http|net)$/
+
+/**
+ * A namespace import of a module of Node's would be copied, property by property, in every chunk: take the module
+ * itself. What comes from a slow one is looked up when it is used. Every line stays where it is.
+ */
 const plainBuiltins = {
   name: 'plain-builtins',
   transform: (code, id) =>
     id.endsWith('.ts')
       ? {
-          code: code.replace(
-            /^import \* as (\w+) from '(node:[\w/]+)'$/gm,
-            "const $1 = process.getBuiltinModule('$2')",
-          ),
-          map: null, // every line stays where it is
+          code: code
+            .replace(/^import \* as (\w+) from '(node:[\w/]+)'$/gm, (_, name, from) =>
+              slow.test(from)
+                ? `const ${name} = { ${[...usedOf(name, code)].map((each) => `get ${each}() { return ${builtin(from)}.${each} }`)} }`
+                : `const ${name} = ${builtin(from)}`,
+            )
+            .replace(/^import \{ ([\w, ]+) \} from '(node:[\w/]+)'$/gm, (whole, names, from) =>
+              slow.test(from)
+                ? functionsOf(names)
+                    .map((each) => calledOn(from, each))
+                    .join('; ')
+                : whole,
+            ),
+          map: null,
         }
       : undefined,
+}
+
+const builtin = (from) => `process.getBuiltinModule('${from}')`
+const calledOn = (from, name) => `const ${name} = (...args) => ${builtin(from)}.${name}(...args)`
+const usedOf = (namespace, code) =>
+  new Set([...code.matchAll(RegExp(`\\b${namespace}\\.(\\w+)`, 'g'))].map(([, name]) => name))
+
+function functionsOf(names) {
+  const values = names.split(', ').filter((name) => !name.startsWith('type '))
+  if (values.some((name) => !/^[a-z]\w*$/.test(name))) throw new Error(`only functions can wait to be loaded: ${names}`)
+  return values
 }
 
 async function bundle(input, output, plugins = []) {
@@ -60,8 +86,8 @@ try {
       format: 'cjs',
       entryFileNames: '[name].cjs',
       chunkFileNames: '[name]-[hash].cjs',
-      // Each file costs a quarter of a millisecond to find and open: one for what every command needs, and one for
-      // what reading the sessions needs.
+      // Each file costs a quarter of a millisecond to find and open: one for what every command needs, one for what
+      // reading the sessions needs, and one for the queue.
       codeSplitting: {
         groups: [
           {
@@ -71,6 +97,10 @@ try {
           {
             name: 'reading',
             test: /zod|src.(cli.commands.list|platform.(processes|locks|sqlite)|sessions.(record|store|slots|view)|opencode.server-record)\./,
+          },
+          {
+            name: 'queue',
+            test: /src.(cli.(enqueue|refs|commands.(queue|status))|queue.\w+(-\w+)?|daemon.(control|socket|dispatching)|sessions.(base-session|journal|message|session-name)|core.(issue-names|plain-text|within-agent)|config.(git-servers|remote-url))\./,
           },
         ],
       },
@@ -87,14 +117,28 @@ try {
   rmSync(fresh, { recursive: true, force: true })
 }
 
-// What every command uses comes from the last one, a short one: there it counts most.
+// Run in a home that has a little of everything, so that what they use is kept. Each keeps what those before it have
+// kept, and what every command uses comes from the last one, a short one: there it counts most.
 const home = mkdtempSync(path.join(tmpdir(), 'kugetsu-build-'))
-for (const command of [['start', 'me/app#1', 'nothing'], ['list'], []]) {
-  const env = { ...process.env, KUGETSU_DIR: path.join(home, 'none') }
+mkdirSync(path.join(home, 'sessions'))
+writeFileSync(path.join(home, 'index.json'), '{ "base": "ses_none", "pm_agent": "ses_none", "issues": {} }')
+for (const name of ['base', 'pm-agent']) {
+  writeFileSync(
+    path.join(home, 'sessions', `${name}.json`),
+    '{ "type": "base", "opencode_session_id": "ses_none", "state": "idle" }',
+  )
+}
+const commands = ['queue enqueue me/app#1 nothing', 'queue list', 'queue stats', 'status', 'list']
+keepCode(path.join(home, 'none'), ['start', 'me/app#1', 'nothing'])
+for (const command of commands) keepCode(home, command.split(' '))
+keepCode(home, []) // the files that none of them used
+rmSync(home, { recursive: true, force: true })
+
+function keepCode(directory, command) {
+  const env = { ...process.env, KUGETSU_DIR: directory }
   const { signal, error } = spawnSync(process.execPath, ['scripts/code-cache.cjs', ...command], {
     env,
     stdio: 'ignore',
   })
   if (signal ?? error) throw new Error(`the code cache was not made: ${signal ?? error}`)
 }
-rmSync(home, { recursive: true, force: true })

@@ -15,7 +15,9 @@ export interface Fit {
  */
 export function table(header: string[], rows: string[][], fit?: Fit): string {
   const lines = [header, ...rows]
-  const widths = header.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)))
+  const widths = header.map((_, column) =>
+    lines.reduce((widest, line) => Math.max(widest, line[column]?.length ?? 0), 0),
+  )
   if (fit !== undefined) shrink(widths, header, fit)
   const keepEnd = header.map((title) => fit?.keepEnd?.includes(title) === true)
   const cell = (text: string, column: number) => cut(text, widths[column] ?? 0, keepEnd[column] === true)

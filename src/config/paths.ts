@@ -44,8 +44,8 @@ export function pathsOf(home: string) {
     bin: at('opencode', 'bin'),
     queue: at('queue'),
     queueItems: at('queue', 'items'),
-    /** The number of the newest item. */
-    queueLast: at('queue', 'last-id'),
+    /** The number of the newest item, as the name of a file. */
+    queueNumbers: at('queue', 'numbers'),
     /** How the runs of items ended, until that is noted on them. */
     queueEnded: at('queue', 'ended'),
     /** There while tasks are to be taken from the queue, whichever daemon runs. */

@@ -10,6 +10,11 @@ const controls = /[\x00-\x08\x0b-\x1f\x7f]/g
 /** C1 controls, and the marks that reorder or hide text (bidirectional overrides, zero width). */
 const unseen = /[\u0080-\u009f\u200b\u200e\u200f\u202a-\u202e\u2028\u2029\u2060\u2066-\u2069\ufeff]/g
 
+/** Nothing of the above is in there, and most lines are like that. */
+const ordinary = /^[ -~\n]*$/
+/** White space other than a single space. */
+const gaps = /\s{2,}|[^\S ]/g
+
 /**
  * The text without escape sequences, its other control characters shown as pictures (␛), newlines and tabs kept.
  * A carriage return starts a line, so that nothing can be overwritten.
@@ -27,8 +32,7 @@ export function plainText(text: string): string {
 /** The same on one line of at most `length` characters, cut with an ellipsis. */
 export function plainLine(text: string, length: number): string {
   // Four times as much is enough to fill the line, and keeps a megabyte from being worked on for a line.
-  const line = plainText(text.slice(0, length * 4))
-    .replace(/\s+/g, ' ')
-    .trim()
+  const part = text.slice(0, length * 4)
+  const line = (ordinary.test(part) ? part : plainText(part)).replace(gaps, ' ').trim()
   return line.length > length || text.length > length * 4 ? `${line.slice(0, length - 1).trimEnd()}…` : line
 }

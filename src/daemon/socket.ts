@@ -32,9 +32,12 @@ export function socketPath(home: Home): string {
 }
 
 /** Asks the daemon of this home; undefined when none answers. */
-export function askDaemon(home: Home, request: Request): Promise<Answer | undefined> {
+export async function askDaemon(home: Home, request: Request): Promise<Answer | undefined> {
+  const file = socketPath(home)
+  // Before the part of Node that connects is loaded.
+  if (!fs.existsSync(file)) return undefined
   return new Promise((resolve) => {
-    const socket = net.connect(socketPath(home))
+    const socket = net.connect(file)
     let said = ''
     const done = (answer: Answer | undefined) => {
       socket.destroy()

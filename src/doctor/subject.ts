@@ -16,7 +16,7 @@ import { parseServer, type ServerRecord } from '../opencode/server-record.ts'
 import { listDirectory, readText } from '../platform/files.ts'
 import { parseItem, type Item } from '../queue/item.ts'
 import { serverDatabase } from '../sessions/agent-server.ts'
-import { index as indexShape, sessionRecord, type Index } from '../sessions/record.ts'
+import { parseIndex, parseRecord, type Index } from '../sessions/record.ts'
 import type { StoredSession } from '../sessions/store.ts'
 
 export interface Subject {
@@ -63,10 +63,10 @@ export function subjectOf(outer: Home): Subject {
       .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
       .map((name) => name.slice(0, -'.json'.length))
 
-  const index = once(() => read(paths.index, shaped(indexShape)))
+  const index = once(() => read(paths.index, parsed(parseIndex)))
   const sessions = once(() =>
     namesIn(paths.sessions).flatMap((name) => {
-      const record = read(path.join(paths.sessions, `${name}.json`), shaped(sessionRecord))
+      const record = read(path.join(paths.sessions, `${name}.json`), parsed(parseRecord))
       return record === undefined ? [] : [{ name, record }]
     }),
   )
@@ -110,10 +110,13 @@ export function isKnownBy(database: Subject['database']): (id: string) => boolea
 }
 
 function shaped<T>(shape: z.ZodMiniType<T>): (text: string) => T | undefined {
+  return parsed((value) => shape.safeParse(value).data)
+}
+
+function parsed<T>(read: (value: unknown) => T | undefined): (text: string) => T | undefined {
   return (text) => {
     try {
-      const result = shape.safeParse(JSON.parse(text))
-      return result.success ? result.data : undefined
+      return read(JSON.parse(text))
     } catch {
       return undefined
     }

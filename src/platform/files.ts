@@ -71,6 +71,18 @@ export function createExclusive(file: string, content: string): boolean {
   return true
 }
 
+/** Creates an empty file, durable when it returns; false when the name is taken already. */
+export function claimName(file: string): boolean {
+  try {
+    fs.closeSync(fs.openSync(file, 'wx', fileMode))
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false
+    throw unwritable(file, error)
+  }
+  syncDirectory(path.dirname(file))
+  return true
+}
+
 /** The text of a file, or undefined when there is none. Other failures are KugetsuErrors that name the file. */
 export function readText(file: string): string | undefined {
   try {
@@ -80,6 +92,34 @@ export function readText(file: string): string | undefined {
     throw new KugetsuError(`cannot read ${file}: ${messageOf(error)}`, { code: 'unreadable', cause: error })
   }
 }
+
+export interface ReadFile {
+  text: string
+  /** Of the very file that was read; only when it was asked for. */
+  stat: fs.Stats | undefined
+}
+
+/**
+ * The text of a small regular file (under 64 KB), with as few system calls as can be: for directories with thousands
+ * of them. undefined for everything else: no file, an empty or a large one, one that is none or cannot be read.
+ */
+export function readSmall(file: string, options: { stat: boolean }): ReadFile | undefined {
+  let descriptor: number | undefined
+  try {
+    // A link is not followed, and nothing waits for whoever writes into a pipe.
+    descriptor = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK)
+    const length = fs.readSync(descriptor, (room ??= Buffer.allocUnsafeSlow(roomBytes)))
+    if (length === 0 || length === roomBytes) return undefined
+    return { text: room.toString('utf8', 0, length), stat: options.stat ? fs.fstatSync(descriptor) : undefined }
+  } catch {
+    return undefined
+  } finally {
+    if (descriptor !== undefined) closeQuietly(descriptor)
+  }
+}
+
+const roomBytes = 65_536
+let room: Buffer | undefined
 
 /** The names in a directory, sorted; none when it does not exist. */
 export function listDirectory(directory: string): string[] {

@@ -10,6 +10,7 @@ import {
   createExclusive,
   ensureDirectory,
   listDirectory,
+  readSmall,
   readText,
   removeFile,
   setAside,
@@ -17,6 +18,7 @@ import {
 } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
 import { isItemId, newItem, parseItem, type Item, type Task } from './item.ts'
+import { takeNumber } from './numbers.ts'
 import type { Queue } from './queue.ts'
 
 const lockWaitMs = 30_000
@@ -24,8 +26,12 @@ const lockWaitMs = 30_000
 const batch = 200
 /** The longest message, with every character escaped, is a third of it. */
 const longestFileBytes = 5_000_000
+
 /** Milliseconds as they are until 2255: ids sort as text, so they must be equally long. */
 const ownNumber = /^[1-8]\d{12}$/
+
+/** A file that changed so shortly before it was read could change again without its time telling. */
+const tooFreshMs = 1_000
 
 type QueueHome = Pick<Home, 'paths' | 'now' | 'warn' | 'signal'>
 /** What a file said, and by what it is seen that it says it still. */
@@ -36,33 +42,51 @@ interface Known {
   item: Item
 }
 
-/** The queue of a home. It remembers what it has read, so keep it where the queue is looked at again and again. */
+/**
+ * The queue of a home. From the second look at all of it on it remembers what it has read, so keep it where the queue
+ * is looked at again and again.
+ */
 export function openQueue(home: QueueHome): Queue {
   const { paths } = home
   const known = new Map<string, Known>()
+  let looks = 0
   const told = new Set<string>()
-  const fileOf = (id: string) => path.join(paths.queueItems, `${id}.json`)
+  // Not path.join, which takes a tenth of the time that reading takes.
+  const fileOf = (id: string) => `${paths.queueItems}${path.sep}${id}.json`
   const locked = <T>(work: () => T) =>
     exclusively(paths.lock('queue'), { timeoutMs: lockWaitMs, signal: home.signal }, work)
 
   function read(id: string): Item | undefined | 'unread' {
     const file = fileOf(id)
+    const before = known.get(id)
+    if (before !== undefined) {
+      if (isUnchanged(file, before)) return before.item
+      known.delete(id)
+    }
+    const found = readSmall(file, { stat: looks > 1 })
+    const item = found && parseItem(id, found.text)
+    if (item === undefined) return readWithCare(id)
+    if (found?.stat !== undefined) remember(found.stat, item)
+    return item
+  }
+
+  /** What is no ordinary item: not there, not understood, not readable. */
+  function readWithCare(id: string): Item | undefined | 'unread' {
+    const file = fileOf(id)
     try {
       const stat = fs.lstatSync(file, { throwIfNoEntry: false })
-      if (stat === undefined) return forget(id)
-      const before = known.get(id)
-      if (before?.inode === stat.ino && before.mtimeMs === stat.mtimeMs && before.size === stat.size) return before.item
+      if (stat === undefined) return undefined
       const sound = stat.isFile() && stat.size <= longestFileBytes
       const text = sound ? readText(file) : ''
-      if (text === undefined) return forget(id)
-      const item = parseItem(id, text)
-      if (item === undefined) return putAside(id)
-      known.set(id, { inode: stat.ino, mtimeMs: stat.mtimeMs, size: stat.size, item })
-      return item
+      return text === undefined ? undefined : (parseItem(id, text) ?? putAside(id))
     } catch (error) {
       tell(id, `${messageOf(error)}; its task waits until it can be read`)
       return 'unread'
     }
+  }
+
+  function remember({ ino, mtimeMs, size }: fs.Stats, item: Item): void {
+    if (Date.now() - mtimeMs > tooFreshMs) known.set(item.id, { inode: ino, mtimeMs, size, item })
   }
 
   /** For those who ask for one: not being able to tell is not the same as none. */
@@ -72,15 +96,10 @@ export function openQueue(home: QueueHome): Queue {
     throw new KugetsuError(`cannot read ${fileOf(id)}`, { code: 'unreadable', hint: 'See who may read it.' })
   }
 
-  function forget(id: string): undefined {
-    known.delete(id)
-  }
-
   function putAside(id: string): undefined {
     const aside = setAside(fileOf(id), home.now())
     const kept = aside === undefined ? 'and could not be moved' : `and was kept as ${path.basename(aside)}`
     tell(id, `${fileOf(id)} is no task ${kept}; the others go on`)
-    return forget(id)
   }
 
   function tell(id: string, text: string): void {
@@ -94,21 +113,21 @@ export function openQueue(home: QueueHome): Queue {
       .map((name) => name.slice(0, -'.json'.length))
   }
 
-  /**
-   * Later than any before it and than `after`, also when the clock was put back: milliseconds, as the bash tool's ids
-   * are seconds.
-   */
-  function nextNumber(after: number): number {
-    const last = Number(ownNumber.exec(readText(paths.queueLast)?.trim() ?? '')?.[0] ?? newest(ids()))
-    const next = Math.max(home.now().getTime(), last + 1, after + 1)
-    writeAtomic(paths.queueLast, `${next}\n`)
-    return next
+  /** Milliseconds, as the bash tool's ids are seconds. */
+  function nextNumber(): number {
+    return takeNumber(paths.queueNumbers, home.now().getTime(), () => newest(ids()))
   }
 
   return {
+    each: async (show) =>
+      ids().flatMap((id) => {
+        const item = read(id)
+        return item === undefined || item === 'unread' ? [] : [show(item)]
+      }),
     ids: async () => ids(),
     get: async (id) => readOne(id),
     all: async () => {
+      looks += 1
       const items: Item[] = []
       const unread: string[] = []
       const present = new Set(ids())
@@ -122,12 +141,10 @@ export function openQueue(home: QueueHome): Queue {
     },
     add: async (task: Task) => {
       ensureDirectory(paths.queueItems)
-      return locked(() => {
-        for (let number = nextNumber(0); ; number = nextNumber(number)) {
-          const item = newItem(`q_${number}`, task, home.now())
-          if (createExclusive(fileOf(item.id), textOf(item))) return item
-        }
-      })
+      for (;;) {
+        const item = newItem(`q_${nextNumber()}`, task, home.now())
+        if (createExclusive(fileOf(item.id), textOf(item))) return item
+      }
     },
     change: (id, change) =>
       locked(() => {
@@ -152,6 +169,15 @@ export function openQueue(home: QueueHome): Queue {
       }
       return gone
     },
+  }
+}
+
+function isUnchanged(file: string, { inode, mtimeMs, size }: Known): boolean {
+  try {
+    const stat = fs.lstatSync(file, { throwIfNoEntry: false })
+    return stat?.ino === inode && stat.mtimeMs === mtimeMs && stat.size === size
+  } catch {
+    return false
   }
 }
 

@@ -23,7 +23,7 @@ export function findId(ids: readonly string[], text: string): string {
 export type Counts = Record<ItemState | 'total', number>
 
 /** How many items there are, by state. */
-export function countItems(items: readonly Item[]): Counts {
+export function countItems(items: readonly Pick<Item, 'state'>[]): Counts {
   const counts = { total: items.length, pending: 0, notified: 0, completed: 0, error: 0 }
   for (const { state } of items) counts[state] += 1
   return counts

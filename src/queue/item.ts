@@ -137,6 +137,7 @@ export function parseItem(id: string, content: string): Item | undefined {
   } catch {
     return undefined
   }
+  if (isWhole(value) && value.id === id && isItemId(id)) return value
   const read = schema().safeParse(value)
   if (!read.success || !isItemId(id) || (read.data.id ?? id) !== id) return undefined
   const { data } = read
@@ -170,12 +171,99 @@ export function parseItem(id: string, content: string): Item | undefined {
   }
 }
 
+/**
+ * Whether it is an item with all of its fields, as it is written here, so that there is nothing to fill in. The schema
+ * says the same of it and takes several times as long, which counts where there are thousands of them.
+ */
+function isWhole(value: unknown): value is Item {
+  const item = value as Item | null
+  return (
+    typeof item === 'object' &&
+    item !== null &&
+    typeof item.id === 'string' &&
+    kinds.includes(item.kind) &&
+    isTextOrNull(item.issue_ref) &&
+    item.issue_ref !== '' &&
+    typeof item.message === 'string' &&
+    states.includes(item.state) &&
+    Number.isFinite(item.priority) &&
+    isTextOrNull(item.pending_since) &&
+    isTextOrNull(item.notified_at) &&
+    isTextOrNull(item.completed_at) &&
+    isTextOrNull(item.error) &&
+    Array.isArray(item.attempts) &&
+    item.attempts.every(isWholeAttempt) &&
+    Number.isSafeInteger(item.attempts_before) &&
+    isTextOrNull(item.not_before) &&
+    isTextOrNull(item.opencode_session_id) &&
+    (isTextOrNull(item.pid) || Number.isFinite(item.pid)) &&
+    isTextOrNull(item.run) &&
+    isTextOrNull(item.pr_url) &&
+    isTextOrNull(item.base) &&
+    isTextOrNull(item.model) &&
+    isTextOrNull(item.agent) &&
+    typeof item.fresh === 'boolean' &&
+    Array.isArray(item.mentions) &&
+    item.mentions.length === 0 && // others are seldom, and for the schema
+    (item.result === null || isWholeResult(item.result))
+  )
+}
+
+function isWholeAttempt(attempt: Attempt | null): boolean {
+  return (
+    typeof attempt === 'object' &&
+    attempt !== null &&
+    isTextOrNull(attempt.started_at) &&
+    isTextOrNull(attempt.ended_at) &&
+    isTextOrNull(attempt.outcome) &&
+    isTextOrNull(attempt.reason)
+  )
+}
+
+function isWholeResult(result: Result): boolean {
+  return (
+    typeof result === 'object' &&
+    isTextOrNull(result.branch) &&
+    (result.commits === null || Number.isFinite(result.commits)) &&
+    (result.cost === null || Number.isFinite(result.cost)) &&
+    isTextOrNull(result.pr_url) &&
+    isTextOrNull(result.answer)
+  )
+}
+
+/** False for undefined: a field that is missing is to be filled in. */
+function isTextOrNull(value: unknown): value is string | null {
+  return typeof value === 'string' || value === null
+}
+
 /** A new item for a task. */
 export function newItem(id: string, task: Task, now: Date): Item {
-  const at = now.toISOString()
-  const item = parseItem(id, JSON.stringify({ ...task, id, state: 'pending', pending_since: at }))
-  if (item === undefined) throw new Error(`not a task: ${JSON.stringify(task)}`)
-  return item
+  const issueRef = task.issue_ref || null
+  return {
+    id,
+    kind: task.kind ?? (issueRef === null ? 'pm' : 'dev'),
+    issue_ref: issueRef,
+    message: task.message,
+    state: 'pending',
+    priority: task.priority ?? 0,
+    pending_since: now.toISOString(),
+    notified_at: null,
+    completed_at: null,
+    error: null,
+    attempts: [],
+    attempts_before: 0,
+    not_before: null,
+    opencode_session_id: null,
+    pid: null,
+    run: null,
+    pr_url: task.pr_url ?? null,
+    base: task.base ?? null,
+    model: task.model ?? null,
+    agent: task.agent ?? null,
+    fresh: task.fresh ?? false,
+    mentions: task.mentions ?? [],
+    result: null,
+  }
 }
 
 type ReadAttempts =

@@ -9,6 +9,8 @@ export interface Queue {
   add: (task: Task) => Promise<Item>
   /** All items in the order of their ids; `unread` are the ids of those that could not be read just now. */
   all: () => Promise<{ items: Item[]; unread: string[] }>
+  /** What `show` makes of each item that can be read, in the order of their ids; the items themselves are not kept. */
+  each: <T>(show: (item: Item) => T) => Promise<T[]>
   /** All ids in order. */
   ids: () => Promise<string[]>
   get: (id: string) => Promise<Item | undefined>

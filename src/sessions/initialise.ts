@@ -33,13 +33,6 @@ export interface Initialised {
   pmAgent: string
 }
 
-/** The base session's id. Throws KugetsuError `not_initialised` when there is none. */
-export function requireBase(home: Home): string {
-  const base = readIndex(home)?.base
-  if (base) return base
-  throw new KugetsuError('kugetsu is not initialised', { hint: 'Run "kugetsu init" first.', code: 'not_initialised' })
-}
-
 /**
  * Creates the home and the base and PM agent sessions, or with `force` new sessions in the home that is there: config,
  * env files, repositories, worktrees and issue sessions stay, old logs go.

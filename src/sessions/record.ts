@@ -60,9 +60,71 @@ export const sessionRecord = z.looseObject({
 })
 export type SessionRecord = z.infer<typeof sessionRecord>
 
-export const index = z.looseObject({
+const index = z.looseObject({
   base: text,
   pm_agent: text,
   issues: z._default(z.record(string, string), {}),
 })
 export type Index = z.infer<typeof index>
+
+/**
+ * The record that a session file says, undefined when it is none. What the schema would only say yes to is told by
+ * hand, which is faster: there may be thousands.
+ */
+export function parseRecord(value: unknown): SessionRecord | undefined {
+  return isPlainRecord(value) ? value : sessionRecord.safeParse(value).data
+}
+
+/** The index that index.json says, undefined when it is none; by hand in the same way. */
+export function parseIndex(value: unknown): Index | undefined {
+  return isWholeIndex(value) ? value : index.safeParse(value).data
+}
+
+function isWholeIndex(value: unknown): value is Index {
+  const read = value as Index | null
+  return (
+    typeof read === 'object' &&
+    read !== null &&
+    isText(read.base) &&
+    isText(read.pm_agent) &&
+    typeof read.issues === 'object' &&
+    (read.issues as object | null) !== null &&
+    !Array.isArray(read.issues) &&
+    Object.values(read.issues).every((file) => typeof file === 'string')
+  )
+}
+
+/** A record at rest, with nothing to fill in. */
+function isPlainRecord(value: unknown): value is SessionRecord {
+  const record = value as SessionRecord | null
+  return (
+    typeof record === 'object' &&
+    record !== null &&
+    typeof record.type === 'string' &&
+    isText(record.issue_ref) &&
+    isText(record.opencode_session_id) &&
+    isText(record.worktree_path) &&
+    isText(record.branch_name) &&
+    isText(record.base_branch) &&
+    isText(record.pr_url) &&
+    typeof record.state === 'string' &&
+    isText(record.created_at) &&
+    isText(record.updated_at) &&
+    isText(record.last_error) &&
+    isText(record.model) &&
+    isText(record.agent) &&
+    (record.briefed === undefined || typeof record.briefed === 'boolean') &&
+    (isNone(record.cost) || Number.isFinite(record.cost)) &&
+    (isNone(record.tokens) || (typeof record.tokens === 'object' && !Array.isArray(record.tokens))) &&
+    isNone(record.run) &&
+    isNone(record.untold)
+  )
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' || isNone(value)
+}
+
+function isNone(value: unknown): value is null | undefined {
+  return value === null || value === undefined
+}

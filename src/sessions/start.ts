@@ -14,10 +14,11 @@ import { admit } from './admission.ts'
 import { agentServer, serverDatabase, toldByDeath } from './agent-server.ts'
 import { tellBegin } from './announce.ts'
 import { deadline } from './deadline.ts'
-import { requireBase } from './initialise.ts'
+import { requireBase } from './base-session.ts'
 import { removeWork, type Recovery } from './destroy.ts'
 import { ensureIssueWorktree, type IssueWorktree } from './issue-worktree.ts'
 import { note } from './journal.ts'
+import { checkMessage } from './message.ts'
 import type { SessionRecord } from './record.ts'
 import { rememberAsked } from './remembered.ts'
 import { nameOf } from './session-name.ts'
@@ -33,7 +34,6 @@ import { createUndo, type Undo } from './undo.ts'
 const issueWaitMs = 30 * 60_000
 /** The queue has something else to do meanwhile, and comes back. */
 const queueWaitMs = 1_000
-const longestMessage = 256 * 1024
 
 export interface StartRequest {
   ref: IssueRef
@@ -241,17 +241,4 @@ async function restore(home: Home, request: Beginning): Promise<void> {
   const before = request.existing
   if (before === undefined) await forgetSession(home, request.name)
   else await changeSession(home, request.name, () => ({ ...before, run: null }))
-}
-
-/** Throws KugetsuError `bad_message` for one that is too long for an agent. */
-export function checkMessage(message: string): void {
-  if (Buffer.byteLength(message) > longestMessage) {
-    throw new KugetsuError(
-      `the message has ${Math.ceil(Buffer.byteLength(message) / 1024)} KiB, more than ${longestMessage / 1024}`,
-      {
-        hint: 'Put long material into the issue or a file of the repository, and tell the agent where it is.',
-        code: 'bad_message',
-      },
-    )
-  }
 }

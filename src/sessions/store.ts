@@ -5,9 +5,17 @@
 import * as path from 'node:path'
 import type { Home } from '../config/home.ts'
 import { KugetsuError } from '../core/errors.ts'
-import { ensureDirectory, listDirectory, readText, removeFile, setAside, writeJson } from '../platform/files.ts'
+import {
+  ensureDirectory,
+  listDirectory,
+  readSmall,
+  readText,
+  removeFile,
+  setAside,
+  writeJson,
+} from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
-import { index as indexSchema, sessionRecord, type Index, type SessionRecord } from './record.ts'
+import { parseIndex, parseRecord, type Index, type SessionRecord } from './record.ts'
 
 export const baseName = 'base'
 export const pmAgentSession = 'pm-agent'
@@ -20,12 +28,19 @@ export interface StoredSession {
   record: SessionRecord
 }
 
+/** A command asks several times, and the index of thousands of issues takes longer to parse than to read. */
+let lastIndex: { text: string; index: Index } | undefined
+
 /** The index, or undefined when kugetsu was not initialised. An unreadable one is rebuilt from the session files. */
 export function readIndex(home: Home): Index | undefined {
   const text = readText(home.paths.index)
   if (text === undefined) return undefined
-  const parsed = parse(text, indexSchema)
-  if (parsed !== undefined) return parsed
+  if (text === lastIndex?.text) return lastIndex.index
+  const parsed = parse(text, parseIndex)
+  if (parsed !== undefined) {
+    lastIndex = { text, index: parsed }
+    return parsed
+  }
   tellSetAside(home, home.paths.index, 'it is rebuilt from the session files')
   const rebuilt = rebuildIndex(home)
   writeJson(home.paths.index, rebuilt)
@@ -35,9 +50,9 @@ export function readIndex(home: Home): Index | undefined {
 /** The record of one session file, or undefined when there is none (or none that can be understood). */
 export function readSession(home: Home, name: string): SessionRecord | undefined {
   const file = fileOf(home, name)
-  const text = readText(file)
+  const text = readSmall(file, { stat: false })?.text ?? readText(file)
   if (text === undefined) return undefined
-  const parsed = parse(text, sessionRecord)
+  const parsed = parse(text, parseRecord)
   if (parsed === undefined) tellSetAside(home, file, 'the session it described is not known any more')
   return parsed
 }
@@ -49,7 +64,7 @@ export function readSessions(home: Home): StoredSession[] {
     .map((name) => name.slice(0, -'.json'.length))
   const rank = (name: string) => (name === baseName ? 0 : name === pmAgentSession ? 1 : 2)
   return names
-    .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))
+    .sort((a, b) => rank(a) - rank(b)) // by name they are sorted already
     .flatMap((name) => {
       try {
         const record = readSession(home, name)
@@ -114,16 +129,12 @@ export function asOnlyWriter<T>(home: Home, work: () => T): Promise<T> {
 }
 
 function fileOf(home: Home, name: string): string {
-  return path.join(home.paths.sessions, `${name}.json`)
+  return `${home.paths.sessions}${path.sep}${name}.json`
 }
 
-function parse<T>(
-  text: string,
-  schema: { safeParse: (value: unknown) => { success: boolean; data?: T } },
-): T | undefined {
+function parse<T>(text: string, read: (value: unknown) => T | undefined): T | undefined {
   try {
-    const result = schema.safeParse(JSON.parse(text))
-    return result.success ? result.data : undefined
+    return read(JSON.parse(text))
   } catch {
     return undefined
   }

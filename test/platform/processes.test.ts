@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import * as fs from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
 import {
   currentProcess,
@@ -88,6 +89,9 @@ describe('a process', () => {
     const pid = Number(line.toString())
     const identity = identify(pid)
     expect(identity).toBeDefined()
+    // Until then it is a shell, which may ask.
+    const isSleep = () => fs.readFileSync(`/proc/${parent.pid}/cmdline`, 'utf8').startsWith('sleep')
+    await waitFor('the shell to become a sleep', () => !fs.existsSync('/proc/self') || isSleep())
     process.kill(pid, 'SIGKILL')
     await waitFor('the zombie', () => !isAlive(identity as ProcessIdentity))
     expect(identify(pid)).toBeUndefined()

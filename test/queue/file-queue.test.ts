@@ -19,7 +19,7 @@ describe('the queue of files', () => {
     const first = await queue.add(task('first'))
     home.clock.now = new Date(home.clock.now.getTime() - 3_600_000)
     const second = await openQueue(home).add(task('second'))
-    fs.rmSync(home.paths.queueLast)
+    fs.rmSync(home.paths.queueNumbers, { recursive: true })
     const third = await openQueue(home).add(task('third'))
     const { items } = await queue.all()
     expect(items.map(({ message }) => message)).toEqual(['first', 'second', 'third'])
@@ -27,12 +27,12 @@ describe('the queue of files', () => {
     expect(fs.statSync(place(`${first.id}.json`)).mode & 0o777).toBe(0o600)
   })
 
-  it.each(['', 'never', '-1', '999999999999999', '9999999999999999999', '{}'])(
+  it.each(['never', '-1', '999999999999999', '9999999999999999999', '{}'])(
     'gives ids that rise, whatever the newest number is said to be: %j',
     async (said) => {
       const queue = openQueue(home)
       const first = await queue.add(task('first'))
-      fs.writeFileSync(home.paths.queueLast, said)
+      fs.writeFileSync(path.join(home.paths.queueNumbers, said), '')
       fs.writeFileSync(place('q_999999999999998.json'), '{"state":"pending"}')
       const more = [await queue.add(task()), await queue.add(task()), await queue.add(task())]
       const numbers = [first, ...more].map(({ id }) => Number(id.slice(2)))
@@ -70,6 +70,21 @@ describe('the queue of files', () => {
     expect(await one.change(id, () => undefined)).toMatchObject({ priority: 4 })
     expect(await one.change('q_1', (item) => item)).toBeUndefined()
     expect(await one.change('../../index', (item) => item)).toBeUndefined()
+  })
+
+  it('sees a change however often it has looked, also one that leaves time and size alone', async () => {
+    const queue = openQueue(home)
+    const { id } = await queue.add(task('one'))
+    const long = new Date(Date.now() - 60_000)
+    fs.utimesSync(place(`${id}.json`), long, long)
+    const messages = async () => (await queue.all()).items.map(({ message }) => message)
+    for (let look = 0; look < 4; look++) expect(await messages()).toEqual(['one'])
+    await openQueue(home).change(id, (item) => ({ ...item, message: 'two' }))
+    fs.utimesSync(place(`${id}.json`), long, long)
+    expect(await messages()).toEqual(['two'])
+    expect(await queue.each(({ message }) => message)).toEqual(['two'])
+    fs.rmSync(place(`${id}.json`))
+    expect(await messages()).toEqual([])
   })
 
   it('keeps fields that it does not know', async () => {

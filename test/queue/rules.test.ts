@@ -66,6 +66,32 @@ describe('an item', () => {
     expect(withPullRequest(after, 'https://forge.test/me/app/pulls/4')).toBeUndefined()
   })
 
+  it('that has all of its fields is read as it is; a field that is missing is filled in, a wrong one makes it none', () => {
+    const begin = sure(begun(item(1), now))
+    const whole = sure(finished(sure(notified(begin, agent)), end(), result))
+    const read = (value: object) => parseItem(whole.id, JSON.stringify(value))
+    const fresh = newItem(whole.id, { issue_ref: whole.issue_ref, message: '' }, now)
+    expect(read(whole)).toEqual(whole)
+    expect(read({ ...whole, colour: 'blue' })).toEqual({ ...whole, colour: 'blue' })
+    for (const field of Object.keys(whole).filter((name) => name !== 'state' && name !== 'issue_ref')) {
+      const { [field]: _, ...rest } = whole
+      expect(read(rest), field).toEqual({
+        ...rest,
+        [field]: field === 'pending_since' ? null : fresh[field],
+        id: whole.id,
+      })
+      expect(read({ ...whole, [field]: [7] }), field).toBe(undefined)
+    }
+    expect(read({ ...whole, issue_ref: '' })).toEqual({ ...whole, issue_ref: null })
+    expect(read({ ...whole, attempts: [{ outcome: 7 }] })).toBe(undefined)
+    expect(read({ ...whole, result: { branch: 'a' } })?.result).toEqual({
+      ...result,
+      branch: 'a',
+      commits: null,
+      cost: null,
+    })
+  })
+
   it.each([
     ['nothing', ''],
     ['half of it', '{"id":"q_1","state":"pen'],

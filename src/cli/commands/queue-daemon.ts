@@ -5,7 +5,7 @@ import { isDispatchingWanted } from '../../daemon/dispatching.ts'
 import { readText } from '../../platform/files.ts'
 import { openQueue } from '../../queue/file-queue.ts'
 import { countItems } from '../../queue/find.ts'
-import { requireBase } from '../../sessions/initialise.ts'
+import { requireBase } from '../../sessions/base-session.ts'
 import type { Context } from '../context.ts'
 import { followLines } from '../follow-lines.ts'
 import { age, printJson } from '../output.ts'
@@ -89,6 +89,6 @@ async function report(context: Context) {
     dispatching: daemon?.dispatching === true,
     foreground: daemon?.foreground === true,
     since: daemon?.since ?? null,
-    queue: countItems((await openQueue(context).all()).items),
+    queue: countItems(await openQueue(context).each(({ state }) => ({ state }))),
   }
 }

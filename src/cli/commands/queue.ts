@@ -27,12 +27,13 @@ const shownMessage = 200
 const dayMs = 86_400_000
 
 export async function runQueueList(context: Context, options: Options): Promise<void> {
-  const { items } = await (await queueOf(context)).all()
-  if (options.json === true) return printJson(context, items)
-  const rows = items.map((item) => [
+  const queue = await queueOf(context)
+  if (options.json === true) return printJson(context, (await queue.all()).items)
+  const now = context.now()
+  const rows = await queue.each((item) => [
     item.id,
     item.state,
-    age(item.pending_since, context.now()),
+    age(item.pending_since, now),
     item.kind === 'pm' ? pmAgentWord : plainLine(item.issue_ref ?? '', shownMessage),
     plainLine(item.error === null ? item.message : `${item.error} ← ${item.message}`, shownMessage),
   ])
@@ -66,7 +67,7 @@ export async function runQueueEnqueue(
 }
 
 export async function runQueueStats(context: Context, options: Options): Promise<void> {
-  const counts = countItems((await (await queueOf(context)).all()).items)
+  const counts = countItems(await (await queueOf(context)).each(({ state }) => ({ state })))
   if (options.json === true) return printJson(context, counts)
   context.io.out(
     table(

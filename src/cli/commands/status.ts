@@ -18,7 +18,7 @@ export async function runStatus(context: Context, options: { json?: boolean }): 
     since: takenAt,
   }))
   const daemon = await daemonStatus(context)
-  const queue = countItems((await openQueue(context).all()).items)
+  const queue = countItems(await openQueue(context).each(({ state }) => ({ state })))
   const report = {
     status: word(context),
     slots: { limit: context.settings().maxConcurrentAgents, used: holders.length, holders },

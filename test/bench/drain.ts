@@ -1,0 +1,53 @@
+import { openQueue } from '../../src/queue/file-queue.ts'
+import { isFinished } from '../../src/queue/transitions.ts'
+import { bareHome } from '../helpers/bare-home.ts'
+import { ref } from '../helpers/stage.ts'
+import { waitFor } from '../helpers/wait-for.ts'
+import { warmStage } from './agents.ts'
+import type { Bench, Row } from './bench.ts'
+import { calm } from './measure.ts'
+
+const taskSeconds = 2
+
+/** A queue of tasks that take two seconds at the model, from `queue-daemon start` to the end of the last. */
+export const drain: Row = {
+  name: 'drain',
+  title: `a queue of ${taskSeconds}-second tasks, until the last has ended`,
+  run: async (bench) => {
+    await drained(bench, { tasks: 8, limit: 2, reach: 1.6, rounds: bench.rounds(2) })
+    await drained(bench, { tasks: bench.quick ? 12 : 30, limit: 3, reach: 1.35, rounds: 1 })
+  },
+}
+
+async function drained(
+  bench: Bench,
+  { tasks, limit, reach, rounds }: { tasks: number; limit: number; reach: number; rounds: number },
+): Promise<void> {
+  const stage = await warmStage(bench, { config: { MAX_CONCURRENT_AGENTS: limit } })
+  const queue = openQueue(bareHome(stage.home.kugetsuDir))
+  const took: number[] = []
+  for (let round = 0; round < rounds; round++) {
+    bench.doing(`${tasks} tasks, ${limit} at a time, round ${round + 1}`)
+    for (let task = 0; task < tasks; task++) {
+      await stage.ok(['queue', 'enqueue', ref(round * tasks + task + 1), `SLEEP=${taskSeconds} SAY{{done}}`])
+    }
+    await calm()
+    const from = performance.now()
+    await stage.ok(['queue-daemon', 'start'])
+    const items = await waitFor('the end of all tasks', async () => {
+      const { items } = await queue.all()
+      return items.every(isFinished) && items
+    })
+    took.push((performance.now() - from) / 1000)
+    if (items.some(({ state }) => state === 'error')) throw new Error('a task ended as an error')
+    await stage.ok(['queue-daemon', 'stop'])
+  }
+  bench.figure(`${tasks} tasks, ${limit} at a time`, {
+    unit: 's',
+    measured: took,
+    baseline: [(tasks / limit) * taskSeconds],
+    against: 'the floor: nothing but the tasks',
+    reach,
+  })
+  await stage.cleanup()
+}

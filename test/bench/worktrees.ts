@@ -1,0 +1,115 @@
+import { execFileSync } from 'node:child_process'
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { openMirror } from '../../src/worktrees/mirrors.ts'
+import { addWorktree } from '../../src/worktrees/worktrees.ts'
+import { startGitServer } from '../helpers/git-server.ts'
+import { createHome } from '../helpers/home.ts'
+import type { Row } from './bench.ts'
+import { createLargeRepository } from './large-repository.ts'
+import { interleave, timeOfCall } from './measure.ts'
+
+const name = 'me/large'
+const megabyte = 1_000_000
+
+/** A working directory for one more issue of a repository that has worktrees already. */
+export const worktrees: Row = {
+  name: 'worktrees',
+  title: 'a working directory for one more issue of a large repository',
+  run: async (bench) => {
+    const git = await startGitServer()
+    bench.afterwards(() => git.stop())
+    const home = createHome()
+    bench.afterwards(() => home.cleanup())
+    bench.doing('making a repository')
+    await createLargeRepository(git.pathOf(name), home.env)
+    const url = `${git.url}/${name}.git`
+    const at = (...parts: string[]) => path.join(home.root, ...parts)
+    const mirror = at('repos', 'large.git')
+    const shared = { lockFile: at('mirror.lock'), env: home.env, timeoutMs: 600_000 }
+    const prepare = async (directory: string, branch: string) => {
+      await openMirror({ ...shared, path: mirror, url })
+      await addWorktree({ ...shared, mirror, path: directory, branch })
+    }
+    bench.doing('the first, which clones')
+    await prepare(at('worktrees', 'first'), 'fix/first')
+    const run = (cwd: string, ...args: string[]) => execFileSync('git', args, { cwd, env: home.env, stdio: 'pipe' })
+    let last = { worktree: '', clone: '' }
+    const grown: number[] = []
+    const takes = {
+      kugetsu: async (round: number) => {
+        const directory = at('worktrees', `own-${round}`)
+        const before = sizeOf(mirror)
+        const took = await timeOfCall(() => prepare(directory, `fix/issue-${round}`))
+        grown.push(sizeOf(mirror) - before + sizeOf(directory))
+        last.worktree = directory
+        return took
+      },
+      plain: (round: number) =>
+        timeOfCall(() =>
+          run(
+            mirror,
+            'worktree',
+            'add',
+            '-q',
+            '--no-track',
+            '-b',
+            `plain-${round}`,
+            at(`plain-${round}`),
+            'origin/main',
+          ),
+        ),
+    }
+    const clone = (round: number) => {
+      if (last.clone !== '') fs.rmSync(last.clone, { recursive: true })
+      last.clone = at(`clone-${round}`)
+      return timeOfCall(() => run(home.root, 'clone', '-q', url, last.clone))
+    }
+    bench.doing('worktrees and clones')
+    const few = await interleave(bench.rounds(3), { ...takes, clone })
+    bench.figure('time', {
+      unit: 'ms',
+      measured: few.kugetsu,
+      baseline: few.clone,
+      against: 'git clone, as the bash tool did for each issue',
+      reach: 0.033,
+    })
+    const checkout = sizeOf(last.worktree)
+    bench.figure('disk', {
+      unit: 'MB',
+      measured: grown.map((bytes) => bytes / megabyte),
+      baseline: [sizeOf(last.clone) / megabyte],
+      against: 'git clone, as the bash tool did for each issue',
+    })
+    const many = await interleave(bench.rounds(10), {
+      kugetsu: (round) => takes.kugetsu(100 + round),
+      plain: (round) => takes.plain(100 + round),
+    })
+    bench.figure('time', {
+      unit: 'ms',
+      measured: many.kugetsu,
+      baseline: many.plain,
+      against: 'git worktree add by hand, without a fetch',
+      reach: 1.1,
+    })
+    bench.figure('disk', {
+      unit: 'MB',
+      measured: grown.map((bytes) => bytes / megabyte),
+      baseline: [checkout / megabyte],
+      against: 'the files that are checked out',
+      reach: 1.1,
+    })
+    const objects = run(git.pathOf(name), 'count-objects', '-v').toString()
+    const packed = Number(/^size-pack: (\d+)$/m.exec(objects)?.[1] ?? 0) / 1000
+    const number = Number(/^in-pack: (\d+)$/m.exec(objects)?.[1] ?? 0)
+    bench.note(
+      `the repository has ${packed.toFixed(0)} MB in ${number} objects, its checkout ${(checkout / megabyte).toFixed(0)} MB`,
+    )
+  },
+}
+
+/** What a directory takes on disk, in bytes. */
+function sizeOf(directory: string): number {
+  const out = execFileSync('du', ['-sk', directory], { encoding: 'utf8' })
+  return Number(out.split('\t')[0]) * 1024
+}
