@@ -19,10 +19,16 @@ export function pick(
   const picked: Item[] = []
   let dueInMs: number | undefined
   const taken = new Set<string>()
-  for (const item of inOrder(items.filter(isWaiting))) {
-    const issue = issueKey(item.issue_ref)
+  const waiting = items.filter(isWaiting)
+  const firsts = firstByIssue(waiting)
+  for (const { issue_ref } of inOrder(waiting)) {
+    const issue = issueKey(issue_ref)
     if (taken.has(issue) || around.isBusy(issue)) continue
     taken.add(issue)
+    // What goes ahead of other issues does not go ahead of what its own issue has waited for longer: the task that it
+    // continues may have been given back meanwhile.
+    const item = firsts.get(issue)
+    if (item === undefined) continue
     const rest = waitsMs(item, around.now)
     if (rest > 0) dueInMs = Math.min(rest, dueInMs ?? rest)
     else if (picked.length < around.free) picked.push(item)
@@ -41,6 +47,16 @@ export function pickForPm(items: readonly Item[], now: Date): { item?: Item; due
   if (item === undefined) return {}
   const rest = waitsMs(item, now)
   return rest > 0 ? { dueInMs: rest } : { item }
+}
+
+function firstByIssue(items: readonly Item[]): Map<string, Item> {
+  const firsts = new Map<string, Item>()
+  for (const item of items) {
+    const issue = issueKey(item.issue_ref)
+    const first = firsts.get(issue)
+    if (first === undefined || item.id < first.id) firsts.set(issue, item)
+  }
+  return firsts
 }
 
 /** The pending ones in the order in which they would be started. */

@@ -104,7 +104,8 @@ describe('a full queue while the daemon and the server are killed again and agai
     }
     expect(stage.model.peakConversations()).toBeLessThanOrEqual(limit)
     await waitFor('the last slots', () => stage.slots().length === 0)
-    expect(fs.readdirSync(at('queue', 'ended'))).toEqual([])
+    // What killed writers were at may lie there for a minute yet, under names with a dot.
+    expect(fs.readdirSync(at('queue', 'ended')).filter((name) => !name.startsWith('.'))).toEqual([])
     expect(fs.readdirSync(at('queue', 'items')).filter((name) => name.includes('unreadable'))).toEqual([])
     await stage.ok(['queue-daemon', 'stop'])
     const rest = leftovers(stage.home.root)

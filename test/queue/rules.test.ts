@@ -145,6 +145,11 @@ describe('what is started next', () => {
     expect(numbers([item(1), item(2, { priority: 1 }), item(3, { priority: 1 })])).toEqual([2, 3, 1])
   })
 
+  it('is the older task of its issue, when that was given back after the continuation was put in', () => {
+    const issue_ref = 'forge.test/me/app#2'
+    expect(numbers([item(1), item(2), item(3, { issue_ref, priority: 1 }), item(4)], { free: 2 })).toEqual([2, 1])
+  })
+
   it('is one task of an issue at a time, and a busy issue holds up nobody else', () => {
     const issue_ref = 'forge.test/me/app#1'
     expect(numbers([item(1), item(2, { issue_ref }), item(3)])).toEqual([1, 3])
