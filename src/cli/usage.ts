@@ -1,6 +1,7 @@
 /** What is said of a command line that makes no sense, and what `kugetsu help …` stands for. */
 import { Command, CommanderError } from 'commander'
 import { KugetsuError } from '../core/errors.ts'
+import { plainLine } from '../core/plain-text.ts'
 
 /**
  * The arguments that `help <command> [subcommand]` means: those commands with --help. A name that does not exist is
@@ -24,14 +25,13 @@ export function withoutHelp(program: Command, argv: readonly string[]): string[]
 /** A mistake in the command line as commander found it, in one line with a hint. */
 export function usageError(error: CommanderError, program: Command, argv: readonly string[]): KugetsuError {
   const cause = wrongSubcommand(error, program, argv) ?? error
-  const [message, suggestion] = cause.message.replace(/^error: /, '').split('\n')
+  // What was typed is part of the message, and may be anything.
+  const [, message = '', suggestion] = /^(?:error: )?([^]*?)(?:\n\((Did you mean [^\n]*)\))?$/.exec(cause.message) ?? []
   const command = calledIn(program, argv)
   const called = ['kugetsu', ...pathOf(command)].join(' ')
   const usage = `${called} ${command.usage().replace('[options]', '')}`.replace(/ +/g, ' ').trim()
-  const hint =
-    suggestion?.replace(/^\(|\)$/g, '') ??
-    (command === program ? 'See "kugetsu help".' : `Usage: ${usage}; see "${called} --help".`)
-  return new KugetsuError(message ?? 'wrong usage', { hint, code: 'usage', cause })
+  const hint = suggestion ?? (command === program ? 'See "kugetsu help".' : `Usage: ${usage}; see "${called} --help".`)
+  return new KugetsuError(plainLine(message, 300) || 'wrong usage', { hint, code: 'usage', cause })
 }
 
 /** Where one command of a group stands in for none (`queue` for `queue list`), a wrong name is taken for its argument. */
