@@ -78,5 +78,14 @@ function target({ file, exists }: StoredEnv): string {
 
 function closeToOthers(directory: string): void {
   const { mode } = fs.statSync(directory)
-  if ((mode & 0o077) !== 0) fs.chmodSync(directory, mode & 0o700)
+  if ((mode & 0o077) === 0) return
+  try {
+    fs.chmodSync(directory, mode & 0o700)
+  } catch (cause) {
+    throw new KugetsuError(`others may look into ${directory}, and that cannot be changed: ${messageOf(cause)}`, {
+      hint: 'Secrets belong into a directory of your own: see who owns it, or choose another home with KUGETSU_DIR.',
+      code: 'unwritable',
+      cause,
+    })
+  }
 }

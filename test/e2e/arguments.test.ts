@@ -1,5 +1,5 @@
 /** Every command with arguments that make no sense: one clear line, a sensible exit code, and nothing changed. */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -146,6 +146,64 @@ describe('a command', () => {
         encoding: 'utf8',
       })
       expect(said, args.join(' ')).toMatch(/^Error: [^\n]+\nHint: [^]+\ncode 1\n$/)
+    }
+    expect(contents()).toEqual(before)
+  })
+})
+
+/** Whether a directory can be made read-only for root as well, as it takes a mount. */
+const canMount = spawnSync('unshare', ['-m', 'mount', '--bind', '/mnt', '/mnt']).status === 0
+
+describe.skipIf(!canMount)('a home that can only be read', () => {
+  /** Runs kugetsu where the home is mounted read-only. */
+  function reading(args: string[]): Finished {
+    const script = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
+    const call = ['-m', 'sh', '-c', script, home.kugetsuDir, process.execPath, program, ...args]
+    const { status, stdout, stderr } = spawnSync('unshare', call, {
+      cwd: home.cwd,
+      env: { ...home.env, ...env },
+      encoding: 'utf8',
+    })
+    return { code: status, stdout, stderr }
+  }
+
+  it.each([
+    ['list'],
+    ['status'],
+    ['queue', 'list'],
+    ['queue', 'stats'],
+    ['notify'],
+    ['env', 'show'],
+    ['server', 'list'],
+  ])('is still shown by %s %s', (...words) => {
+    const args = words.filter((word) => word !== undefined)
+    expect(reading(args)).toMatchObject({ code: 0, stdout: expect.stringMatching(/\S/) })
+  })
+
+  it('is changed by no command, and each says so in a line', () => {
+    const before = contents()
+    const ref = 'github.com/shoko/kugetsu#14'
+    const writing = [
+      ['start', 'me/app#1', 'x'],
+      ['continue', ref, 'x'],
+      ['delegate', 'x'],
+      ['destroy', ref, '-y', '--force'],
+      ['set-pr', ref, 'https://github.com/shoko/kugetsu/pull/1'],
+      ['context', ref, '--clear'],
+      ['queue', 'enqueue', 'me/app#1', 'x'],
+      ['queue', 'remove', 'q_1774801000'],
+      ['queue', 'clear', '--all'],
+      ['notify', 'clear'],
+      ['env', 'set', 'A', 'b'],
+      ['env', 'rm', 'GITEA_TOKEN'],
+      ['server', 'add', 'x', 'https://x.test'],
+      ['queue-daemon', 'start'],
+      ['init', '--force'],
+    ]
+    for (const args of writing) {
+      const finished = reading(args)
+      expectClear(finished, args.join(' '))
+      expect(finished.code, `${args.join(' ')}: ${finished.stdout}`).toBe(1)
     }
     expect(contents()).toEqual(before)
   })
