@@ -66,10 +66,12 @@ describe('the server of a home', () => {
   it('keeps everything for its owner alone', () => {
     const root = stage.home.kugetsuDir
     const wrong: string[] = []
+    /** What agents call as kugetsu. */
+    const program = path.join(root, 'opencode', 'bin', 'kugetsu')
     const look = (file: string) => {
       const stat = fs.lstatSync(file)
       const mode = (stat.mode & 0o777).toString(8)
-      if (mode !== (stat.isDirectory() ? '700' : '600')) wrong.push(`${mode} ${path.relative(root, file)}`)
+      if (mode !== (stat.isDirectory() || file === program ? '700' : '600')) wrong.push(`${mode} ${path.relative(root, file)}`)
       // What is inside these is git's and the agent's; their own mode keeps others out.
       if (!stat.isDirectory() || ['repos', 'worktrees'].includes(path.basename(file))) return
       for (const name of fs.readdirSync(file)) look(path.join(file, name))
