@@ -71,7 +71,8 @@ describe('the server of a home', () => {
     const look = (file: string) => {
       const stat = fs.lstatSync(file)
       const mode = (stat.mode & 0o777).toString(8)
-      if (mode !== (stat.isDirectory() || file === program ? '700' : '600')) wrong.push(`${mode} ${path.relative(root, file)}`)
+      if (mode !== (stat.isDirectory() || file === program ? '700' : '600'))
+        wrong.push(`${mode} ${path.relative(root, file)}`)
       // What is inside these is git's and the agent's; their own mode keeps others out.
       if (!stat.isDirectory() || ['repos', 'worktrees'].includes(path.basename(file))) return
       for (const name of fs.readdirSync(file)) look(path.join(file, name))
