@@ -35,7 +35,7 @@ const plainBuiltins = {
           code: code
             .replace(/^import \* as (\w+) from '(node:[\w/]+)'$/gm, (_, name, from) =>
               slow.test(from)
-                ? `const ${name} = { ${[...usedOf(name, code)].map((each) => `get ${each}() { return ${builtin(from)}.${each} }`)} }`
+                ? `const ${name} = new Proxy({}, { get: (_, each) => ${builtin(from)}[each] })`
                 : `const ${name} = ${builtin(from)}`,
             )
             .replace(/^import \{ ([\w, ]+) \} from '(node:[\w/]+)'$/gm, (whole, names, from) =>
@@ -52,8 +52,6 @@ const plainBuiltins = {
 
 const builtin = (from) => `process.getBuiltinModule('${from}')`
 const calledOn = (from, name) => `const ${name} = (...args) => ${builtin(from)}.${name}(...args)`
-const usedOf = (namespace, code) =>
-  new Set([...code.matchAll(RegExp(`\\b${namespace}\\.(\\w+)`, 'g'))].map(([, name]) => name))
 
 function functionsOf(names) {
   const values = names.split(', ').filter((name) => !name.startsWith('type '))

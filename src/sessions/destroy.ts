@@ -50,7 +50,11 @@ export async function reasonsToKeep(home: Home, record: SessionRecord, known?: P
     const work = await inspectWork({ ...inspected, ...(await afterMerging(home, ref, inspected, pullRequests)) })
     if (!isAtRisk(work)) return reasons
     const { unknown } = pullRequests
-    const unsure = unknown === undefined ? [] : [`whether its pull request was merged cannot be told: ${unknown}`]
+    // Files are in no pull request.
+    const unsure =
+      unknown === undefined || work.unpushed.count === 0
+        ? []
+        : [`whether its pull request was merged cannot be told: ${unknown}`]
     return [...reasons, ...describeWork(work), ...unsure]
   } catch (error) {
     return [...reasons, `cannot tell what would be lost: ${messageOf(error)}`]

@@ -116,7 +116,7 @@ describe('completion', () => {
     expect(complete('kugetsu stat')).toEqual(['status'])
     expect(complete('kugetsu logs app')).toEqual(['app#14', 'app#15'])
     expect(complete('kugetsu logs 127.0.0.1:3')).toEqual(['127.0.0.1:3000/me/tool#7'])
-    expect(complete('kugetsu server add a b --type ')).toEqual(['gitea', 'github', 'gitlab'])
+    expect(complete('kugetsu server add a b --type ')).toEqual(['gitea', 'github', 'gitlab', 'unknown'])
     expect(complete('kugetsu server add a b --type=gitl')).toEqual(['--type=gitlab'])
   })
 

@@ -128,7 +128,7 @@ describe('an agent that did not push', () => {
     expect(refused.stderr).toContain(`its pull request ${page(7)} is open; 1 unpushed commit`)
     forge.requests.length = 0
     const said = await stage.ok(['destroy', ref(2), '-y', '--force'])
-    expect(said).toContain('Its work was saved as refs/')
+    expect(said).toContain('Its work is kept for 30 days as refs/')
     expect(forge.requests).toEqual([])
   })
 })

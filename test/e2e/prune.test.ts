@@ -34,6 +34,8 @@ beforeAll(async () => {
     const text = fs.readFileSync(from, 'utf8').replaceAll('/home/shoko/', `${parent}/`)
     fs.writeFileSync(path.join(kugetsuDir, name), text)
   }
+  // github.com has nothing to do with this.
+  fs.appendFileSync(path.join(kugetsuDir, 'config'), 'WORKTREE_CHECK_PR_STATUS=false\n')
   const url = `${stage.git.url}/me/app.git`
   fs.writeFileSync(path.join(kugetsuDir, 'repos.json'), JSON.stringify({ 'github.com/shoko/kugetsu': url }))
   fs.writeFileSync(
