@@ -2,6 +2,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { spawnKugetsu } from '../helpers/kugetsu.ts'
+import { identify, isAlive } from '../../src/platform/processes.ts'
 import { killQuietly, leftovers } from '../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
 import { waitFor } from '../helpers/wait-for.ts'
@@ -33,8 +34,10 @@ const boots = () =>
 
 async function killServer(): Promise<void> {
   const pid = stage.server()?.pid ?? 0
+  const identity = identify(pid)
   killQuietly(pid)
-  await waitFor('the end of the server', () => !leftovers(stage.home.root).some((one) => one.pid === pid))
+  // Its environment is gone a moment before the process is.
+  await waitFor('the end of the server', () => identity === undefined || !isAlive(identity))
 }
 
 describe('the server of a home', () => {
