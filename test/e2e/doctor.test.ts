@@ -3,9 +3,8 @@ import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openSqlite } from '../../src/platform/sqlite.ts'
 import { run, runJson } from '../helpers/kugetsu.ts'
-import { killQuietly, leftovers } from '../helpers/processes.ts'
+import { killAndWait, leftovers } from '../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
-import { waitFor } from '../helpers/wait-for.ts'
 
 interface Report {
   ok: boolean
@@ -90,9 +89,7 @@ describe('doctor in a home where much has gone wrong', () => {
     })
     expect(gone.status).toBe(200)
     await stage.ok(['queue-daemon', 'stop'])
-    const pid = stage.server()?.pid ?? 0
-    killQuietly(pid)
-    await waitFor('the end of the server', () => !leftovers(stage.home.root).some((one) => one.pid === pid))
+    await killAndWait(stage.server()?.pid ?? 0)
     fs.writeFileSync(at('index.json'), JSON.stringify({ ...index, issues: { 'forge.test/me/app#9': 'none.json' } }))
     fs.chmodSync(at('env', 'dev.env'), 0o644)
     fs.mkdirSync(at('worktrees', 'stray'))

@@ -9,7 +9,7 @@ import { startGitServer, type GitServer } from '../helpers/git-server.ts'
 import { createHome, type Home } from '../helpers/home.ts'
 import { run, runJson, runOk, spawnKugetsu, type Running } from '../helpers/kugetsu.ts'
 import { startModel, type TestModel } from '../helpers/model.ts'
-import { killQuietly, leftovers } from '../helpers/processes.ts'
+import { killAndWait, leftovers } from '../helpers/processes.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
 // A limit of one, so that a slot that stays taken by a dead `start` stops everything.
@@ -202,8 +202,7 @@ describe('a start that is killed', () => {
     const server = () =>
       JSON.parse(fs.readFileSync(at('opencode', 'server.json'), 'utf8')) as { pid: number; port?: number }
     const old = server().pid
-    killQuietly(old)
-    await waitFor('the end of the server', () => leftovers(home.root).every(({ pid }) => pid !== old))
+    await killAndWait(old)
     const ref = 'forge.test/me/app#13'
     await killOnce(startOf(ref), () => server().pid !== old && server().port === undefined)
     await expectFree(ref)

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Item } from '../../src/queue/item.ts'
 import type { Notification } from '../../src/sessions/notifications.ts'
 import { runJson } from '../helpers/kugetsu.ts'
-import { killQuietly, leftovers } from '../helpers/processes.ts'
+import { killAndWait } from '../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
@@ -34,10 +34,7 @@ const ended = (id: string) =>
 /** Kills the daemon and waits until it is gone. */
 async function killDaemon(): Promise<void> {
   const pid = Number(fs.readFileSync(path.join(stage.home.kugetsuDir, 'queue', 'daemon.pid'), 'utf8'))
-  const lives = () => leftovers(stage.home.root).some((one) => one.pid === pid)
-  expect(lives()).toBe(true)
-  killQuietly(pid)
-  await waitFor('the end of the daemon', () => !lives())
+  await killAndWait(pid)
 }
 
 describe('a task of the queue', () => {

@@ -7,7 +7,7 @@ import { openSqlite } from '../../src/platform/sqlite.ts'
 import type { Item } from '../../src/queue/item.ts'
 import type { Run } from '../../src/sessions/record.ts'
 import { runJson, spawnKugetsu } from '../helpers/kugetsu.ts'
-import { killQuietly, leftovers } from '../helpers/processes.ts'
+import { killAndWait, leftovers } from '../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
@@ -47,12 +47,6 @@ async function ended(id: string): Promise<Item> {
     const now = await item(id)
     return (now.state === 'completed' || now.state === 'error') && now
   })
-}
-
-/** Kills a process of the home, or with a minus its group, and waits until it is gone. */
-async function kill(pid: number): Promise<void> {
-  killQuietly(pid)
-  await waitFor(`the end of ${pid}`, () => leftovers(stage.home.root).every((each) => each.pid !== Math.abs(pid)))
 }
 
 describe('start --queue --wait', () => {
@@ -147,7 +141,7 @@ describe('a message that was never sent, by a command that was killed', () => {
     expect(run?.message_ids).toHaveLength(1)
     const message_ids = [...(run?.message_ids ?? []), newMessageId(new Date())]
     fs.writeFileSync(sessionFile(number), JSON.stringify({ ...file, run: { ...run, message_ids } }))
-    if (server === 'dies') await kill(-(stage.server()?.pid ?? 0))
+    if (server === 'dies') await killAndWait(-(stage.server()?.pid ?? 0))
     await stage.ok(['queue-daemon', 'start'])
     stage.model.release(word)
     expect(await ended(id)).toMatchObject({ state: 'completed', error: null })
@@ -157,12 +151,12 @@ describe('a message that was never sent, by a command that was killed', () => {
   it('about an interruption, by the daemon, is sent by the next one', async () => {
     const id = await enqueue(12, 'RESUMES! GATE=resumed BASH{{echo once >> done.txt}} SAY{{did twelve}}')
     await atWork(12, 'twelve')
-    await kill(daemonPid())
-    await kill(-(stage.server()?.pid ?? 0))
+    await killAndWait(daemonPid())
+    await killAndWait(-(stage.server()?.pid ?? 0))
     // The next server, without the run being resumed in it: whoever would do that waits for the issue.
     const release = tryExclusive(at('locks', 'issue-forge.test-me-app-12.lock'))
     await stage.ok(['start', ref(13), 'SAY{{boots the server}}'])
-    await kill(await waitFor('a daemon', () => daemons()[0]?.pid))
+    await killAndWait(await waitFor('a daemon', () => daemons()[0]?.pid))
     // What a daemon writes before it sends.
     const [run, resumed_with] = [runOf(12), newMessageId(new Date())]
     const message_ids = [run?.message_ids[0], resumed_with]
@@ -180,8 +174,8 @@ describe('a prompt of which only the half was written when the server died', () 
   it('counts as not sent: the task is given to the agent again, and done', async () => {
     const id = await enqueue(14, 'GATE=half BASH{{echo once >> done.txt}} SAY{{did fourteen}}')
     await atWork(14, 'fourteen')
-    await kill(daemonPid())
-    await kill(-(stage.server()?.pid ?? 0))
+    await killAndWait(daemonPid())
+    await killAndWait(-(stage.server()?.pid ?? 0))
     // opencode writes the message first, then its text.
     const database = openSqlite(stage.home.opencodeDatabase, { timeoutMs: 10_000 })
     const [prompt] = runOf(14)?.message_ids ?? []

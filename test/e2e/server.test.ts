@@ -2,8 +2,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { spawnKugetsu } from '../helpers/kugetsu.ts'
-import { identify, isAlive } from '../../src/platform/processes.ts'
-import { killQuietly, leftovers } from '../helpers/processes.ts'
+import { killAndWait, leftovers } from '../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
@@ -33,11 +32,7 @@ const boots = () =>
   ].length
 
 async function killServer(): Promise<void> {
-  const pid = stage.server()?.pid ?? 0
-  const identity = identify(pid)
-  killQuietly(pid)
-  // Its environment is gone a moment before the process is.
-  await waitFor('the end of the server', () => identity === undefined || !isAlive(identity))
+  await killAndWait(stage.server()?.pid ?? 0)
 }
 
 describe('the server of a home', () => {

@@ -2,7 +2,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runJson } from '../helpers/kugetsu.ts'
-import { killQuietly, leftovers } from '../helpers/processes.ts'
+import { killAndWait, leftovers } from '../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
@@ -33,8 +33,7 @@ const resumed = () => stage.model.turns(interrupted).length
 /** Kills a process of the home and waits until it is gone. */
 async function kill(pid: number): Promise<void> {
   expect(livesHere(pid)).toBe(true)
-  killQuietly(pid)
-  await waitFor(`the end of ${pid}`, () => !livesHere(pid))
+  await killAndWait(pid)
 }
 
 /** A command that writes its pid and sleeps until it is ended; its pid. */

@@ -1,7 +1,7 @@
 /** The processes that a test's home has started, told by the KUGETSU_DIR in their environment. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { processesWith } from '../../src/platform/processes.ts'
+import { identify, isAlive, processesWith } from '../../src/platform/processes.ts'
 import { waitFor } from './wait-for.ts'
 
 export interface Leftover {
@@ -56,4 +56,15 @@ function commandOf(pid: number): string {
   } catch {
     return '(ended)'
   }
+}
+
+/**
+ * Kills a process, or with a negative number its group, and waits until nobody can take it for alive: its environment
+ * is gone a moment before it is. Throws when there is none.
+ */
+export async function killAndWait(pid: number): Promise<void> {
+  const before = identify(Math.abs(pid))
+  if (before === undefined) throw new Error(`no process ${pid}`)
+  killQuietly(pid)
+  await waitFor(`the end of ${pid}`, () => !isAlive(before))
 }
