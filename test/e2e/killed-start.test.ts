@@ -9,7 +9,7 @@ import { startGitServer, type GitServer } from '../helpers/git-server.ts'
 import { createHome, type Home } from '../helpers/home.ts'
 import { run, runJson, runOk, spawnKugetsu, type Running } from '../helpers/kugetsu.ts'
 import { startModel, type TestModel } from '../helpers/model.ts'
-import { killAndWait, leftovers } from '../helpers/processes.ts'
+import { killAndWait, killQuietly, leftovers } from '../helpers/processes.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
 // A limit of one, so that a slot that stays taken by a dead `start` stops everything.
