@@ -2,10 +2,13 @@
  * The env files that hold what agents may know: `export NAME="value"` lines and comments, in the words of a shell
  * but never run by one. This module is also part of the plugin inside opencode: plain JavaScript and node:fs only.
  */
-import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { codeOf, KugetsuError } from '../core/errors.ts'
+import { KugetsuError } from '../core/errors.ts'
 import { isSecretName } from '../core/masking.ts'
+import { readLog } from '../platform/files.ts'
+
+/** Read before every command of every agent. */
+const longestBytes = 1_000_000
 
 /** Who has variables of its own. */
 export type AgentKind = 'dev' | 'pm-agent'
@@ -89,7 +92,7 @@ export function isVariableName(name: string): boolean {
 
 /**
  * What an agent gets: default.env, and its own file over it, read now. A missing file is an empty one.
- * Throws the system's error when a file is there and cannot be read.
+ * Throws KugetsuError when a file is there and cannot be read.
  */
 export function agentVariables(envDirectory: string, agent: AgentKind): Record<string, string> {
   const merged = [...fileVariables(envDirectory, 'default'), ...fileVariables(envDirectory, agent)]
@@ -100,7 +103,7 @@ export function agentVariables(envDirectory: string, agent: AgentKind): Record<s
 /** The values of all variables that hold secrets by their names: those of the env files and of `env`. */
 export function knownSecrets(envDirectory: string, env: Readonly<Record<string, string | undefined>>): string[] {
   const kinds: AgentKind[] = ['dev', 'pm-agent']
-  const all = [env, ...kinds.map((kind) => agentVariables(envDirectory, kind))].flatMap((variables) =>
+  const all = [env, ...kinds.map((kind) => variablesOrNone(envDirectory, kind))].flatMap((variables) =>
     Object.entries(variables),
   )
   return [...new Set(all.flatMap(([name, value]) => (isSecretName(name) && value !== undefined ? [value] : [])))]
@@ -125,13 +128,18 @@ export const devEnvTemplate = `# Variables for the agents that work on issues; t
 # A token here needs to read issues, push branches, comment, and open pull requests.
 `
 
-function fileVariables(envDirectory: string, name: string): Map<string, string> {
+/** Of a file that cannot be read no agent knows a variable either, and every transcript is masked by what is known. */
+function variablesOrNone(envDirectory: string, agent: AgentKind): Record<string, string> {
   try {
-    return parseEnv(fs.readFileSync(path.join(envDirectory, `${name}.env`), 'utf8')).values
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return new Map()
-    throw error
+    return agentVariables(envDirectory, agent)
+  } catch {
+    return {}
   }
+}
+
+function fileVariables(envDirectory: string, name: string): Map<string, string> {
+  // One broken character must not cost an agent all of its variables.
+  return parseEnv(readLog(path.join(envDirectory, `${name}.env`), longestBytes) ?? '').values
 }
 
 function linesOf(assignments: Assignment[]): string {

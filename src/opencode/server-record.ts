@@ -2,8 +2,9 @@
 import * as z from 'zod/mini'
 import type { Home } from '../config/home.ts'
 import { once } from '../core/once.ts'
-import { readText, setAside, writeJson } from '../platform/files.ts'
+import { writeJson } from '../platform/files.ts'
 import { processIdentity } from '../platform/processes.ts'
+import { readState } from '../platform/state-file.ts'
 
 const serverFile = once(() =>
   z.looseObject({
@@ -27,15 +28,12 @@ export type ServerRecord = z.infer<ReturnType<typeof serverFile>>
 
 /** What server.json says, alive or not. A file that cannot be understood is set aside. */
 export function readServer(home: Home): ServerRecord | undefined {
-  const text = readText(home.paths.server)
-  if (text === undefined) return undefined
-  try {
-    return serverFile().parse(JSON.parse(text))
-  } catch {
-    const aside = setAside(home.paths.server, home.now())
-    home.warn(`${home.paths.server} cannot be understood${aside === undefined ? '' : `; kept as ${aside}`}`)
-    return undefined
+  const read = readState(home.paths.server, (value) => serverFile().parse(value), home.now())
+  if (read.kind === 'read') return read.value
+  if (read.kind === 'spoiled') {
+    home.warn(`${home.paths.server} cannot be understood${read.aside === undefined ? '' : `; kept as ${read.aside}`}`)
   }
+  return undefined
 }
 
 /** Replaces what server.json says. */

@@ -9,6 +9,7 @@ import { KugetsuError, messageOf } from '../core/errors.ts'
 import {
   createExclusive,
   ensureDirectory,
+  isNoText,
   listDirectory,
   readText,
   removeFile,
@@ -58,6 +59,7 @@ export function openQueue(home: QueueHome): Queue {
       known.set(id, { inode: stat.ino, mtimeMs: stat.mtimeMs, size: stat.size, item })
       return item
     } catch (error) {
+      if (isNoText(error)) return putAside(id)
       tell(id, `${messageOf(error)}; its task waits until it can be read`)
       return 'unread'
     }
@@ -92,9 +94,22 @@ export function openQueue(home: QueueHome): Queue {
       .map((name) => name.slice(0, -'.json'.length))
   }
 
+  /** What last-id says; the items tell as well, so one that makes no sense is only set aside. */
+  function lastNumber(): number | undefined {
+    try {
+      const text = readText(paths.queueLast)
+      if (text === undefined) return undefined
+      if (/^\d{13}\n?$/.test(text)) return Number(text)
+    } catch (error) {
+      if (!isNoText(error)) throw error
+    }
+    setAside(paths.queueLast, home.now())
+    return undefined
+  }
+
   /** Later than any before it, also when the clock was put back: milliseconds, as the bash tool's ids are seconds. */
   function nextNumber(): number {
-    const last = Number(/^\d{13,15}$/.exec(readText(paths.queueLast)?.trim() ?? '')?.[0] ?? newest(ids()))
+    const last = lastNumber() ?? newest(ids())
     const next = Math.max(home.now().getTime(), last + 1)
     writeAtomic(paths.queueLast, `${next}\n`)
     return next

@@ -1,6 +1,5 @@
-import * as fs from 'node:fs'
 import type { Home } from '../config/home.ts'
-import { rotate } from '../platform/files.ts'
+import { appendText, rotate } from '../platform/files.ts'
 
 export type Decision =
   | 'started'
@@ -29,7 +28,7 @@ export function note(
   const line = JSON.stringify({ at: home.now().toISOString(), decision, ...about }) + '\n'
   try {
     rotate(home.paths.journal)
-    fs.appendFileSync(home.paths.journal, line, { mode: 0o600 })
+    appendText(home.paths.journal, line)
   } catch {
     // see above
   }

@@ -5,8 +5,9 @@
 import * as path from 'node:path'
 import type { Home } from '../config/home.ts'
 import { KugetsuError } from '../core/errors.ts'
-import { ensureDirectory, listDirectory, readText, removeFile, setAside, writeJson } from '../platform/files.ts'
+import { ensureDirectory, listDirectory, removeFile, writeJson } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
+import { readState } from '../platform/state-file.ts'
 import { index as indexSchema, sessionRecord, type Index, type SessionRecord } from './record.ts'
 
 export const baseName = 'base'
@@ -22,11 +23,10 @@ export interface StoredSession {
 
 /** The index, or undefined when kugetsu was not initialised. An unreadable one is rebuilt from the session files. */
 export function readIndex(home: Home): Index | undefined {
-  const text = readText(home.paths.index)
-  if (text === undefined) return undefined
-  const parsed = parse(text, indexSchema)
-  if (parsed !== undefined) return parsed
-  tellSetAside(home, home.paths.index, 'it is rebuilt from the session files')
+  const read = readState(home.paths.index, (value) => indexSchema.parse(value), home.now())
+  if (read.kind === 'absent') return undefined
+  if (read.kind === 'read') return read.value
+  tellSetAside(home, home.paths.index, read.aside, 'it is rebuilt from the session files')
   const rebuilt = rebuildIndex(home)
   writeJson(home.paths.index, rebuilt)
   return rebuilt
@@ -35,11 +35,9 @@ export function readIndex(home: Home): Index | undefined {
 /** The record of one session file, or undefined when there is none (or none that can be understood). */
 export function readSession(home: Home, name: string): SessionRecord | undefined {
   const file = fileOf(home, name)
-  const text = readText(file)
-  if (text === undefined) return undefined
-  const parsed = parse(text, sessionRecord)
-  if (parsed === undefined) tellSetAside(home, file, 'the session it described is not known any more')
-  return parsed
+  const read = readState(file, (value) => sessionRecord.parse(value), home.now())
+  if (read.kind === 'spoiled') tellSetAside(home, file, read.aside, 'the session it described is not known any more')
+  return read.kind === 'read' ? read.value : undefined
 }
 
 /** All sessions that have a file, base and PM agent first, then by name. One bad file never hides the others. */
@@ -117,20 +115,7 @@ function fileOf(home: Home, name: string): string {
   return path.join(home.paths.sessions, `${name}.json`)
 }
 
-function parse<T>(
-  text: string,
-  schema: { safeParse: (value: unknown) => { success: boolean; data?: T } },
-): T | undefined {
-  try {
-    const result = schema.safeParse(JSON.parse(text))
-    return result.success ? result.data : undefined
-  } catch {
-    return undefined
-  }
-}
-
-function tellSetAside(home: Home, file: string, consequence: string): void {
-  const aside = setAside(file, home.now())
+function tellSetAside(home: Home, file: string, aside: string | undefined, consequence: string): void {
   const kept = aside === undefined ? 'and could not be moved' : `and was kept as ${path.basename(aside)}`
   home.warn(`${file} cannot be understood ${kept}; ${consequence}`)
 }

@@ -1,3 +1,4 @@
+import { plainLine } from '../../core/plain-text.ts'
 import { sessionViews, type SessionView } from '../../sessions/view.ts'
 import type { Context } from '../context.ts'
 import { age, printJson, table, tilde } from '../output.ts'
@@ -25,7 +26,12 @@ async function isWatched(context: Context): Promise<boolean> {
   return daemonRuns(context)
 }
 
+/** What is in the files was written by others, or is spoiled: nothing of it may move the cursor. */
 function row(context: Context, view: SessionView): string[] {
+  return cells(context, view).map((cell) => plainLine(cell, 1000))
+}
+
+function cells(context: Context, view: SessionView): string[] {
   const special = { base: '(base)', pm_agent: '(pm-agent)' }[view.type]
   return [
     view.issue_ref ?? special ?? '(unknown)',

@@ -2,7 +2,7 @@ import { KugetsuError } from '../../core/errors.ts'
 import { plainText } from '../../core/plain-text.ts'
 import { daemonStatus, startDispatching, stopDispatching } from '../../daemon/control.ts'
 import { isDispatchingWanted } from '../../daemon/dispatching.ts'
-import { readText } from '../../platform/files.ts'
+import { readLog } from '../../platform/files.ts'
 import { openQueue } from '../../queue/file-queue.ts'
 import { countItems } from '../../queue/find.ts'
 import { requireBase } from '../../sessions/initialise.ts'
@@ -65,7 +65,7 @@ export function runDaemonLogs(context: Context, options: Options & { n?: string 
       code: 'usage',
     })
   }
-  const lines = (readText(context.paths.daemonLog) ?? '').split('\n').slice(0, -1).slice(-count)
+  const lines = (readLog(context.paths.daemonLog) ?? '').split('\n').slice(0, -1).slice(-count)
   if (options.json === true) return printJson(context, lines)
   context.io.out(lines.map((line) => `${plainText(line)}\n`).join(''))
 }
