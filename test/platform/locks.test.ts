@@ -130,7 +130,7 @@ describe('exclusively', () => {
       error = thrown
     }
     expect(error).toBeInstanceOf(KugetsuError)
-    expect((error as KugetsuError).message).toContain(file)
+    expect((error as KugetsuError).message).toContain(path.dirname(file))
   })
 })
 
