@@ -23,7 +23,8 @@ export function renderError(context: Context, error: unknown, options: { json: b
   } else {
     // Messages quote what git, opencode and files say.
     context.io.err(`${styled(context, 'red', 'Error:')} ${plainText(message)}\n`)
-    if (hint !== undefined) context.io.err(`${styled(context, 'dim', 'Hint:')} ${plainText(hint)}\n`)
+    if (hint !== undefined)
+      context.io.err(`${styled(context, 'dim', 'Hint:')} ${plainText(hint).replace(/\s+/g, ' ')}\n`)
   }
   if (options.debug) {
     for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {

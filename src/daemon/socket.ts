@@ -34,7 +34,10 @@ export function socketPath(home: Home): string {
 /** Asks the daemon of this home; undefined when none answers. */
 export function askDaemon(home: Home, request: Request): Promise<Answer | undefined> {
   return new Promise((resolve) => {
-    const socket = net.connect(socketPath(home))
+    const file = socketPath(home)
+    // Whoever owns the directory answers in the daemon's name.
+    if (file !== home.paths.daemonSocket && !isPrivate(path.dirname(file))) return void resolve(undefined)
+    const socket = net.connect(file)
     let said = ''
     const done = (answer: Answer | undefined) => {
       socket.destroy()
@@ -83,11 +86,15 @@ export async function listen(
 
 /** The fallback directory lies where others may write, so it could be somebody else's. */
 function ownedByUs(directory: string): void {
-  const { uid, mode } = fs.lstatSync(directory)
-  if (uid === os.userInfo().uid && (mode & 0o022) === 0) return
+  if (isPrivate(directory)) return
   throw new KugetsuError(`${directory} is not a private directory of yours`, {
     hint: 'Choose a home with a shorter path (KUGETSU_DIR), so that the socket fits into it.',
   })
+}
+
+function isPrivate(directory: string): boolean {
+  const stat = fs.lstatSync(directory, { throwIfNoEntry: false })
+  return stat?.isDirectory() === true && stat.uid === os.userInfo().uid && (stat.mode & 0o022) === 0
 }
 
 function parse<T>(line: string): T | undefined {

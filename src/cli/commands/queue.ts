@@ -78,7 +78,8 @@ export async function runQueueShow(context: Context, options: Options & { id: st
   const item = await itemOf(queue, options.id)
   if (options.json === true) return printJson(context, item)
   const { io } = context
-  const line = (name: string, value: string | null | undefined) => value && io.out(`  ${name.padEnd(10)}${plainLine(value, 1000)}\n`)
+  const line = (name: string, value: string | null | undefined) =>
+    value && io.out(`  ${name.padEnd(10)}${plainLine(value, 1000)}\n`)
   io.out(
     `${styled(context, 'bold', item.id)}  ${item.kind === 'pm' ? pmAgentWord : plainLine(item.issue_ref ?? '', shownMessage)}\n`,
   )

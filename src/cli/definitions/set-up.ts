@@ -30,7 +30,12 @@ function addServerCommands(server: Command, context: Context): void {
     'kugetsu server add work ssh://git@git.example.com --type gitea',
   ])
     .addOption(
-      new Option('--type <forge>', 'the forge it speaks; guessed without').choices(['gitea', 'github', 'gitlab', 'unknown']),
+      new Option('--type <forge>', 'the forge it speaks; guessed without').choices([
+        'gitea',
+        'github',
+        'gitlab',
+        'unknown',
+      ]),
     )
     .action(async (name, url, options) => (await commands()).runServerAdd(context, { ...options, name, url }))
   finish(server.command('remove <name>').description('forget a server'), []).action(async (name, options) =>
