@@ -49,7 +49,7 @@ async function takenBack(call: GitCall): Promise<Record<string, string>> {
       .map((directory) => ({ ...call, cwd: directory, variables: { GIT_DIR: directory } })),
   ]
   if (armed.length === 0) return {}
-  const listings = await Promise.all(armed.map(({ onProgress: _, ...each }) => execute(listSettings, each)))
+  const listings = await Promise.all(armed.map((each) => execute(listSettings, { ...each, onProgress: undefined })))
   return disarmed(listings, call.env)
 }
 

@@ -19,9 +19,11 @@ export async function submoduleDirectories(call: GitCall, depth = 0): Promise<st
   for (const place of places) {
     const directory = linkOf(place) ?? path.join(place, '.git')
     if (!fs.existsSync(path.join(directory, 'HEAD'))) continue
-    const { onProgress: _, ...inside } = call
     const variables = { GIT_DIR: directory, GIT_WORK_TREE: place }
-    found.push(directory, ...(await submoduleDirectories({ ...inside, cwd: place, variables }, depth + 1)))
+    found.push(
+      directory,
+      ...(await submoduleDirectories({ ...call, onProgress: undefined, cwd: place, variables }, depth + 1)),
+    )
   }
   return found
 }

@@ -127,9 +127,20 @@ export const stateFiles: StateFile[] = [
   {
     name: `queue/ended/${queueIds[1]}.json`,
     content: json({
-      ...{ session: 'forge.test-me-app-2', slot: 'mine', state: 'idle', error: null, stopped: false },
-      ...{ never_began: false, ended_at: at, opencode_session_id: 'ses_2', cost: 0.1, branch: null, base_branch: null },
-      ...{ worktree_path: null, pr_url: null, answer: 'done' },
+      session: 'forge.test-me-app-2',
+      slot: 'mine',
+      state: 'idle',
+      error: null,
+      stopped: false,
+      never_began: false,
+      ended_at: at,
+      opencode_session_id: 'ses_2',
+      cost: 0.1,
+      branch: null,
+      base_branch: null,
+      worktree_path: null,
+      pr_url: null,
+      answer: 'done',
     }),
   },
   {

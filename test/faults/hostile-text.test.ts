@@ -17,7 +17,7 @@ beforeAll(() => {
   makeFullHome(home)
   for (const { name } of stateFiles) {
     const file = path.join(home, name)
-    if (/\.log$/.test(name)) fs.appendFileSync(file, `${hostile}\n`)
+    if (name.endsWith('.log')) fs.appendFileSync(file, `${hostile}\n`)
     if (!/^(sessions|queue.items|context|servers|slots.*slot|opencode.server)/.test(name)) continue
     const value: unknown = JSON.parse(fs.readFileSync(file, 'utf8'))
     fs.writeFileSync(file, JSON.stringify(poisoned(value, name)))
@@ -58,13 +58,12 @@ it.each(
   const args = words.map((word) => word.replace('HOSTILE', hostile))
   const { code, out, err } = await callKugetsu(home, args, env)
   const said = out + err
-  // oxlint-disable-next-line no-control-regex -- these are what is looked for
   expect(said).not.toMatch(
+    // oxlint-disable-next-line no-control-regex -- these are what is looked for
     /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u202a-\u202e\u2028\u2066-\u2069]/,
   )
   expect(said.length).toBeGreaterThan(0)
-  const isLog = /logs/.test(args.join(' ')) // which has lines of its own
-  if (!isLog && args[0] !== 'context' && args[1] !== 'show') {
-    expect(said.match(/^Error: /gm)?.length ?? 0).toBe(code === 0 ? 0 : 1)
-  }
+  // Logs, tasks and what is remembered have lines of their own; an error is one.
+  const mayHaveLines = /logs|show|context/.test(args.join(' '))
+  expect(mayHaveLines || (said.match(/^Error: /gm)?.length ?? 0) === (code === 0 ? 0 : 1), said).toBe(true)
 })

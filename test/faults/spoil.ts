@@ -116,7 +116,7 @@ function jsonShapes(content: string, random: () => number): Spoiling[] {
   const shapes = whole.map((text) => bytes(`the JSON ${text.slice(0, 30)}`, () => text))
   const value = parsed(content)
   if (value === undefined) return shapes
-  const wrong: unknown[] = [null, 0, -1, 1.5, 1e308, 9007199254740993, '', 'x', true, [], {}, [null], { a: { b: [] } }]
+  const wrong: unknown[] = [null, 0, -1, 1.5, 1e308, 2 ** 60, '', 'x', true, [], {}, [null], { a: { b: [] } }]
   const withField = (name: string, given: string) => {
     const { [name]: _, ...others } = value
     return JSON.stringify(others).replace(
