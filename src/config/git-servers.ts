@@ -159,9 +159,14 @@ export function readJsonFile<T>(file: string, schema: z.ZodMiniType<T>, now: Dat
   })
 }
 
+/** A spoiled file is not; reading it will tell. */
 function isEmpty(file: string): boolean {
-  const stat = fs.statSync(file, { throwIfNoEntry: false })
-  return stat?.isFile() === true && stat.size < 16 && fs.readFileSync(file, 'utf8').trim() === ''
+  try {
+    const stat = fs.statSync(file)
+    return stat.isFile() && stat.size < 16 && fs.readFileSync(file, 'utf8').trim() === ''
+  } catch {
+    return false
+  }
 }
 
 function readServers(home: ServerHome): ServersFile {

@@ -225,7 +225,7 @@ export function freeForgottenSlots(home: Home): void {
   for (const holder of slotHolders(home)) {
     if (holder.phase !== 'run') continue
     if (mayName(home, holder.session, holder.id)) continue
-    if (holder.session === '' && namedBySome(home, holder.id)) continue
+    if (namedBySome(home, holder.id)) continue // the reservation may be spoiled, and the run goes on
     if (holder.owner === undefined) setSlotAside(home, holder.id)
     else releaseSlot(home, holder.id)
   }

@@ -1,3 +1,4 @@
+import { KugetsuError } from '../../core/errors.ts'
 import { plainLine } from '../../core/plain-text.ts'
 import { sessionViews, type SessionView } from '../../sessions/view.ts'
 import type { Context } from '../context.ts'
@@ -13,7 +14,9 @@ export async function runList(context: Context, options: { all?: boolean; json?:
   if (views.some(({ state }) => state === 'running' || state === 'waiting') && !(await isWatched(context))) {
     // With no daemon to notice, they may have ended long ago.
     const { settleWhatEnded } = await import('../../sessions/settle.ts')
-    await settleWhatEnded(context)
+    await settleWhatEnded(context).catch((error: unknown) => {
+      if (!(error instanceof KugetsuError)) throw error // without the server's file: they are shown as they were
+    })
     views = sessionViews(context, { all })
   }
   if (options.json === true) return printJson(context, views)
