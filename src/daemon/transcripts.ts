@@ -36,17 +36,26 @@ export function openTranscript(file: string, header: () => string): Transcript {
 /** The whole lines of the list, undefined when it makes no sense; it is set aside then. */
 function linesOf(list: string): string[] | undefined {
   try {
-    const text = readText(list) ?? ''
-    const whole = text.slice(0, text.lastIndexOf('\n') + 1)
-    const lines = whole.split('\n').slice(0, -1)
-    const lengths = lines.map((line) => Number(/^\S+ (\d{1,15})$/.exec(line)?.[1]))
-    if (lengths.every((length, at) => length >= (lengths[at - 1] ?? 0))) {
-      if (whole !== text) fs.truncateSync(list, Buffer.byteLength(whole)) // else the next note would go on in this one
-      return lines
-    }
+    const lines = isLink(list) ? undefined : wholeLines(list)
+    if (lines !== undefined) return lines
   } catch (error) {
     if (!isNoText(error)) throw error
   }
   setAside(list, new Date())
   return undefined
+}
+
+function wholeLines(list: string): string[] | undefined {
+  const text = readText(list) ?? ''
+  const whole = text.slice(0, text.lastIndexOf('\n') + 1)
+  const lines = whole.split('\n').slice(0, -1)
+  const lengths = lines.map((line) => Number(/^\S+ (\d{1,15})$/.exec(line)?.[1]))
+  if (!lengths.every((length, at) => length >= (lengths[at - 1] ?? 0))) return undefined
+  if (whole !== text) fs.truncateSync(list, Buffer.byteLength(whole)) // else the next note would go on in this one
+  return lines
+}
+
+/** What a link points to is not ours to shorten. */
+function isLink(file: string): boolean {
+  return fs.lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink() === true
 }

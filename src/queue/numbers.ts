@@ -19,8 +19,7 @@ const ownName = /^(?:\d{1,12}|[1-8]\d{12})$/
  * highest so far when the directory does not tell. Throws KugetsuError when the directory cannot be written.
  */
 export function takeNumber(directory: string, atLeast: number, known: () => number): number {
-  const found = fs.lstatSync(directory, { throwIfNoEntry: false })
-  if (found !== undefined && !fs.existsSync(path.join(directory, '.'))) setAside(directory, new Date())
+  if (isInTheWay(directory)) setAside(directory, new Date())
   ensureDirectory(directory)
   for (;;) {
     const number = Math.max(atLeast, (highest(numbersIn(directory)) ?? known()) + 1)
@@ -35,6 +34,15 @@ export function takeNumber(directory: string, atLeast: number, known: () => numb
     if (highest(numbers) !== number) continue
     for (const each of numbers) if (each < number) clearAway(path.join(directory, `${each}`))
     return number
+  }
+}
+
+/** Something lies there that is no directory, nor a link to one. */
+function isInTheWay(directory: string): boolean {
+  try {
+    return fs.lstatSync(directory, { throwIfNoEntry: false }) !== undefined && !fs.statSync(directory).isDirectory()
+  } catch {
+    return true // a link to nowhere
   }
 }
 

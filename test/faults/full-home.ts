@@ -168,7 +168,10 @@ export const stateFiles: StateFile[] = [
   { name: 'opencode/attached/999999999.json', content: JSON.stringify(identity) },
   {
     name: 'servers.json',
-    content: json({ default: 'forge.test', servers: [{ name: 'forge.test', url: 'file:///nowhere', type: 'gitea' }] }),
+    content: json({
+      default: 'forge.test',
+      servers: [{ name: 'forge.test', url: 'file:///nowhere', type: 'gitea', api: 'https://forge.test/api/v1' }],
+    }),
     mayFail: ['server list', 'enqueue', 'start', 'context 1', 'logs 1', 'explain 1'],
   },
   { name: 'repos.json', content: json({ 'forge.test/me/app': 'file:///nowhere/app.git' }), mayFail: ['start'] },

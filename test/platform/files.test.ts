@@ -11,6 +11,7 @@ import {
   isNoText,
   listDirectory,
   readLog,
+  readSmall,
   readText,
   removeFile,
   setAside,
@@ -152,6 +153,26 @@ describe('reading', () => {
     expect(readLog(at('missing'))).toBeUndefined()
     fs.mkdirSync(at('folder'))
     expect(isNoText(errorOf(() => readLog(at('folder'))))).toBe(true)
+  })
+})
+
+describe('readSmall', () => {
+  it('reads a small file, and tells of it when asked', () => {
+    fs.writeFileSync(at('small'), 'täxt')
+    expect(readSmall(at('small'), { stat: false })).toEqual({ text: 'täxt', stat: undefined })
+    expect(readSmall(at('small'), { stat: true })?.stat?.size).toBe(5)
+  })
+
+  it('leaves to others what is no ordinary file, as one whose bytes are no text', () => {
+    fs.writeFileSync(at('bytes'), Buffer.from('{"a":"\xff"}', 'latin1'))
+    fs.writeFileSync(at('empty'), '')
+    fs.writeFileSync(at('large'), 'x'.repeat(65_536))
+    fs.mkdirSync(at('directory'))
+    fs.symlinkSync(at('large'), at('link'))
+    execFileSync('mkfifo', [at('pipe')])
+    for (const name of ['missing', 'bytes', 'empty', 'large', 'directory', 'link', 'pipe']) {
+      expect(readSmall(at(name), { stat: true }), name).toBeUndefined()
+    }
   })
 })
 

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { commitsAhead } from '../../src/worktrees/commits-ahead.ts'
-import { openMirror } from '../../src/worktrees/mirrors.ts'
+import { hasCommit, openMirror } from '../../src/worktrees/mirrors.ts'
 import { saveWork } from '../../src/worktrees/recovery.ts'
 import { inspectWork } from '../../src/worktrees/work-at-risk.ts'
 import { addWorktree, removeWorktree } from '../../src/worktrees/worktrees.ts'
@@ -160,6 +160,36 @@ describe('a mirror that an agent has tampered with', () => {
     fs.writeFileSync(path.join(place, 'a.txt'), 'two\n')
     expect((await inspectWork(work())).unknown).toContain('is not a worktree of')
     await expect(saveWork({ ...work(), name: 'x', now: new Date() })).rejects.toMatchObject({ code: 'unsavable' })
+    expect(ran()).toEqual([])
+  })
+
+  it.each([
+    ['its own configuration', (own: string) => armMirror(path.join(own, 'config'))],
+    [
+      'another repository to which it points',
+      (own: string) => {
+        const evil = at('evil.git')
+        ground.git(ground.root, 'clone', '--quiet', '--bare', ground.remote, evil)
+        armMirror(path.join(evil, 'config'))
+        fs.writeFileSync(path.join(own, 'commondir'), `${evil}\n`)
+      },
+    ],
+  ])('runs nothing that a clone in the place of the worktree names by %s', async (_, arm) => {
+    ground.git(ground.root, 'clone', '--quiet', ground.remote, place)
+    arm(path.join(place, '.git'))
+    fs.writeFileSync(path.join(place, 'a.txt'), 'two\n')
+    expect(await inspectWork(work())).toMatchObject({ uncommitted: ['a.txt'] })
+    await saveWork({ ...work(), name: 'forge.test-owner-repo-1', now: new Date() })
+    expect(ran()).toEqual([])
+    careless(place, 'status')
+    expect(ran()).toContain('filter-process') // the trap is one
+  })
+
+  it('runs nothing of it to fetch one commit more', async () => {
+    armMirror()
+    ground.push('topic', { 'new.txt': 'new\n' })
+    const commit = ground.git(ground.remote, 'rev-parse', 'topic')
+    expect(await hasCommit({ path: ground.mirror, commit, ref: 'refs/heads/topic', ...running() })).toBe(true)
     expect(ran()).toEqual([])
   })
 
