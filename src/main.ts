@@ -12,6 +12,7 @@ import { homeDirectory, pathsOf } from './config/paths.ts'
 import { isNews } from './config/said-once.ts'
 import { loadSettings, type Settings } from './config/settings.ts'
 import { codeOf, exitCodes, KugetsuError } from './core/errors.ts'
+import { plainLine, plainText } from './core/plain-text.ts'
 import { daemonCommand } from './daemon/names.ts'
 
 /** Runs the command that `argv` (without program and script) asks for and sets the exit code. */
@@ -52,7 +53,7 @@ function createContext(interruption: Interruption, inBackground: boolean): Conte
       return interruption.signal()
     },
     settings: () => (settings ??= readSettings()),
-    warn: (text) => io.err(`${styled(context, 'yellow', 'Warning:')} ${text}\n`),
+    warn: (text) => io.err(`${styled(context, 'yellow', 'Warning:')} ${plainText(text)}\n`),
     progress: io.progress,
     self: [process.execPath, process.argv[1] ?? ''],
   }
@@ -77,7 +78,8 @@ function createIo(readerGone: () => void): Io & Pick<Context, 'progress'> {
   return {
     out: (text) => put(1, text),
     err: (text) => put(2, text),
-    progress: (text, kind) => {
+    progress: (said, kind) => {
+      const text = plainLine(said, 1000) // git passes on what the other side says
       if (isTerminal(2)) {
         put(2, `… ${text}`.slice(0, (process.stderr.columns ?? 80) - 1))
         passing = true

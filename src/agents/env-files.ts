@@ -2,9 +2,12 @@
  * The env files that hold what agents may know: `export NAME="value"` lines and comments, in the words of a shell
  * but never run by one. This module is also part of the plugin inside opencode: plain JavaScript and node:fs only.
  */
-import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { codeOf, KugetsuError } from '../core/errors.ts'
+import { KugetsuError } from '../core/errors.ts'
+import { readLog } from '../platform/files.ts'
+
+/** Read before every command of every agent. */
+const longestBytes = 1_000_000
 
 /** Who has variables of its own. */
 export type AgentKind = 'dev' | 'pm-agent'
@@ -96,7 +99,7 @@ export function isVariableName(name: string): boolean {
 
 /**
  * What an agent gets: default.env, and its own file over it, read now. A missing file is an empty one.
- * Throws the system's error when a file is there and cannot be read.
+ * Throws KugetsuError when a file is there and cannot be read.
  */
 export function agentVariables(envDirectory: string, agent: AgentKind): Record<string, string> {
   const merged = [...fileVariables(envDirectory, 'default'), ...fileVariables(envDirectory, agent)]
@@ -126,12 +129,8 @@ export const devEnvTemplate = `# Variables for the agents that work on issues; t
 
 /** The variables of one file, by its name without `.env`. Throws as agentVariables does. */
 export function fileVariables(envDirectory: string, name: string): Map<string, string> {
-  try {
-    return parseEnv(fs.readFileSync(path.join(envDirectory, `${name}.env`), 'utf8')).values
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return new Map()
-    throw error
-  }
+  // One broken character must not cost an agent all of its variables.
+  return parseEnv(readLog(path.join(envDirectory, `${name}.env`), longestBytes) ?? '').values
 }
 
 function linesOf(assignments: Assignment[]): string {

@@ -1,10 +1,9 @@
 /** The env files as a person changes them: which there are, read whole, written under a lock. */
-import { isUtf8 } from 'node:buffer'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Paths } from '../config/paths.ts'
-import { codeOf, KugetsuError, messageOf } from '../core/errors.ts'
-import { ensureDirectory, listDirectory, writeAtomic } from '../platform/files.ts'
+import { KugetsuError, messageOf } from '../core/errors.ts'
+import { ensureDirectory, isNoText, listDirectory, readText, writeAtomic } from '../platform/files.ts'
 import { parseEnv, type EnvFile } from './env-files.ts'
 
 /** Who has a file: every agent, the PM agent, the agents that work on issues. */
@@ -26,23 +25,20 @@ const lockTimeoutMs = 60_000
 /** Reads an env file; an empty one when there is none. Throws KugetsuError `unreadable`, `bad_env_file`. */
 export function readEnvFile({ paths }: EnvHome, owner: EnvOwner): StoredEnv {
   const file = path.join(paths.env, `${owner}.env`)
+  let text: string | undefined
   try {
-    const bytes = fs.readFileSync(file)
-    if (!isUtf8(bytes)) {
-      throw new KugetsuError(`${file} is not UTF-8 text`, {
-        hint: 'Convert it (iconv), or move it away and set its variables anew.',
-        code: 'bad_env_file',
-      })
-    }
-    const text = bytes.toString('utf8')
-    return { file, exists: true, text, open: (fs.statSync(file).mode & 0o077) !== 0, ...parseEnv(text) }
+    text = readText(file)
   } catch (error) {
-    if (error instanceof KugetsuError) throw error
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') {
-      return { file, exists: false, text: '', open: false, ...parseEnv('') }
-    }
-    throw new KugetsuError(`cannot read ${file}: ${messageOf(error)}`, { code: 'unreadable', cause: error })
+    if (!isNoText(error)) throw error
+    throw new KugetsuError(messageOf(error), {
+      hint: 'Convert it (iconv), or move it away and set its variables anew.',
+      code: 'bad_env_file',
+      cause: error,
+    })
   }
+  if (text === undefined) return { file, exists: false, text: '', open: false, ...parseEnv('') }
+  const mode = fs.statSync(file, { throwIfNoEntry: false })?.mode ?? 0
+  return { file, exists: true, text, open: (mode & 0o077) !== 0, ...parseEnv(text) }
 }
 
 /** Files in the directory that no agent gets, by name. */

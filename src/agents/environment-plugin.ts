@@ -7,6 +7,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { credentialVariables, helperVariable } from '../core/credential-helper.ts'
 import { unattended } from '../core/unattended.ts'
+import { readText } from '../platform/files.ts'
 import { agentVariables, type AgentKind } from './env-files.ts'
 import { refusedToPm } from './pm-agent.ts'
 
@@ -145,7 +146,7 @@ function devSessions(home: string): SessionFile[] {
 
 /** A session file, or undefined when there is none or it is no session file; one bad file must not matter to others. */
 function readSession(home: string, name: string): SessionFile | undefined {
-  const content: unknown = attempt(() => JSON.parse(fs.readFileSync(path.join(home, 'sessions', name), 'utf8')))
+  const content: unknown = attempt(() => JSON.parse(readText(path.join(home, 'sessions', name)) ?? ''))
   if (typeof content !== 'object' || content === null) return undefined
   const field = (key: string): string | undefined => {
     const value = (content as Record<string, unknown>)[key]

@@ -1,7 +1,7 @@
 /** Putting a task into the queue, for the commands that do. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { exitCodes, KugetsuError } from '../core/errors.ts'
-import { plainText } from '../core/plain-text.ts'
+import { plainLine, plainText } from '../core/plain-text.ts'
 import { pokeDispatcher } from '../daemon/control.ts'
 import { openQueue } from '../queue/file-queue.ts'
 import type { Item, Task } from '../queue/item.ts'
@@ -36,7 +36,7 @@ export async function enqueue(context: Context, task: Task): Promise<Queued> {
 /** Says what was queued, and that it will stay there when nothing takes it out. */
 export function tellQueued(context: Context, options: { json?: boolean }, { item, dispatching }: Queued): void {
   if (options.json === true) return printJson(context, item)
-  const what = item.kind === 'pm' ? 'for the PM agent' : styled(context, 'bold', item.issue_ref ?? '')
+  const what = item.kind === 'pm' ? 'for the PM agent' : styled(context, 'bold', plainLine(item.issue_ref ?? '', 300))
   const ahead = item.priority > 0 ? ', ahead of new work' : ''
   context.io.out(
     `${styled(context, 'green', 'Queued')} ${what} as ${item.id}${ahead}` +

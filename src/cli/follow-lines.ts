@@ -26,11 +26,11 @@ export async function followLines(
           .split('\n')
   }
   for (let first = true; ; first = false) {
-    const stat = fs.statSync(file, { throwIfNoEntry: false })
+    const stat = look(file)
     const lines: string[] = []
     if (stat !== undefined && (stat.ino !== at.inode || stat.size < at.offset)) {
       // What was written to the one before until it was moved away.
-      if (fs.statSync(`${file}.1`, { throwIfNoEntry: false })?.ino === at.inode) {
+      if (look(`${file}.1`)?.ino === at.inode) {
         lines.push(...take(readFrom(`${file}.1`, at.offset)))
       }
       at = { inode: stat.ino, offset: 0 }
@@ -45,16 +45,26 @@ export async function followLines(
   }
 }
 
-/** What is in a file from `offset` on; nothing when there is none. */
+function look(file: string): fs.Stats | undefined {
+  try {
+    return fs.statSync(file, { throwIfNoEntry: false })
+  } catch {
+    return undefined
+  }
+}
+
+/** What is in a file from `offset` on; nothing when there is none. A pipe is never waited for. */
 export function readFrom(file: string, offset: number): Buffer {
   let descriptor: number
   try {
-    descriptor = fs.openSync(file, 'r')
+    descriptor = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
   } catch {
     return Buffer.alloc(0)
   }
   try {
-    const buffer = Buffer.alloc(Math.max(0, fs.fstatSync(descriptor).size - offset))
+    const stat = fs.fstatSync(descriptor)
+    if (!stat.isFile()) return Buffer.alloc(0)
+    const buffer = Buffer.alloc(Math.max(0, stat.size - offset))
     return buffer.subarray(0, fs.readSync(descriptor, buffer, 0, buffer.length, offset))
   } finally {
     fs.closeSync(descriptor)

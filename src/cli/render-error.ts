@@ -1,4 +1,5 @@
 import { exitCodes, KugetsuError, messageOf } from '../core/errors.ts'
+import { plainText } from '../core/plain-text.ts'
 import type { Context } from './context.ts'
 import { printJson, styled } from './output.ts'
 
@@ -20,8 +21,10 @@ export function renderError(context: Context, error: unknown, options: { json: b
   if (options.json) {
     printJson(context, { error: { message, hint: hint ?? null, code: known?.code ?? 'unexpected' } })
   } else {
-    context.io.err(`${styled(context, 'red', 'Error:')} ${message}\n`)
-    if (hint !== undefined) context.io.err(`${styled(context, 'dim', 'Hint:')} ${hint}\n`)
+    // Messages quote what git, opencode and files say.
+    context.io.err(`${styled(context, 'red', 'Error:')} ${plainText(message)}\n`)
+    if (hint !== undefined)
+      context.io.err(`${styled(context, 'dim', 'Hint:')} ${plainText(hint).replace(/\s+/g, ' ')}\n`)
   }
   if (options.debug) {
     for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {

@@ -2,6 +2,7 @@
  * `~/.kugetsu/config`: the assignments of a shell file, read as data. The bash tool sourced it, so its quotes,
  * expansions and server table are understood; nothing in it is ever run.
  */
+import { KugetsuError } from '../core/errors.ts'
 import { readText } from '../platform/files.ts'
 
 export interface ConfigFile {
@@ -17,13 +18,20 @@ export interface ConfigFile {
 type Variables = Readonly<Record<string, string | undefined>>
 
 const longestValue = 65536
+const longestFile = 1_000_000
+const mostWarnings = 10
 const deepestNesting = 20
 const namePattern = /[A-Za-z_][A-Za-z0-9_]*/y
 const serverTable = 'GIT_SERVERS'
 
 /** Reads the file at `file`; an empty one when there is none. Throws KugetsuError when it cannot be read. */
 export function readConfig(file: string, variables: Variables): ConfigFile {
-  return parseConfig(readText(file) ?? '', variables)
+  const text = readText(file) ?? ''
+  if (text.length <= longestFile) return parseConfig(text, variables)
+  throw new KugetsuError(`${file} is far too long for a config file`, {
+    hint: 'Move it away; "kugetsu init" writes a new one.',
+    code: 'unreadable',
+  })
 }
 
 /**
@@ -47,6 +55,11 @@ export function parseConfig(text: string, variables: Variables = {}): ConfigFile
       reader.at = start
       reader.skipLine()
     }
+  }
+  const left = config.warnings.length - mostWarnings
+  const next = config.warnings[mostWarnings]
+  if (left > 1 && next !== undefined) {
+    config.warnings.splice(mostWarnings, left, { line: next.line, text: `and ${left} more from here on, all ignored` })
   }
   return config
 }

@@ -2,11 +2,13 @@
  * The git servers: those of servers.json, then GIT_SERVERS of the config file (the bash tool's, only read), then
  * github.com. Of one name the first counts.
  */
+import * as fs from 'node:fs'
 import * as z from 'zod/mini'
 import { KugetsuError, messageOf } from '../core/errors.ts'
 import { isInstance } from '../core/issue-ref.ts'
-import { readText, setAside, writeJson } from '../platform/files.ts'
+import { writeJson } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
+import { readState } from '../platform/state-file.ts'
 import { readConfig } from './config-file.ts'
 import type { Paths } from './paths.ts'
 import { checkRemoteUrl, hostOfUrl } from './remote-url.ts'
@@ -148,24 +150,37 @@ export async function setDefaultServer(home: ServerHome, name: string): Promise<
  * its bytes kept, and named in a KugetsuError `unreadable`.
  */
 export function readJsonFile<T>(file: string, schema: z.ZodMiniType<T>, now: Date): T | undefined {
-  const text = readText(file)
-  if (text === undefined || text.trim() === '') return undefined
-  let reason = 'it is not JSON' // what JSON.parse says quotes the text it stumbles over, which can be a password
-  try {
-    const read = schema.safeParse(JSON.parse(text))
-    if (read.success) return read.data
-    reason = messageOf(z.prettifyError(read.error))
-  } catch {
-    // told below
-  }
-  const aside = setAside(file, now)
-  throw new KugetsuError(`cannot understand ${file}: ${reason}`, {
+  if (isEmpty(file)) return undefined
+  let form: string | undefined
+  const read = readState(
+    file,
+    (value) => {
+      const result = schema.safeParse(value)
+      if (result.success) return result.data
+      form = messageOf(z.prettifyError(result.error))
+      throw result.error
+    },
+    now,
+  )
+  if (read.kind === 'absent') return undefined
+  if (read.kind === 'read') return read.value
+  throw new KugetsuError(`cannot understand ${file}: ${form ?? read.reason}`, {
     code: 'unreadable',
     hint:
-      aside === undefined
+      read.aside === undefined
         ? 'Correct the file.'
-        : `It was set aside as ${aside}: correct it and move it back, or go on without it.`,
+        : `It was set aside as ${read.aside}: correct it and move it back, or go on without it.`,
   })
+}
+
+/** A spoiled file is not; reading it will tell. */
+function isEmpty(file: string): boolean {
+  try {
+    const stat = fs.statSync(file)
+    return stat.isFile() && stat.size < 16 && fs.readFileSync(file, 'utf8').trim() === ''
+  } catch {
+    return false
+  }
 }
 
 function readServers(home: ServerHome): ServersFile {

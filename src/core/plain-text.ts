@@ -20,6 +20,21 @@ const gaps = /\s{2,}|[^\S ]/g
  * A carriage return starts a line, so that nothing can be overwritten.
  */
 export function plainText(text: string): string {
+  if (text.length <= pieceLength) return plainPiece(text)
+  let plain = ''
+  for (let from = 0; from < text.length;) {
+    let to = from + pieceLength
+    if (text[to - 1] === '\r') to++ // with the line feed that may follow it
+    plain += plainPiece(text.slice(from, to))
+    from = to
+  }
+  return plain
+}
+
+/** Replacing more than a hundred million characters at once ends Node. A log can have them. */
+const pieceLength = 1_000_000
+
+function plainPiece(text: string): string {
   return text
     .replace(sequences, '')
     .replace(/\r\n?/g, '\n')

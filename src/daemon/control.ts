@@ -4,7 +4,7 @@ import type { Home } from '../config/home.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KugetsuError, messageOf } from '../core/errors.ts'
 import { withoutAgent } from '../core/within-agent.ts'
-import { ensureDirectory, removeFile, rotate, writeAtomic } from '../platform/files.ts'
+import { ensureDirectory, openToAppend, removeFile, rotate, writeAtomic } from '../platform/files.ts'
 import { identify, isAlive } from '../platform/processes.ts'
 import type { Supervision } from '../sessions/supervision.ts'
 import { daemonCommand } from './names.ts'
@@ -104,7 +104,7 @@ export async function stopDispatching(home: Home): Promise<Answer | undefined> {
 function startDaemon(home: Home): void {
   ensureDirectory(home.paths.queue)
   rotate(home.paths.daemonLog)
-  const log = fs.openSync(home.paths.daemonLog, 'a', 0o600)
+  const log = openToAppend(home.paths.daemonLog)
   try {
     const [program, ...first] = home.self
     const child = spawn(program, [...first, daemonCommand], {

@@ -174,7 +174,7 @@ function somebodyIsAttached(home: Home): boolean {
     } catch {
       // not ours, or half of one
     }
-    fs.rmSync(file, { force: true })
+    fs.rmSync(file, { force: true, recursive: true })
     return false
   })
 }

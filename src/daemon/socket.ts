@@ -36,6 +36,8 @@ export async function askDaemon(home: Home, request: Request): Promise<Answer | 
   const file = socketPath(home)
   // Before the part of Node that connects is loaded.
   if (!fs.existsSync(file)) return undefined
+  // Whoever owns the directory answers in the daemon's name.
+  if (file !== home.paths.daemonSocket && !isPrivate(path.dirname(file))) return undefined
   return new Promise((resolve) => {
     const socket = net.connect(file)
     let said = ''
@@ -86,11 +88,15 @@ export async function listen(
 
 /** The fallback directory lies where others may write, so it could be somebody else's. */
 function ownedByUs(directory: string): void {
-  const { uid, mode } = fs.lstatSync(directory)
-  if (uid === os.userInfo().uid && (mode & 0o022) === 0) return
+  if (isPrivate(directory)) return
   throw new KugetsuError(`${directory} is not a private directory of yours`, {
     hint: 'Choose a home with a shorter path (KUGETSU_DIR), so that the socket fits into it.',
   })
+}
+
+function isPrivate(directory: string): boolean {
+  const stat = fs.lstatSync(directory, { throwIfNoEntry: false })
+  return stat?.isDirectory() === true && stat.uid === os.userInfo().uid && (stat.mode & 0o022) === 0
 }
 
 function parse<T>(line: string): T | undefined {

@@ -4,7 +4,7 @@
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { readText } from '../platform/files.ts'
+import { appendText, isNoText, readText, setAside } from '../platform/files.ts'
 
 export interface Transcript {
   has: (partId: string) => boolean
@@ -15,17 +15,47 @@ export interface Transcript {
 /** Opens a transcript; `header` begins a new one. */
 export function openTranscript(file: string, header: () => string): Transcript {
   const list = path.join(path.dirname(file), `.${path.basename(file, '.log')}.written`)
-  const lines = (readText(list) ?? '').split('\n').slice(0, -1)
+  const lines = linesOf(list) ?? []
   const written = new Set(lines.map((line) => line.split(' ')[0] ?? ''))
   const length = Number(lines.at(-1)?.split(' ')[1] ?? 0)
-  if ((fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0) > length) fs.truncateSync(file, length)
+  const stat = fs.lstatSync(file, { throwIfNoEntry: false })
+  // A list that is gone or spoiled says nothing of what is in the log: that is kept, and written anew.
+  if (stat !== undefined && (!stat.isFile() || (length === 0 && stat.size > 0))) setAside(file, new Date())
+  else if ((stat?.size ?? 0) > length) fs.truncateSync(file, length)
 
   function append(partId: string, text: string): void {
     if (written.has(partId)) return
-    fs.appendFileSync(file, text, { mode: 0o600 })
-    fs.appendFileSync(list, `${partId} ${fs.statSync(file).size}\n`, { mode: 0o600 })
+    appendText(file, text)
+    appendText(list, `${partId} ${fs.statSync(file).size}\n`)
     written.add(partId)
   }
   append('header', header())
   return { has: (partId) => written.has(partId), append }
+}
+
+/** The whole lines of the list, undefined when it makes no sense; it is set aside then. */
+function linesOf(list: string): string[] | undefined {
+  try {
+    const lines = isLink(list) ? undefined : wholeLines(list)
+    if (lines !== undefined) return lines
+  } catch (error) {
+    if (!isNoText(error)) throw error
+  }
+  setAside(list, new Date())
+  return undefined
+}
+
+function wholeLines(list: string): string[] | undefined {
+  const text = readText(list) ?? ''
+  const whole = text.slice(0, text.lastIndexOf('\n') + 1)
+  const lines = whole.split('\n').slice(0, -1)
+  const lengths = lines.map((line) => Number(/^\S+ (\d{1,15})$/.exec(line)?.[1]))
+  if (!lengths.every((length, at) => length >= (lengths[at - 1] ?? 0))) return undefined
+  if (whole !== text) fs.truncateSync(list, Buffer.byteLength(whole)) // else the next note would go on in this one
+  return lines
+}
+
+/** What a link points to is not ours to shorten. */
+function isLink(file: string): boolean {
+  return fs.lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink() === true
 }

@@ -14,6 +14,7 @@ import { daemonStatus } from '../daemon/control.ts'
 import { type DatabaseLook, lookAtDatabase } from '../opencode/database.ts'
 import { parseServer, type ServerRecord } from '../opencode/server-record.ts'
 import { listDirectory, readText } from '../platform/files.ts'
+import { parseJson } from '../platform/state-file.ts'
 import { parseItem, type Item } from '../queue/item.ts'
 import { serverDatabase } from '../sessions/agent-server.ts'
 import { parseIndex, parseRecord, type Index } from '../sessions/record.ts'
@@ -114,11 +115,5 @@ function shaped<T>(shape: z.ZodMiniType<T>): (text: string) => T | undefined {
 }
 
 function parsed<T>(read: (value: unknown) => T | undefined): (text: string) => T | undefined {
-  return (text) => {
-    try {
-      return read(JSON.parse(text))
-    } catch {
-      return undefined
-    }
-  }
+  return (text) => read(parseJson(text))
 }

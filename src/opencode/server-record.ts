@@ -2,8 +2,9 @@
 import * as z from 'zod/mini'
 import type { Home } from '../config/home.ts'
 import { once } from '../core/once.ts'
-import { readText, setAside, writeJson } from '../platform/files.ts'
+import { writeJson } from '../platform/files.ts'
 import { processIdentity } from '../platform/processes.ts'
+import { parseJson, readState } from '../platform/state-file.ts'
 
 const serverFile = once(() =>
   z.looseObject({
@@ -27,21 +28,16 @@ export type ServerRecord = z.infer<ReturnType<typeof serverFile>>
 
 /** Reads the text of server.json; undefined when it cannot be understood. */
 export function parseServer(text: string): ServerRecord | undefined {
-  try {
-    return serverFile().parse(JSON.parse(text))
-  } catch {
-    return undefined
-  }
+  return serverFile().safeParse(parseJson(text)).data
 }
 
 /** What server.json says, alive or not. A file that cannot be understood is set aside. */
 export function readServer(home: Home): ServerRecord | undefined {
-  const text = readText(home.paths.server)
-  if (text === undefined) return undefined
-  const read = parseServer(text)
-  if (read !== undefined) return read
-  const aside = setAside(home.paths.server, home.now())
-  home.warn(`${home.paths.server} cannot be understood${aside === undefined ? '' : `; kept as ${aside}`}`)
+  const read = readState(home.paths.server, (value) => serverFile().parse(value), home.now())
+  if (read.kind === 'read') return read.value
+  if (read.kind === 'spoiled') {
+    home.warn(`${home.paths.server} cannot be understood${read.aside === undefined ? '' : `; kept as ${read.aside}`}`)
+  }
   return undefined
 }
 

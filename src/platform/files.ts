@@ -3,6 +3,7 @@
  * written, fsync, close, rename (or link, which never clobbers), fsync of the directory. write-file-atomic was
  * measured to commit truncated files on a full disk, so these few lines are ours.
  */
+import { isUtf8 } from 'node:buffer'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { codeOf, KugetsuError, messageOf } from '../core/errors.ts'
@@ -10,6 +11,8 @@ import { codeOf, KugetsuError, messageOf } from '../core/errors.ts'
 const fileMode = 0o600
 const directoryMode = 0o700
 const rotateAtBytes = 5_000_000
+/** No state file comes near it, and reading what is far larger would take all memory. */
+const longestStateBytes = 20_000_000
 
 /** Creates a directory and its parents, 0700. Throws KugetsuError when it cannot. */
 export function ensureDirectory(directory: string): void {
@@ -83,14 +86,80 @@ export function claimName(file: string): boolean {
   return true
 }
 
-/** The text of a file, or undefined when there is none. Other failures are KugetsuErrors that name the file. */
+/**
+ * The text of a state file, or undefined when there is none. Failures are KugetsuErrors that name the file: `no_text`
+ * where it can hold no state whoever reads it (a directory, a pipe, a device, bytes that are not UTF-8, more than
+ * 20 MB), `unreadable` where it cannot be read.
+ */
 export function readText(file: string): string | undefined {
+  const bytes = readRegular(file, longestStateBytes)
+  if (bytes !== undefined && !isUtf8(bytes)) throw noText(file, 'it is not UTF-8 text')
+  return bytes?.toString('utf8')
+}
+
+/** The text of a log, of any length, or undefined when there is none; broken characters are replaced. Throws as readText. */
+export function readLog(file: string, longestBytes = Infinity): string | undefined {
+  return readRegular(file, longestBytes)?.toString('utf8')
+}
+
+/** Whether an error says that a file can hold no state, so that it may be set aside. */
+export function isNoText(error: unknown): boolean {
+  return error instanceof KugetsuError && error.code === 'no_text'
+}
+
+/** Adds to a file, which is made if it is missing, 0600. Throws as openToAppend. */
+export function appendText(file: string, text: string): void {
+  const descriptor = openToAppend(file)
   try {
-    return fs.readFileSync(file, 'utf8')
+    fs.writeFileSync(descriptor, text)
+  } finally {
+    fs.closeSync(descriptor)
+  }
+}
+
+/**
+ * Opens a log for adding to it. What lies in its place and is no file is set aside: nothing is written through a link,
+ * and a pipe that nobody reads holds nobody up. Throws the system's error, or KugetsuError `unwritable`.
+ */
+export function openToAppend(file: string): number {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = fs.constants
+  const found = fs.lstatSync(file, { throwIfNoEntry: false })
+  if (found !== undefined && !found.isFile()) setAside(file, new Date())
+  const descriptor = fs.openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, fileMode)
+  if (fs.fstatSync(descriptor).isFile()) return descriptor
+  fs.closeSync(descriptor)
+  throw new KugetsuError(`cannot write ${file}: it is not a file`, { hint: 'Move it away.', code: 'unwritable' })
+}
+
+/** The bytes of a file, or undefined when there is none. A pipe or a device is never waited for. */
+function readRegular(file: string, longest: number): Buffer | undefined {
+  let descriptor: number
+  try {
+    descriptor = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
   } catch (error) {
     if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
-    throw new KugetsuError(`cannot read ${file}: ${messageOf(error)}`, { code: 'unreadable', cause: error })
+    if (codeOf(error) === 'ENXIO') throw noText(file, 'it is a socket or a device') // opening a socket fails so
+    throw unreadable(file, error)
   }
+  try {
+    const stat = fs.fstatSync(descriptor)
+    if (!stat.isFile()) throw noText(file, stat.isDirectory() ? 'it is a directory' : 'it is not a file')
+    if (stat.size > longest) throw noText(file, `it has ${Math.round(stat.size / 1e6)} MB`)
+    return fs.readFileSync(descriptor)
+  } catch (error) {
+    throw error instanceof KugetsuError ? error : unreadable(file, error)
+  } finally {
+    fs.closeSync(descriptor)
+  }
+}
+
+function noText(file: string, why: string): KugetsuError {
+  return new KugetsuError(`cannot understand ${file}: ${why}`, { hint: 'Move it away and try again.', code: 'no_text' })
+}
+
+function unreadable(file: string, cause: unknown): KugetsuError {
+  const hint = 'See what lies there and who may read it.'
+  return new KugetsuError(`cannot read ${file}: ${messageOf(cause)}`, { hint, code: 'unreadable', cause })
 }
 
 export interface ReadFile {
@@ -101,7 +170,8 @@ export interface ReadFile {
 
 /**
  * The text of a small regular file (under 64 KB), with as few system calls as can be: for directories with thousands
- * of them. undefined for everything else: no file, an empty or a large one, one that is none or cannot be read.
+ * of them. undefined for everything else: no file, an empty or a large one, one that is none, holds no UTF-8 text or
+ * cannot be read.
  */
 export function readSmall(file: string, options: { stat: boolean }): ReadFile | undefined {
   let descriptor: number | undefined
@@ -109,7 +179,7 @@ export function readSmall(file: string, options: { stat: boolean }): ReadFile | 
     // A link is not followed, and nothing waits for whoever writes into a pipe.
     descriptor = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK)
     const length = fs.readSync(descriptor, (room ??= Buffer.allocUnsafeSlow(roomBytes)))
-    if (length === 0 || length === roomBytes) return undefined
+    if (length === 0 || length === roomBytes || !isUtf8(room.subarray(0, length))) return undefined
     return { text: room.toString('utf8', 0, length), stat: options.stat ? fs.fstatSync(descriptor) : undefined }
   } catch {
     return undefined
@@ -127,7 +197,7 @@ export function listDirectory(directory: string): string[] {
     return fs.readdirSync(directory).sort()
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return []
-    throw new KugetsuError(`cannot read ${directory}: ${messageOf(error)}`, { code: 'unreadable', cause: error })
+    throw unreadable(directory, error)
   }
 }
 

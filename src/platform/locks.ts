@@ -33,7 +33,10 @@ export function tryExclusive(file: string): Release | undefined {
   ensureDirectory(path.dirname(file))
   let database: Sqlite | undefined
   try {
-    // SQLite would make it readable for all. Only while it is missing: closing it again would let go of our own locks.
+    // SQLite goes through links, would wait at a pipe, and makes the file where a link points to.
+    const found = fs.lstatSync(file, { throwIfNoEntry: false })
+    if (found !== undefined && !found.isFile()) setAside(file, new Date())
+    // It would make it readable for all. Only while it is missing: closing it again would let go of our own locks.
     if (!fs.existsSync(file)) createExclusive(file, '')
     database = openSqlite(file, { timeoutMs: 0 })
     // No journal file: nothing is ever written, and a killed holder would leave it behind.

@@ -9,6 +9,7 @@ import { KugetsuError, messageOf } from '../core/errors.ts'
 import {
   createExclusive,
   ensureDirectory,
+  isNoText,
   listDirectory,
   readSmall,
   readText,
@@ -80,6 +81,7 @@ export function openQueue(home: QueueHome): Queue {
       const text = sound ? readText(file) : ''
       return text === undefined ? undefined : (parseItem(id, text) ?? putAside(id))
     } catch (error) {
+      if (isNoText(error)) return putAside(id)
       tell(id, `${messageOf(error)}; its task waits until it can be read`)
       return 'unread'
     }

@@ -1,6 +1,7 @@
 /** A task in the queue: its file's fields, and reading them. */
 import * as z from 'zod/mini'
 import { once } from '../core/once.ts'
+import { parseJson } from '../platform/state-file.ts'
 
 const states = ['pending', 'notified', 'completed', 'error'] as const
 const kinds = ['dev', 'pm'] as const
@@ -131,12 +132,7 @@ export function isItemId(id: string): boolean {
 
 /** Reads what the file of the item `id` says, also one of the bash tool; undefined when it is no such item. */
 export function parseItem(id: string, content: string): Item | undefined {
-  let value: unknown
-  try {
-    value = JSON.parse(content)
-  } catch {
-    return undefined
-  }
+  const value = parseJson(content)
   if (isWhole(value) && value.id === id && isItemId(id)) return value
   const read = schema().safeParse(value)
   if (!read.success || !isItemId(id) || (read.data.id ?? id) !== id) return undefined

@@ -2,8 +2,10 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Home } from '../config/home.ts'
-import { createExclusive, ensureDirectory, readText, setAside } from '../platform/files.ts'
+import { messageOf } from '../core/errors.ts'
+import { createExclusive, ensureDirectory, isNoText, readText, setAside } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
+import { parseJson } from '../platform/state-file.ts'
 import { isItemId, parseItem } from './item.ts'
 
 const lockWaitMs = 30_000
@@ -21,7 +23,7 @@ export async function takeOverOldQueue(home: Pick<Home, 'paths' | 'now' | 'warn'
   const file = path.join(home.paths.home, 'queue.json')
   if (!fs.existsSync(file)) return 0
   return exclusively(home.paths.lock('queue'), { timeoutMs: lockWaitMs, signal: home.signal }, () => {
-    const text = readText(file)
+    const text = textOf(home, file)
     if (text === undefined) return 0
     const tasks = tasksIn(text)
     if (tasks === undefined) {
@@ -37,14 +39,20 @@ export async function takeOverOldQueue(home: Pick<Home, 'paths' | 'now' | 'warn'
   })
 }
 
-/** The list itself, or under the one name it had; undefined for anything else. */
-function tasksIn(text: string): OldTask[] | undefined {
-  let value: unknown
+/** What can hold no tasks says nothing that could be understood; what cannot be read now may be another time. */
+function textOf(home: Pick<Home, 'warn'>, file: string): string | undefined {
   try {
-    value = text.trim() === '' ? [] : JSON.parse(text)
-  } catch {
+    return readText(file)
+  } catch (error) {
+    if (isNoText(error)) return 'nothing'
+    home.warn(`${messageOf(error)}; the tasks in it wait until it can be read`)
     return undefined
   }
+}
+
+/** The list itself, or under the one name it had; undefined for anything else. */
+function tasksIn(text: string): OldTask[] | undefined {
+  const value = text.trim() === '' ? [] : parseJson(text)
   const list = Array.isArray(value)
     ? value
     : isObject(value)

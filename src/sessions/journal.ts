@@ -1,7 +1,7 @@
-import * as fs from 'node:fs'
 import { maskerOf } from '../agents/known-secrets.ts'
 import type { Home } from '../config/home.ts'
-import { readText, rotate } from '../platform/files.ts'
+import { messageOf } from '../core/errors.ts'
+import { appendText, readLog, rotate } from '../platform/files.ts'
 
 export type Decision =
   | 'started'
@@ -34,7 +34,7 @@ export function note(
   const line = JSON.stringify({ at: home.now().toISOString(), decision, ...told }) + '\n'
   try {
     rotate(home.paths.journal)
-    fs.appendFileSync(home.paths.journal, line, { mode: 0o600 })
+    appendText(home.paths.journal, line)
   } catch {
     // see above
   }
@@ -58,7 +58,7 @@ export function readJournal(home: Home, about: { issueRef: string | null; item?:
     (issue !== undefined && entry.issue_ref?.toLowerCase() === issue) ||
     (about.item !== undefined && entry.reason.split(/[\s:]/).includes(about.item))
   return [`${home.paths.journal}.1`, home.paths.journal].flatMap((file) =>
-    (readText(file) ?? '').split('\n').flatMap((line) => {
+    (logOf(home, file) ?? '').split('\n').flatMap((line) => {
       // Parsing all lines of ten megabytes takes long, and most are about others.
       const mentions = [issue, about.item?.toLowerCase()].some(
         (text) => text !== undefined && line.toLowerCase().includes(text),
@@ -68,6 +68,16 @@ export function readJournal(home: Home, about: { issueRef: string | null; item?:
       return entry !== undefined && isAbout(entry) ? [entry] : []
     }),
   )
+}
+
+/** What cannot be read says as little as what is not there, and what is known from elsewhere can still be told. */
+function logOf(home: Home, file: string): string | undefined {
+  try {
+    return readLog(file)
+  } catch (error) {
+    home.warn(messageOf(error))
+    return undefined
+  }
 }
 
 function entryOf(line: string): Entry | undefined {

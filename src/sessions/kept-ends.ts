@@ -6,7 +6,8 @@ import * as path from 'node:path'
 import * as z from 'zod/mini'
 import type { Home } from '../config/home.ts'
 import { once } from '../core/once.ts'
-import { ensureDirectory, listDirectory, readText, removeFile, setAside, writeJson } from '../platform/files.ts'
+import { ensureDirectory, listDirectory, removeFile, writeJson } from '../platform/files.ts'
+import { readState } from '../platform/state-file.ts'
 import type { Run, SessionRecord } from './record.ts'
 import type { Ending } from './settle.ts'
 
@@ -72,15 +73,12 @@ export function itemsWithEnd(home: Home): string[] {
 /** How the run of an item ended, if that is kept. One that cannot be understood is set aside. */
 export function readEnd(home: Home, item: string): KeptEnd | undefined {
   const file = fileOf(home, item)
-  const content = readText(file)
-  if (content === undefined) return undefined
-  try {
-    return keptEnd().parse(JSON.parse(content))
-  } catch {
-    setAside(file, home.now())
+  const read = readState(file, (value) => keptEnd().parse(value), home.now())
+  if (read.kind === 'read') return read.value
+  if (read.kind === 'spoiled') {
     home.warn(`${file} cannot be understood and was set aside: how the run of ${item} ended is not known`)
-    return undefined
   }
+  return undefined
 }
 
 /** To be called when it is noted on the item, or the item is begun anew. */

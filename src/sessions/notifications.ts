@@ -10,8 +10,9 @@ import type { Home } from '../config/home.ts'
 import { codeOf, KugetsuError, messageOf } from '../core/errors.ts'
 import { once } from '../core/once.ts'
 import { plainLine } from '../core/plain-text.ts'
-import { readText, setAside, writeJson } from '../platform/files.ts'
+import { isNoText, readText, setAside, writeJson } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
+import { parseJson } from '../platform/state-file.ts'
 
 /** Those that were read go first, the oldest before the others. */
 const mostKept = 500
@@ -169,16 +170,11 @@ function read(file: string): Notification[] | undefined {
   try {
     content = readText(file)
   } catch (error) {
-    if (error instanceof KugetsuError && codeOf(error.cause) === 'EACCES') return undefined
+    if (isNoText(error) || (error instanceof KugetsuError && codeOf(error.cause) === 'EACCES')) return undefined
     throw error
   }
   if (content === undefined) return []
-  try {
-    const parsed = stored().safeParse(JSON.parse(content))
-    return parsed.success ? parsed.data : undefined
-  } catch {
-    return undefined
-  }
+  return stored().safeParse(parseJson(content)).data
 }
 
 function bounded(all: Notification[]): Notification[] {

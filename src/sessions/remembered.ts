@@ -9,7 +9,8 @@ import { maskerOf } from '../agents/known-secrets.ts'
 import type { Home } from '../config/home.ts'
 import { messageOf } from '../core/errors.ts'
 import { once } from '../core/once.ts'
-import { ensureDirectory, readText, removeFile, setAside, writeJson } from '../platform/files.ts'
+import { ensureDirectory, removeFile, writeJson } from '../platform/files.ts'
+import { readState } from '../platform/state-file.ts'
 import type { Run, SessionRecord } from './record.ts'
 import type { Ending } from './settle.ts'
 import { asOnlyWriter } from './store.ts'
@@ -53,18 +54,14 @@ export type Remembered = z.infer<ReturnType<typeof rememberedFile>>
  */
 export function readRemembered(home: Home, name: string, issueRef: string): Remembered | undefined {
   const file = home.paths.remembered(name)
-  const text = readText(file)
-  if (text === undefined) return undefined
-  try {
-    const read = rememberedFile().parse(JSON.parse(text))
-    // A name is free again once its issue is destroyed.
-    return (read.issue_ref ?? issueRef) === issueRef ? read : undefined
-  } catch {
-    const aside = setAside(file, home.now())
-    const where = aside === undefined ? 'and could not be moved' : `and was kept as ${path.basename(aside)}`
+  const read = readState(file, (value) => rememberedFile().parse(value), home.now())
+  // A name is free again once its issue is destroyed.
+  if (read.kind === 'read') return (read.value.issue_ref ?? issueRef) === issueRef ? read.value : undefined
+  if (read.kind === 'spoiled') {
+    const where = read.aside === undefined ? 'and could not be moved' : `and was kept as ${path.basename(read.aside)}`
     home.warn(`${file} cannot be understood ${where}; what was asked and answered on ${issueRef} is not known any more`)
-    return undefined
   }
+  return undefined
 }
 
 /** What a new session on the issue is told of; nothing with ENABLE_CONTEXT_DUMP off, or when it cannot be read. */

@@ -8,6 +8,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { maskerOf } from '../agents/known-secrets.ts'
 import type { Home } from '../config/home.ts'
+import { KugetsuError } from '../core/errors.ts'
 import { outcomeOf, type RunOutcome } from '../core/run-outcome.ts'
 import type { Client } from '../opencode/client.ts'
 import { sentAt } from '../opencode/message-id.ts'
@@ -250,8 +251,8 @@ function sinceLastPrompt(run: Run, now: Date): number {
 export function freeForgottenSlots(home: Home): void {
   for (const holder of slotHolders(home)) {
     if (holder.phase !== 'run') continue
-    if (readSession(home, holder.session)?.run?.slot === holder.id) continue
-    if (holder.session === '' && namedBySome(home, holder.id)) continue
+    if (mayName(home, holder.session, holder.id)) continue
+    if (namedBySome(home, holder.id)) continue // the reservation may be spoiled, and the run goes on
     if (rescueFor(home, holder) !== undefined) continue
     if (holder.owner === undefined) setSlotAside(home, holder.id)
     else releaseSlot(home, holder.id)
@@ -264,6 +265,16 @@ export function sessionsAtWork(
   sessions = readSessions(home),
 ): (StoredSession & { record: { run: Run } })[] {
   return sessions.filter((stored): stored is StoredSession & { record: { run: Run } } => Boolean(stored.record.run))
+}
+
+/** A session file that cannot be read may name it: unknown never means free. */
+function mayName(home: Home, session: string, slot: string): boolean {
+  try {
+    return readSession(home, session)?.run?.slot === slot
+  } catch (error) {
+    if (error instanceof KugetsuError) return true
+    throw error
+  }
 }
 
 function namedBySome(home: Home, slot: string): boolean {

@@ -20,7 +20,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import * as z from 'zod/mini'
 import type { Home } from '../config/home.ts'
 import { once } from '../core/once.ts'
-import { createExclusive, ensureDirectory, listDirectory, readText, removeFile, setAside } from '../platform/files.ts'
+import {
+  createExclusive,
+  ensureDirectory,
+  isNoText,
+  listDirectory,
+  readText,
+  removeFile,
+  setAside,
+} from '../platform/files.ts'
 import { isLitter } from '../platform/litter.ts'
 import { inOrder } from '../platform/locks.ts'
 import { isAlive, processIdentity, type ProcessIdentity } from '../platform/processes.ts'
@@ -100,7 +108,7 @@ export function releaseSlot(home: Home, slot: string): void {
 }
 
 /**
- * Frees what a spoiled reservation holds: one that was read and makes no sense, or is a directory. It is kept under
+ * Frees what a spoiled reservation holds: one that was read and makes no sense, or is no file. It is kept under
  * another name. Nothing happens to one that only could not be read.
  */
 export function setSlotAside(home: Home, slot: string): void {
@@ -108,8 +116,8 @@ export function setSlotAside(home: Home, slot: string): void {
   try {
     const text = readText(file)
     if (text === undefined || understood(text) !== undefined) return
-  } catch {
-    if (fs.statSync(file, { throwIfNoEntry: false })?.isDirectory() !== true) return
+  } catch (error) {
+    if (!isNoText(error)) return
   }
   setAside(file, home.now())
 }

@@ -5,16 +5,9 @@
 import * as path from 'node:path'
 import type { Home } from '../config/home.ts'
 import { KugetsuError } from '../core/errors.ts'
-import {
-  ensureDirectory,
-  listDirectory,
-  readSmall,
-  readText,
-  removeFile,
-  setAside,
-  writeJson,
-} from '../platform/files.ts'
+import { ensureDirectory, listDirectory, readSmall, readText, removeFile, writeJson } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
+import { parseJson, readState } from '../platform/state-file.ts'
 import { parseIndex, parseRecord, type Index, type SessionRecord } from './record.ts'
 
 export const baseName = 'base'
@@ -33,15 +26,12 @@ let lastIndex: { text: string; index: Index } | undefined
 
 /** The index, or undefined when kugetsu was not initialised. An unreadable one is rebuilt from the session files. */
 export function readIndex(home: Home): Index | undefined {
-  const text = readText(home.paths.index)
-  if (text === undefined) return undefined
-  if (text === lastIndex?.text) return lastIndex.index
-  const parsed = parse(text, parseIndex)
-  if (parsed !== undefined) {
-    lastIndex = { text, index: parsed }
-    return parsed
-  }
-  tellSetAside(home, home.paths.index, 'it is rebuilt from the session files')
+  const sound = soundIndex(home.paths.index)
+  if (sound !== undefined) return sound
+  const read = readState(home.paths.index, parseIndex, home.now())
+  if (read.kind === 'absent') return undefined
+  if (read.kind === 'read') return read.value
+  tellSetAside(home, home.paths.index, read.aside, 'it is rebuilt from the session files')
   const rebuilt = rebuildIndex(home)
   writeJson(home.paths.index, rebuilt)
   return rebuilt
@@ -50,11 +40,13 @@ export function readIndex(home: Home): Index | undefined {
 /** The record of one session file, or undefined when there is none (or none that can be understood). */
 export function readSession(home: Home, name: string): SessionRecord | undefined {
   const file = fileOf(home, name)
-  const text = readSmall(file, { stat: false })?.text ?? readText(file)
-  if (text === undefined) return undefined
-  const parsed = parse(text, parseRecord)
-  if (parsed === undefined) tellSetAside(home, file, 'the session it described is not known any more')
-  return parsed
+  // What is no ordinary file is for readState, which takes longer.
+  const found = readSmall(file, { stat: false })
+  const sound = found && parseRecord(parseJson(found.text))
+  if (sound !== undefined) return sound
+  const read = readState(file, parseRecord, home.now())
+  if (read.kind === 'spoiled') tellSetAside(home, file, read.aside, 'the session it described is not known any more')
+  return read.kind === 'read' ? read.value : undefined
 }
 
 /** All sessions that have a file, base and PM agent first, then by name. One bad file never hides the others. */
@@ -132,16 +124,21 @@ function fileOf(home: Home, name: string): string {
   return `${home.paths.sessions}${path.sep}${name}.json`
 }
 
-function parse<T>(text: string, read: (value: unknown) => T | undefined): T | undefined {
+/** What a good index says; undefined for any other, which is read again with more care. */
+function soundIndex(file: string): Index | undefined {
   try {
-    return read(JSON.parse(text))
+    const text = readText(file)
+    if (text === undefined) return undefined
+    if (text === lastIndex?.text) return lastIndex.index
+    const index = parseIndex(parseJson(text))
+    if (index !== undefined) lastIndex = { text, index }
+    return index
   } catch {
     return undefined
   }
 }
 
-function tellSetAside(home: Home, file: string, consequence: string): void {
-  const aside = setAside(file, home.now())
+function tellSetAside(home: Home, file: string, aside: string | undefined, consequence: string): void {
   const kept = aside === undefined ? 'and could not be moved' : `and was kept as ${path.basename(aside)}`
   home.warn(`${file} cannot be understood ${kept}; ${consequence}`)
 }

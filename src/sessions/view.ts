@@ -1,4 +1,5 @@
 import type { Home } from '../config/home.ts'
+import { KugetsuError, messageOf } from '../core/errors.ts'
 import { once } from '../core/once.ts'
 import { readServer } from '../opencode/server-record.ts'
 import { isAlive } from '../platform/processes.ts'
@@ -42,19 +43,32 @@ export function sessionView(home: Home, name: string, record: SessionRecord): Se
 }
 
 interface Facts {
-  /** The marker of the living server. */
-  server: string | undefined
+  /** The marker of the living server; null when it cannot be told. */
+  server: string | null | undefined
   holders: Holder[]
 }
 
 function factsOf(home: Home): Facts {
-  const server = readServer(home)
-  return { server: server !== undefined && isAlive(server) ? server.marker : undefined, holders: slotHolders(home) }
+  return { server: livingServer(home), holders: slotHolders(home) }
+}
+
+function livingServer(home: Home): string | null | undefined {
+  try {
+    const server = readServer(home)
+    return server !== undefined && isAlive(server) ? server.marker : undefined
+  } catch (error) {
+    if (!(error instanceof KugetsuError)) throw error
+    home.warn(messageOf(error))
+    return null
+  }
 }
 
 /** What a file says is only true while the processes it counts on live. */
 function stateOf(name: string, record: SessionRecord, facts: () => Facts): string {
-  if (record.run) return record.run.server === facts().server ? record.state : 'interrupted'
+  if (record.run) {
+    const { server } = facts()
+    return server === null || record.run.server === server ? record.state : 'interrupted'
+  }
   if (record.state !== 'starting') return record.state
   return facts().holders.some(({ session }) => session === name) ? 'starting' : 'interrupted'
 }

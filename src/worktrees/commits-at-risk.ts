@@ -1,7 +1,7 @@
 /** The commits that go with a worktree: where HEAD is, branches, stashes, and what of them no remote has. */
 import * as path from 'node:path'
 import { readText } from '../platform/files.ts'
-import { askGit, type GitCall, type GitOptions, inMirror, runGit } from './git.ts'
+import { askGit, type GitCall, gitDirectories, type GitOptions, inMirror, runGit } from './git.ts'
 import type { Place } from './place.ts'
 import { recoveryPrefix } from './recovery-refs.ts'
 
@@ -28,7 +28,7 @@ export async function headsOf(options: GitOptions & { branch: string }, place: K
   const gitDirectory = place.kind === 'missing' ? place.entry?.directory : place.gitDirectory
   const call = inRepository(options, place)
   const inside: GitCall | undefined =
-    gitDirectory === undefined ? undefined : { ...call, variables: { GIT_DIR: gitDirectory } }
+    gitDirectory === undefined ? undefined : { ...call, variables: gitDirectories(gitDirectory) }
   const ask = async (args: string[], from: GitCall | undefined) =>
     from === undefined ? undefined : (await askGit(args, from))?.trim() || undefined
   const commitOf = (name: string, from: GitCall | undefined = inside) =>

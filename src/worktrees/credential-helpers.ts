@@ -9,7 +9,8 @@ const around = ['GIT_DIR', 'GIT_WORK_TREE', 'GIT_COMMON_DIR', 'GIT_CONFIG_PARAME
  */
 export async function hasCredentialHelper(url: string, options: GitOptions & { cwd: string }): Promise<boolean> {
   const given = around.flatMap((name) => (options.env[name] === undefined ? [] : [[name, options.env[name]]]))
-  const call = { ...options, variables: Object.fromEntries(given) as Record<string, string> }
+  const variables = Object.fromEntries(given) as Record<string, string>
+  const call = { ...options, variables, settingsAsTheyAre: true }
   const found = (await askGit(['config', '-z', '--get-regexp', '^credential\\.(.*\\.)?helper$'], call)) ?? ''
   let has = false
   // In order: an empty entry takes back those before it, whichever of them is more to the point.

@@ -3,7 +3,7 @@ import * as fs from 'node:fs'
 import { KugetsuError } from '../core/errors.ts'
 import { exclusively } from '../platform/locks.ts'
 import { dropEntry, isBeingSetUp, listEntries, type WorktreeEntry } from './entries.ts'
-import { askGit, type GitCall, type GitOptions, runGit } from './git.ts'
+import { askGit, type GitCall, gitDirectories, type GitOptions, runGit } from './git.ts'
 import { isUnfinished } from './leftovers.ts'
 import { mirrorLockWaitMs } from './mirrors.ts'
 import { recoveryPrefix } from './recovery-refs.ts'
@@ -22,7 +22,7 @@ export async function reasonsToKeepEntry(options: Options, entry: WorktreeEntry)
   if (fs.existsSync(entry.path)) return [`cannot tell what ${entry.path} is, which does not belong to it`]
   if (entry.locked !== undefined && !isBeingSetUp(entry)) return [`it is locked: ${entry.locked || 'no reason given'}`]
   const { env, timeoutMs, signal } = options
-  const call: GitCall = { env, timeoutMs, signal, cwd: options.mirror, variables: { GIT_DIR: entry.directory } }
+  const call: GitCall = { env, timeoutMs, signal, cwd: options.mirror, variables: gitDirectories(entry.directory) }
   if ((await askGit(['rev-parse', '--verify', '--quiet', 'HEAD'], call)) === undefined) return []
   const reasons: string[] = []
   if (fs.existsSync(`${entry.directory}/index`)) {

@@ -69,8 +69,15 @@ function readEntry(directory: string): WorktreeEntry {
     branch: head.startsWith('ref: refs/heads/') ? head.slice('ref: refs/heads/'.length) : undefined,
     detached: /^[0-9a-f]{40,64}$/.test(head) && !/^0+$/.test(head) ? head : undefined,
     locked: readText(path.join(directory, 'locked'))?.trim(),
-    present: link !== undefined && isSamePlace(link, directory),
+    present:
+      link !== undefined && isSamePlace(link, directory) && belongsTo(path.dirname(path.dirname(directory)), directory),
   }
+}
+
+/** Its file says where the repository is. One that names another would have git read that one's branches and settings. */
+function belongsTo(mirror: string, directory: string): boolean {
+  const common = readText(path.join(directory, 'commondir'))?.trim()
+  return common === undefined || isSamePlace(path.resolve(directory, common), mirror)
 }
 
 function realPlace(place: string): string {

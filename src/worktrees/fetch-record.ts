@@ -2,7 +2,7 @@
  * How many fetches of a mirror were begun and which one was completed last. Numbers, not times: a clock that jumps must
  * not make an old fetch look new.
  */
-import { readText, writeAtomic } from '../platform/files.ts'
+import { isNoText, readText, setAside, writeAtomic } from '../platform/files.ts'
 
 export interface Fetches {
   begun: number
@@ -11,7 +11,7 @@ export interface Fetches {
 
 /** What was recorded beside the lock. A record that cannot be understood never lets a fetch be skipped. */
 export function fetchesSoFar(lockFile: string): Fetches {
-  const text = readText(recordOf(lockFile))
+  const text = recorded(recordOf(lockFile))
   if (text === undefined) return { begun: 0, completed: 0 }
   const numbers = /^(\d{1,15}) (\d{1,15})\n$/.exec(text)
   return numbers === null
@@ -29,6 +29,16 @@ export function beginFetch(lockFile: string): number {
 
 export function completeFetch(lockFile: string, number: number): void {
   writeAtomic(recordOf(lockFile), `${number} ${number}\n`)
+}
+
+function recorded(file: string): string | undefined {
+  try {
+    return readText(file)
+  } catch (error) {
+    if (!isNoText(error)) throw error
+    setAside(file, new Date())
+    return ''
+  }
 }
 
 function recordOf(lockFile: string): string {

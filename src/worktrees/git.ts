@@ -3,9 +3,11 @@
  * called in. simple-git is imported by the first call, so that commands which only read do not pay for it.
  */
 import * as fs from 'node:fs'
+import * as path from 'node:path'
 import type { SimpleGitOptions } from 'simple-git'
 import { exitCodes, KugetsuError } from '../core/errors.ts'
 import { unattended } from '../core/unattended.ts'
+import { disarmed, listSettings, mayNamePrograms } from './own-programs.ts'
 import { explain, type FailureReason, GitFailure, gitFailure, maskCredentials, reasonOf } from './git-failure.ts'
 
 export interface GitOptions {
@@ -22,6 +24,10 @@ export interface GitCall extends GitOptions {
   cwd: string
   /** Variables of git's own, such as GIT_INDEX_FILE, which the user's environment cannot bring in. */
   variables?: Record<string, string>
+  /** Git directories of repositories inside this one that git will look into as well. */
+  inside?: readonly string[]
+  /** It asks for settings as they are: it runs nothing, and nothing is taken back. */
+  settingsAsTheyAre?: boolean
   /** Gets git's progress, a line at a time. */
   onProgress?: ((text: string) => void) | undefined
   /** How to report a failure: what could not be done, and the error's code. */
@@ -33,6 +39,26 @@ export interface GitCall extends GitOptions {
  * GitFailure; its code is that of `call.failure`, or `git_failed`, `git_missing`, `interrupted`.
  */
 export async function runGit(args: readonly string[], call: GitCall): Promise<string> {
+  return await execute(args, { ...call, variables: { ...call.variables, ...(await takenBack(call)) } })
+}
+
+/** What the repository's own settings would have git run is taken back by variables; none in the usual case. */
+async function takenBack(call: GitCall): Promise<Record<string, string>> {
+  if (call.settingsAsTheyAre === true) return {}
+  const { GIT_DIR: own, GIT_COMMON_DIR: common } = call.variables ?? {}
+  const directories = [own, common].filter((directory) => directory !== undefined)
+  const armed = [
+    ...(mayNamePrograms(directories) ? [call] : []),
+    ...(call.inside ?? [])
+      .filter((directory) => mayNamePrograms([directory]))
+      .map((directory) => ({ ...call, cwd: directory, variables: { GIT_DIR: directory } })),
+  ]
+  if (armed.length === 0) return {}
+  const listings = await Promise.all(armed.map((each) => execute(listSettings, { ...each, onProgress: undefined })))
+  return disarmed(listings, call.env)
+}
+
+async function execute(args: readonly string[], call: GitCall): Promise<string> {
   if (!fs.existsSync(call.cwd)) throw new KugetsuError(`${call.cwd} does not exist`, { code: 'missing_directory' })
   const { simpleGit } = await import('simple-git')
   let exitCode: number | undefined
@@ -92,8 +118,18 @@ export function inMirror(options: GitOptions & { path: string }): GitCall {
 /** A call in a worktree, at `path`: told where it is, so that a broken `.git` file never leads to a repository further up. */
 export function inWorktree(options: GitOptions & { path: string }, gitDirectory: string): GitCall {
   const { env, timeoutMs, signal } = options
-  const variables = { GIT_DIR: gitDirectory, GIT_WORK_TREE: options.path }
+  const variables = { ...gitDirectories(gitDirectory), GIT_WORK_TREE: options.path }
   return { env, timeoutMs, signal, cwd: options.path, variables }
+}
+
+/**
+ * The variables for a worktree's git directory, or that of a clone. Its repository is named too: a file in it could
+ * point to another one.
+ */
+export function gitDirectories(gitDirectory: string): { GIT_DIR: string; GIT_COMMON_DIR: string } {
+  const above = path.dirname(gitDirectory)
+  const isEntry = path.basename(above) === 'worktrees' && path.basename(gitDirectory) !== '.git'
+  return { GIT_DIR: gitDirectory, GIT_COMMON_DIR: isEntry ? path.dirname(above) : gitDirectory }
 }
 
 /** The environment git runs in: the user's, without what would prompt, open an editor or point to another repository. */
@@ -119,6 +155,7 @@ const safely = {
   SSH_ASKPASS_REQUIRE: 'never',
   GCM_INTERACTIVE: 'never',
   GIT_OPTIONAL_LOCKS: '0',
+  GIT_NO_LAZY_FETCH: '1', // a mirror is whole; what says otherwise names a remote to ask, and how
   GIT_DEFAULT_REF_FORMAT: 'files', // entries.ts reads HEAD files
   LC_ALL: 'C',
 }
@@ -154,6 +191,7 @@ const foreign = [
 ]
 
 const configuration = [
+  'core.alternateRefsCommand=true', // the program that prints nothing
   'core.hooksPath=/dev/null',
   'core.fsmonitor=false',
   'core.quotePath=false',

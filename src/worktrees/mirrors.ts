@@ -8,6 +8,7 @@ import { listEntries } from './entries.ts'
 import { beginFetch, completeFetch, fetchesSoFar } from './fetch-record.ts'
 import { askGit, type GitCall, type GitOptions, inMirror, runGit } from './git.ts'
 import { maskCredentials } from './git-failure.ts'
+import { settingsIn, usersValue } from './own-programs.ts'
 import { isRepository } from './place.ts'
 import { despiteLocks } from './stale-locks.ts'
 import { removeTree, sweepTemporary, temporarySibling } from './temporary.ts'
@@ -18,6 +19,8 @@ import { removeTree, sweepTemporary, temporarySibling } from './temporary.ts'
  */
 export const mirrorLockWaitMs = 3_600_000
 
+/** The mirror's configuration could name another program, which would be run. */
+const theirUsual = ['--upload-pack=git-upload-pack']
 const branchesOfOrigin = '+refs/heads/*:refs/remotes/origin/*'
 
 export interface MirrorOptions extends GitOptions {
@@ -67,8 +70,7 @@ export async function openMirror(options: MirrorOptions): Promise<Mirror> {
 /** Fetches into an existing mirror. Throws KugetsuError `fetch_failed`. */
 export async function fetchMirror(options: GitOptions & { path: string; lockFile: string }): Promise<void> {
   await exclusively(options.lockFile, { timeoutMs: mirrorLockWaitMs, signal: options.signal }, async () => {
-    const ssh = await askGit(['config', '--get', 'core.sshCommand'], inMirror(options))
-    await fetchOrigin(withSsh(options, ssh?.trim()))
+    await fetchOrigin(withSsh(options, await usersSsh(inMirror(options))))
   })
 }
 
@@ -85,9 +87,9 @@ export async function hasCommit(
   if (await there()) return true
   try {
     await exclusively(options.lockFile, { timeoutMs: mirrorLockWaitMs, signal }, async () => {
-      const ssh = await askGit(['config', '--get', 'core.sshCommand'], inMirror(options))
-      const args = ['fetch', '--no-tags', '--no-recurse-submodules', '--no-write-fetch-head', 'origin', ref]
-      await runGit(args, inMirror(withSsh(options, ssh?.trim())))
+      const args = ['fetch', '--no-tags', '--no-recurse-submodules', '--no-write-fetch-head']
+      const call = inMirror(withSsh(options, await usersSsh(inMirror(options))))
+      await runGit([...args, ...theirUsual, 'origin', ref], call)
     })
   } catch {
     signal?.throwIfAborted()
@@ -103,11 +105,11 @@ async function create(options: MirrorOptions): Promise<void> {
     // Nothing of a repository that the home may lie in.
     const outside = { GIT_CEILING_DIRECTORIES: path.dirname(temporary) }
     const call: GitCall = { ...inMirror({ ...options, path: temporary }), variables: outside }
-    const ssh = await askGit(['config', '--get', 'core.sshCommand'], call)
+    const ssh = await usersSsh(call)
     // Not --bare: that would put the remote's branches into refs/heads. This way origin/HEAD comes in the same trip.
     const clone = ['clone', '--no-checkout', '--template=', '--origin=origin', '--progress', '--', options.url, 'clone']
     await runGit(clone, {
-      ...withSsh(call, ssh?.trim()),
+      ...withSsh(call, ssh),
       onProgress: options.onProgress,
       failure: { message: `cannot clone ${options.url}`, code: 'clone_failed' },
     })
@@ -152,16 +154,18 @@ async function configure(repository: string, options: MirrorOptions): Promise<vo
 /** Brings the settings in line with the wanted URL; returns the user's core.sshCommand. */
 async function checkSettings(options: MirrorOptions): Promise<string | undefined> {
   const wanted = '^(remote\\.origin\\.url|kugetsu\\.layout|core\\.sshcommand)$'
-  const text = (await askGit(['config', '-z', '--get-regexp', wanted], inMirror(options))) ?? ''
-  const settings = new Map<string, string>()
-  for (const record of text.split('\0')) {
-    const [name = '', ...value] = record.split('\n')
-    settings.set(name, value.join('\n'))
-  }
+  const listing = (await askGit(['config', '--show-scope', '-z', '--get-regexp', wanted], inMirror(options))) ?? ''
+  const settings = new Map(settingsIn(listing).map(({ name, value }) => [name, value]))
   if (settings.get('kugetsu.layout') !== '1' || settings.get('remote.origin.url') !== options.url) {
     await despiteLocks(options.path, options.signal, () => configure(options.path, options))
   }
-  return settings.get('core.sshcommand')
+  return usersValue(listing, 'core.sshcommand')
+}
+
+/** The core.sshCommand that the user has set for all repositories. One of the mirror's own would be an agent's. */
+async function usersSsh(call: GitCall): Promise<string | undefined> {
+  const args = ['config', '--show-scope', '-z', '--get-regexp', '^core\\.sshcommand$']
+  return usersValue((await askGit(args, call)) ?? '', 'core.sshcommand')
 }
 
 async function fetchOrigin(
@@ -173,13 +177,15 @@ async function fetchOrigin(
   },
 ): Promise<void> {
   const fetch = beginFetch(options.lockFile)
-  const args = ['fetch', '--prune', '--no-recurse-submodules', '--no-write-fetch-head', '--progress', 'origin']
+  const args = ['fetch', '--prune', '--no-recurse-submodules', '--no-write-fetch-head', '--progress']
   const call: GitCall = {
     ...inMirror(options),
     onProgress: options.onProgress,
     failure: { message: `cannot fetch ${options.url ?? path.basename(options.path)}`, code: 'fetch_failed' },
   }
-  await despiteLocks(options.path, options.signal, () => runGit([...args, branchesOfOrigin], call))
+  await despiteLocks(options.path, options.signal, () =>
+    runGit([...args, ...theirUsual, 'origin', branchesOfOrigin], call),
+  )
   completeFetch(options.lockFile, fetch)
 }
 
@@ -194,10 +200,18 @@ async function defaultBranch(options: MirrorOptions): Promise<string | undefined
   const known = await headOfOrigin(options)
   if (known !== undefined) return known
   await requireBranch(options)
-  const ask = () => runGit(['remote', 'set-head', 'origin', '--auto'], inMirror(options))
-  return await despiteLocks(options.path, options.signal, ask).then(
+  // `git remote set-head --auto` would do, but takes the program to run over there from the mirror's configuration.
+  const call = inMirror(options)
+  const said = await runGit(['ls-remote', '--symref', ...theirUsual, 'origin', 'HEAD'], call).catch(() => '')
+  const branch = /^ref: refs\/heads\/(.+)\tHEAD$/m.exec(said)?.[1]
+  const ref = `refs/remotes/origin/${branch}`
+  // Detached, or naming a branch that does not exist: the remote has no default branch.
+  if (branch === undefined || (await askGit(['show-ref', '--verify', '--quiet', ref], call)) === undefined)
+    return undefined
+  const set = () => runGit(['symbolic-ref', 'refs/remotes/origin/HEAD', ref], call)
+  return await despiteLocks(options.path, options.signal, set).then(
     () => headOfOrigin(options),
-    () => undefined, // detached, or naming a branch that does not exist: the remote has no default branch
+    () => undefined,
   )
 }
 

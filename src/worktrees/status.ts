@@ -1,5 +1,6 @@
 /** `git status --porcelain=v2 -z`, read into what matters for losing work. */
 import { type GitCall, runGit } from './git.ts'
+import { submoduleDirectories } from './submodules.ts'
 
 export interface Status {
   /** Changed, staged, deleted or conflicted paths. */
@@ -15,7 +16,8 @@ export interface Status {
 /** Reads the status of a worktree without touching its index. Throws KugetsuError when git fails. */
 export async function readStatus(call: GitCall): Promise<Status> {
   const shown = ['--untracked-files=normal', '--ignored=traditional', '--ignore-submodules=none']
-  return parseStatus(await runGit(['status', '--porcelain=v2', '-z', ...shown], call))
+  const inside = await submoduleDirectories(call)
+  return parseStatus(await runGit(['status', '--porcelain=v2', '-z', ...shown], { ...call, inside }))
 }
 
 /**

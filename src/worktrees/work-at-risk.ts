@@ -4,7 +4,7 @@ import * as path from 'node:path'
 import { messageOf } from '../core/errors.ts'
 import { headsOf, stashesOf, unpushedOf } from './commits-at-risk.ts'
 import { listEntries } from './entries.ts'
-import { type GitOptions, inWorktree, runGit } from './git.ts'
+import { gitDirectories, type GitOptions, inWorktree, runGit } from './git.ts'
 import { sortIgnored } from './ignored-files.ts'
 import { fetchMirror } from './mirrors.ts'
 import { placeOf, type Place } from './place.ts'
@@ -118,7 +118,7 @@ async function filesOf(options: InspectOptions, place: Exclude<Place, { kind: 'u
   const directory = place.entry?.directory
   if (directory === undefined || !fs.existsSync(path.join(directory, 'index'))) return {}
   const { env, timeoutMs, signal } = options
-  const call = { env, timeoutMs, signal, cwd: options.mirror, variables: { GIT_DIR: directory } }
+  const call = { env, timeoutMs, signal, cwd: options.mirror, variables: gitDirectories(directory) }
   const text = await runGit(['diff-index', '--cached', '--name-only', '-z', '--no-renames', 'HEAD', '--'], call)
   return { uncommitted: text.split('\0').filter((name) => name !== '') }
 }

@@ -36,3 +36,9 @@ test('no bytes at all get a control character through', () => {
   // oxlint-disable-next-line no-control-regex
   expect(plainText(all + hostile)).not.toMatch(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/)
 })
+
+test('text of any length is made plain, a hundred million control characters too', () => {
+  const plain = plainText(Buffer.alloc(140_000_000).toString('latin1'))
+  expect([plain.length, plain.slice(0, 2), plain.slice(-2)]).toEqual([140_000_000, '␀␀', '␀␀'])
+  expect(plainText(`${'x'.repeat(999_999)}\r\ny`)).toBe(`${'x'.repeat(999_999)}\ny`)
+})

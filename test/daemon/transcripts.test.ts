@@ -1,4 +1,5 @@
 import * as fs from 'node:fs'
+import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openTranscript } from '../../src/daemon/transcripts.ts'
 import { createServiceHome, type ServiceHome } from '../helpers/service-home.ts'
@@ -51,6 +52,19 @@ describe('a transcript', () => {
     expect(text()).toBe('HEAD\none\ntwo\n')
     open().append('part2', 'two\n')
     expect(text()).toBe('HEAD\none\ntwo\n')
+  })
+
+  it('shortens nothing that a link in the place of its list points to, and keeps what was written', () => {
+    open().append('part1', 'one\n')
+    const list = path.join(home.paths.logs, '.dev-ses_1.written')
+    const outside = path.join(home.paths.home, 'outside')
+    fs.rmSync(list)
+    fs.writeFileSync(outside, 'header 5\nhalf a li')
+    fs.symlinkSync(outside, list)
+    expect(open().has('part1')).toBe(false)
+    expect(fs.readFileSync(outside, 'utf8')).toBe('header 5\nhalf a li')
+    const kept = fs.readdirSync(home.paths.logs).find((name) => name.startsWith('dev-ses_1.log.unreadable-')) ?? ''
+    expect(fs.readFileSync(path.join(home.paths.logs, kept), 'utf8')).toBe('HEAD\none\n')
   })
 
   it('remembers parts that show nothing', () => {

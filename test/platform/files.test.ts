@@ -1,12 +1,17 @@
+import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { KugetsuError } from '../../src/core/errors.ts'
 import {
+  appendText,
   createExclusive,
   ensureDirectory,
+  isNoText,
   listDirectory,
+  readLog,
+  readSmall,
   readText,
   removeFile,
   setAside,
@@ -122,8 +127,77 @@ describe('reading', () => {
   })
 
   it('names what cannot be read', () => {
-    expect(errorOf(() => readText(root))).toMatchObject({ code: 'unreadable' })
-    expect(errorOf(() => readText(root)).message).toContain(root)
+    fs.symlinkSync('loop', at('loop'))
+    for (const read of [readText, readLog, listDirectory]) {
+      expect(errorOf(() => read(at('loop')))).toMatchObject({ code: 'unreadable' })
+      expect(errorOf(() => read(at('loop'))).message).toContain(at('loop'))
+    }
+  })
+
+  it.each([
+    ['a directory', (file: string) => fs.mkdirSync(file)],
+    ['a pipe', (file: string) => void execFileSync('mkfifo', [file])],
+    ['a device without an end', (file: string) => fs.symlinkSync('/dev/zero', file)],
+    ['a gigabyte', (file: string) => fs.writeFileSync(file, '') ?? fs.truncateSync(file, 1e9)],
+    ['broken characters', (file: string) => fs.writeFileSync(file, Buffer.from([0x7b, 0xff, 0x7d]))],
+  ])('does not take %s for state, and is not held up by it', (_, make) => {
+    make(at('state.json'))
+    const error = errorOf(() => readText(at('state.json')))
+    expect([error.code, isNoText(error)]).toEqual(['no_text', true])
+    expect(error.message).toContain(at('state.json'))
+  })
+
+  it('reads a log whatever its bytes', () => {
+    fs.writeFileSync(at('log'), Buffer.from([0x61, 0xff, 0x62]))
+    expect(readLog(at('log'))).toBe('a\ufffdb')
+    expect(readLog(at('missing'))).toBeUndefined()
+    fs.mkdirSync(at('folder'))
+    expect(isNoText(errorOf(() => readLog(at('folder'))))).toBe(true)
+  })
+})
+
+describe('readSmall', () => {
+  it('reads a small file, and tells of it when asked', () => {
+    fs.writeFileSync(at('small'), 'täxt')
+    expect(readSmall(at('small'), { stat: false })).toEqual({ text: 'täxt', stat: undefined })
+    expect(readSmall(at('small'), { stat: true })?.stat?.size).toBe(5)
+  })
+
+  it('leaves to others what is no ordinary file, as one whose bytes are no text', () => {
+    fs.writeFileSync(at('bytes'), Buffer.from('{"a":"\xff"}', 'latin1'))
+    fs.writeFileSync(at('empty'), '')
+    fs.writeFileSync(at('large'), 'x'.repeat(65_536))
+    fs.mkdirSync(at('directory'))
+    fs.symlinkSync(at('large'), at('link'))
+    execFileSync('mkfifo', [at('pipe')])
+    for (const name of ['missing', 'bytes', 'empty', 'large', 'directory', 'link', 'pipe']) {
+      expect(readSmall(at(name), { stat: true }), name).toBeUndefined()
+    }
+  })
+})
+
+describe('appendText', () => {
+  it('makes a private file and adds to it', () => {
+    appendText(at('log'), 'one\n')
+    appendText(at('log'), 'two\n')
+    expect(fs.readFileSync(at('log'), 'utf8')).toBe('one\ntwo\n')
+    expect(modeOf(at('log'))).toBe(0o600)
+  })
+
+  it.each([
+    ['a link', (file: string) => fs.symlinkSync(at('precious'), file)],
+    ['a link to nowhere', (file: string) => fs.symlinkSync(at('nowhere'), file)],
+    ['a pipe', (file: string) => void execFileSync('mkfifo', [file])],
+    ['a directory', (file: string) => fs.mkdirSync(file)],
+  ])('writes nothing through %s in its place, and keeps that', (_, make) => {
+    fs.writeFileSync(at('precious'), 'keep me')
+    make(at('log'))
+    appendText(at('log'), 'text\n')
+    expect(fs.readFileSync(at('log'), 'utf8')).toBe('text\n')
+    expect(fs.lstatSync(at('log')).isFile()).toBe(true)
+    expect(fs.readdirSync(root).filter((name) => name.startsWith('log.unreadable-'))).toHaveLength(1)
+    expect(fs.readFileSync(at('precious'), 'utf8')).toBe('keep me')
+    expect(fs.existsSync(at('nowhere'))).toBe(false)
   })
 })
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
@@ -107,8 +108,21 @@ describe('exclusively', () => {
     expect(fs.readFileSync(path.join(path.dirname(file), aside ?? ''), 'utf8')).toContain('not a lock at all')
   })
 
+  it.each([
+    ['a directory', () => fs.mkdirSync(file)],
+    ['a pipe', () => void execFileSync('mkfifo', [file])],
+    ['a link to nowhere', () => fs.symlinkSync(path.join(root, 'target'), file)],
+  ])('sets aside %s in its place, and makes nothing where a link points to', async (_, make) => {
+    fs.mkdirSync(path.dirname(file))
+    make()
+    expect(await exclusively(file, { timeoutMs: 5_000 }, () => 'worked')).toBe('worked')
+    expect(fs.lstatSync(file).isFile()).toBe(true)
+    expect(fs.readdirSync(path.dirname(file))).toHaveLength(2)
+    expect(fs.existsSync(path.join(root, 'target'))).toBe(false)
+  })
+
   it('says what is wrong where no lock can be', () => {
-    fs.mkdirSync(file, { recursive: true })
+    fs.writeFileSync(path.dirname(file), '')
     let error: unknown
     try {
       tryExclusive(file)
@@ -116,7 +130,7 @@ describe('exclusively', () => {
       error = thrown
     }
     expect(error).toBeInstanceOf(KugetsuError)
-    expect((error as KugetsuError).message).toContain(file)
+    expect((error as KugetsuError).message).toContain(path.dirname(file))
   })
 })
 

@@ -28,6 +28,22 @@ describe('numbers', () => {
     expect(fs.readdirSync(directory).sort()).toEqual(['951', 'notes'])
   })
 
+  it('go on where something else lies in the place of the directory, which is kept', () => {
+    fs.writeFileSync(directory, 'a file')
+    expect(takeNumber(directory, 5, () => 900)).toBe(901)
+    fs.rmSync(directory, { recursive: true })
+    fs.symlinkSync('/nowhere', directory)
+    expect(takeNumber(directory, 5, () => 950)).toBe(951)
+    expect(fs.readdirSync(path.dirname(directory)).filter((name) => name.includes('.unreadable-'))).toHaveLength(2)
+  })
+
+  it('go on beside what cannot be cleared away, and say when there is nothing to go on to', () => {
+    fs.mkdirSync(path.join(directory, '700', 'inner'), { recursive: true })
+    expect([5, 6].map((now) => takeNumber(directory, now, none))).toEqual([701, 702])
+    fs.writeFileSync(path.join(directory, '8999999999999'), '')
+    expect(() => takeNumber(directory, 5, none)).toThrow(/cannot count on/)
+  })
+
   it('that somebody has overtaken are not given out', () => {
     takeNumber(directory, 10, none)
     let asked = 0

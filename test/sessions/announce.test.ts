@@ -95,14 +95,20 @@ describe('the end of a run', () => {
 })
 
 describe('an end that could not be told', () => {
-  const lock = () => home.paths.lock('notifications')
+  /** The lock of the notifications cannot be made until what this returns is called. */
+  function lockOut(): () => void {
+    const { lock } = home.paths
+    fs.writeFileSync(`${home.paths.home}/no-directory`, '')
+    home.paths.lock = (name) => (name === 'notifications' ? `${home.paths.home}/no-directory/x.lock` : lock(name))
+    return () => (home.paths.lock = lock)
+  }
 
   it('ends all the same, waits in the session file through its next run, and is told once', async () => {
-    fs.mkdirSync(lock(), { recursive: true })
+    const letIn = lockOut()
     await begin(run())
     expect(await settleRun(home, name, run(), { state: 'idle', answer: 'First.' })).toBe(true)
     expect(readSession(home, name)).toMatchObject({ state: 'idle', run: null })
-    expect(home.warnings).toEqual([expect.stringContaining(`the end of ${issue} is still to be told: cannot lock`)])
+    expect(home.warnings).toEqual([expect.stringContaining(`the end of ${issue} is still to be told: cannot write`)])
     await tellUntold(home, readSessions(home), 'again')
     expect(home.warnings).toHaveLength(1)
 
@@ -110,7 +116,7 @@ describe('an end that could not be told', () => {
     await begin(second)
     await settleRun(home, name, second, { state: 'error', error: 'second' })
     expect(untold()?.map(({ message }) => message)).toEqual(['First.', 'second'])
-    fs.rmdirSync(lock())
+    letIn()
     const left = readSessions(home)
     // The second time as one who was killed after telling, before noting that in the session file.
     for (const _ of [1, 2]) await tellUntold(home, left, 'again')
@@ -122,12 +128,12 @@ describe('an end that could not be told', () => {
   })
 
   it('is told for a session that is gone', async () => {
-    fs.mkdirSync(lock(), { recursive: true })
+    const letIn = lockOut()
     await begin(run())
     await settleRun(home, name, run(), { state: 'idle', answer: 'Last.' })
     const left = readSessions(home)
     fs.rmSync(`${home.paths.sessions}/${name}.json`)
-    fs.rmdirSync(lock())
+    letIn()
     await tellUntold(home, left)
     expect(await told()).toEqual([['task_completed', 'Last.']])
     expect(readSessions(home)).toEqual([])

@@ -157,9 +157,9 @@ describe('a file that cannot be understood', () => {
 })
 
 it('a notification that cannot be written is warned of and no error', async () => {
-  fs.mkdirSync(home.paths.lock('notifications'), { recursive: true })
+  fs.writeFileSync(home.paths.locks, 'no directory')
   expect(await notify(home, notice('lost', { issue_ref: null }))).toBe(false)
-  expect(home.warnings).toEqual([expect.stringMatching(/^no notification of task_completed pm-agent: cannot lock /)])
+  expect(home.warnings).toEqual([expect.stringMatching(/^no notification of task_completed pm-agent: cannot write /)])
 })
 
 describe('many writers', () => {

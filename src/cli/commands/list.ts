@@ -1,3 +1,5 @@
+import { KugetsuError } from '../../core/errors.ts'
+import { plainLine } from '../../core/plain-text.ts'
 import { sessionViews, type SessionView } from '../../sessions/view.ts'
 import type { Context } from '../context.ts'
 import { age, printJson, table, tilde } from '../output.ts'
@@ -12,7 +14,9 @@ export async function runList(context: Context, options: { all?: boolean; json?:
   if (views.some(({ state }) => state === 'running' || state === 'waiting') && !(await isWatched(context))) {
     // With no daemon to notice, they may have ended long ago.
     const { settleWhatEnded } = await import('../../sessions/settle.ts')
-    await settleWhatEnded(context)
+    await settleWhatEnded(context).catch((error: unknown) => {
+      if (!(error instanceof KugetsuError)) throw error // without the server's file: they are shown as they were
+    })
     views = sessionViews(context, { all })
   }
   if (options.json === true) return printJson(context, views)
@@ -25,7 +29,12 @@ async function isWatched(context: Context): Promise<boolean> {
   return daemonRuns(context)
 }
 
+/** What is in the files was written by others, or is spoiled: nothing of it may move the cursor. */
 function row(context: Context, view: SessionView): string[] {
+  return cells(context, view).map((cell) => plainLine(cell, 1000))
+}
+
+function cells(context: Context, view: SessionView): string[] {
   const special = { base: '(base)', pm_agent: '(pm-agent)' }[view.type]
   return [
     view.issue_ref ?? special ?? '(unknown)',

@@ -2,9 +2,9 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KugetsuError } from '../../core/errors.ts'
-import { plainLine } from '../../core/plain-text.ts'
+import { plainLine, plainText } from '../../core/plain-text.ts'
 import { supervisionOf } from '../../daemon/control.ts'
-import { listDirectory, readText, removeFile } from '../../platform/files.ts'
+import { listDirectory, readLog, removeFile } from '../../platform/files.ts'
 import { openQueue } from '../../queue/file-queue.ts'
 import { findId } from '../../queue/find.ts'
 import { isFinished } from '../../queue/transitions.ts'
@@ -30,11 +30,11 @@ export async function runLogs(context: Context, options: LogsOptions): Promise<v
   const about = { issue_ref: log.issueRef, ...(log.item === undefined ? {} : { queue_item: log.item }) }
   if (options.follow === true) {
     return follow(context, log, (text) =>
-      context.io.out(options.json === true ? `${JSON.stringify({ ...about, text })}\n` : text),
+      context.io.out(options.json === true ? `${JSON.stringify({ ...about, text })}\n` : plainText(text)),
     )
   }
   const file = log.file()
-  const text = readText(file)
+  const text = readLog(file)
   if (options.json === true) return printJson(context, { ...about, file, text: text ?? null })
   if (text === undefined) {
     throw new KugetsuError(`no transcript of ${log.label} yet`, {
@@ -42,7 +42,7 @@ export async function runLogs(context: Context, options: LogsOptions): Promise<v
       code: 'no_transcript',
     })
   }
-  context.io.out(text)
+  context.io.out(plainText(text))
 }
 
 /** A transcript, perhaps one that is still to begin. */
@@ -147,8 +147,8 @@ function delegationFiles(context: Context): { file: string; modified: Date }[] {
     .filter((name) => /^delegate-.*\.log$/.test(name))
     .flatMap((name) => {
       const file = path.join(context.paths.logs, name)
-      const modified = fs.statSync(file, { throwIfNoEntry: false })?.mtime
-      return modified === undefined ? [] : [{ file, modified }]
+      const stat = fs.lstatSync(file, { throwIfNoEntry: false })
+      return stat?.isFile() === true ? [{ file, modified: stat.mtime }] : []
     })
     .sort((a, b) => a.modified.getTime() - b.modified.getTime())
 }

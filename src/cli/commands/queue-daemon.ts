@@ -2,7 +2,7 @@ import { KugetsuError } from '../../core/errors.ts'
 import { plainText } from '../../core/plain-text.ts'
 import { daemonStatus, startDispatching, stopDispatching } from '../../daemon/control.ts'
 import { isDispatchingWanted } from '../../daemon/dispatching.ts'
-import { readText } from '../../platform/files.ts'
+import { readLog } from '../../platform/files.ts'
 import { openQueue } from '../../queue/file-queue.ts'
 import { countItems } from '../../queue/find.ts'
 import { requireBase } from '../../sessions/base-session.ts'
@@ -76,7 +76,7 @@ export async function runDaemonLogs(
       context.io.out(lines.map((line) => `${print(line)}\n`).join('')),
     )
   }
-  const lines = (readText(file) ?? '').split('\n').slice(0, -1).slice(-count)
+  const lines = (readLog(file) ?? '').split('\n').slice(0, -1).slice(-count)
   if (options.json === true) return printJson(context, lines)
   context.io.out(lines.map((line) => `${plainText(line)}\n`).join(''))
 }

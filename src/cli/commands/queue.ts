@@ -82,7 +82,8 @@ export async function runQueueShow(context: Context, options: Options & { id: st
   const item = await itemOf(queue, options.id)
   if (options.json === true) return printJson(context, item)
   const { io } = context
-  const line = (name: string, value: string | null | undefined) => value && io.out(`  ${name.padEnd(10)}${value}\n`)
+  const line = (name: string, value: string | null | undefined) =>
+    value && io.out(`  ${name.padEnd(10)}${plainLine(value, 1000)}\n`)
   io.out(
     `${styled(context, 'bold', item.id)}  ${item.kind === 'pm' ? pmAgentWord : plainLine(item.issue_ref ?? '', shownMessage)}\n`,
   )
@@ -91,7 +92,7 @@ export async function runQueueShow(context: Context, options: Options & { id: st
   line('queued', item.pending_since)
   line('started', item.notified_at)
   line('ended', item.completed_at)
-  line('error', item.error === null ? null : plainLine(item.error, 1000))
+  line('error', item.error)
   line('session', item.opencode_session_id)
   line('branch', item.result?.branch)
   line('commits', item.result?.commits === undefined || item.result.commits === null ? null : `${item.result.commits}`)
@@ -123,7 +124,7 @@ export async function runQueueRemove(context: Context, options: Options & { id: 
   }
   note(context, 'removed', { issue_ref: item.issue_ref, reason: `queue item ${item.id}` })
   if (options.json === true) return printJson(context, item)
-  context.io.out(`Removed ${item.id} (${item.issue_ref ?? pmAgentWord})\n`)
+  context.io.out(`Removed ${item.id} (${plainLine(item.issue_ref ?? pmAgentWord, shownMessage)})\n`)
 }
 
 export async function runQueueRetry(context: Context, options: Options & { id: string }): Promise<void> {
@@ -185,7 +186,8 @@ async function whyItWaits(context: Context, queue: Queue, item: Item): Promise<s
 }
 
 function attemptLine(attempt: Attempt): string {
-  const times = `${attempt.started_at ?? '?'}${attempt.ended_at === null ? '' : ` to ${attempt.ended_at}`}`
+  const ended = attempt.ended_at === null ? '' : ` to ${plainLine(attempt.ended_at, 40)}`
+  const times = `${plainLine(attempt.started_at ?? '?', 40)}${ended}`
   const reason = attempt.reason === null ? '' : `: ${plainLine(attempt.reason, 1000)}`
-  return `${times}  ${attempt.outcome ?? 'going on'}${reason}`
+  return `${times}  ${plainLine(attempt.outcome ?? 'going on', 40)}${reason}`
 }

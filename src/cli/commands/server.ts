@@ -9,6 +9,7 @@ import {
   setDefaultServer,
 } from '../../config/git-servers.ts'
 import { withoutCredentials } from '../../config/remote-url.ts'
+import { plainLine, plainText } from '../../core/plain-text.ts'
 import type { Context } from '../context.ts'
 import { printJson, table } from '../output.ts'
 
@@ -20,7 +21,12 @@ export interface ServerOutput {
 export function runServerList(context: Context, options: ServerOutput = {}): void {
   const servers = listServers(context).map(shown)
   if (options.json === true) return printJson(context, servers)
-  const rows = servers.map((server) => [server.name, server.url, server.type, server.default ? '*' : ''])
+  const rows = servers.map(({ name, url, type, default: isDefault }) => [
+    plainLine(name, 200),
+    plainLine(url, 1000),
+    type,
+    isDefault ? '*' : '',
+  ])
   print(context, table(['NAME', 'URL', 'TYPE', 'DEFAULT'], rows))
 }
 
@@ -75,5 +81,5 @@ function shown(server: GitServer): GitServer {
 }
 
 function print(context: Context, text: string): void {
-  context.io.out(text.endsWith('\n') ? text : `${text}\n`)
+  context.io.out(plainText(text.endsWith('\n') ? text : `${text}\n`))
 }

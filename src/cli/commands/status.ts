@@ -1,3 +1,4 @@
+import { plainLine } from '../../core/plain-text.ts'
 import { daemonStatus } from '../../daemon/control.ts'
 import { readServer } from '../../opencode/server-record.ts'
 import { isAlive } from '../../platform/processes.ts'
@@ -41,7 +42,7 @@ export async function runStatus(context: Context, options: { json?: boolean }): 
   context.io.out(`slots   ${holders.length} of ${report.slots.limit} in use\n`)
   for (const holder of holders) {
     context.io.out(
-      `          ${holder.issue_ref} (${holder.phase === 'run' ? 'at work' : 'starting'}, ${age(holder.since, context.now())})\n`,
+      `          ${plainLine(holder.issue_ref, 300)} (${holder.phase === 'run' ? 'at work' : 'starting'}, ${age(holder.since, context.now())})\n`,
     )
   }
   const dispatches = report.daemon.dispatching ? '' : '; nothing dispatches: kugetsu queue-daemon start'
@@ -51,7 +52,7 @@ export async function runStatus(context: Context, options: { json?: boolean }): 
     `daemon  ${report.daemon.running ? `running${does}` : 'not running (it starts by itself when needed)'}\n`,
   )
   context.io.out(
-    `server  ${alive ? `opencode ${server.version}, pid ${server.pid}, up ${age(server.started_at, context.now())}` : 'not running (it starts by itself when needed)'}\n`,
+    `server  ${alive ? `opencode ${plainLine(server.version, 40)}, pid ${server.pid}, up ${age(server.started_at, context.now())}` : 'not running (it starts by itself when needed)'}\n`,
   )
   const { unread } = report.notifications
   if (unread > 0)

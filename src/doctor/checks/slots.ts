@@ -44,9 +44,10 @@ function forgottenOf(subject: Subject, all: Holder[]): Holder[] {
 const locks: Check = {
   name: 'locks',
   look: ({ home }) => {
-    const odd = listDirectory(home.paths.locks).filter(
-      (name) => name.endsWith('.lock') && fs.statSync(path.join(home.paths.locks, name)).size > 0,
-    )
+    const odd = listDirectory(home.paths.locks).filter((name) => {
+      const stat = fs.lstatSync(path.join(home.paths.locks, name), { throwIfNoEntry: false })
+      return name.endsWith('.lock') && stat !== undefined && !(stat.isFile() && stat.size === 0)
+    })
     if (odd.length > 0) {
       return warn(
         `not empty, so not of kugetsu: locks/${odd.join(', locks/')}`,

@@ -1,0 +1,90 @@
+/**
+ * Settings by which a repository has git run programs. Whoever works in a worktree writes into the configuration of the
+ * mirror, by hand or by a tool (git-lfs, husky, a test suite), and kugetsu's git must not run that in its own name. What
+ * the user has set for all repositories holds; what a repository says of itself does not.
+ *
+ * Hooks, the monitor and what else has one fixed name are switched off for every call (git.ts). Here are those whose
+ * names are the repository's to choose.
+ */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+
+/** In a text without these words no setting of the kinds below can be: names of settings cannot be written otherwise. */
+const telling = /filter|helper|gitproxy|hook|include/i
+
+/** Whether the configuration in one of these directories may name programs, or other files that do. Reads files only. */
+export function mayNamePrograms(directories: readonly string[]): boolean {
+  const files = directories.flatMap((directory) =>
+    ['config', 'config.worktree'].map((name) => path.join(directory, name)),
+  )
+  return files.some((file) => {
+    try {
+      return telling.test(fs.readFileSync(file, 'latin1'))
+    } catch {
+      return false // git cannot read it either
+    }
+  })
+}
+
+/** The command whose output disarmed() reads. It runs nothing itself. */
+export const listSettings = ['config', '--list', '--show-scope', '--includes', '-z'] as const
+
+/**
+ * The variables that take back, for one call, what the listed settings of a repository would have git run; `environment`
+ * is what git gets otherwise.
+ */
+export function disarmed(listings: readonly string[], environment: NodeJS.ProcessEnv): Record<string, string> {
+  const settings = listings.flatMap(settingsIn)
+  const given = (name: string) => settings.filter((each) => !each.own && each.name === name).map(({ value }) => value)
+  const names = new Set(settings.filter(({ own }) => own).map(({ name }) => name))
+  const pairs: [string, string][] = []
+  const variables: Record<string, string> = {}
+  for (const name of names) {
+    const key = name.toLowerCase()
+    if (/^filter\..*\.(clean|smudge|process)$/s.test(key)) pairs.push([name, given(name).at(-1) ?? ''])
+    else if (/^filter\..*\.required$/s.test(key)) pairs.push([name, given(name).at(-1) ?? 'false'])
+    else if (/^credential\.(.*\.)?helper$/s.test(key)) {
+      // An empty one begins the list anew.
+      const usual = name === 'credential.helper' ? [] : given('credential.helper')
+      for (const value of ['', ...usual, ...given(name)]) pairs.push([name, value])
+    } else if (/^hook\..*\.command$/s.test(key)) pairs.push([name.replace(/command$/i, 'enabled'), 'false'])
+    else if (key === 'core.gitproxy') variables['GIT_PROXY_COMMAND'] = environment['GIT_PROXY_COMMAND'] ?? ''
+  }
+  if (pairs.length === 0) return variables
+  const before = Number(environment['GIT_CONFIG_COUNT'] ?? 0) || 0
+  pairs.forEach(([name, value], index) => {
+    variables[`GIT_CONFIG_KEY_${before + index}`] = name
+    variables[`GIT_CONFIG_VALUE_${before + index}`] = value
+  })
+  return { ...variables, GIT_CONFIG_COUNT: String(before + pairs.length) }
+}
+
+/** The last value that is the user's and not the repository's, of a listing with scopes. */
+export function usersValue(listing: string, name: string): string | undefined {
+  return settingsIn(listing).findLast((each) => !each.own && each.name === name)?.value
+}
+
+export interface Setting {
+  /** Section and last part in lower case, as git prints them. */
+  name: string
+  value: string
+  /** The repository's own. */
+  own: boolean
+}
+
+/** The settings of a listing: scope, NUL, name, line end, value, NUL; a setting without `=` has no line end. */
+export function settingsIn(listing: string): Setting[] {
+  const parts = listing.split('\0')
+  const settings: Setting[] = []
+  for (let at = 0; at + 1 < parts.length; at += 2) {
+    const [scope = '', record = ''] = [parts[at], parts[at + 1]]
+    const end = record.indexOf('\n')
+    const name = end === -1 ? record : record.slice(0, end)
+    settings.push({
+      name,
+      value: end === -1 ? '' : record.slice(end + 1),
+      own: scope === 'local' || scope === 'worktree',
+    })
+  }
+  return settings
+}
