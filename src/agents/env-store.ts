@@ -30,9 +30,10 @@ export function readEnvFile({ paths }: EnvHome, owner: EnvOwner): StoredEnv {
     text = readText(file)
   } catch (error) {
     if (!isNoText(error)) throw error
+    const isFile = fs.statSync(file, { throwIfNoEntry: false })?.isFile() === true
     throw new KugetsuError(messageOf(error), {
-      hint: 'Convert it (iconv), or move it away and set its variables anew.',
-      code: 'bad_env_file',
+      hint: `${isFile ? 'Convert it (iconv), or move' : 'Move'} it away and set its variables anew.`,
+      code: isFile ? 'bad_env_file' : 'unreadable',
       cause: error,
     })
   }
