@@ -7,26 +7,28 @@ import { trackedRefs } from '../sessions/store.ts'
 import { sessionViews } from '../sessions/view.ts'
 import type { Context } from './context.ts'
 import { styled } from './output.ts'
-import { issueRef } from './refs.ts'
+import { refReader } from './refs.ts'
 
 /** The issues that `message` names, each with what it may mean. On a terminal the person is asked where that is several. */
 export async function mentionedIn(context: Context, message: string): Promise<Mention[]> {
+  const tracked = trackedRefs(context)
+  const read = refReader(context, tracked)
   const mentions: Mention[] = []
   for (const said of mentionsIn(message)) {
-    const refs = await meaningsOf(context, said)
+    const refs = await meaningsOf(read, tracked, said)
     if (refs.length > 0) mentions.push({ said, issue_refs: await chosen(context, said, refs) })
   }
   return mentions
 }
 
 /** None for what only looks like a ref: `#3` where there is no clone. */
-async function meaningsOf(context: Context, said: string): Promise<string[]> {
+async function meaningsOf(read: ReturnType<typeof refReader>, tracked: string[], said: string): Promise<string[]> {
   try {
-    return [formatRef(await issueRef(context, said))]
+    return [formatRef(await read(said))]
   } catch (error) {
     if (codeOf(error) === 'bad_ref') return []
     if (codeOf(error) !== 'ambiguous_ref') throw error
-    return refsEndingIn(said, trackedRefs(context))
+    return refsEndingIn(said, tracked)
   }
 }
 

@@ -3,6 +3,7 @@ import { defaultInstance, listServers } from '../config/git-servers.ts'
 import { hostOfUrl } from '../config/remote-url.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { formatRef, parseRef, resolveRef, type IssueRef, type Repository } from '../core/issue-ref.ts'
+import { once } from '../core/once.ts'
 import type { SessionRecord } from '../sessions/record.ts'
 import { nameOf } from '../sessions/session-name.ts'
 import { pmAgentSession, readSession, readSessions, trackedRefs } from '../sessions/store.ts'
@@ -13,12 +14,16 @@ import type { Context } from './context.ts'
  * Throws KugetsuError `bad_ref` or `ambiguous_ref`.
  */
 export async function issueRef(context: Context, text: string, tracked = trackedRefs(context)): Promise<IssueRef> {
-  return resolveRef(text, {
-    defaultHost: defaultInstance(context),
-    // Only `#14` needs to know where it was called, and asking git takes time.
-    here: text.startsWith('#') ? await repositoryHere(context) : undefined,
-    tracked,
-  })
+  return refReader(context, tracked)(text)
+}
+
+/** The same for many refs in one text. */
+export function refReader(context: Context, tracked = trackedRefs(context)): (text: string) => Promise<IssueRef> {
+  // Only `#14` needs to know where it was called, and asking git takes time.
+  const here = once(() => repositoryHere(context))
+  const defaultHost = once(() => defaultInstance(context))
+  return async (text) =>
+    resolveRef(text, { defaultHost: defaultHost(), here: text.startsWith('#') ? await here() : undefined, tracked })
 }
 
 export interface TrackedSession {

@@ -174,7 +174,7 @@ export function createDispatcher(home: Home, queue: Queue, starts: Starts, chang
     const { reason } = failure
     if (failure.kind === 'interrupted') {
       await queue.change(item.id, (current) => interrupted(current, reason, home.now()))
-      return home.warn(`${item.id} ${item.issue_ref}: ${reason}; it is started anew`)
+      return home.warn(`${labelOf(item)}: ${reason}; it is started anew`)
     }
     const hopeless = failure.kind === 'hopeless'
     const after = await queue.change(item.id, (current) => failed(current, { reason, hopeless }, home.now()))

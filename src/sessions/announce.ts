@@ -7,6 +7,7 @@
 import type { Home } from '../config/home.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Item } from '../queue/item.ts'
+import { neverBegan } from './kept-ends.ts'
 import { addNotifications, messageLine, notify, type Notice, type NotificationType } from './notifications.ts'
 import type { Run, SessionRecord } from './record.ts'
 import type { Ending } from './settle.ts'
@@ -37,11 +38,11 @@ export async function tellBegin(home: Home, issueRef: string | null, run: Run, m
  * stopped, who knows, and of a task whose agent was never told, which goes back into the queue.
  */
 export function untoldOf(home: Home, record: SessionRecord, run: Run, ending: Ending): SessionRecord['untold'] {
-  const neverBegan = ending.undelivered === true && run.message_ids.length === 1
-  if (ending.stopped === true || (neverBegan && run.queue_item !== undefined)) return record.untold
+  const isUntold = neverBegan(run, ending)
+  if (ending.stopped === true || (isUntold && run.queue_item !== undefined)) return record.untold
   const branch = record.branch_name ? `on branch ${record.branch_name}` : 'without a word'
   // Who was to tell that it began was killed in between.
-  const begin = record.state === 'starting' && !neverBegan ? beginOf(record.issue_ref ?? null, run, branch) : []
+  const begin = record.state === 'starting' && !isUntold ? beginOf(record.issue_ref ?? null, run, branch) : []
   const type = ({ idle: 'task_completed', error: 'task_error', timeout: 'task_timeout' } as const)[ending.state]
   const end = event(type, record.issue_ref ?? null, run, ending.error ?? ending.answer ?? branch)
   const untold = [...begin, end].map(({ id, type, message, queue_item }) => ({

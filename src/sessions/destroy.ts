@@ -11,6 +11,7 @@ import { removeWorktree } from '../worktrees/worktrees.ts'
 import { agentServer } from './agent-server.ts'
 import { mirrorLock } from './issue-worktree.ts'
 import { note } from './journal.ts'
+import { requirePmAtRest } from './pm-at-rest.ts'
 import { noPullRequests, pullRequestsOf, type PullRequests } from './pull-requests.ts'
 import type { SessionRecord } from './record.ts'
 import { forgetRemembered } from './remembered.ts'
@@ -111,9 +112,7 @@ export async function destroyPmAgent(home: Home): Promise<void> {
       code: 'pm_agent_missing',
     })
   }
-  if (record?.run) {
-    throw new KugetsuError('the PM agent is at work', { hint: 'Stop it first: kugetsu stop pm-agent', code: 'running' })
-  }
+  requirePmAtRest(home)
   if (record !== undefined) await deleteOpencodeSession(home, record)
   await forgetSession(home, pmAgentSession)
   await changeIndex(home, (index) => ({ ...index, pm_agent: null }))

@@ -13,8 +13,9 @@ import { newMessageId } from '../opencode/message-id.ts'
 import { createExclusive, ensureDirectory, listDirectory, removeFile } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
 import { agentServer } from './agent-server.ts'
+import { requirePmAtRest } from './pm-at-rest.ts'
 import { sessionsAtWork } from './settle.ts'
-import { baseName, changeIndex, changeSession, pmAgentSession, readIndex, readSession } from './store.ts'
+import { baseName, changeIndex, changeSession, pmAgentSession, readIndex } from './store.ts'
 import { createUndo } from './undo.ts'
 
 const primingMs = 60_000
@@ -48,12 +49,7 @@ export async function initialise(home: Home, options: { force: boolean }): Promi
         code: 'already_initialised',
       })
     }
-    if (readSession(home, pmAgentSession)?.run) {
-      throw new KugetsuError('the PM agent is at work', {
-        hint: 'Stop it first: kugetsu stop pm-agent',
-        code: 'running',
-      })
-    }
+    requirePmAtRest(home)
     if (options.force) clearLogs(home)
     return makeSessions(home)
   })

@@ -48,8 +48,7 @@ export function keepEnd(home: Home, session: string, record: SessionRecord, run:
     state: ending.state,
     error: ending.error ?? null,
     stopped: ending.stopped === true,
-    // Whoever was never told will not do it: its task is as if it had not been begun.
-    never_began: ending.undelivered === true && run.message_ids.length === 1,
+    never_began: neverBegan(run, ending),
     ended_at: home.now().toISOString(),
     opencode_session_id: record.opencode_session_id ?? null,
     cost: costOfRun(record.cost ?? 0, ending.cost),
@@ -61,6 +60,11 @@ export function keepEnd(home: Home, session: string, record: SessionRecord, run:
   }
   ensureDirectory(home.paths.queueEnded)
   writeJson(fileOf(home, run.queue_item), end)
+}
+
+/** Whether the agent was never told its task. Whoever was not will not do it: it is as if it had not been begun. */
+export function neverBegan(run: Run, ending: Ending): boolean {
+  return ending.undelivered === true && run.message_ids.length === 1
 }
 
 /** The items of which an end is kept. */

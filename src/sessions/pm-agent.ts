@@ -2,7 +2,6 @@
 import { permissionRules } from '../agents/permissions.ts'
 import { buildPmMessage, pmAgentName } from '../agents/pm-agent.ts'
 import type { Home } from '../config/home.ts'
-import { KugetsuError } from '../core/errors.ts'
 import { moveSession } from '../opencode/fork.ts'
 import { newMessageId } from '../opencode/message-id.ts'
 import { findServer, type Server } from '../opencode/server.ts'
@@ -14,6 +13,7 @@ import { requireBase } from './base-session.ts'
 import { createSession, pmAgentPriming, pmTitle } from './initialise.ts'
 import { note } from './journal.ts'
 import { describeMentions, type Mention } from './mentioned.ts'
+import { requirePmAtRest } from './pm-at-rest.ts'
 import type { SessionRecord } from './record.ts'
 import { recall, rememberJoined } from './remembered.ts'
 import { settleKilledStart } from './settle.ts'
@@ -40,7 +40,7 @@ export async function tellPmAgent(home: Home, request: Delegation): Promise<Sess
   const wait = { timeoutMs: waitMs, signal: home.signal }
   const told = await exclusively(home.paths.lock(`issue-${pmAgentSession}`), wait, async () => {
     await settleKilledStart(home, pmAgentSession)
-    if (readSession(home, pmAgentSession)?.run) throw new KugetsuError('the PM agent is at work', { code: 'running' })
+    requirePmAtRest(home)
     const server = await agentServer(home)
     const session = await pmSession(home, server)
     return send(home, server, session, request)

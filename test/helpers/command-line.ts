@@ -6,6 +6,7 @@ import { loadSettings, type Settings } from '../../src/config/settings.ts'
 import { KugetsuError } from '../../src/core/errors.ts'
 import { plainText } from '../../src/core/plain-text.ts'
 import { bareHome } from './bare-home.ts'
+import { collectingIo } from './fake-context.ts'
 
 export interface Called {
   code: number
@@ -30,16 +31,7 @@ export function commandContext(directory: string, env: NodeJS.ProcessEnv): Conte
     cwd: directory,
     settings: () => settings ?? read(),
     setExitCode: (code) => void (said.code = code),
-    io: {
-      out: (text) => void (said.out += text),
-      err: (text) => void (said.err += text),
-      terminal: false,
-      interactive: false,
-      columns: 80,
-      colour: false,
-      readInput: async () => '',
-      ask: async () => '',
-    },
+    io: collectingIo(said),
     called: () => said,
   }
 }

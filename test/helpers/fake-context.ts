@@ -8,6 +8,20 @@ export interface FakeContext extends Context {
   cleanup: () => void
 }
 
+/** The streams of a command in a pipe, with what it prints added to `written`. */
+export function collectingIo(written: { out: string; err: string }): Context['io'] {
+  return {
+    out: (text) => void (written.out += text),
+    err: (text) => void (written.err += text),
+    terminal: false,
+    interactive: false,
+    columns: 80,
+    colour: false,
+    readInput: async () => '',
+    ask: async () => '',
+  }
+}
+
 /** A context for the parts of the command line that only print. Call its cleanup() when the test is done. */
 export function createFakeContext(io: Partial<Context['io']> = {}): FakeContext {
   const home = createServiceHome()
@@ -16,17 +30,7 @@ export function createFakeContext(io: Partial<Context['io']> = {}): FakeContext 
     ...home,
     cwd: home.userHome,
     setExitCode: () => {},
-    io: {
-      out: (text) => void (written.out += text),
-      err: (text) => void (written.err += text),
-      terminal: false,
-      interactive: false,
-      columns: 80,
-      colour: false,
-      readInput: async () => '',
-      ask: async () => '',
-      ...io,
-    },
+    io: { ...collectingIo(written), ...io },
     out: () => written.out,
     err: () => written.err,
   }
