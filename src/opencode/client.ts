@@ -104,6 +104,17 @@ export function createClient(
       }
       await request('POST', `/session/${id}/prompt_async`, { directory, body })
     },
+    /**
+     * Has the server load what it needs before its first prompt in `directory`: the models and the files, most of the
+     * second between that prompt and its request to the model. One that cannot do it ahead does it then.
+     */
+    async warmUp(directory: string): Promise<void> {
+      await Promise.allSettled(
+        ['/config/providers', '/file?path=.'].map((route) => request('GET', route, { directory })),
+      )
+    },
+    /** Has the server forget what it holds of a directory that no session works in. */
+    dispose: (directory: string) => unlessMissing(request('POST', '/instance/dispose', { directory })),
     /** Stops the agent and ends the command it runs. */
     abort: (id: string, directory: string) => unlessMissing(request('POST', `/session/${id}/abort`, { directory })),
     /** The busy sessions of that directory; an idle one is absent. */
