@@ -12,6 +12,7 @@ const leftOut = [
   ['   $ kugetsu wait shop#1 shop#2', '5  What came of it'],
   ['6  Clean up'],
 ]
+const styleSequence = new RegExp(`${String.fromCodePoint(27)}\\[([\\d;]*)m`)
 
 const shown = recordDemo()
 const rows = withoutPassages(shown.map(styledRow))
@@ -39,7 +40,7 @@ function styledRow(line) {
   const styles = new Set()
   const pieces = []
   let column = 0
-  for (const [index, part] of line.split(/\u001b\[([\d;]*)m/).entries()) {
+  for (const [index, part] of line.split(styleSequence).entries()) {
     if (index % 2 === 1) part.split(';').forEach((code) => applyStyle(styles, Number(code)))
     else if (part !== '') {
       if (/\p{Cc}/u.test(part)) throw new Error(`a control sequence that is no style: ${JSON.stringify(part)}`)
