@@ -115,6 +115,8 @@ export function createClient(
           directory,
         }),
       ),
+    /** Closes what the server has open for that directory: file watchers, language servers. Ends agents at work there. */
+    disposeInstance: (directory: string) => request('POST', '/instance/dispose', { directory }),
     permissions: (directory: string) => ask(z.array(permissionRequest), 'GET', '/permission', { directory }),
     replyPermission: (id: string, directory: string, reply: 'once' | 'reject', text?: string) =>
       request('POST', `/permission/${id}/reply`, {
