@@ -55,7 +55,8 @@ async function main() {
   for (const { opencode, node } of combinations()) {
     const nodeProgram = installNode(node)
     const project = installProject(node, nodeProgram)
-    const program = opencode === newestOpencode ? path.join(project, 'node_modules/.bin/opencode') : installOpencode(opencode)
+    const program =
+      opencode === newestOpencode ? path.join(project, 'node_modules/.bin/opencode') : installOpencode(opencode)
     const row = { opencode, node, passed: 0, failed: 0, skipped: 0, seconds: 0 }
     table.push(row)
     for (const file of files) {
@@ -211,7 +212,10 @@ function cacheByDefault() {
 
 function line(cells) {
   const widths = [9, 9, 7, 7, 8, 7]
-  return cells.map((cell, index) => String(cell).padEnd(widths[index] ?? 0)).join(' ').trimEnd()
+  return cells
+    .map((cell, index) => String(cell).padEnd(widths[index] ?? 0))
+    .join(' ')
+    .trimEnd()
 }
 
 function print(text) {
