@@ -55,8 +55,16 @@ export function figuresOf(stage: Stage, tasks: number, seconds: number): Figures
       slots: stage.slots().length,
       locks: names('locks').length,
       remembered: names('context').length,
+      snapshots: snapshotsIn(path.dirname(stage.home.opencodeDatabase)),
     },
   }
+}
+
+/** How many worktrees opencode has snapshots of. */
+function snapshotsIn(data: string): number {
+  const root = path.join(data, 'snapshot')
+  if (!fs.existsSync(root)) return 0
+  return fs.readdirSync(root).flatMap((project) => fs.readdirSync(path.join(root, project))).length
 }
 
 function processFigures(pid: number): ProcessFigures {
