@@ -10,7 +10,7 @@ import { findServer } from '../opencode/server.ts'
 import { rotateInPlace } from '../platform/files.ts'
 import { sweepLitter } from '../platform/litter.ts'
 import type { Queue } from '../queue/queue.ts'
-import { clearDelegations, clearFinished, clearTranscripts } from '../sessions/retention.ts'
+import { clearDelegations, clearFinished, clearLocks, clearTranscripts } from '../sessions/retention.ts'
 import { packMirror } from '../worktrees/pack-mirror.ts'
 
 const everyMs = 3_600_000
@@ -48,7 +48,7 @@ export function createUpkeep(home: Home, queue: Queue): Upkeep {
       // While it boots its log is read for the port.
       if (findServer(home) !== undefined) attempt('rotate a log', () => rotateInPlace(home.paths.serverLog))
     }
-    const steps = [clearFinished, clearTranscripts, clearDelegations]
+    const steps = [clearFinished, clearTranscripts, clearDelegations, clearLocks]
     for (const step of steps) await step(home, queue).catch((error) => tell('clear away what is over', error))
     if (!hourly) return
     for (const { path } of listMirrors(home.paths)) {

@@ -6,6 +6,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Home } from '../config/home.ts'
 import { listDirectory, removeFile } from '../platform/files.ts'
+import { removeLock } from '../platform/locks.ts'
 import type { Item } from '../queue/item.ts'
 import type { Queue } from '../queue/queue.ts'
 import { isFinished } from '../queue/transitions.ts'
@@ -64,6 +65,14 @@ export async function clearDelegations(home: Home, queue: Queue): Promise<number
   const open = new Set([...unread, ...items.filter((item) => !isFinished(item)).map(({ id }) => id)])
   const idOf = (name: string) => /^delegate-(.+)\.log$/.exec(name)?.[1]
   return remove(home, delegationDays, (name) => idOf(name) !== undefined && !open.has(idOf(name) ?? ''))
+}
+
+/** Removes the locks of issues that have no session any more, as far as nobody holds them; how many there were. */
+export async function clearLocks(home: Home): Promise<number> {
+  const known = new Set(listDirectory(home.paths.sessions).map((name) => `issue-${path.basename(name, '.json')}.lock`))
+  return listDirectory(home.paths.locks).filter(
+    (name) => /^issue-.+\.lock$/.test(name) && !known.has(name) && removeLock(path.join(home.paths.locks, name)),
+  ).length
 }
 
 function remove(home: Home, days: number, isMeant: (name: string) => boolean): number {

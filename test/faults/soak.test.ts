@@ -40,6 +40,7 @@ it('a home in which task after task is done takes no more after many than after 
     expect(each.counts['sessions'], about).toBeLessThanOrEqual(2 + underWay)
     expect(each.counts['remembered'], about).toBeLessThanOrEqual(underWay)
     expect(each.counts['snapshots'], about).toBeLessThanOrEqual(underWay)
+    expect(each.counts['locks'], about).toBeLessThanOrEqual(between + 3 * underWay)
     expect(each.counts['ended'], about).toBeLessThanOrEqual(underWay)
     expect(each.counts['numbers'], about).toBeLessThanOrEqual(2)
   }

@@ -4,8 +4,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openQueue } from '../../src/queue/file-queue.ts'
 import type { Queue } from '../../src/queue/queue.ts'
 import { begun, finished, notified } from '../../src/queue/transitions.ts'
+import { tryExclusive } from '../../src/platform/locks.ts'
 import { readJournal } from '../../src/sessions/journal.ts'
-import { clearDelegations, clearFinished, clearTranscripts } from '../../src/sessions/retention.ts'
+import { clearDelegations, clearFinished, clearLocks, clearTranscripts } from '../../src/sessions/retention.ts'
 import { changeSession } from '../../src/sessions/store.ts'
 import { createServiceHome, type ServiceHome } from '../helpers/service-home.ts'
 
@@ -97,6 +98,22 @@ describe('transcripts', () => {
     fs.rmSync(path.join(home.paths.sessions, 'forge.test-me-app-2.json'))
     expect(await clearTranscripts(home, queue)).toBe(1)
   })
+})
+
+it('locks of issues go with their sessions, unless somebody holds them', async () => {
+  await changeSession(home, 'forge.test-me-app-1', () => ({ type: 'forked', state: 'idle' }))
+  const names = ['issue-forge.test-me-app-1', 'issue-forge.test-me-app-2', 'issue-forge.test-me-app-3', 'queue']
+  const [, , held] = names
+    .map((name) => tryExclusive(home.paths.lock(name)))
+    .map((release, index) => {
+      if (index !== 2) release?.()
+      return release
+    })
+  expect(await clearLocks(home)).toBe(1)
+  const left = fs.readdirSync(home.paths.locks).filter((name) => name !== 'sessions.lock')
+  expect(left.sort()).toEqual([names[0], names[2], names[3]].map((name) => `${name}.lock`))
+  held?.()
+  expect(await clearLocks(home)).toBe(1)
 })
 
 it('logs of messages to the PM agent go after a week, unless it is still at work on them', async () => {
