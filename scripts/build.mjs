@@ -90,11 +90,11 @@ try {
         groups: [
           {
             name: 'ground',
-            test: /rolldown.runtime|commander|src.(main|cli.(program|render-error|output|definitions)|daemon.names|core.(errors|issue-ref|once)|config.(paths|settings|config-file)|platform.files)\./,
+            test: /rolldown.runtime|commander|src.(main|cli.(program|render-error|output|definitions)|daemon.names|core.(errors|issue-ref|once)|config.(paths|settings|config-file)|platform.(files|packed))\./,
           },
           {
             name: 'reading',
-            test: /zod|src.(cli.commands.list|platform.(processes|locks|sqlite)|sessions.(record|store|slots|view)|opencode.server-record)\./,
+            test: /zod|src.(cli.commands.list|platform.(processes|locks|sqlite|private-file)|sessions.(record|store|slots|view)|opencode.server-record)\./,
           },
           {
             name: 'queue',
