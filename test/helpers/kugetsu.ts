@@ -20,6 +20,8 @@ export interface RunOptions {
   /** Added to the home's environment; undefined takes a variable away. */
   env?: Record<string, string | undefined>
   cwd?: string
+  /** Another kugetsu than kugetsuCommand: program and first arguments. */
+  command?: readonly [string, ...string[]]
   /** After that many milliseconds (120000) it is killed and the call rejects. */
   timeoutMs?: number
   /** Kills it (SIGKILL); the call then resolves with code null. */
@@ -51,7 +53,7 @@ export function spawnKugetsu(
   args: string[],
   options: Omit<RunOptions, 'timeoutMs' | 'signal'> = {},
 ): Running {
-  const [program, ...first] = kugetsuCommand
+  const [program, ...first] = options.command ?? kugetsuCommand
   const child = spawn(program, [...first, ...args], {
     cwd: options.cwd ?? home.cwd,
     env: { ...home.env, ...options.env },
