@@ -117,7 +117,7 @@ function builtIn(failure: unknown): BuiltIn {
       cause: failure,
     })
   }
-  throw new KugetsuError('no SQLite driver loads: the addon of better-sqlite3 was not built', {
+  throw new KugetsuError('no SQLite driver loads: the addon of better-sqlite3 was not built for this Node', {
     hint: `Run: npm rebuild --prefix '${path.join(import.meta.dirname, '..')}' better-sqlite3 (or use Node 22.13 or newer).`,
     cause: failure,
   })

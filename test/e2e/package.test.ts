@@ -151,7 +151,7 @@ describe('installed by npm 12, which runs no install scripts', () => {
     const where = path.dirname(path.dirname(script))
     const line = `Hint: Run: npm rebuild --prefix '${where}' better-sqlite3 (or use Node 22.13 or newer).`
     expect(stderr.split('\n')).toContain(line)
-    expect(stderr).toMatch(/^Error: no SQLite driver loads: the addon of better-sqlite3 was not built$/m)
+    expect(stderr).toMatch(/^Error: no SQLite driver loads: the addon of better-sqlite3 was not built for this Node$/m)
   })
 })
 
