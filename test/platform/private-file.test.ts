@@ -33,7 +33,10 @@ describe('a private copy', () => {
   })
 
   it.each<[string, (file: string) => void]>([
-    ['other bytes of the same length', (file) => fs.writeFileSync(file, 'what is not to run'.slice(1), { mode: 0o500 })],
+    [
+      'other bytes of the same length',
+      (file) => fs.writeFileSync(file, 'what is not to run'.slice(1), { mode: 0o500 }),
+    ],
     ['half of it', (file) => fs.writeFileSync(file, bytes.subarray(0, 5), { mode: 0o500 })],
     ['what others may write to', (file) => [fs.writeFileSync(file, bytes), fs.chmodSync(file, 0o722)]],
     ['a link', (file) => [fs.writeFileSync(`${file}x`, bytes), fs.symlinkSync(`${file}x`, file)]],
