@@ -55,6 +55,7 @@ function createContext(interruption: Interruption, inBackground: boolean): Conte
     settings: () => (settings ??= readSettings()),
     warn: (text) => io.err(`${styled(context, 'yellow', 'Warning:')} ${plainText(text)}\n`),
     progress: io.progress,
+    system: '/',
     self: [process.execPath, process.argv[1] ?? ''],
   }
   const readSettings = () => {

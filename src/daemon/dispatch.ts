@@ -13,6 +13,7 @@ import { begun, failed, interrupted, notified, openAttempt, released } from '../
 import { tellOfItem } from '../sessions/announce.ts'
 import { note } from '../sessions/journal.ts'
 import { dropEnd } from '../sessions/kept-ends.ts'
+import { memoryRoom, memoryShortage } from '../sessions/memory.ts'
 import type { Delegation } from '../sessions/pm-agent.ts'
 import type { SessionRecord } from '../sessions/record.ts'
 import { slotHolders, type Holder } from '../sessions/slots.ts'
@@ -51,6 +52,7 @@ export function createDispatcher(home: Home, queue: Queue, starts: Starts, chang
   const starting = new Map<string, { item: Item; abort: AbortController; done: Promise<void> }>()
   let outages = 0
   let pausedUntil = 0
+  let isShort = false
 
   async function tick(dispatching: boolean): Promise<{ busy: boolean; againInMs: number }> {
     const before = new Set(starting.keys())
@@ -82,17 +84,28 @@ export function createDispatcher(home: Home, queue: Queue, starts: Starts, chang
     const rest = pausedUntil - performance.now()
     if (rest > 0) return rest
     const holders = slotHolders(home)
-    const free = limit - holders.length - startsWithoutSlot(holders)
+    const without = startsWithoutSlot(holders)
+    const free = limit - holders.length - without
     const picked = pick(seen.items, {
       // In an outage one is enough to see whether it is over.
       free: outages > 0 ? Math.min(free, 1 - starting.size) : free,
       now: home.now(),
       isBusy: isBusy(seen, holders),
     })
+    const room = memoryRoom(home, holders)
+    const startable = picked.items.slice(0, Math.max(0, room.agents - without))
+    if (picked.items.length > 0) tellOfMemory(memoryShortage(room))
     const pm = isPmBusy(seen) ? {} : pickForPm(seen.items, home.now())
-    for (const item of [...picked.items, ...(pm.item === undefined ? [] : [pm.item])]) begin(item)
+    for (const item of [...startable, ...(pm.item === undefined ? [] : [pm.item])]) begin(item)
     const unclear = holders.some(({ phase }) => phase !== 'run')
     return Math.min(intervalMs, picked.dueInMs ?? Infinity, pm.dueInMs ?? Infinity, unclear ? watchMs : Infinity)
+  }
+
+  /** Once when tasks begin to wait for memory, and once when they go on. */
+  function tellOfMemory(shortage: string | undefined): void {
+    if (shortage !== undefined && !isShort) home.warn(`tasks wait: ${shortage} (MIN_FREE_MEMORY_MB)`)
+    if (shortage === undefined && isShort) home.progress('there is memory for agents again')
+    isShort = shortage !== undefined
   }
 
   /** Starts of ours that will take a slot and have none yet. */
