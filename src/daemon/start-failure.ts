@@ -21,6 +21,7 @@ const outageCodes = new Set([
   'bad_setting',
   'base_session_missing',
   'git_missing',
+  'no_handles',
   'no_opencode',
   'no_opencode_database',
   'not_initialised',
