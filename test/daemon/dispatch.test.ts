@@ -527,9 +527,9 @@ describe('too little memory', () => {
       ])
     }
     expect(asked).toEqual([])
-    // 256 as a reserve, 500 for the server that does not run yet, 80 for the agent.
+    // 256 as a reserve, 400 for the server that does not run yet, 100 for the agent.
     expect(home.warnings).toEqual([
-      'tasks wait: too little memory for one more agent: 100 MB available, 836 MB needed (MIN_FREE_MEMORY_MB)',
+      'tasks wait: too little memory for one more agent: 100 MB available, 756 MB needed (MIN_FREE_MEMORY_MB)',
     ])
     available(2000)
     expect((await looks(dispatcher)).map(({ state }) => state)).toEqual(['notified', 'notified'])
@@ -537,7 +537,7 @@ describe('too little memory', () => {
   })
 
   it('lets as many begin at once as there is memory for, and the rest when those have taken theirs', async () => {
-    available(836 + 79)
+    available(756 + 99)
     await add(1, 2)
     const dispatcher = daemon()
     expect((await looks(dispatcher)).map(({ state }) => state)).toEqual(['notified', 'pending'])

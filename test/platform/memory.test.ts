@@ -111,9 +111,7 @@ describe('availableMemory', () => {
 })
 
 describe('availableMemory on this machine', () => {
-  const onLinux = it.skipIf(process.platform !== 'linux')
-
-  onLinux('is some of what there is', () => {
+  it.skipIf(process.platform !== 'linux')('is some of what there is', () => {
     const found = availableMemory('/')
     expect(found?.mb).toBeGreaterThan(10)
     expect(found?.mb).toBeLessThanOrEqual(os.totalmem() / mb)
@@ -162,13 +160,14 @@ function ownGroup(): { directory: string; remove: () => Promise<void> } | undefi
       fs.rmdirSync(directory)
       return undefined
     }
-    const remove = () =>
-      waitFor('the end of the control group', () => {
+    const remove = async () => {
+      await waitFor('the end of the control group', () => {
         const pids = fs.readFileSync(path.join(directory, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean)
         for (const pid of pids) killQuietly(Number(pid))
         fs.rmdirSync(directory)
         return true
-      }).then(() => {})
+      })
+    }
     return { directory, remove }
   } catch {
     return undefined

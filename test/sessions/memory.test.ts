@@ -37,12 +37,12 @@ describe('memoryRoom', () => {
   it('counts the server while none runs, and the agents that have not taken theirs yet', () => {
     available(1000)
     reserve(100)
-    expect(memoryRoom(home, [])).toEqual({ agents: 5, availableMb: 1000, neededMb: 680 })
+    expect(memoryRoom(home, [])).toEqual({ agents: 5, availableMb: 1000, neededMb: 600 })
     serverRuns()
-    expect(memoryRoom(home, [])).toEqual({ agents: 11, availableMb: 1000, neededMb: 180 })
+    expect(memoryRoom(home, [])).toEqual({ agents: 9, availableMb: 1000, neededMb: 200 })
     // Set up since long, begun just now; begun since long, or in a future that a clock has been in.
-    expect(memoryRoom(home, [holder('held', 600), holder('run', 5)]).neededMb).toBe(340)
-    expect(memoryRoom(home, [holder('run', 60), holder('run', -60)]).neededMb).toBe(180)
+    expect(memoryRoom(home, [holder('held', 600), holder('run', 5)]).neededMb).toBe(400)
+    expect(memoryRoom(home, [holder('run', 60), holder('run', -60)]).neededMb).toBe(200)
   })
 
   it('has no bound where it is not asked for, nor where it is not known', () => {
@@ -56,7 +56,7 @@ describe('memoryRoom', () => {
   it('takes a server that cannot be read for one that runs, and leaves it as it is', () => {
     available(1000)
     fs.mkdirSync(home.paths.server, { recursive: true })
-    expect(memoryRoom(home, []).neededMb).toBe(256 + 80)
+    expect(memoryRoom(home, []).neededMb).toBe(256 + 100)
     expect(fs.statSync(home.paths.server).isDirectory()).toBe(true)
   })
 })
@@ -71,7 +71,7 @@ describe('admit', () => {
     const error = await ask(1, 3).catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(KugetsuError)
     expect(error).toMatchObject({
-      message: 'too little memory for one more agent: 500 MB available, 836 MB needed',
+      message: 'too little memory for one more agent: 500 MB available, 756 MB needed',
       hint: expect.stringContaining('MIN_FREE_MEMORY_MB (256)'),
       code: 'no_memory',
       exitCode: 2,
@@ -81,14 +81,14 @@ describe('admit', () => {
   })
 
   it('admits no more at once than there is memory for', async () => {
-    available(836 + 80)
+    available(756 + 100)
     const asked = await Promise.allSettled([1, 2, 3, 4].map((issue) => ask(issue, 4)))
     expect(asked.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'fulfilled', 'rejected', 'rejected'])
     expect(slotHolders(home)).toHaveLength(2)
   })
 
   it('names the limit first, and asks nothing of a person who wants it now', async () => {
-    available(836)
+    available(756)
     await ask(1, 1)
     available(0)
     await expect(ask(2, 1)).rejects.toMatchObject({ code: 'no_free_slot' })
