@@ -56,6 +56,7 @@ function createContext(interruption: Interruption, inBackground: boolean): Conte
     settings: () => (settings ??= readSettings()),
     warn: (text) => io.err(`${styled(context, 'yellow', 'Warning:')} ${plainText(text)}\n`),
     progress: io.progress,
+    system: '/',
     self: isPacked ? [process.execPath] : [process.execPath, process.argv[1] ?? ''],
   }
   const readSettings = () => {

@@ -16,6 +16,8 @@ export interface Home {
   warn: (text: string) => void
   /** Tells the person what a slow step is doing; one line. `passing`: only worth a look on a terminal, as it changes. */
   progress: (text: string, passing?: 'passing') => void
+  /** Where the system's proc and sys are: `/`, but in tests. */
+  system: string
   /** How to run kugetsu itself: program and first arguments. */
   self: readonly [string, ...string[]]
 }

@@ -7,6 +7,8 @@ import { type ConfigFile, readConfig } from './config-file.ts'
 export interface Settings {
   /** Dev agents at work at once. */
   maxConcurrentAgents: number
+  /** How many MB (2^20 bytes) of memory must be left beside one more agent; 0 does not look. */
+  minFreeMemoryMb: number
   /** After how many hours an agent is aborted; fractions allowed. */
   taskTimeoutHours: number
   /** The fallback poll of the queue daemon. */
@@ -47,6 +49,7 @@ export interface SettingsSource {
 /** Every option, as it stands in a new config file: its name, its default as text, what it is for. */
 const options = [
   ['MAX_CONCURRENT_AGENTS', '3', 'How many dev agents may be at work at once.'],
+  ['MIN_FREE_MEMORY_MB', '256', 'MB of memory that must be left beside one more agent; 0 does not look.'],
   ['TASK_TIMEOUT_HOURS', '1', 'Hours after which an agent is aborted; fractions are allowed.'],
   ['QUEUE_DAEMON_INTERVAL_MINUTES', '5', 'Minutes between two looks at the queue, should a wake-up get lost.'],
   ['QUEUE_CLEANUP_AGE_DAYS', '7', 'Days that finished queue items are kept.'],
@@ -84,6 +87,7 @@ export function loadSettings({ configFile, env, userHome }: SettingsSource): Set
   const given = (name: OptionName) => givenValue(name, { configFile, env, config })
   return {
     maxConcurrentAgents: wholeNumber(given('MAX_CONCURRENT_AGENTS'), { from: 1, to: 1000 }),
+    minFreeMemoryMb: wholeNumber(given('MIN_FREE_MEMORY_MB'), { from: 0, to: 100_000_000 }),
     taskTimeoutHours: positive(given('TASK_TIMEOUT_HOURS'), longestHours),
     queueIntervalMinutes: positive(given('QUEUE_DAEMON_INTERVAL_MINUTES'), longestMinutes),
     queueCleanupAgeDays: zeroOrMore(given('QUEUE_CLEANUP_AGE_DAYS'), 36500),

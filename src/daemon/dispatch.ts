@@ -13,6 +13,7 @@ import { begun, failed, interrupted, notified, openAttempt, released } from '../
 import { tellOfItem } from '../sessions/announce.ts'
 import { note } from '../sessions/journal.ts'
 import { dropEnd } from '../sessions/kept-ends.ts'
+import { memoryRoom, memoryShortage } from '../sessions/memory.ts'
 import type { Delegation } from '../sessions/pm-agent.ts'
 import type { SessionRecord } from '../sessions/record.ts'
 import { slotHolders, type Holder } from '../sessions/slots.ts'
@@ -56,6 +57,7 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
   let outages = 0
   let pausedUntil = 0
   let calmAt = 0
+  let isShort = false
 
   async function tick(dispatching: boolean): Promise<{ busy: boolean; againInMs: number }> {
     const before = new Set(starting.keys())
@@ -91,22 +93,40 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
     const rest = pausedUntil - performance.now()
     if (rest > 0) return rest
     const holders = slotHolders(home)
-    const free = limit - holders.length - startsWithoutSlot(holders)
+    const without = startsWithoutSlot(holders)
+    const free = Math.max(0, limit - holders.length - without)
     // In an outage one is enough to see whether it is over.
-    const room = Math.max(0, outages > 0 ? Math.min(free, 1 - starting.size) : free)
+    const room = outages > 0 ? Math.min(free, Math.max(0, 1 - starting.size)) : free
     const ahead = outages > 0 ? 0 : Math.min(limit, preparedAhead)
     const picked = pick(seen.items, { free: room + ahead, now: home.now(), isBusy: isBusy(seen, holders) })
-    const [first, next] = [picked.items.slice(0, room), picked.items.slice(room)]
+    const first = picked.items.slice(0, room)
+    const memory = memoryRoom(home, holders)
+    const roomInMemory = Math.max(0, memory.agents - without)
+    const startable = first.slice(0, roomInMemory)
+    if (first.length > 0) tellOfMemory(memoryShortage(memory))
     const pm = isPmBusy(seen) ? {} : pickForPm(seen.items, home.now())
-    for (const item of [...first, ...(pm.item === undefined ? [] : [pm.item])]) begin(item)
-    // One that begins anew has nothing to prepare before its worktree is gone.
-    const toPrepare = next.filter(({ fresh }) => fresh !== true)
-    const calmInMs = starting.size > 0 ? Infinity : Math.max(0, calmAt - performance.now())
-    if (calmInMs === 0) preparer.next(toPrepare)
-    const prepareInMs = calmInMs > 0 && toPrepare.length > 0 ? calmInMs : Infinity
+    for (const item of [...startable, ...(pm.item === undefined ? [] : [pm.item])]) begin(item)
+    const prepareInMs =
+      startable.length < first.length ? Infinity : prepareAhead(picked.items.slice(room, roomInMemory))
     const unclear = holders.some(({ phase }) => phase !== 'run')
     const dueInMs = Math.min(picked.dueInMs ?? Infinity, pm.dueInMs ?? Infinity)
     return Math.min(intervalMs, dueInMs, prepareInMs, unclear ? watchMs : Infinity)
+  }
+
+  /** Prepares the next tasks once no start is going on; returns how soon that may be, in milliseconds. */
+  function prepareAhead(next: readonly Item[]): number {
+    // One that begins anew has nothing to prepare before its worktree is gone.
+    const preparable = next.filter(({ fresh }) => fresh !== true)
+    const calmInMs = starting.size > 0 ? Infinity : Math.max(0, calmAt - performance.now())
+    if (calmInMs === 0) preparer.next(preparable)
+    return calmInMs > 0 && preparable.length > 0 ? calmInMs : Infinity
+  }
+
+  /** Once when tasks begin to wait for memory, and once when they go on. */
+  function tellOfMemory(shortage: string | undefined): void {
+    if (shortage !== undefined && !isShort) home.warn(`tasks wait: ${shortage} (MIN_FREE_MEMORY_MB)`)
+    if (shortage === undefined && isShort) home.progress('there is memory for agents again')
+    isShort = shortage !== undefined
   }
 
   /** Starts of ours that will take a slot and have none yet. */

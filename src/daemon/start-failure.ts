@@ -13,14 +13,15 @@ const hopelessCodes = new Set([
   'unknown_base',
 ])
 const hopelessGit = new Set(['not_found', 'authentication', 'unknown_host_key'])
-/** Nothing was tried: no slot, told to stop, or another command is at the issue. */
-const notTriedCodes = new Set(['busy', 'interrupted', 'no_free_slot', 'running'])
+/** Nothing was tried: no slot, no memory, told to stop, or another command is at the issue. */
+const notTriedCodes = new Set(['busy', 'interrupted', 'no_free_slot', 'no_memory', 'running'])
 /** Whatever the task, the next one would meet the same. */
 const outageCodes = new Set([
   'bad_config',
   'bad_setting',
   'base_session_missing',
   'git_missing',
+  'no_handles',
   'no_opencode',
   'no_opencode_database',
   'not_initialised',

@@ -19,6 +19,7 @@ export const allChecks: readonly Check[] = [
   homeChecks.permissions,
   homeChecks.config,
   homeChecks.disk,
+  homeChecks.memory,
   fileChecks.files,
   fileChecks.temporary,
   ...processChecks,

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { KugetsuError, messageOf } from '../core/errors.ts'
+import { requireHandles } from '../platform/handles.ts'
 
 /** The oldest opencode that kugetsu can drive: older ones keep their sessions in JSON files. */
 const oldest = [1, 2] as const
@@ -64,6 +65,7 @@ export async function checkOpencode(
 
 async function askVersion(file: string, env: NodeJS.ProcessEnv, signal: AbortSignal | undefined): Promise<string> {
   const { execa } = await import('execa')
+  requireHandles()
   let said: string
   try {
     const result = await execa(file, ['--version'], {

@@ -7,6 +7,7 @@ import { isUtf8 } from 'node:buffer'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { codeOf, KugetsuError, messageOf } from '../core/errors.ts'
+import { handlesHint, isOutOfHandles } from './handles.ts'
 
 const fileMode = 0o600
 const directoryMode = 0o700
@@ -178,7 +179,7 @@ function noText(file: string, why: string): KugetsuError {
 }
 
 function unreadable(file: string, cause: unknown): KugetsuError {
-  const hint = 'See what lies there and who may read it.'
+  const hint = isOutOfHandles(cause) ? handlesHint : 'See what lies there and who may read it.'
   return new KugetsuError(`cannot read ${file}: ${messageOf(cause)}`, { hint, code: 'unreadable', cause })
 }
 
@@ -286,8 +287,9 @@ function syncDirectory(directory: string): void {
 
 function unwritable(file: string, cause: unknown): KugetsuError {
   const code = codeOf(cause)
-  const hint =
-    code === 'ENOSPC' || code === 'EDQUOT'
+  const hint = isOutOfHandles(cause)
+    ? handlesHint
+    : code === 'ENOSPC' || code === 'EDQUOT'
       ? 'The disk is full: free some space and try again.'
       : 'Make it writable, or choose another home with KUGETSU_DIR.'
   return new KugetsuError(`cannot write ${file}: ${messageOf(cause)}`, { hint, code: 'unwritable', cause })

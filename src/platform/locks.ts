@@ -16,6 +16,8 @@ import { createExclusive, ensureDirectory, removeFile, setAside } from './files.
 import { openSqlite, type Sqlite } from './sqlite.ts'
 
 const retryMs = { from: 5, to: 50 }
+/** Who has waited long looks less often, up to this: a hundred at once would else take the processors from the holder. */
+const rareRetryMs = 400
 /** Whoever holds the ordering lock works for milliseconds: this long without a sign of life means dead or suspended. */
 const staleMs = 2_000
 
@@ -90,7 +92,8 @@ function inodeOf(file: string): number | undefined {
  * Throws KugetsuError `busy` when it stays taken; whatever `work` throws otherwise.
  */
 export async function exclusively<T>(file: string, wait: WaitOptions, work: () => T | Promise<T>): Promise<T> {
-  const until = performance.now() + wait.timeoutMs
+  const since = performance.now()
+  const until = since + wait.timeoutMs
   for (;;) {
     const release = tryExclusive(file)
     if (release !== undefined) {
@@ -106,7 +109,7 @@ export async function exclusively<T>(file: string, wait: WaitOptions, work: () =
         code: 'busy',
       })
     }
-    await pause(wait.signal)
+    await pause(wait.signal, performance.now() - since)
   }
 }
 
@@ -152,8 +155,9 @@ function clearStuckLock(lock: string): void {
   if (!stat.isDirectory() || age > 2 * staleMs || age < -staleMs) setAside(lock, new Date())
 }
 
-async function pause(signal: AbortSignal | undefined): Promise<void> {
-  const milliseconds = retryMs.from + Math.random() * (retryMs.to - retryMs.from)
+async function pause(signal: AbortSignal | undefined, waitedMs = 0): Promise<void> {
+  const longest = Math.max(retryMs.to, Math.min(waitedMs / 10, rareRetryMs))
+  const milliseconds = retryMs.from + Math.random() * (longest - retryMs.from)
   await sleep(milliseconds, undefined, signal === undefined ? {} : { signal })
 }
 

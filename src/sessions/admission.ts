@@ -2,17 +2,27 @@ import type { Home } from '../config/home.ts'
 import { exitCodes, KugetsuError } from '../core/errors.ts'
 import { currentProcess } from '../platform/processes.ts'
 import { note } from './journal.ts'
+import { memoryRoom, noMemory, type MemoryRoom } from './memory.ts'
 import { settleKilledStarts, settleWhatEnded } from './settle.ts'
 import { takeSlot, type Holder } from './slots.ts'
 import type { Supervision } from './supervision.ts'
 
-/** A slot for the issue; its id. Throws KugetsuError `no_free_slot` (exit code 2) that says who has them all. */
+/**
+ * A slot for the issue; its id. Throws KugetsuError `no_free_slot` that says who has them all, or `no_memory` (exit code
+ * 2 both). Without a `limit` a person wants it whatever there is.
+ */
 export async function admit(
   home: Home,
   supervision: Supervision,
-  wanted: { issueRef: string; session: string; limit: number },
+  wanted: { issueRef: string; session: string; limit: number | undefined },
 ): Promise<string> {
-  const request = { ...wanted, owner: currentProcess() }
+  const { limit = Number.MAX_SAFE_INTEGER } = wanted
+  let room: MemoryRoom | undefined
+  const hasRoom = (holders: readonly Holder[]) => {
+    room = memoryRoom(home, holders)
+    return room.agents > 0
+  }
+  const request = { ...wanted, limit, owner: currentProcess(), ...(wanted.limit === undefined ? {} : { hasRoom }) }
   let admission = await takeSlot(home, request)
   if (!admission.admitted) {
     const supervised = await supervision.isRunning()
@@ -23,7 +33,8 @@ export async function admit(
     if (!admission.admitted && !supervised) await supervision.wake()
   }
   if (admission.admitted) return admission.slot
-  const error = noFreeSlot(wanted.limit, admission.holders)
+  const error =
+    admission.noRoom === true && room !== undefined ? noMemory(home, room) : noFreeSlot(limit, admission.holders)
   note(home, 'refused', { issue_ref: wanted.issueRef, reason: error.message })
   throw error
 }

@@ -20,7 +20,7 @@ const longestMessage = 500
 /** Far more than so many can be. */
 const longestFileBytes = 5_000_000
 /** Everybody holds the lock for milliseconds, but there can be hundreds of them. */
-const lockWaitMs = 10_000
+const lockWaitMs = 30_000
 
 export type NotificationType =
   'task_queued' | 'task_dequeued' | 'task_started' | 'task_completed' | 'task_error' | 'task_timeout'

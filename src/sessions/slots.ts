@@ -64,11 +64,16 @@ export interface SlotRequest {
   owner: ProcessIdentity
   /** How many may be held at once. */
   limit: number
+  /** Whether there is room for one more beside those that hold one; asked in order with the other callers. */
+  hasRoom?: (holders: readonly Holder[]) => boolean
   /** False only in the test that shows that the limit holds without the lock. */
   order?: boolean
 }
 
-export type Admission = { admitted: true; slot: string } | { admitted: false; holders: Holder[] }
+export type Admission =
+  | { admitted: true; slot: string }
+  /** `noRoom`: a slot would have been free. */
+  | { admitted: false; holders: Holder[]; noRoom?: true }
 
 /**
  * Takes a slot for `owner`, or says who holds them all. Callers at the same time are admitted up to the limit and no
@@ -145,6 +150,7 @@ export function reservations(home: Home, names = listDirectory(home.paths.slots)
 function tryTake(home: Home, request: SlotRequest): Admission | 'contended' {
   const before = slotHolders(home)
   if (before.length >= request.limit) return refusal(before, request.limit)
+  if (request.hasRoom?.(before) === false) return { admitted: false, holders: before, noRoom: true }
   const slot = `${Date.now().toString(36)}-${process.pid}-${process.hrtime.bigint().toString(36)}`
   const content = {
     issue_ref: request.issueRef,

@@ -62,8 +62,8 @@ export interface Started {
 }
 
 /**
- * Has an agent work on an issue and returns once it does. Throws KugetsuError: `no_free_slot` (exit code 2) when the
- * limit is reached and nothing was made, others when a step failed and what this call made was taken back.
+ * Has an agent work on an issue and returns once it does. Throws KugetsuError: `no_free_slot` or `no_memory` (exit code 2)
+ * when there is no room for it and nothing was made, others when a step failed and what this call made was taken back.
  */
 export async function startAgent(home: Home, supervision: Supervision, request: StartRequest): Promise<Started> {
   checkMessage(request.message)
@@ -103,7 +103,7 @@ interface Beginning extends StartRequest {
 
 async function begin(home: Home, supervision: Supervision, request: Beginning): Promise<Started> {
   const issueRef = formatRef(request.ref)
-  const limit = request.now === true ? Number.MAX_SAFE_INTEGER : home.settings().maxConcurrentAgents
+  const limit = request.now === true ? undefined : home.settings().maxConcurrentAgents
   const slot = await admit(home, supervision, { issueRef, session: request.name, limit })
   const undo = createUndo(home.warn)
   undo.add('the slot', () => releaseSlot(home, slot))

@@ -13,7 +13,7 @@ import { parseIndex, parseRecord, type Index, type SessionRecord } from './recor
 export const baseName = 'base'
 export const pmAgentSession = 'pm-agent'
 
-const writeWaitMs = 10_000
+const writeWaitMs = 30_000
 
 export interface StoredSession {
   /** The file's name without `.json`; also that of the worktree. */

@@ -7,6 +7,7 @@ import * as path from 'node:path'
 import type { SimpleGitOptions } from 'simple-git'
 import { exitCodes, KugetsuError } from '../core/errors.ts'
 import { unattended } from '../core/unattended.ts'
+import { requireHandles } from '../platform/handles.ts'
 import { disarmed, listSettings, mayNamePrograms } from './own-programs.ts'
 import { explain, type FailureReason, GitFailure, gitFailure, maskCredentials, reasonOf } from './git-failure.ts'
 
@@ -60,6 +61,7 @@ async function takenBack(call: GitCall): Promise<Record<string, string>> {
 
 async function execute(args: readonly string[], call: GitCall): Promise<string> {
   if (!fs.existsSync(call.cwd)) throw new KugetsuError(`${call.cwd} does not exist`, { code: 'missing_directory' })
+  requireHandles()
   const { simpleGit } = await import('simple-git')
   let exitCode: number | undefined
   let stderr = ''

@@ -31,6 +31,7 @@ function errorOf(text: string | undefined, env: NodeJS.ProcessEnv = {}): Kugetsu
 
 const defaults = {
   maxConcurrentAgents: 3,
+  minFreeMemoryMb: 256,
   taskTimeoutHours: 1,
   queueIntervalMinutes: 5,
   queueCleanupAgeDays: 7,
@@ -55,6 +56,7 @@ describe('loadSettings', () => {
   it('reads every option from the file', () => {
     const text = [
       'MAX_CONCURRENT_AGENTS=5',
+      'MIN_FREE_MEMORY_MB=0',
       'TASK_TIMEOUT_HOURS=0.5',
       'QUEUE_DAEMON_INTERVAL_MINUTES=2',
       'QUEUE_CLEANUP_AGE_DAYS=0',
@@ -70,6 +72,7 @@ describe('loadSettings', () => {
     ].join('\n')
     expect(load(text)).toEqual({
       maxConcurrentAgents: 5,
+      minFreeMemoryMb: 0,
       taskTimeoutHours: 0.5,
       queueIntervalMinutes: 2,
       queueCleanupAgeDays: 0,
@@ -158,7 +161,7 @@ describe('the default config file', () => {
   it('changes nothing as it is, nor with every option in it turned on', () => {
     expect(load(defaultConfigText)).toEqual(defaults)
     const turnedOn = defaultConfigText.replace(/^# (?=[A-Z_]+=)/gm, '')
-    expect(turnedOn.match(/^[A-Z_]+=/gm)).toHaveLength(13)
+    expect(turnedOn.match(/^[A-Z_]+=/gm)).toHaveLength(14)
     expect(load(turnedOn)).toEqual(defaults)
   })
 

@@ -518,3 +518,47 @@ describe('what lies in the queue and is no task', () => {
     for (const name of bad) expect(home.warnings.filter((text) => text.includes(name))).toHaveLength(1)
   })
 })
+
+describe('too little memory', () => {
+  const available = (mb: number) =>
+    fs.writeFileSync(path.join(home.system, 'proc/meminfo'), `MemAvailable: ${mb * 1024} kB\n`)
+  beforeEach(() => fs.mkdirSync(path.join(home.system, 'proc')))
+
+  it('keeps tasks in the queue, untried, says so once, and lets them go on', async () => {
+    available(100)
+    await add(1, 2)
+    const dispatcher = daemon()
+    for (let times = 0; times < 3; times++) {
+      const items = await looks(dispatcher)
+      expect(items.map(({ state, attempts }) => [state, attempts])).toEqual([
+        ['pending', []],
+        ['pending', []],
+      ])
+    }
+    expect(asked).toEqual([])
+    // 256 as a reserve, 400 for the server that does not run yet, 100 for the agent.
+    expect(home.warnings).toEqual([
+      'tasks wait: too little memory for one more agent: 100 MB available, 756 MB needed (MIN_FREE_MEMORY_MB)',
+    ])
+    available(2000)
+    expect((await looks(dispatcher)).map(({ state }) => state)).toEqual(['notified', 'notified'])
+    expect(home.warnings).toHaveLength(1)
+  })
+
+  it('lets as many begin at once as there is memory for, and the rest when those have taken theirs', async () => {
+    available(756 + 99)
+    await add(1, 2)
+    const dispatcher = daemon()
+    expect((await looks(dispatcher)).map(({ state }) => state)).toEqual(['notified', 'pending'])
+    pass(30)
+    expect((await looks(dispatcher)).map(({ state }) => state)).toEqual(['notified', 'notified'])
+  })
+
+  it('keeps no message from the PM agent', async () => {
+    available(0)
+    await queue.add({ kind: 'pm', issue_ref: null, message: 'how far?', mentions: [] })
+    await looks(daemon())
+    expect(told).toHaveLength(1)
+    expect(home.warnings).toEqual([])
+  })
+})

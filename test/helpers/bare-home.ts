@@ -17,6 +17,7 @@ export function bareHome(directory: string, warn: (text: string) => void = () =>
     signal,
     warn,
     progress: () => {},
+    system: directory, // neither proc nor sys: how much memory there is is not known
     self: ['false'],
   }
 }

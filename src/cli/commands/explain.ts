@@ -9,6 +9,7 @@ import type { Item } from '../../queue/item.ts'
 import { explain } from '../../sessions/explanation/explain.ts'
 import type { Explanation } from '../../sessions/explanation/facts.ts'
 import { readJournal, type Entry } from '../../sessions/journal.ts'
+import { memoryRoom, memoryShortage } from '../../sessions/memory.ts'
 import { nameOf } from '../../sessions/session-name.ts'
 import { slotHolders } from '../../sessions/slots.ts'
 import { readSession, trackedRefs } from '../../sessions/store.ts'
@@ -29,14 +30,16 @@ export async function runExplain(context: Context, options: { what: string; json
   const record = name === undefined ? undefined : readSession(context, name)
   const session = name === undefined || record === undefined ? undefined : sessionView(context, name, record)
   const decisions = readJournal(context, { issueRef: ref, item: item?.id })
+  const holders = slotHolders(context)
   const explanation = explain({
     ref,
     session,
     run: record?.run ?? undefined,
     item,
     queue,
-    holders: slotHolders(context),
+    holders,
     limit: context.settings().maxConcurrentAgents,
+    shortage: memoryShortage(memoryRoom(context, holders)),
     dispatching: (await daemonStatus(context))?.dispatching === true,
     decisions,
     now: context.now(),

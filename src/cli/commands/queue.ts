@@ -39,6 +39,8 @@ export async function runQueueList(context: Context, options: Options): Promise<
   ])
   const fit = { columns: context.io.columns, cutFirst: ['MESSAGE'], keepEnd: ['ISSUE_REF'] }
   context.io.out(table(header, rows, context.io.terminal ? fit : undefined))
+  const shortage = rows.some(([, state]) => state === 'pending') ? await shortageNow(context) : undefined
+  if (shortage !== undefined) context.io.err(`Tasks wait: ${shortage}\n`)
 }
 
 export async function runQueueEnqueue(
@@ -183,8 +185,14 @@ async function whyItWaits(context: Context, queue: Queue, item: Item): Promise<s
   if (pauseMs > 0) reasons.push(`the next attempt is in ${Math.ceil(pauseMs / 1000)} s`)
   if (ahead > 0) reasons.push(`${ahead} ${ahead === 1 ? 'is' : 'are'} ahead of it`)
   if (busy !== undefined) reasons.push(`${busy.id} is at work on the same issue`)
+  const shortage = item.kind === 'dev' ? await shortageNow(context) : undefined
+  if (shortage !== undefined) reasons.push(shortage)
   if (reasons.length > 0) return reasons.join('; ')
   return item.kind === 'pm' ? 'for the PM agent' : 'for a free slot'
+}
+
+async function shortageNow(context: Context): Promise<string | undefined> {
+  return (await import('../shortage.ts')).shortageNow(context)
 }
 
 function attemptLine(attempt: Attempt): string {

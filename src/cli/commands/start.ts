@@ -1,4 +1,4 @@
-import { KugetsuError } from '../../core/errors.ts'
+import { exitCodes, KugetsuError } from '../../core/errors.ts'
 import { formatRef, type IssueRef } from '../../core/issue-ref.ts'
 import { isPmAgent } from '../../core/within-agent.ts'
 import { supervisionOf } from '../../daemon/control.ts'
@@ -57,7 +57,7 @@ export async function runStart(context: Context, options: StartOptions): Promise
   try {
     started = await startAgent(context, supervision, request)
   } catch (error) {
-    if (!(error instanceof KugetsuError) || error.code !== 'no_free_slot') throw error
+    if (!(error instanceof KugetsuError) || error.exitCode !== exitCodes.noFreeSlot) throw error
     const priority = options.command === 'continue' && hasSession(context, request.ref) ? 1 : 0
     // Who has a session is never refused; anybody else only where that is wanted.
     if (priority === 0 && options.queue !== true) throw error

@@ -4,6 +4,7 @@ import { readServer } from '../../opencode/server-record.ts'
 import { isAlive } from '../../platform/processes.ts'
 import { openQueue } from '../../queue/file-queue.ts'
 import { countItems } from '../../queue/find.ts'
+import { memoryRoom, memoryShortage } from '../../sessions/memory.ts'
 import { countUnread } from '../../sessions/notifications.ts'
 import { slotHolders } from '../../sessions/slots.ts'
 import { baseName, pmAgentSession, readIndex, readSession } from '../../sessions/store.ts'
@@ -13,7 +14,9 @@ import { age, printJson } from '../output.ts'
 export async function runStatus(context: Context, options: { json?: boolean }): Promise<void> {
   const server = readServer(context)
   const alive = server !== undefined && isAlive(server)
-  const holders = slotHolders(context).map(({ issueRef, phase, takenAt }) => ({
+  const held = slotHolders(context)
+  const room = memoryRoom(context, held)
+  const holders = held.map(({ issueRef, phase, takenAt }) => ({
     issue_ref: issueRef,
     phase,
     since: takenAt,
@@ -23,6 +26,7 @@ export async function runStatus(context: Context, options: { json?: boolean }): 
   const report = {
     status: word(context),
     slots: { limit: context.settings().maxConcurrentAgents, used: holders.length, holders },
+    memory: { enough: room.agents > 0, available_mb: room.availableMb ?? null, needed_mb: room.neededMb },
     queue,
     daemon: { running: daemon !== undefined, dispatching: daemon?.dispatching === true, pid: daemon?.pid ?? null },
     server: alive
@@ -45,6 +49,8 @@ export async function runStatus(context: Context, options: { json?: boolean }): 
       `          ${plainLine(holder.issue_ref, 300)} (${holder.phase === 'run' ? 'at work' : 'starting'}, ${age(holder.since, context.now())})\n`,
     )
   }
+  const shortage = memoryShortage(room)
+  if (shortage !== undefined) context.io.out(`memory  ${shortage}, so new work waits (MIN_FREE_MEMORY_MB)\n`)
   const dispatches = report.daemon.dispatching ? '' : '; nothing dispatches: kugetsu queue-daemon start'
   context.io.out(`queue   ${queue.pending} pending, ${queue.notified} at work${queue.pending > 0 ? dispatches : ''}\n`)
   const does = report.daemon.dispatching ? ', takes tasks from the queue' : ''

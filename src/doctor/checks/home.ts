@@ -4,6 +4,8 @@ import * as path from 'node:path'
 import type { Home } from '../../config/home.ts'
 import { codeOf } from '../../core/errors.ts'
 import { counted } from '../../core/wording.ts'
+import { memoryRoom, memoryShortage } from '../../sessions/memory.ts'
+import { reservations } from '../../sessions/slots.ts'
 import { byItself, fail, pass, some, warn, type Check } from '../check.ts'
 
 const warnBelow = 1024 ** 3
@@ -90,6 +92,19 @@ const disk: Check = {
   },
 }
 
+const memory: Check = {
+  name: 'memory',
+  look: ({ home }) => {
+    const room = memoryRoom(home, reservations(home))
+    const shortage = memoryShortage(room)
+    const mend = 'New work waits: end other programs, or lower MIN_FREE_MEMORY_MB.'
+    if (shortage !== undefined) return warn(shortage, mend)
+    if (room.neededMb === 0) return pass('not looked at (MIN_FREE_MEMORY_MB=0)')
+    if (room.availableMb === undefined) return pass('not known on this system, so not looked at')
+    return pass(`${room.availableMb} MB available, ${room.neededMb} MB needed for one more agent`)
+  },
+}
+
 function existing(directory: string): string {
   const parent = path.dirname(directory)
   return fs.existsSync(directory) || parent === directory ? directory : existing(parent)
@@ -99,4 +114,4 @@ function size(bytes: number): string {
   return bytes < 1024 ** 3 ? `${Math.floor(bytes / 1024 ** 2)} MiB` : `${(bytes / 1024 ** 3).toFixed(1)} GiB`
 }
 
-export const homeChecks = { permissions, config, disk }
+export const homeChecks = { permissions, config, disk, memory }

@@ -3,7 +3,7 @@ import { ago, clock, counted, lasting, times } from '../../core/wording.ts'
 import type { Item } from '../../queue/item.ts'
 import { waitingOf } from '../../queue/waiting.ts'
 import type { SessionView } from '../view.ts'
-import { allSlots, permissions, type Explanation, type Facts } from './facts.ts'
+import { allSlots, memory, permissions, type Explanation, type Facts } from './facts.ts'
 
 /** A session with a run, or one that is being set up. */
 export function atWork(facts: Facts, session: SessionView): Explanation {
@@ -88,6 +88,7 @@ export function queued(facts: Facts, item: Item): Explanation {
   if (holders.length >= limit) {
     sentences.push(`${allSlots(limit)} in use: ${holders.map(({ issueRef }) => issueRef).join(', ')}.`)
   }
+  if (item.kind === 'dev' && busy === undefined && holder === undefined) sentences.push(...memory(facts))
   if (!dispatching) {
     sentences.push('No daemon takes tasks from the queue, so it stays there.')
     next.unshift('kugetsu queue-daemon start')

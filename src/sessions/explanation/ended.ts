@@ -3,7 +3,7 @@ import { ago, counted, times } from '../../core/wording.ts'
 import type { Item } from '../../queue/item.ts'
 import type { Entry } from '../journal.ts'
 import type { SessionView } from '../view.ts'
-import { allSlots, permissions, type Explanation, type Facts } from './facts.ts'
+import { allSlots, memory, permissions, type Explanation, type Facts } from './facts.ts'
 
 /** What is noted when a run ends. */
 export const ends = ['finished', 'failed', 'timed_out', 'stopped']
@@ -114,13 +114,18 @@ export function withoutSession(facts: Facts, last: Entry): Explanation | undefin
     case 'refused': {
       const free = facts.limit - facts.holders.length
       const now =
-        free > 0
-          ? `Now ${free} of ${counted(facts.limit, 'slot')} ${free === 1 ? 'is' : 'are'} free.`
-          : `${allSlots(facts.limit)} still in use.`
+        facts.shortage !== undefined && free > 0
+          ? memory(facts).join(' ')
+          : free > 0
+            ? `Now ${free} of ${counted(facts.limit, 'slot')} ${free === 1 ? 'is' : 'are'} free.`
+            : `${allSlots(facts.limit)} still in use.`
       return {
         state: 'refused',
         sentences: [`A start was refused ${when}, and nothing was made: ${last.reason}.`, now],
-        next: free > 0 ? [start] : [`${start} --queue`, `kugetsu wait ${facts.holders[0]?.issueRef ?? ''}`],
+        next:
+          free > 0 && facts.shortage === undefined
+            ? [start]
+            : [`${start} --queue`, ...facts.holders.slice(0, 1).map(({ issueRef }) => `kugetsu wait ${issueRef}`)],
       }
     }
     case 'undone':

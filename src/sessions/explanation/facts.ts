@@ -16,6 +16,8 @@ export interface Facts {
   queue: readonly Item[]
   holders: readonly Holder[]
   limit: number
+  /** That there is too little memory for one more agent, in a sentence without its end; undefined where there is enough. */
+  shortage: string | undefined
   /** A daemon takes tasks from the queue. */
   dispatching: boolean
   /** What was noted of it, oldest first. */
@@ -52,6 +54,11 @@ export function permissions({ decisions }: Facts, from: string | undefined): str
     : [
         `It asked for ${asked.length === 1 ? 'a permission' : `${asked.length} permissions`} (PERMISSION_POLICY): ${last.reason.trim()}${asked.length > 1 ? ' was the last' : ''}.`,
       ]
+}
+
+/** Why nobody can be started for the want of memory, as sentences. */
+export function memory({ shortage }: Facts): string[] {
+  return shortage === undefined ? [] : [`${shortage[0]?.toUpperCase()}${shortage.slice(1)} (MIN_FREE_MEMORY_MB).`]
 }
 
 /** The beginning of a sentence about all slots. */

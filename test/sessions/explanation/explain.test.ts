@@ -59,6 +59,7 @@ const facts = (more: Partial<Facts> = {}): Facts => ({
   item: undefined,
   queue: [],
   holders: [],
+  shortage: undefined,
   limit: 3,
   dispatching: true,
   decisions: [],
