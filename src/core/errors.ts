@@ -1,4 +1,4 @@
-/** Exit codes of every command; documented in `kugetsu help` and docs/commands.md. */
+/** Exit codes of every command; documented in `kugetsu help` and docs/exit-codes.md. */
 export const exitCodes = { done: 0, failed: 1, noFreeSlot: 2, timedOut: 124, interrupted: 130 } as const
 
 export interface ErrorDetails {

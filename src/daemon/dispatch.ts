@@ -20,6 +20,7 @@ import { slotHolders, type Holder } from '../sessions/slots.ts'
 import type { Started, StartRequest } from '../sessions/start.ts'
 import { pmAgentSession } from '../sessions/store.ts'
 import { agentOf, labelOf, look, noteOn, type Noting, type Seen } from './outcomes.ts'
+import { createPreparer, preparedAhead, type Preparing } from './preparer.ts'
 import { startFailure } from './start-failure.ts'
 
 /** A slot that a command is setting up on comes free without a word when the command fails. */
@@ -28,11 +29,13 @@ const watchMs = 1_000
 const busyPauseMs = 2_000
 /** The disk is full, or the like. */
 const retryNotesMs = 5_000
+/** After a start opencode is busy with its first prompt; to prepare the next one then would only hold it up. */
+const calmMs = 1_000
 /** After a start that nothing was wrong with but everything around it, the next tries wait: 5 s, 10 s … 5 min. */
 const outagePauseMs = { first: 5_000, longest: 5 * 60_000 }
 
 /** Start the agent of a task, or tell the PM agent of one; startAgent and tellPmAgent, but for tests. */
-export interface Starts {
+export interface Starts<T = unknown> extends Preparing<T> {
   start: (home: Home, request: StartRequest) => Promise<Started>
   tell: (home: Home, delegation: Delegation) => Promise<SessionRecord>
 }
@@ -48,11 +51,13 @@ export interface Dispatcher {
 }
 
 /** `changed` is called when a look is worth it. */
-export function createDispatcher(home: Home, queue: Queue, starts: Starts, changed: () => void): Dispatcher {
+export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>, changed: () => void): Dispatcher {
+  const preparer = createPreparer(home, starts, (item) => requestOf(home, item))
   const starting = new Map<string, { item: Item; abort: AbortController; done: Promise<void> }>()
   let outages = 0
   let pausedUntil = 0
   let isShort = false
+  let calmAt = 0
 
   async function tick(dispatching: boolean): Promise<{ busy: boolean; againInMs: number }> {
     const before = new Set(starting.keys())
@@ -62,6 +67,7 @@ export function createDispatcher(home: Home, queue: Queue, starts: Starts, chang
     const notedOthers = await noteAll(others)
     if (others.length > 0) seen = await look(home, queue, (id) => before.has(id))
     // What ended comes last: to count its commits takes a moment, and somebody waits for its slot.
+    if (!dispatching) preparer.next([])
     const againInMs = dispatching ? dispatch(seen) : Infinity
     if (!(await noteAll(ends)) || !notedOthers) return { busy: true, againInMs: Math.min(againInMs, retryNotesMs) }
     if (ends.length > 0) changed() // the next task of the same issue can go on
@@ -80,25 +86,35 @@ export function createDispatcher(home: Home, queue: Queue, starts: Starts, chang
   function dispatch(seen: Seen): number {
     const { maxConcurrentAgents: limit, queueIntervalMinutes } = home.settings()
     const intervalMs = queueIntervalMinutes * 60_000
-    if (!seen.items.some(({ state }) => state === 'pending')) return intervalMs
+    if (!seen.items.some(({ state }) => state === 'pending')) {
+      preparer.next([])
+      return intervalMs
+    }
     const rest = pausedUntil - performance.now()
     if (rest > 0) return rest
     const holders = slotHolders(home)
     const without = startsWithoutSlot(holders)
     const free = limit - holders.length - without
-    const picked = pick(seen.items, {
-      // In an outage one is enough to see whether it is over.
-      free: outages > 0 ? Math.min(free, 1 - starting.size) : free,
-      now: home.now(),
-      isBusy: isBusy(seen, holders),
-    })
-    const room = memoryRoom(home, holders)
-    const startable = picked.items.slice(0, Math.max(0, room.agents - without))
-    if (picked.items.length > 0) tellOfMemory(memoryShortage(room))
+    // In an outage one is enough to see whether it is over.
+    const room = Math.max(0, outages > 0 ? Math.min(free, 1 - starting.size) : free)
+    const ahead = outages > 0 ? 0 : Math.min(limit, preparedAhead)
+    const picked = pick(seen.items, { free: room + ahead, now: home.now(), isBusy: isBusy(seen, holders) })
+    const [first, next] = [picked.items.slice(0, room), picked.items.slice(room)]
+    const memory = memoryRoom(home, holders)
+    const startable = first.slice(0, Math.max(0, memory.agents - without))
+    if (first.length > 0) tellOfMemory(memoryShortage(memory))
     const pm = isPmBusy(seen) ? {} : pickForPm(seen.items, home.now())
     for (const item of [...startable, ...(pm.item === undefined ? [] : [pm.item])]) begin(item)
+    // One that begins anew has nothing to prepare before its worktree is gone.
+    // What is prepared takes memory too: where there is none, it is taken back.
+    const preparable = next.slice(0, Math.max(0, memory.agents - without - startable.length))
+    const toPrepare = preparable.filter(({ fresh }) => fresh !== true)
+    const calmInMs = starting.size > 0 ? Infinity : Math.max(0, calmAt - performance.now())
+    if (calmInMs === 0) preparer.next(toPrepare)
+    const prepareInMs = calmInMs > 0 && toPrepare.length > 0 ? calmInMs : Infinity
     const unclear = holders.some(({ phase }) => phase !== 'run')
-    return Math.min(intervalMs, picked.dueInMs ?? Infinity, pm.dueInMs ?? Infinity, unclear ? watchMs : Infinity)
+    const dueInMs = Math.min(picked.dueInMs ?? Infinity, pm.dueInMs ?? Infinity)
+    return Math.min(intervalMs, dueInMs, prepareInMs, unclear ? watchMs : Infinity)
   }
 
   /** Once when tasks begin to wait for memory, and once when they go on. */
@@ -137,6 +153,7 @@ export function createDispatcher(home: Home, queue: Queue, starts: Starts, chang
   }
 
   function begin(item: Item): void {
+    preparer.begins(item)
     const abort = new AbortController()
     const done = run(item, abort.signal)
       .catch((error: unknown) => {
@@ -146,6 +163,7 @@ export function createDispatcher(home: Home, queue: Queue, starts: Starts, chang
       })
       .finally(() => {
         starting.delete(item.id)
+        calmAt = performance.now() + calmMs
         changed()
       })
     starting.set(item.id, { item, abort, done })
@@ -210,6 +228,7 @@ export function createDispatcher(home: Home, queue: Queue, starts: Starts, chang
   async function close(): Promise<void> {
     const reason = new KugetsuError('the daemon stops', { code: 'interrupted' })
     for (const { abort } of starting.values()) abort.abort(reason)
+    await preparer.close()
     await Promise.all([...starting.values()].map(({ done }) => done))
   }
 

@@ -13,6 +13,7 @@ import { openQueue } from '../queue/file-queue.ts'
 import { takeOverOldQueue } from '../queue/old-queue.ts'
 import { sessionsAtWork } from '../sessions/settle.ts'
 import { slotHolders } from '../sessions/slots.ts'
+import { discardPrepared, prepareStart } from '../sessions/prepare.ts'
 import { tellPmAgent } from '../sessions/pm-agent.ts'
 import { startAgent, type StartRequest } from '../sessions/start.ts'
 import { createDispatcher } from './dispatch.ts'
@@ -76,7 +77,8 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
   const finder = createPullRequestFinder(home, queue, wakeUp.now)
   const supervisor = createSupervisor(home, wakeUp.now, finder.look)
   const self = { isRunning: async () => true, wake: async () => wakeUp.now() }
-  const starts = { start: (at: Home, request: StartRequest) => startAgent(at, self, request), tell: tellPmAgent }
+  const start = (at: Home, request: StartRequest) => startAgent(at, self, request)
+  const starts = { start, tell: tellPmAgent, prepare: prepareStart, discard: discardPrepared }
   const dispatcher = createDispatcher(home, queue, starts, wakeUp.now)
   // By a clock that does not jump.
   let idleSince = performance.now()

@@ -22,6 +22,11 @@ export interface Prompt {
 export type Client = ReturnType<typeof createClient>
 
 const requestTimeoutMs = 20_000
+/**
+ * The first request in a directory can wait for a package that opencode installs for its user, once, under a lock that
+ * stays for a minute when an opencode ends meanwhile; with 1.18 `init` was seen to take 68 s then.
+ */
+const firstRequestMs = 120_000
 
 /**
  * A client of the server at `endpoint`. Every call has a timeout of its own, because a server that boots accepts
@@ -86,7 +91,7 @@ export function createClient(
     },
     project: (directory: string) => ask(project, 'GET', '/project/current', { directory }),
     createSession: (directory: string, title: string) =>
-      ask(session, 'POST', '/session', { directory, body: { title } }),
+      ask(session, 'POST', '/session', { directory, body: { title }, timeoutMs: firstRequestMs }),
     fork: (id: string, directory: string) => ask(session, 'POST', `/session/${id}/fork`, { directory, body: {} }),
     session: (id: string, directory: string) => unlessMissing(ask(session, 'GET', `/session/${id}`, { directory })),
     /** Sets the title. Versions before 1.14 ignore it, which is harmless. */
@@ -104,6 +109,17 @@ export function createClient(
       }
       await request('POST', `/session/${id}/prompt_async`, { directory, body })
     },
+    /**
+     * Has the server load what it needs before its first prompt in `directory`: the models and the files, most of the
+     * second between that prompt and its request to the model. One that cannot do it ahead does it then.
+     */
+    async warmUp(directory: string): Promise<void> {
+      await Promise.allSettled(
+        ['/config/providers', '/file?path=.'].map((route) => request('GET', route, { directory })),
+      )
+    },
+    /** Has the server forget what it holds of a directory that no session works in. */
+    dispose: (directory: string) => unlessMissing(request('POST', '/instance/dispose', { directory })),
     /** Stops the agent and ends the command it runs. */
     abort: (id: string, directory: string) => unlessMissing(request('POST', `/session/${id}/abort`, { directory })),
     /** The busy sessions of that directory; an idle one is absent. */

@@ -89,6 +89,17 @@ export async function exclusively<T>(file: string, wait: WaitOptions, work: () =
   }
 }
 
+/** Runs `work` while holding the lock at `file`; undefined, and nothing happens, when somebody else holds it. */
+export async function unlessTaken<T>(file: string, work: () => T | Promise<T>): Promise<T | undefined> {
+  const release = tryExclusive(file)
+  if (release === undefined) return undefined
+  try {
+    return await work()
+  } finally {
+    release()
+  }
+}
+
 /**
  * Runs `work` in order with the other callers, or without order once `timeoutMs` have passed: a lock that is stuck
  * (suspended holder, clock gone wrong, a file in its place) must not stop anybody. Never throws for the lock's sake.

@@ -59,7 +59,7 @@ export async function ensureIssueWorktree(
       }),
     )
   }
-  return { path: worktree, branch, baseBranch: made.baseBranch, workExists: !made.branchCreated }
+  return { path: worktree, branch, baseBranch: made.baseBranch, workExists: !made.isUntouched }
 }
 
 /** The lock of everything that writes to a repository's mirror. */

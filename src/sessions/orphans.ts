@@ -4,8 +4,10 @@ import * as path from 'node:path'
 import type { Home } from '../config/home.ts'
 import { listMirrors } from '../config/mirrors.ts'
 import { messageOf } from '../core/errors.ts'
+import { parseRef } from '../core/issue-ref.ts'
 import { knownSessions } from '../opencode/database.ts'
 import { listDirectory } from '../platform/files.ts'
+import { openQueue } from '../queue/file-queue.ts'
 import { isSamePlace, listEntries } from '../worktrees/entries.ts'
 import { serverDatabase } from './agent-server.ts'
 import { destroyIssue, reasonsToKeep } from './destroy.ts'
@@ -15,6 +17,7 @@ import { worktreeOrphan } from './orphan-worktree.ts'
 import { dropSaved, listSaved } from './recover.ts'
 import type { Index } from './record.ts'
 import { baseName, changeIndex, forgetSession, pmAgentSession, readSessions, type StoredSession } from './store.ts'
+import { nameOf } from './session-name.ts'
 import type { Supervision } from './supervision.ts'
 
 /** Everything that is left over, in the order in which it can be removed. */
@@ -26,7 +29,7 @@ export async function findOrphans(home: Home, supervision: Supervision, index: I
   return [
     ...bySession,
     ...lostEntries(home, index, sessions),
-    ...lostWorktrees(home, sessions),
+    ...lostWorktrees(home, sessions, await awaited(home)),
     ...saved.map((point): Orphan => {
       const why = `${point.summary}; it was kept for its time, since ${point.savedAt.toISOString().slice(0, 10)}`
       const issueRef = point.record?.issue ?? null
@@ -118,10 +121,24 @@ function lostEntries(home: Home, index: Index, sessions: StoredSession[]): Orpha
     }))
 }
 
-/** Directories among the worktrees that no session names, also where the bash tool put them. */
-function lostWorktrees(home: Home, sessions: StoredSession[]): Orphan[] {
+/** The session names of the tasks that wait in the queue: the daemon may have prepared their worktrees (prepare.ts). */
+async function awaited(home: Home): Promise<string[]> {
+  const names = await openQueue(home).each(({ state, issue_ref: issueRef }) => {
+    if (state !== 'pending' || !issueRef) return []
+    try {
+      return [nameOf(home, parseRef(issueRef, { defaultHost: '' }))]
+    } catch {
+      return [] // of no issue, so nothing is prepared for it
+    }
+  })
+  return names.flat()
+}
+
+/** Directories among the worktrees that no session names and no task waits for, also where the bash tool put them. */
+function lostWorktrees(home: Home, sessions: StoredSession[], awaitedNames: string[]): Orphan[] {
   const places = sessions.flatMap(({ record }) => (record.worktree_path ? [record.worktree_path] : []))
-  const names = new Set(sessions.map(({ name }) => path.join(home.paths.worktrees, name)))
+  const known = [...sessions.map(({ name }) => name), ...awaitedNames]
+  const names = new Set(known.map((name) => path.join(home.paths.worktrees, name)))
   const others = places
     .map((place) => path.dirname(place))
     .filter((root) => path.basename(root) === '.kugetsu-worktrees')

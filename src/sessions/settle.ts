@@ -14,7 +14,7 @@ import type { Client } from '../opencode/client.ts'
 import { sentAt } from '../opencode/message-id.ts'
 import { observeSession, type ObservedSession } from '../opencode/observe.ts'
 import { findServer } from '../opencode/server.ts'
-import { tryExclusive } from '../platform/locks.ts'
+import { unlessTaken } from '../platform/locks.ts'
 import { tellUntold, untoldOf } from './announce.ts'
 import { note } from './journal.ts'
 import { keepEnd } from './kept-ends.ts'
@@ -149,13 +149,7 @@ export async function settleNeverSent(
   name: string,
   sought: { soughtMs: number } | 'wait',
 ): Promise<Ending | undefined> {
-  const release = tryExclusive(home.paths.lock(`issue-${name}`))
-  if (release === undefined) return undefined
-  try {
-    return await endNeverSent(home, client, name, sought)
-  } finally {
-    release()
-  }
+  return unlessTaken(home.paths.lock(`issue-${name}`), () => endNeverSent(home, client, name, sought))
 }
 
 /** The same for one who holds the issue's lock, about the run of a start that was killed. */

@@ -19,6 +19,8 @@ export interface StartOptions extends GitOptions {
   path: string
   branch: string
   base?: string | undefined
+  /** False: the local branch has no commits of its own, so there is nothing to keep it where it is for. */
+  ownCommits?: boolean
 }
 
 /** The branch that work on `branch` is based on: the given one, else the remote's default branch. */
@@ -49,7 +51,8 @@ export async function chooseStart(options: StartOptions): Promise<Start> {
   const onRemote = remote !== undefined
   if (ours !== undefined) {
     // Left over from an earlier worktree. Its own commits stay; without any there is nothing to keep it behind for.
-    const behind = begin !== undefined && begin !== ours && (await isAncestor(options, ours, begin))
+    const isElsewhere = begin !== undefined && begin !== ours
+    const behind = isElsewhere && (options.ownCommits === false || (await isAncestor(options, ours, begin)))
     const commit = behind ? begin : ours
     return { kind: behind ? 'at commit' : 'existing', commit, isNew: false, onRemote, baseBranch }
   }

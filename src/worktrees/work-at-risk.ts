@@ -76,7 +76,7 @@ export async function inspectWork(options: InspectOptions): Promise<WorkAtRisk> 
     }),
   ])
   work.unsaved = sortIgnored(options.path, work.ignored).left
-  work.inProgress = operationIn(place)
+  work.inProgress = place.kind === 'missing' ? undefined : operationIn(place.gitDirectory)
   const others = place.kind === 'clone' ? listEntries(place.repository).filter(({ present }) => present) : []
   if (others.length > 0) reasons.push(`${others[0]?.path ?? 'another directory'} is a worktree of that clone`)
   return reasons.length === 0 ? work : { ...work, unknown: reasons.join('; ') }
@@ -132,10 +132,9 @@ const operations = {
   BISECT_LOG: 'a bisect',
 }
 
-function operationIn(place: Place): string | undefined {
-  const directory = place.kind === 'missing' || place.kind === 'unknown' ? undefined : place.gitDirectory
-  if (directory === undefined) return undefined
-  return Object.entries(operations).find(([file]) => fs.existsSync(path.join(directory, file)))?.[1]
+/** What was begun in a worktree and not finished, by its git directory. */
+export function operationIn(gitDirectory: string): string | undefined {
+  return Object.entries(operations).find(([file]) => fs.existsSync(path.join(gitDirectory, file)))?.[1]
 }
 
 function counted(names: string[], what: string): string {

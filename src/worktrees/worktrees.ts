@@ -9,6 +9,7 @@ import { askGit, type GitCall, type GitOptions, inMirror, inWorktree, runGit } f
 import { sweepLeftovers } from './leftovers.ts'
 import { mirrorLockWaitMs } from './mirrors.ts'
 import { placeOf } from './place.ts'
+import { renewUntouched } from './renew.ts'
 import { despiteLocks } from './stale-locks.ts'
 import { baseOf, chooseStart, type Start } from './start-point.ts'
 import { removeTree, sweepTemporary, temporarySibling } from './temporary.ts'
@@ -30,8 +31,10 @@ export interface AddWorktreeOptions extends WorktreeOptions {
 }
 
 export interface AddedWorktree {
-  /** False when a good worktree was there already; it was not touched then, whatever branch it is on. */
+  /** False when a good worktree was there already. Unless nobody has worked in it, it was not touched then. */
   created: boolean
+  /** Nobody has worked on the branch, neither here nor at the remote. */
+  isUntouched: boolean
   /** The branch did not exist before, neither here nor at the remote. */
   branchCreated: boolean
   baseBranch: string
@@ -41,7 +44,8 @@ export interface AddedWorktree {
 
 /**
  * Makes the worktree at `path` if it is missing: on `branch` where this mirror or the remote has it, else on a new
- * branch at the base. A local branch keeps its commits; one that has none of its own is moved up to its start.
+ * branch at the base. A local branch keeps its commits; one that has none of its own is moved up to its start, also in
+ * a worktree that is there already (prepared ahead, or left by a killed start) when nobody has worked in that.
  * What it made is gone again when it fails.
  *
  * Throws KugetsuError `path_taken`, `branch_in_use`, `unknown_base`, `no_default_branch`, `worktree_locked`,
@@ -52,16 +56,22 @@ export async function addWorktree(options: AddWorktreeOptions): Promise<AddedWor
   const result = await exclusively(options.lockFile, lockWait(options), async () => {
     const existing = entryOf(mirror, options.path)
     if (existing?.present === true && !isBeingSetUp(existing)) {
+      const renewed = await renewUntouched(options, existing)
+      if (renewed !== undefined) {
+        const { baseBranch, commit, onRemote } = renewed
+        return { created: false, isUntouched: !onRemote, branchCreated: false, baseBranch, head: commit }
+      }
       const head = await askGit(['rev-parse', '--verify', '--quiet', 'HEAD'], inWorktree(options, existing.directory))
       const baseBranch = await baseOf({ ...options, path: mirror })
-      return { created: false, branchCreated: false, baseBranch, head: head?.trim() ?? '' }
+      return { created: false, isUntouched: false, branchCreated: false, baseBranch, head: head?.trim() ?? '' }
     }
     await sweepTemporary(options.path)
     await sweepLeftovers(options)
     requireFree(options)
     const start = await chooseStart({ ...options, path: mirror })
     await register(options, start)
-    return { created: true, branchCreated: start.isNew, baseBranch: start.baseBranch, head: start.commit }
+    const { isNew, baseBranch, commit } = start
+    return { created: true, isUntouched: isNew, branchCreated: isNew, baseBranch, head: commit }
   })
   if (!result.created) return result
   try {

@@ -63,7 +63,8 @@ async function dispatchDecision(bench: Bench, { kugetsuDir, root }: Home): Promi
     const owner = currentProcess()
     await takeSlot(home, { issueRef: `forge.test/me/other#${slot}`, session: `other-${slot}`, owner, limit })
   }
-  const starts = { start: () => Promise.reject(new Error('no slot')), tell: () => Promise.reject(new Error('no slot')) }
+  const never = () => Promise.reject(new Error('no slot'))
+  const starts = { start: never, tell: never, prepare: never, discard: never }
   const look = () => createDispatcher(home, openQueue(home), starts, () => {})
   const cold: number[] = []
   const warm: number[] = []

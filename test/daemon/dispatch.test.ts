@@ -28,12 +28,16 @@ let behaviour: Starts['start']
 /** What the PM agent was told, oldest first. */
 let told: Delegation[]
 let telling: Starts['tell']
+/** The refs of what was prepared ahead, and of what of it was taken back. */
+let [prepared, discarded]: [string[], string[]] = [[], []]
 beforeEach(() => {
   home = createServiceHome()
   fs.writeFileSync(home.paths.config, 'MAX_CONCURRENT_AGENTS=2\n')
   queue = openQueue(home)
   asked = []
   told = []
+  prepared = []
+  discarded = []
   telling = tell
   behaviour = begin
 })
@@ -97,6 +101,11 @@ function daemon(): Dispatcher {
         told.push(delegation)
         return telling(at, delegation)
       },
+      prepare: async (_at, request) => {
+        prepared.push(formatRef(request.ref))
+        return formatRef(request.ref)
+      },
+      discard: async (_at, ref) => void discarded.push(ref as string),
     },
     () => {},
   )

@@ -2,6 +2,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { tryExclusive } from '../../src/platform/locks.ts'
+import { openQueue } from '../../src/queue/file-queue.ts'
 import { destroyIssue } from '../../src/sessions/destroy.ts'
 import type { Orphan } from '../../src/sessions/orphan.ts'
 import { findOrphans } from '../../src/sessions/orphans.ts'
@@ -69,6 +70,16 @@ describe('a worktree that no session names', () => {
     const mine = (await orphans()).find(({ what }) => path.basename(what) === 'mine')
     expect(await mine?.reasons()).toEqual(['cannot tell what is in it: it is no git worktree'])
     await expect(mine?.remove()).rejects.toMatchObject({ code: 'work_at_risk' })
+  })
+
+  it('is none while a task waits for it, which it may be prepared for', async () => {
+    const { name } = await ground.issue(1)
+    await forgetSession(ground.service, name)
+    const queue = openQueue(ground.service)
+    const { id } = await queue.add({ issue_ref: 'forge.test/me/app#1', message: 'do it' })
+    expect(await found()).toEqual([])
+    await queue.remove([id], () => true)
+    await only('worktree')
   })
 
   it('stays when a session has it by the time it is to go', async () => {

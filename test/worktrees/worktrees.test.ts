@@ -43,7 +43,13 @@ const commit = (name: string, file: string) => {
 describe('addWorktree', () => {
   it('starts a new branch at the default branch, clean', async () => {
     const head = ground.git(ground.remote, 'rev-parse', 'main')
-    expect(await add('one')).toEqual({ created: true, branchCreated: true, baseBranch: 'main', head })
+    expect(await add('one')).toEqual({
+      created: true,
+      isUntouched: true,
+      branchCreated: true,
+      baseBranch: 'main',
+      head,
+    })
     expect(inside('one', 'rev-parse', '--abbrev-ref', 'HEAD')).toBe('fix/one')
     expect(inside('one', 'status', '--porcelain')).toBe('')
     expect(read('one', 'a.txt')).toBe('one\n')
@@ -53,7 +59,13 @@ describe('addWorktree', () => {
   it('starts at the base it is given', async () => {
     const head = ground.push('next', { 'n.txt': 'n' })
     await open()
-    expect(await add('one', { base: 'next' })).toEqual({ created: true, branchCreated: true, baseBranch: 'next', head })
+    expect(await add('one', { base: 'next' })).toEqual({
+      created: true,
+      isUntouched: true,
+      branchCreated: true,
+      baseBranch: 'next',
+      head,
+    })
   })
 
   it('names the branches there are when the base is unknown, and leaves nothing', async () => {
@@ -71,7 +83,13 @@ describe('addWorktree', () => {
   it('goes on with the branch where the remote has it', async () => {
     const head = ground.push('fix/one', { 'b.txt': 'b' })
     await open()
-    expect(await add('one')).toEqual({ created: true, branchCreated: false, baseBranch: 'main', head })
+    expect(await add('one')).toEqual({
+      created: true,
+      isUntouched: false,
+      branchCreated: false,
+      baseBranch: 'main',
+      head,
+    })
     expect(read('one', 'b.txt')).toBe('b')
     expect(inside('one', 'rev-parse', '--abbrev-ref', '@{upstream}')).toBe('origin/fix/one')
   })
@@ -107,9 +125,68 @@ describe('addWorktree', () => {
     const head = commit('one', 'mine.txt')
     write('one', 'a.txt', 'changed')
     write('one', 'new.txt', 'new')
-    expect(await add('one')).toEqual({ created: false, branchCreated: false, baseBranch: 'main', head })
+    expect(await add('one')).toEqual({
+      created: false,
+      isUntouched: false,
+      branchCreated: false,
+      baseBranch: 'main',
+      head,
+    })
     expect(inside('one', 'status', '--porcelain')).toBe('M a.txt\n?? new.txt')
     expect(read('one', 'a.txt')).toBe('changed')
+  })
+
+  describe('that is there already and that nobody has worked in', () => {
+    const asNew = { created: false, isUntouched: true, branchCreated: false }
+
+    it('is moved up to where a new one would begin', async () => {
+      const before = (await add('one')).head
+      expect(await add('one')).toEqual({ ...asNew, baseBranch: 'main', head: before })
+      const head = ground.push('main', { 'a.txt': 'two\n', 'more/b.txt': 'b' })
+      await open()
+      expect(await add('one')).toEqual({ ...asNew, baseBranch: 'main', head })
+      expect([read('one', 'a.txt'), read('one', 'more/b.txt')]).toEqual(['two\n', 'b'])
+      expect(inside('one', 'status', '--porcelain')).toBe('')
+    })
+
+    it('is moved to another base when that is asked for', async () => {
+      await add('one')
+      const head = ground.push('next', { 'n.txt': 'n' })
+      ground.push('main', { 'a.txt': 'two\n' })
+      await open()
+      expect(await add('one', { base: 'next' })).toEqual({ ...asNew, baseBranch: 'next', head })
+      expect(read('one', 'n.txt')).toBe('n')
+    })
+
+    it('goes on with the branch where the remote has it by now, which is then worked on', async () => {
+      await add('one')
+      const head = ground.push('fix/one', { 'b.txt': 'b' })
+      await open()
+      expect(await add('one')).toEqual({ ...asNew, isUntouched: false, baseBranch: 'main', head })
+    })
+
+    it.each([
+      ['a changed file', () => write('one', 'a.txt', 'changed')],
+      ['a new file', () => write('one', 'new.txt', 'new')],
+      ['a staged file', () => (write('one', 'new.txt', 'new'), inside('one', 'add', 'new.txt'))],
+      ['a commit', () => commit('one', 'mine.txt')],
+      ['another branch', () => inside('one', 'checkout', '--quiet', '-b', 'elsewhere')],
+      ['no branch', () => inside('one', 'checkout', '--quiet', '--detach')],
+      ['a bisect', () => inside('one', 'bisect', 'start')],
+    ])('is left as it is with %s', async (_what, work) => {
+      await add('one')
+      work()
+      const state = () => [
+        inside('one', 'rev-parse', 'HEAD'),
+        inside('one', 'status', '--porcelain'),
+        read('one', 'a.txt'),
+      ]
+      const before = state()
+      ground.push('main', { 'a.txt': 'two\n' })
+      await open()
+      expect(await add('one')).toMatchObject({ created: false, isUntouched: false, head: before[0] })
+      expect(state()).toEqual(before)
+    })
   })
 
   it('takes an empty directory, and no other', async () => {

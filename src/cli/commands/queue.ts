@@ -125,6 +125,7 @@ export async function runQueueRemove(context: Context, options: Options & { id: 
     })
   }
   note(context, 'removed', { issue_ref: item.issue_ref, reason: `queue item ${item.id}` })
+  await pokeDispatcher(context) // takes back what is prepared for it
   if (options.json === true) return printJson(context, item)
   context.io.out(`Removed ${item.id} (${plainLine(item.issue_ref ?? pmAgentWord, shownMessage)})\n`)
 }
@@ -155,6 +156,7 @@ export async function runQueueClear(context: Context, options: Options & { all?:
     isFinished(item) && (options.all === true || Date.parse(item.completed_at ?? item.pending_since ?? '') < before)
   const ids = (await queue.all()).items.filter(mayGo).map(({ id }) => id)
   const removed = await queue.remove(ids, mayGo)
+  if (removed.length > 0) await pokeDispatcher(context)
   if (options.json === true) return printJson(context, { removed })
   const which = options.all === true ? 'that had ended' : `that had ended more than ${days} days ago`
   context.io.out(`Removed ${removed.length} ${removed.length === 1 ? 'task' : 'tasks'} ${which}\n`)
