@@ -1,26 +1,4 @@
-// npm run bench: builds test/bench (Node 20 runs no TypeScript) and runs it with a clean environment, because what
-// changes how every Node starts (certificates to load, options) would be measured in every process.
-import { spawnSync } from 'node:child_process'
-import { mkdirSync, rmSync } from 'node:fs'
-import path from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { rolldown } from 'rolldown'
+// npm run bench, see docs/performance.md.
+import { runBundled } from './bundled.mjs'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
-// As far below the root as the sources are, which look for bin/ and node_modules/ from where they are.
-const file = path.join(root, 'node_modules', '.cache', `kugetsu-bench-${process.pid}.mjs`)
-mkdirSync(path.dirname(file), { recursive: true })
-const bundle = await rolldown({
-  input: path.join(root, 'test', 'bench', 'main.ts'),
-  platform: 'node',
-  external: ['better-sqlite3'],
-})
-await bundle.write({ file, format: 'esm', codeSplitting: false })
-await bundle.close()
-
-const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(NODE_|npm_)/.test(name)))
-// The first Ctrl-C is for the benchmark, which ends what it has started.
-process.on('SIGINT', () => {})
-const { status, signal } = spawnSync(process.execPath, [file, ...process.argv.slice(2)], { env, stdio: 'inherit' })
-rmSync(file, { force: true })
-process.exitCode = status ?? (signal === 'SIGINT' ? 130 : 1)
+await runBundled('bench', process.argv.slice(2))

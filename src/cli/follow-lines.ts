@@ -2,19 +2,24 @@ import * as fs from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const lookMs = 100
+/** By so many of the bytes before it a place in a log is known again. */
+const tailBytes = 256
 
 /**
  * Hands over the last lines of a log and then those that are added, whole ones, also when the log is rotated to
- * `<name>.1` or is not there yet. It ends only with the signal, as an AbortError.
+ * `<name>.1`, by being moved or by being copied and emptied, or is not there yet. It ends only with the signal, as an
+ * AbortError.
  */
 export async function followLines(
   file: string,
   options: { last: number; signal: AbortSignal },
   print: (lines: string[]) => void,
 ): Promise<void> {
-  let at = { inode: 0, offset: 0 }
+  let at: Place = { offset: 0, before: Buffer.alloc(0) }
   let rest = Buffer.alloc(0)
   const take = (bytes: Buffer) => {
+    const before = Buffer.concat([at.before, bytes]).subarray(-tailBytes)
+    at = { offset: at.offset + bytes.length, before }
     const all = Buffer.concat([rest, bytes])
     const end = all.lastIndexOf(10) + 1
     rest = all.subarray(end)
@@ -26,23 +31,33 @@ export async function followLines(
           .split('\n')
   }
   for (let first = true; ; first = false) {
-    const stat = look(file)
     const lines: string[] = []
-    if (stat !== undefined && (stat.ino !== at.inode || stat.size < at.offset)) {
+    let bytes = readOn(file, at)
+    if (bytes === undefined) {
       // What was written to the one before until it was moved away.
-      if (look(`${file}.1`)?.ino === at.inode) {
-        lines.push(...take(readFrom(`${file}.1`, at.offset)))
-      }
-      at = { inode: stat.ino, offset: 0 }
+      lines.push(...take(readOn(`${file}.1`, at) ?? Buffer.alloc(0)))
+      at = { offset: 0, before: Buffer.alloc(0) }
       rest = Buffer.alloc(0)
+      bytes = readFrom(file, 0)
     }
-    const bytes = readFrom(file, at.offset)
-    at.offset += bytes.length
     lines.push(...take(bytes))
     const shown = first ? lines.slice(-options.last) : lines
     if (shown.length > 0) print(shown)
     await sleep(lookMs, undefined, { signal: options.signal })
   }
+}
+
+/** How far a log was read, and what stood before that: an inode tells little of a log, which is emptied or made anew. */
+interface Place {
+  offset: number
+  before: Buffer
+}
+
+/** What was added to a file since; undefined when it is not the file that was read. None yet is nothing new. */
+function readOn(file: string, { offset, before }: Place): Buffer | undefined {
+  if (offset > 0 && look(file) === undefined) return Buffer.alloc(0)
+  const bytes = readFrom(file, offset - before.length)
+  return bytes.subarray(0, before.length).equals(before) ? bytes.subarray(before.length) : undefined
 }
 
 function look(file: string): fs.Stats | undefined {

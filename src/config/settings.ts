@@ -15,6 +15,8 @@ export interface Settings {
   queueIntervalMinutes: number
   /** Finished queue items older than this are cleared away. */
   queueCleanupAgeDays: number
+  /** The newest so many finished queue items are kept at most. */
+  queueKeepFinished: number
   verbosity: 'verbose' | 'default' | 'quiet'
   /** Where agents may put temporary files, absolute. */
   tempDir: string
@@ -51,6 +53,7 @@ const options = [
   ['TASK_TIMEOUT_HOURS', '1', 'Hours after which an agent is aborted; fractions are allowed.'],
   ['QUEUE_DAEMON_INTERVAL_MINUTES', '5', 'Minutes between two looks at the queue, should a wake-up get lost.'],
   ['QUEUE_CLEANUP_AGE_DAYS', '7', 'Days that finished queue items are kept.'],
+  ['QUEUE_KEEP_FINISHED', '2000', 'How many finished queue items are kept at most, the newest.'],
   ['KUGETSU_VERBOSITY', 'default', 'How much the PM agent says: verbose, default or quiet.'],
   ['KUGETSU_TEMP_DIR', '~/.local/share/opencode/tool-output', 'Where agents put temporary files.'],
   ['KUGETSU_BASE_BRANCH', '', 'The branch that work starts from; empty means the default branch of the remote.'],
@@ -88,6 +91,7 @@ export function loadSettings({ configFile, env, userHome }: SettingsSource): Set
     taskTimeoutHours: positive(given('TASK_TIMEOUT_HOURS'), longestHours),
     queueIntervalMinutes: positive(given('QUEUE_DAEMON_INTERVAL_MINUTES'), longestMinutes),
     queueCleanupAgeDays: zeroOrMore(given('QUEUE_CLEANUP_AGE_DAYS'), 36500),
+    queueKeepFinished: wholeNumber(given('QUEUE_KEEP_FINISHED'), { from: 1, to: 1_000_000 }),
     verbosity: oneOf(given('KUGETSU_VERBOSITY'), ['verbose', 'default', 'quiet']),
     tempDir: directory(given('KUGETSU_TEMP_DIR'), userHome),
     baseBranch: branch(given('KUGETSU_BASE_BRANCH')),

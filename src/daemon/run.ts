@@ -4,9 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Home } from '../config/home.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
 import { readServer } from '../opencode/server-record.ts'
-import { stopServer } from '../opencode/server.ts'
+import { findServer, stopServer } from '../opencode/server.ts'
 import { listDirectory, readText, removeFile, writeAtomic } from '../platform/files.ts'
-import { sweepLitter } from '../platform/litter.ts'
 import { tryExclusive, type Release } from '../platform/locks.ts'
 import { currentProcess, isAlive, processIdentity } from '../platform/processes.ts'
 import { openQueue } from '../queue/file-queue.ts'
@@ -18,15 +17,15 @@ import { tellPmAgent } from '../sessions/pm-agent.ts'
 import { startAgent, type StartRequest } from '../sessions/start.ts'
 import { createDispatcher } from './dispatch.ts'
 import { isDispatchingWanted } from './dispatching.ts'
+import { createInstances } from './instances.ts'
 import { askDaemon, listen } from './socket.ts'
 import { createPullRequestFinder } from './pull-requests.ts'
 import { createSupervisor } from './supervisor.ts'
+import { createUpkeep } from './upkeep.ts'
 import { createWakeUp } from './wake-up.ts'
 
 /** How soon a changed configuration is seen, in milliseconds; every look takes it as it is. */
 const configLookMs = 2_000
-/** How often what killed writers left is swept away. */
-const sweepMs = 3_600_000
 
 /** How long a daemon waits for one that is just ending. */
 const takeOverMs = 10_000
@@ -75,32 +74,34 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
   writeAtomic(home.paths.daemonPid, `${currentProcess().pid}\n`)
   const queue = openQueue(home)
   const finder = createPullRequestFinder(home, queue, wakeUp.now)
-  const supervisor = createSupervisor(home, wakeUp.now, finder.look)
+  const upkeep = createUpkeep(home, queue)
+  const instances = createInstances(home, () => somebodyIsAttached(home))
+  const supervisor = createSupervisor(home, wakeUp.now, (session, run) => {
+    finder.look(session, run)
+    upkeep.ended()
+  })
   const self = { isRunning: async () => true, wake: async () => wakeUp.now() }
   const start = (at: Home, request: StartRequest) => startAgent(at, self, request)
   const starts = { start, tell: tellPmAgent, prepare: prepareStart, discard: discardPrepared }
   const dispatcher = createDispatcher(home, queue, starts, wakeUp.now)
   // By a clock that does not jump.
   let idleSince = performance.now()
-  let sweptAt = -Infinity
   fs.watchFile(home.paths.config, { interval: configLookMs, persistent: false }, wakeUp.now)
   try {
     await takeOverOldQueue(home).catch((error) => home.warn(`queue.json stays as it is: ${messageOf(error)}`))
     while (!told) {
-      if (performance.now() - sweptAt > sweepMs) {
-        sweepHome(home)
-        sweptAt = performance.now()
-      }
-      const { runs, againInMs } = await supervisor.tick().catch((error) => {
+      upkeep.look()
+      const { atWork, againInMs } = await supervisor.tick().catch((error) => {
         home.warn(`a look at the agents failed: ${messageOf(error)}`)
-        return { runs: 1, againInMs: 5_000 }
+        return { atWork: undefined, againInMs: 5_000 }
       })
       if (told) break
+      if (atWork !== undefined) instances.look(findServer(home), atWork)
       const tasks = await dispatcher.tick(isDispatching()).catch((error) => {
         home.warn(`a look at the queue failed: ${messageOf(error)}`)
         return { busy: true, againInMs: 5_000 }
       })
-      const busy = runs > 0 || tasks.busy || finder.busy() || slotHolders(home).length > 0
+      const busy = atWork?.length !== 0 || tasks.busy || finder.busy() || slotHolders(home).length > 0
       if (busy) idleSince = performance.now()
       const restMs = busy ? undefined : restUntilIdle(home, idleSince)
       if (restMs === 0) {
@@ -111,20 +112,12 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
     }
   } finally {
     fs.unwatchFile(home.paths.config, wakeUp.now)
-    await Promise.all([dispatcher.close(), finder.close()])
+    await Promise.all([dispatcher.close(), finder.close(), upkeep.close(), instances.close()])
     supervisor.close()
     await socket.close()
     removeFile(home.paths.daemonPid)
   }
   return told
-}
-
-/** Where state is written. */
-function sweepHome({ paths }: Home): void {
-  const { home, sessions, queue, queueItems, queueEnded, slots, locks, opencode, attached, env } = paths
-  for (const directory of [home, sessions, queue, queueItems, queueEnded, slots, locks, opencode, attached, env]) {
-    sweepLitter(directory)
-  }
 }
 
 function hasWork(home: Home): boolean {

@@ -43,8 +43,8 @@ const errorSettlesMs = 500
 type AtWork = StoredSession & { record: { run: Run } }
 
 export interface Supervisor {
-  /** One look at everything. Returns how many runs there are and how soon to look again, in milliseconds. */
-  tick: () => Promise<{ runs: number; againInMs: number }>
+  /** One look at everything. Returns the sessions with a run and how soon to look again, in milliseconds. */
+  tick: () => Promise<{ atWork: StoredSession[]; againInMs: number }>
   close: () => void
 }
 
@@ -61,7 +61,7 @@ export function createSupervisor(
   /** By slot, when to look at a run again without any news, by a clock that does not jump; not there before the first look. */
   const lookAt = new Map<string, number>()
 
-  async function tick(): Promise<{ runs: number; againInMs: number }> {
+  async function tick(): Promise<{ atWork: StoredSession[]; againInMs: number }> {
     let sessions = readSessions(home)
     if (await rescueSessions(home)) sessions = readSessions(home)
     await settleAbandonedStarts(home, sessions)
@@ -70,10 +70,10 @@ export function createSupervisor(
     const atWork = sessionsAtWork(home, sessions)
     if (atWork.length === 0) {
       follow(undefined)
-      return { runs: 0, againInMs: fallbackMs }
+      return { atWork, againInMs: fallbackMs }
     }
     const server = await serverFor(atWork)
-    if (server === undefined) return { runs: atWork.length, againInMs: soonMs }
+    if (server === undefined) return { atWork, againInMs: soonMs }
     const follower = follow(server)
     const followed = atWork.filter(({ record }) => record.run.server === server.record.marker)
     follower.watch(
@@ -99,7 +99,7 @@ export function createSupervisor(
     )
     for (const slot of lookAt.keys()) if (!atWork.some(({ record }) => record.run.slot === slot)) forget(slot)
     return {
-      runs: atWork.length,
+      atWork,
       againInMs: Math.min(fallbackMs, ...waits, ...(followed.length < atWork.length ? [soonMs] : [])),
     }
   }

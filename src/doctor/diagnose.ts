@@ -8,6 +8,7 @@ import { gitServers } from './checks/git-servers.ts'
 import { homeChecks } from './checks/home.ts'
 import { processChecks } from './checks/processes.ts'
 import { programs } from './checks/programs.ts'
+import { savedWork } from './checks/saved-work.ts'
 import { sessionChecks } from './checks/sessions.ts'
 import { slotChecks } from './checks/slots.ts'
 import { subjectOf, type Subject } from './subject.ts'
@@ -24,6 +25,7 @@ export const allChecks: readonly Check[] = [
   ...processChecks,
   ...slotChecks,
   ...sessionChecks,
+  savedWork,
   gitServers,
 ]
 

@@ -118,8 +118,6 @@ export function createClient(
         ['/config/providers', '/file?path=.'].map((route) => request('GET', route, { directory })),
       )
     },
-    /** Has the server forget what it holds of a directory that no session works in. */
-    dispose: (directory: string) => unlessMissing(request('POST', '/instance/dispose', { directory })),
     /** Stops the agent and ends the command it runs. */
     abort: (id: string, directory: string) => unlessMissing(request('POST', `/session/${id}/abort`, { directory })),
     /** The busy sessions of that directory; an idle one is absent. */
@@ -131,6 +129,8 @@ export function createClient(
           directory,
         }),
       ),
+    /** Closes what the server has open for that directory: file watchers, language servers. Ends agents at work there. */
+    disposeInstance: (directory: string) => request('POST', '/instance/dispose', { directory }),
     permissions: (directory: string) => ask(z.array(permissionRequest), 'GET', '/permission', { directory }),
     replyPermission: (id: string, directory: string, reply: 'once' | 'reject', text?: string) =>
       request('POST', `/permission/${id}/reply`, {

@@ -12,9 +12,14 @@ export interface PermissionRule {
   action: 'allow' | 'deny' | 'ask'
 }
 
+/** Where opencode keeps what it has to keep. */
+export function dataDirectory(env: NodeJS.ProcessEnv, userHome: string): string {
+  return path.join(env['XDG_DATA_HOME'] || path.join(userHome, '.local', 'share'), 'opencode')
+}
+
 /** Where opencode keeps its database, as `opencode db path` would say: `OPENCODE_DB`, else under the XDG data directory. */
 export function databasePath(env: NodeJS.ProcessEnv, userHome: string): string {
-  const data = path.join(env['XDG_DATA_HOME'] || path.join(userHome, '.local', 'share'), 'opencode')
+  const data = dataDirectory(env, userHome)
   const chosen = env['OPENCODE_DB']
   return chosen ? path.resolve(data, chosen) : path.join(data, 'opencode.db')
 }

@@ -1,6 +1,7 @@
 import type { SeenMessage } from '../core/run-outcome.ts'
 import type { Client } from './client.ts'
 import { failureText, type Message } from './shapes.ts'
+import { spentIn } from './spent.ts'
 import { textAt } from './transcript-text.ts'
 
 /** Enough for the tail of a run; the whole session is read only where the prompt lies further back. */
@@ -32,13 +33,17 @@ export async function observeSession(
   if (messages.length >= tailLength && !reachesBack(messages, promptId)) {
     messages = (await client.messages(id, directory)) ?? []
   }
+  const busy = status !== undefined && status.type !== 'idle'
+  // Versions before 1.15 tell of each message what it cost, and of a session nothing: it is added up once it is over.
+  const told = session.cost !== undefined || busy
+  const spent = told ? session : spentIn((await client.messages(id, directory)) ?? [])
   return {
-    busy: status !== undefined && status.type !== 'idle',
+    busy,
     retry: status?.type === 'retry' ? { attempt: status.attempt ?? 1, text: status.message ?? '' } : undefined,
     messages: messages.filter(isWhole).map(seen),
     answer: answerIn(messages, promptId),
-    cost: session.cost,
-    tokens: session.tokens,
+    cost: spent.cost,
+    tokens: spent.tokens,
   }
 }
 

@@ -44,6 +44,8 @@ export function serverEnvironment(
   const surroundings = withoutAgent(home.env)
   for (const name of [...foreign, 'OPENCODE_SERVER_USERNAME']) delete surroundings[name]
   return {
+    // Newer versions write a line for each thing they do into a log that they never rotate.
+    OPENCODE_LOG_LEVEL: 'WARN',
     ...surroundings,
     ...silent,
     OPENCODE_SERVER_PASSWORD: own.password,
@@ -76,10 +78,13 @@ function configContent(home: Home, ours: AgentDefinitions): string {
   const theirs = parseConfig(home.env['OPENCODE_CONFIG_CONTENT'])
   const plugins = Array.isArray(theirs['plugin']) ? theirs['plugin'] : []
   const agents = typeof theirs['agent'] === 'object' ? theirs['agent'] : {}
+  const experimental = typeof theirs['experimental'] === 'object' ? theirs['experimental'] : {}
   return JSON.stringify({
     ...theirs,
     plugin: [...plugins, `file://${home.paths.plugin}`],
     agent: { ...agents, ...ours },
+    // Older versions end the run of an agent whose question is not answered: it is to read that and go on.
+    experimental: { continue_loop_on_deny: true, ...experimental },
   })
 }
 

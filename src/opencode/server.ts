@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Home } from '../config/home.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
 import { plainText } from '../core/plain-text.ts'
-import { ensureDirectory, openToAppend, removeFile } from '../platform/files.ts'
+import { ensureDirectory, openToAppend, removeFile, rotate } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
 import { identify, isAlive, kill, processesWith, signalGroup } from '../platform/processes.ts'
 import { createClient, type Client, type Endpoint } from './client.ts'
@@ -137,6 +137,7 @@ async function boot(home: Home, options: ServerOptions): Promise<Server> {
   writePlugin(home)
   writeProgram(home)
 
+  rotate(home.paths.serverLog)
   const password = randomBytes(24).toString('base64url')
   const marker = randomBytes(12).toString('hex')
   const log = openToAppend(home.paths.serverLog)

@@ -1,7 +1,13 @@
 /** The parts of opencode's answers and events that kugetsu reads; whatever else they hold is let through. */
 import * as z from 'zod/mini'
 
-const tokens = z.looseObject({ input: z.optional(z.number()), output: z.optional(z.number()) })
+const count = () => z.optional(z.number())
+const tokens = z.looseObject({
+  input: count(),
+  output: count(),
+  reasoning: count(),
+  cache: z.optional(z.looseObject({ read: count(), write: count() })),
+})
 const times = z.looseObject({ created: z.optional(z.number()), completed: z.optional(z.number()) })
 const failure = z.looseObject({
   name: z.optional(z.string()),

@@ -60,6 +60,26 @@ export function rotate(file: string): void {
   if (size > rotateAtBytes) fs.renameSync(file, `${file}.1`)
 }
 
+/**
+ * The same for a log that others have open: what is in it is copied to `<name>.1`, then it is emptied, and whoever adds
+ * to it (openToAppend) goes on at its beginning. What another process writes in the instant between the two is lost.
+ * Returns whether it has been rotated. Throws the system's error.
+ */
+export function rotateInPlace(file: string): boolean {
+  const found = fs.lstatSync(file, { throwIfNoEntry: false })
+  if (found === undefined || !found.isFile() || found.size <= rotateAtBytes) return false
+  const temporary = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.${unique()}`)
+  try {
+    fs.copyFileSync(file, temporary, fs.constants.COPYFILE_EXCL)
+    fs.renameSync(temporary, `${file}.1`)
+  } catch (error) {
+    fs.rmSync(temporary, { force: true })
+    throw error
+  }
+  fs.truncateSync(file)
+  return true
+}
+
 /** Like writeAtomic, but never replaces: false when the file is there already. */
 export function createExclusive(file: string, content: string): boolean {
   const temporary = writeTemporary(file, content)

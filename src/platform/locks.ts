@@ -12,7 +12,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { codeOf, KugetsuError, messageOf } from '../core/errors.ts'
-import { createExclusive, ensureDirectory, setAside } from './files.ts'
+import { createExclusive, ensureDirectory, removeFile, setAside } from './files.ts'
 import { openSqlite, type Sqlite } from './sqlite.ts'
 
 const retryMs = { from: 5, to: 50 }
@@ -30,7 +30,10 @@ export interface WaitOptions {
 /** What a lock's holder gets: call it to let go. */
 export type Release = () => void
 
-/** Takes the lock at `file` if nobody holds it, else undefined. The file is created, stays empty and is never deleted. */
+/**
+ * Takes the lock at `file` if nobody holds it, else undefined. The file is created, stays empty, and goes only with
+ * removeLock.
+ */
 export function tryExclusive(file: string): Release | undefined {
   ensureDirectory(path.dirname(file))
   let database: Sqlite | undefined
@@ -40,9 +43,15 @@ export function tryExclusive(file: string): Release | undefined {
     if (found !== undefined && !found.isFile()) setAside(file, new Date())
     // It would make it readable for all. Only while it is missing: closing it again would let go of our own locks.
     if (!fs.existsSync(file)) createExclusive(file, '')
+    const inode = inodeOf(file)
     database = openSqlite(file, { timeoutMs: 0 })
     // No journal file: nothing is ever written, and a killed holder would leave it behind.
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
+    // Removed since it was opened: whoever comes now takes the lock of another file.
+    if (inode === undefined || inodeOf(file) !== inode) {
+      database.close()
+      return undefined
+    }
   } catch (error) {
     database?.close()
     if (error instanceof KugetsuError) throw error
@@ -61,6 +70,21 @@ export function tryExclusive(file: string): Release | undefined {
   }
   const held = database
   return () => held.close()
+}
+
+/** Removes the file of a lock, unless somebody holds it. Who waits for it takes the next one. Throws as tryExclusive. */
+export function removeLock(file: string): boolean {
+  const release = tryExclusive(file)
+  if (release === undefined) return false
+  try {
+    return removeFile(file)
+  } finally {
+    release()
+  }
+}
+
+function inodeOf(file: string): number | undefined {
+  return fs.lstatSync(file, { throwIfNoEntry: false })?.ino
 }
 
 /**

@@ -1,3 +1,4 @@
+import * as fs from 'node:fs'
 import { createRequire } from 'node:module'
 import { KugetsuError } from '../core/errors.ts'
 
@@ -13,36 +14,39 @@ export interface Sqlite {
 export type Value = string | number | null
 
 /**
- * Opens a SQLite file: better-sqlite3 where its addon loads, Node's own `node:sqlite` (22.13 and newer) where it
- * does not, as after an install that blocked install scripts. `timeoutMs` is SQLite's busy timeout.
- * Throws KugetsuError when neither is there; SQLite's own errors otherwise.
+ * Opens a SQLite file: by Node's own `node:sqlite` where there is one (22.13 and newer), else by better-sqlite3, whose
+ * version for Node 20 aborts the process on Node 24.19 and newer when one of its objects is collected.
+ * `timeoutMs` is SQLite's busy timeout. Throws KugetsuError when neither is there; SQLite's own errors otherwise.
  */
 export function openSqlite(
   file: string,
   options: { timeoutMs: number; readonly?: boolean; mustExist?: boolean },
 ): Sqlite {
-  const require = createRequire(import.meta.url)
-  const addon = loadAddon(require)
-  if (addon !== undefined) {
-    const database = new addon(file, {
-      timeout: options.timeoutMs,
-      readonly: options.readonly ?? false,
-      fileMustExist: options.mustExist ?? false,
-    })
-    return {
-      exec: (sql) => void database.exec(sql),
-      all: (sql, ...values) => database.prepare(sql).all(...values) as Record<string, unknown>[],
-      run: (sql, ...values) => database.prepare(sql).run(...values).changes,
-      close: () => void database.close(),
-    }
-  }
-  const database = new (builtIn(require).DatabaseSync)(file, { readOnly: options.readonly ?? false })
+  const builtIn = loadBuiltIn()
+  if (builtIn === undefined) return openByAddon(file, options)
+  // Unlike the addon it would make a file that is missing.
+  if (options.mustExist === true) fs.accessSync(file)
+  const database = new builtIn.DatabaseSync(file, { readOnly: options.readonly ?? false })
   database.exec(`PRAGMA busy_timeout = ${options.timeoutMs}`)
   return {
     exec: (sql) => database.exec(sql),
     all: (sql, ...values) => database.prepare(sql).all(...values),
     run: (sql, ...values) => Number(database.prepare(sql).run(...values).changes),
     close: () => database.close(),
+  }
+}
+
+function openByAddon(file: string, options: Parameters<typeof openSqlite>[1]): Sqlite {
+  const database = new (loadAddon())(file, {
+    timeout: options.timeoutMs,
+    readonly: options.readonly ?? false,
+    fileMustExist: options.mustExist ?? false,
+  })
+  return {
+    exec: (sql) => void database.exec(sql),
+    all: (sql, ...values) => database.prepare(sql).all(...values) as Record<string, unknown>[],
+    run: (sql, ...values) => database.prepare(sql).run(...values).changes,
+    close: () => void database.close(),
   }
 }
 
@@ -57,19 +61,22 @@ interface BuiltInDatabase {
 
 type BuiltIn = { DatabaseSync: new (file: string, options: { readOnly: boolean }) => BuiltInDatabase }
 
-function loadAddon(require: NodeJS.Require): typeof import('better-sqlite3') | undefined {
+/** Node 22 calls it experimental, once in each process: nobody who reads a command's output can do anything about that. */
+function loadBuiltIn(): BuiltIn | undefined {
+  const { emitWarning } = process
+  process.emitWarning = () => {}
   try {
-    const addon = require('better-sqlite3') as typeof import('better-sqlite3')
-    new addon(':memory:').close() // the addon itself is loaded by the first database, not by require
-    return addon
-  } catch {
-    return undefined
+    return process.getBuiltinModule('node:sqlite') as BuiltIn | undefined
+  } finally {
+    process.emitWarning = emitWarning
   }
 }
 
-function builtIn(require: NodeJS.Require): BuiltIn {
+function loadAddon(): typeof import('better-sqlite3') {
   try {
-    return require('node:sqlite') as BuiltIn
+    const addon = createRequire(import.meta.url)('better-sqlite3') as typeof import('better-sqlite3')
+    new addon(':memory:').close() // the addon itself is loaded by the first database, not by require
+    return addon
   } catch (cause) {
     throw new KugetsuError('no SQLite driver loads: the addon of better-sqlite3 was not built', {
       hint: 'Run "npm rebuild better-sqlite3" where kugetsu is installed, or use Node 22.13 or newer.',

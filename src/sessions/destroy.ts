@@ -3,6 +3,8 @@ import * as fs from 'node:fs'
 import type { Home } from '../config/home.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
 import { branchOf, formatRef, parseRef, type IssueRef } from '../core/issue-ref.ts'
+import { findServer } from '../opencode/server.ts'
+import { removeSnapshots } from '../opencode/snapshots.ts'
 import { exclusively } from '../platform/locks.ts'
 import { fetchMirror, hasCommit } from '../worktrees/mirrors.ts'
 import { saveWork } from '../worktrees/recovery.ts'
@@ -95,6 +97,7 @@ export async function destroyIssue(
     const recovery = await removeWork(home, record, name)
     await forgetSession(home, name)
     await forgetConversation(home, name)
+    await closeWorktree(home, record.worktree_path)
     note(home, 'destroyed', {
       issue_ref: issueRef,
       reason: recovery === undefined ? 'nothing was lost' : `saved as ${recovery.ref}`,
@@ -178,6 +181,17 @@ async function deleteOpencodeSession(home: Home, record: SessionRecord): Promise
     await server.client.deleteSession(id, home.paths.base)
   } catch (error) {
     home.warn(`the opencode session ${id} stays: ${messageOf(error)}`)
+  }
+}
+
+/** What opencode has open for a worktree that is gone, and its snapshots of it. They are in nobody's way but the disk's. */
+async function closeWorktree(home: Home, worktree: string | null | undefined): Promise<void> {
+  if (!worktree || fs.existsSync(worktree)) return
+  try {
+    await findServer(home)?.client.disposeInstance(worktree)
+    removeSnapshots(home.env, home.userHome, worktree)
+  } catch (error) {
+    home.warn(`opencode keeps snapshots of ${worktree}: ${messageOf(error)}`)
   }
 }
 

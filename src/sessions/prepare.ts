@@ -55,7 +55,7 @@ export async function discardPrepared(home: Home, { name, ref, worktree, undo }:
     if (isAtRisk(work) || work.ignored.length > 0) return
     await findServer(home)
       ?.connect(undefined)
-      .dispose(worktree.path)
+      .disposeInstance(worktree.path)
       .catch(() => {}) // it costs memory until the server ends
     await undo.run()
   })

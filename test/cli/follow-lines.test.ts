@@ -40,6 +40,21 @@ describe('a log that is followed', () => {
     await expect(followed).rejects.toThrow('aborted')
   })
 
+  it('is shown without a gap when it is copied and emptied, however much is in it again', async () => {
+    fs.writeFileSync(log, 'one\n')
+    const followed = follow(10)
+    await until('one')
+    const writer = fs.openSync(log, 'a')
+    fs.writeSync(writer, 'two\n')
+    fs.copyFileSync(log, `${log}.1`)
+    fs.truncateSync(log)
+    fs.writeSync(writer, 'three\nfour\nfive\n') // more than there was
+    fs.closeSync(writer)
+    await until('one', 'two', 'three', 'four', 'five')
+    ending.abort()
+    await expect(followed).rejects.toThrow('aborted')
+  })
+
   it('may not be there yet', async () => {
     const followed = follow(10)
     fs.writeFileSync(log, 'first\n')

@@ -35,6 +35,7 @@ const defaults = {
   taskTimeoutHours: 1,
   queueIntervalMinutes: 5,
   queueCleanupAgeDays: 7,
+  queueKeepFinished: 2000,
   verbosity: 'default',
   tempDir: '/users/mika/.local/share/opencode/tool-output',
   baseBranch: undefined,
@@ -59,6 +60,7 @@ describe('loadSettings', () => {
       'TASK_TIMEOUT_HOURS=0.5',
       'QUEUE_DAEMON_INTERVAL_MINUTES=2',
       'QUEUE_CLEANUP_AGE_DAYS=0',
+      'QUEUE_KEEP_FINISHED=50',
       'KUGETSU_VERBOSITY=quiet',
       'KUGETSU_TEMP_DIR="~/scratch"',
       'KUGETSU_BASE_BRANCH=release/2.x',
@@ -74,6 +76,7 @@ describe('loadSettings', () => {
       taskTimeoutHours: 0.5,
       queueIntervalMinutes: 2,
       queueCleanupAgeDays: 0,
+      queueKeepFinished: 50,
       verbosity: 'quiet',
       tempDir: '/users/mika/scratch',
       baseBranch: 'release/2.x',
@@ -158,7 +161,7 @@ describe('the default config file', () => {
   it('changes nothing as it is, nor with every option in it turned on', () => {
     expect(load(defaultConfigText)).toEqual(defaults)
     const turnedOn = defaultConfigText.replace(/^# (?=[A-Z_]+=)/gm, '')
-    expect(turnedOn.match(/^[A-Z_]+=/gm)).toHaveLength(13)
+    expect(turnedOn.match(/^[A-Z_]+=/gm)).toHaveLength(14)
     expect(load(turnedOn)).toEqual(defaults)
   })
 

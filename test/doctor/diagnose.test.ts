@@ -381,6 +381,33 @@ describe('the daemon', () => {
   })
 })
 
+describe('saved work', () => {
+  it('is told of when it is old, and never removed by a repair', async () => {
+    expect(await look('saved work')).toMatchObject({ status: 'pass', detail: '0 recovery points' })
+    const mirror = at('repos', 'forge.test', 'me', 'app.git')
+    const git = (...args: string[]) => {
+      const who = ['-c', 'user.name=a', '-c', 'user.email=a@example.com']
+      const { stdout, stderr, status } = spawnSync('git', [...who, ...args], { cwd: at(), encoding: 'utf8' })
+      if (status !== 0) throw new Error(stderr)
+      return stdout.trim()
+    }
+    git('init', '--quiet', '--bare', mirror)
+    const tree = git('-C', mirror, 'mktree', '--missing', '-z')
+    const commit = git('-C', mirror, 'commit-tree', '-m', 'saved', tree)
+    const refs = ['2026-04-30T12-00-00-000Z', '2026-03-01T12-00-00-000Z'].map(
+      (time) => `refs/kugetsu/recovery/forge.test-me-app-1/${time}`,
+    )
+    for (const name of refs) git('-C', mirror, 'update-ref', name, commit)
+    expect(await look('saved work')).toMatchObject({
+      status: 'warn',
+      detail: '1 of 2 recovery points kept for over 30 days',
+      hint: expect.stringContaining('kugetsu prune --force'),
+    })
+    expect(await mend('saved work')).toEqual({ done: [], failed: [], after: 'warn' })
+    expect(git('-C', mirror, 'for-each-ref', '--format=%(refname)').split('\n')).toEqual(refs.toSorted())
+  })
+})
+
 describe('git servers', () => {
   it('that do not answer are a warning, and nobody is asked for anything', async () => {
     const server = net.createServer((socket) => socket.destroy()).listen(0, '127.0.0.1')

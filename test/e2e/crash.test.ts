@@ -8,7 +8,7 @@ import { openSqlite } from '../../src/platform/sqlite.ts'
 import type { Item } from '../../src/queue/item.ts'
 import type { Run } from '../../src/sessions/record.ts'
 import { runJson } from '../helpers/kugetsu.ts'
-import { killQuietly, leftovers } from '../helpers/processes.ts'
+import { groupOf, killQuietly, leftovers } from '../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
@@ -109,10 +109,9 @@ describe('a full queue while the daemon and the server are killed again and agai
     expect(fs.readdirSync(at('queue', 'items')).filter((name) => name.includes('unreadable'))).toEqual([])
     await stage.ok(['queue-daemon', 'stop'])
     const rest = leftovers(stage.home.root)
-    expect(
-      rest.map(({ pid }) => pid),
-      JSON.stringify(rest),
-    ).toEqual([stage.server()?.pid])
+    // Of an older opencode it is two processes: what npm puts on the PATH, and the program itself.
+    expect(rest.filter(({ pid }) => groupOf(pid) !== stage.server()?.pid)).toEqual([])
+    expect(rest.map(({ pid }) => pid)).toContain(stage.server()?.pid)
   })
 
   it('leaves no process behind', async () => {

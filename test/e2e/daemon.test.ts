@@ -147,9 +147,17 @@ describe('a daemon that runs for long', () => {
     fs.writeFileSync(at('queue', 'items', 'q_5.json'), 'one more')
     await runOk(home, ['queue-daemon', 'start'])
     await waitFor('the new line', () => following.stdout().includes('q_5.json is no task'))
+    // As much as months of work write: it is rotated under the daemon and whoever follows it.
+    const much = 60_000
+    fs.appendFileSync(at('queue', 'daemon.log'), `${'x'.repeat(99)}\n`.repeat(much))
+    fs.writeFileSync(at('queue', 'items', 'q_6.json'), 'and one more')
+    await runOk(home, ['queue-daemon', 'start'])
+    await waitFor('the line after that', () => following.stdout().includes('q_6.json is no task'))
+    expect(log()).not.toContain('xxx')
+    expect(fs.readFileSync(at('queue', 'daemon.log.1'), 'utf8')).toContain('q_5.json is no task')
     const { code, stdout } = await following.kill('SIGINT')
     expect(code).toBe(130)
-    expect(stdout.trimEnd().split('\n')).toHaveLength(2)
+    expect(stdout.trimEnd().split('\n')).toHaveLength(3 + much)
     await runOk(home, ['queue-daemon', 'stop'])
   })
 })

@@ -20,6 +20,16 @@ export function leftovers(root: string): Leftover[] {
   return processesWith('KUGETSU_DIR', kugetsuDirectory(root)).map((pid) => ({ pid, command: commandOf(pid) }))
 }
 
+/** The process group of a process; 0 when it is gone. The server's has its children in it. Linux only. */
+export function groupOf(pid: number): number {
+  try {
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2])
+  } catch {
+    return 0
+  }
+}
+
 /** Kills every process of a home, whatever they start meanwhile too; throws when some will not die. */
 export async function killLeftovers(root: string): Promise<void> {
   await waitFor(

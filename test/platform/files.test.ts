@@ -14,6 +14,7 @@ import {
   readSmall,
   readText,
   removeFile,
+  rotateInPlace,
   setAside,
   writeAtomic,
 } from '../../src/platform/files.ts'
@@ -228,5 +229,31 @@ describe('setAside', () => {
     expect(path.basename(asides[0] ?? '')).toMatch(/^state\.json\.unreadable-2026/)
     expect(fs.existsSync(at('state.json'))).toBe(false)
     expect(setAside(at('state.json'), now)).toBeUndefined()
+  })
+})
+
+describe('rotateInPlace', () => {
+  it('leaves a log that is large to whoever has it open, empty, and keeps what was in it', () => {
+    fs.writeFileSync(at('log'), 'old\n', { mode: 0o600 })
+    const writer = fs.openSync(at('log'), 'a')
+    try {
+      expect(rotateInPlace(at('log'))).toBe(false)
+      fs.writeSync(writer, `${'x'.repeat(5_000_000)}\n`)
+      expect(rotateInPlace(at('log'))).toBe(true)
+      fs.writeSync(writer, 'new\n')
+      expect(fs.readFileSync(at('log'), 'utf8')).toBe('new\n')
+      expect(fs.readFileSync(at('log.1'), 'utf8')).toBe(`old\n${'x'.repeat(5_000_000)}\n`)
+      expect(modeOf(at('log.1'))).toBe(0o600)
+      expect(fs.readdirSync(root).sort()).toEqual(['log', 'log.1'])
+    } finally {
+      fs.closeSync(writer)
+    }
+  })
+
+  it('touches nothing through a link, nor what is not there', () => {
+    fs.writeFileSync(at('elsewhere'), 'x'.repeat(6_000_000))
+    fs.symlinkSync('elsewhere', at('log'))
+    expect([rotateInPlace(at('log')), rotateInPlace(at('none'))]).toEqual([false, false])
+    expect(fs.statSync(at('elsewhere')).size).toBe(6_000_000)
   })
 })

@@ -4,7 +4,7 @@ import * as os from 'node:os'
 import * as path from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { KugetsuError } from '../../src/core/errors.ts'
-import { exclusively, inOrder, tryExclusive } from '../../src/platform/locks.ts'
+import { exclusively, inOrder, removeLock, tryExclusive } from '../../src/platform/locks.ts'
 import { buildProgram, type Program } from '../helpers/programs.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
@@ -36,6 +36,20 @@ describe('exclusively', () => {
     expect(await Promise.all(visits.map(({ ended }) => ended))).toEqual(visits.map(() => 0))
     expect(visits.map((visit) => visit.said())).toEqual(visits.map(() => 'met 0\n'))
     expect(fs.statSync(file).size).toBe(0)
+  })
+
+  it('lets no two processes in at once while its file is removed again and again', async () => {
+    const inside = path.join(root, 'inside')
+    const visits = Array.from({ length: 4 }, () => visitor.start({ file, inside, times: 40 }))
+    let rest = visits.length
+    for (const { ended } of visits) void ended.then(() => rest--)
+    let removed = 0
+    while (rest > 0) {
+      if (removeLock(file)) removed++
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(visits.map((visit) => visit.said())).toEqual(visits.map(() => 'met 0\n'))
+    expect(removed).toBeGreaterThan(0)
   })
 
   it('lets no two callers of one process in at once', async () => {

@@ -1,0 +1,114 @@
+/**
+ * Keeps a home that runs for weeks as small as it was: what is over and long known is removed, logs are rotated, mirrors
+ * packed, and what killed writers left is swept away. Nothing waits for it, and what fails is tried again the next time.
+ */
+import * as fs from 'node:fs'
+import { listMirrors } from '../config/mirrors.ts'
+import type { Home } from '../config/home.ts'
+import { messageOf } from '../core/errors.ts'
+import { findServer } from '../opencode/server.ts'
+import { rotateInPlace } from '../platform/files.ts'
+import { sweepLitter } from '../platform/litter.ts'
+import type { Queue } from '../queue/queue.ts'
+import { clearDelegations, clearFinished, clearLocks, clearTranscripts } from '../sessions/retention.ts'
+import { packMirror } from '../worktrees/pack-mirror.ts'
+
+const everyMs = 3_600_000
+/** A git that packs prints nothing. */
+const packMs = 3_600_000
+
+export interface Upkeep {
+  /** At each look of the daemon: begins what is due, without waiting for it. */
+  look: () => void
+  /** A run has ended. */
+  ended: () => void
+  /** Ends what is going on. */
+  close: () => Promise<void>
+}
+
+export function createUpkeep(home: Home, queue: Queue): Upkeep {
+  const closing = new AbortController()
+  let working: Promise<void> | undefined
+  let doneAt = -Infinity
+  let endedSince = 0
+
+  function look(): void {
+    attempt('rotate the log', () => rotateOwnLog(home))
+    if (working !== undefined || closing.signal.aborted) return
+    const isHour = performance.now() - doneAt > everyMs
+    if (!isHour && endedSince < attempt('read the settings', () => enough(home), Infinity)) return
+    if (isHour) doneAt = performance.now()
+    endedSince = 0
+    working = work(isHour).finally(() => (working = undefined))
+  }
+
+  async function work(hourly: boolean): Promise<void> {
+    if (hourly) {
+      attempt('sweep', () => sweepHome(home))
+      // While it boots its log is read for the port.
+      if (findServer(home) !== undefined) attempt('rotate a log', () => rotateInPlace(home.paths.serverLog))
+    }
+    const steps = [clearFinished, clearTranscripts, clearDelegations, clearLocks]
+    for (const step of steps) await step(home, queue).catch((error) => tell('clear away what is over', error))
+    if (!hourly) return
+    for (const { path } of listMirrors(home.paths)) {
+      if (closing.signal.aborted) return
+      const options = { env: home.env, timeoutMs: packMs, signal: AbortSignal.any([home.signal, closing.signal]), path }
+      await packMirror(options).catch((error) => tell(`pack ${path}`, error))
+    }
+  }
+
+  function attempt<T>(what: string, step: () => T, otherwise?: T): T {
+    try {
+      return step()
+    } catch (error) {
+      tell(what, error)
+      return otherwise as T
+    }
+  }
+
+  function tell(what: string, error: unknown): void {
+    if (!closing.signal.aborted) home.warn(`cannot ${what}: ${messageOf(error)}`)
+  }
+
+  return {
+    look,
+    ended: () => void (endedSince += 1),
+    close: async () => {
+      closing.abort(new Error('the daemon ends'))
+      await working
+    },
+  }
+}
+
+/** After so many runs there is a tenth more than is kept. */
+function enough(home: Home): number {
+  return Math.max(10, home.settings().queueKeepFinished / 10)
+}
+
+/** The daemon's own log, if that is where its output goes; in the foreground it is somebody else's to rotate. */
+function rotateOwnLog({ paths }: Home): void {
+  const log = fs.lstatSync(paths.daemonLog, { throwIfNoEntry: false })
+  const output = fs.fstatSync(1)
+  if (log?.ino === output.ino && log.dev === output.dev) rotateInPlace(paths.daemonLog)
+}
+
+/** Where state is written. */
+function sweepHome({ paths }: Home): void {
+  const { home, sessions, queue, queueItems, queueEnded, slots, locks, opencode, attached, env, logs } = paths
+  for (const directory of [
+    home,
+    sessions,
+    queue,
+    queueItems,
+    queueEnded,
+    slots,
+    locks,
+    opencode,
+    attached,
+    env,
+    logs,
+  ]) {
+    sweepLitter(directory)
+  }
+}

@@ -1,0 +1,30 @@
+/** The snapshots that opencode takes of a worktree for its `/undo`: a whole git directory each, which it never removes. */
+import { createHash } from 'node:crypto'
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { listDirectory } from '../platform/files.ts'
+import { dataDirectory } from './database.ts'
+
+/**
+ * Removes the snapshots of a worktree that is gone; how many there were. They lie at `snapshot/<project>/<SHA-1 of the
+ * worktree's path>` under opencode's data directory (1.14 and newer) and name the worktree in their configuration; what
+ * names another, or none, stays. Throws the system's errors.
+ */
+export function removeSnapshots(env: NodeJS.ProcessEnv, userHome: string, worktree: string): number {
+  const root = path.join(dataDirectory(env, userHome), 'snapshot')
+  const name = createHash('sha1').update(worktree).digest('hex')
+  const found = listDirectory(root)
+    .map((project) => path.join(root, project, name))
+    .filter((directory) => worktreeOf(directory) === worktree)
+  for (const directory of found) fs.rmSync(directory, { recursive: true, force: true })
+  return found.length
+}
+
+function worktreeOf(directory: string): string | undefined {
+  try {
+    if (!fs.lstatSync(directory).isDirectory()) return undefined
+    return /^\s*worktree = (.*)$/m.exec(fs.readFileSync(path.join(directory, 'config'), 'utf8'))?.[1]
+  } catch {
+    return undefined
+  }
+}
