@@ -106,8 +106,8 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
     if (first.length > 0) tellOfMemory(memoryShortage(memory))
     const pm = isPmBusy(seen) ? {} : pickForPm(seen.items, home.now())
     for (const item of [...startable, ...(pm.item === undefined ? [] : [pm.item])]) begin(item)
-    const prepareInMs =
-      startable.length < first.length ? Infinity : prepareAhead(picked.items.slice(room, roomInMemory))
+    // What is prepared takes memory too: where there is none, it is taken back.
+    const prepareInMs = prepareAhead(picked.items.slice(room, roomInMemory))
     const unclear = holders.some(({ phase }) => phase !== 'run')
     const dueInMs = Math.min(picked.dueInMs ?? Infinity, pm.dueInMs ?? Infinity)
     return Math.min(intervalMs, dueInMs, prepareInMs, unclear ? watchMs : Infinity)

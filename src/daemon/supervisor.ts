@@ -2,6 +2,7 @@
  * Looks after the runs: one look (`tick`) reads what the files and the server say and does what that calls for.
  * It keeps nothing that the next daemon could not find out again.
  */
+import * as fs from 'node:fs'
 import { maskerOf } from '../agents/known-secrets.ts'
 import type { Home } from '../config/home.ts'
 import { messageOf } from '../core/errors.ts'
@@ -199,11 +200,23 @@ export function createSupervisor(
     const id = record.opencode_session_id ?? ''
     if (working && record.worktree_path) await server.client.abort(id, record.worktree_path)
     await follower.readBack(id, true)
+    await reopen(server, record, ending)
     if (await settleRun(home, name, record.run, ending)) {
       tellEnd(follower, stored, ending)
       ended(name, record.run)
     }
     return 0
+  }
+
+  /**
+   * opencode keeps for good that a directory was missing when it was opened, as between a destroy and the next start of
+   * one issue. Before the run is settled, because the next one may begin at once then.
+   */
+  async function reopen(server: Server, record: AtWork['record'], ending: Ending): Promise<void> {
+    const directory = record.worktree_path
+    const wasMissing = directory && ending.error?.includes('NotFound') === true && ending.error.includes(directory)
+    if (!wasMissing || !fs.existsSync(directory)) return
+    await server.client.disposeInstance(directory).catch((error) => home.warn(messageOf(error)))
   }
 
   function tellEnd(follower: Watcher, { record }: AtWork, ending: Ending): void {
