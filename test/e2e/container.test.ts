@@ -67,7 +67,7 @@ describe.skipIf(!hasNamespaces)('the daemon as the main process of a container',
     stage.model.release('one')
     await waitFor('the end of the task', async () => (await item(id)).completed_at)
     expect(await item(id)).toMatchObject({ state: 'completed', attempts: [{ outcome: 'completed' }] })
-    expect(stage.model.turns('You were interrupted')).not.toEqual([])
+    expect(stage.model.turns('Your work was interrupted')).not.toEqual([])
     await waitFor('its slot to be free', () => stage.slots().length === 0)
 
     process.kill(second.pid(), 'SIGTERM')

@@ -20,8 +20,10 @@ export function documentedCalls(markdown: string): string[][] {
 function callsOf(line: string): string[][] {
   return simpleCommands(line).flatMap((words) => {
     const at = words.indexOf('kugetsu')
-    const isInstalled = words.slice(0, at).includes('install')
-    return at === -1 || isInstalled || at === words.length - 1 ? [] : [words.slice(at + 1)]
+    const before = words.slice(0, at)
+    // The name of a package, a user or an image: `npm install -g kugetsu`, `--user kugetsu`.
+    const isNoProgram = before.includes('install') || /^--?\w/.test(before.at(-1) ?? '')
+    return at === -1 || isNoProgram || at === words.length - 1 ? [] : [words.slice(at + 1)]
   })
 }
 
