@@ -98,11 +98,14 @@ fi
 if [ -d "$from" ]; then
   from=$(cd "$from" && pwd)
   # A checkout brings what it is built with; an installed package is built already.
-  if [ -d "$from/src" ] && [ ! -d "$from/node_modules" ]; then
+  pack=(npm pack --loglevel=error)
+  if [ ! -d "$from/src" ]; then
+    pack+=(--ignore-scripts)
+  elif [ ! -d "$from/node_modules" ]; then
     say "fetching what kugetsu is built with"
     (cd "$from" && npm ci --no-fund --no-audit --loglevel=error)
   fi
-  (cd "$temporary" && npm pack --loglevel=error "$from" >"$temporary/packed" 2>&1) ||
+  (cd "$temporary" && "${pack[@]}" "$from" >"$temporary/packed" 2>&1) ||
     { cat "$temporary/packed" >&2; die "$from could not be packed"; }
   packed=("$temporary"/kugetsu-*.tgz)
   [ -f "${packed[0]}" ] || die "$from is not kugetsu"

@@ -11,7 +11,7 @@ usage() {
   cat <<'END'
 usage: sshd.sh --user <name> [options]
   --user <name>      who may log in; made, without a password, if there is no such user
-  --key <file>       their public key, - for standard input; needed unless they have authorized keys already
+  --key <file>       their public key, - for standard input; not needed when they have one already
   --port <number>    where to listen, 1024 to 65535 (default: 2222)
   --listen <address> listen on this address alone, for instance that of Tailscale (default: all)
   --foreground       stay and serve, for containers, instead of installing a systemd service

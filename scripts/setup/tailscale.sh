@@ -7,7 +7,8 @@ usage() {
   cat <<'END'
 usage: tailscale.sh [options]
   --name <device>        what the machine is called in the network (default: its host name)
-  --auth-key-file <file> a key from the admin console, - for standard input; without one a link to log in by is shown
+  --auth-key-file <file> a key from the admin console, - for standard input; without
+                         one a link to log in by is shown
   --userspace            do without a tun device, for containers that have none
   -h, --help             print this
 END
