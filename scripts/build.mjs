@@ -64,6 +64,7 @@ async function bundle(input, output, plugins = []) {
     input,
     platform: 'node',
     external: ['better-sqlite3'],
+    moduleTypes: { '.md': 'text' },
     plugins,
     transform: { target: 'node20.19' },
   })

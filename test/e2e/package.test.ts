@@ -18,6 +18,7 @@ const hasSqlite = process.getBuiltinModule('node:sqlite' as 'node:fs') !== undef
 const wanted = [
   /^(package\.json|README\.md|LICENSE|man\/kugetsu\.1|bin\/(kugetsu\.js|load\.js|package\.json))$/,
   /^dist\/(main\.cjs|environment-plugin\.js|third-party-licenses\.txt|[\w-]+\.cjs(\.map)?)$/,
+  /^(skills\/kugetsu\/(SKILL|pm\/[\w-]+)\.md|scripts\/setup\/([\w-]+\.sh|kugetsu\.service))$/,
 ]
 
 let stage: Stage
@@ -73,7 +74,15 @@ describe('the package', () => {
   it('holds what is needed, built when it was packed, and nothing else', () => {
     const files = packed.files.map((each) => each.path)
     expect(files.filter((file) => !wanted.some((pattern) => pattern.test(file)))).toEqual([])
-    const needed = ['LICENSE', 'README.md', 'bin/kugetsu.js', 'bin/load.js', 'bin/package.json', 'man/kugetsu.1']
+    const needed = [
+      'LICENSE',
+      'README.md',
+      'bin/kugetsu.js',
+      'bin/load.js',
+      'bin/package.json',
+      'man/kugetsu.1',
+      'skills/kugetsu/SKILL.md',
+    ]
     expect(files).toEqual(expect.arrayContaining([...needed, 'dist/main.cjs', 'dist/environment-plugin.js']))
     expect(packed.size).toBeLessThan(1.5e6)
     expect(packed.unpackedSize).toBeLessThan(5e6)
