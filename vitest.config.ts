@@ -1,5 +1,13 @@
+import { readFileSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
 import { SummaryReporter } from './test/helpers/summary-reporter.ts'
+
+/** As the bundler does it (scripts/build.mjs). */
+const markdownAsText = {
+  name: 'markdown-as-text',
+  enforce: 'pre' as const,
+  load: (id: string) => (id.endsWith('.md') ? `export default ${JSON.stringify(readFileSync(id, 'utf8'))}` : undefined),
+}
 
 // The one default export: vitest asks for it.
 export default defineConfig({
@@ -7,6 +15,7 @@ export default defineConfig({
     reporters: ['default', new SummaryReporter()],
     projects: [
       {
+        plugins: [markdownAsText],
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
@@ -16,6 +25,7 @@ export default defineConfig({
         },
       },
       {
+        plugins: [markdownAsText],
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
@@ -28,6 +38,7 @@ export default defineConfig({
         },
       },
       {
+        plugins: [markdownAsText],
         test: {
           name: 'faults',
           include: ['test/faults/**/*.test.ts'],

@@ -15,28 +15,41 @@ exports.loadMain = (keep) => {
     enableCompileCache?.()
     return require('../dist/main.cjs')
   }
-  const requireOutside = createRequire(path.join(dist, 'main.cjs'))
+  const script = (name) => {
+    const compiled = compile(name)
+    keep?.(name, compiled)
+    return compiled
+  }
+  return link(script, createRequire(path.join(dist, 'main.cjs')), (name) => path.join(dist, name))
+}
+
+/** The module main.cjs: each of ours is what `script` has for its name, all others are what `requireOutside` gives. */
+const link = (exports.link = (script, requireOutside, filenameOf) => {
   const modules = new Map()
 
   function load(name) {
     const known = modules.get(name)
     if (known !== undefined) return known.exports
-    const script = compile(name)
-    keep?.(name, script)
+    const compiled = script(name)
     const module = { exports: {} }
     modules.set(name, module)
     const requireFrom = (id) => (id.startsWith('./') ? load(id.slice(2)) : requireOutside(id))
-    script.runInThisContext()(module.exports, requireFrom, module, path.join(dist, name), dist)
+    const filename = filenameOf(name)
+    compiled.runInThisContext()(module.exports, requireFrom, module, filename, path.dirname(filename))
     return module.exports
   }
   return load('main.cjs')
-}
+})
 
-/** A file of dist/ as a function of what a CommonJS module gets. */
 const compile = (exports.compile = (name) => {
   const filename = path.join(dist, name)
-  const source = `(function (exports, require, module, __filename, __dirname) { ${fs.readFileSync(filename, 'utf8')}\n})`
-  return new vm.Script(source, { filename, cachedData: cachedCode(name) })
+  return scriptOf(fs.readFileSync(filename, 'utf8'), filename, cachedCode(name))
+})
+
+/** A file of dist/ as a function of what a CommonJS module gets. */
+const scriptOf = (exports.scriptOf = (code, filename, cachedData) => {
+  const source = `(function (exports, require, module, __filename, __dirname) { ${code}\n})`
+  return new vm.Script(source, { filename, cachedData })
 })
 
 exports.cache = cache

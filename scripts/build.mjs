@@ -1,7 +1,7 @@
 // Builds dist/: the command line as CommonJS (Node loads it in half the time of ES modules), split so that a command
 // loads only what it uses; and the plugin that runs inside opencode, one ES module that needs nothing else.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -64,6 +64,7 @@ async function bundle(input, output, plugins = []) {
     input,
     platform: 'node',
     external: ['better-sqlite3'],
+    moduleTypes: { '.md': 'text' },
     plugins,
     transform: { target: 'node20.19' },
   })
@@ -72,12 +73,25 @@ async function bundle(input, output, plugins = []) {
   // What starts from the code cache cannot import(); the bundler makes require() of those of our own files.
   const offender = chunks.find(({ code = '' }) => output.format === 'cjs' && /[^.\w]import\s*\(/.test(code))
   if (offender !== undefined) throw new Error(`${offender.fileName} has an import() that would fail at run time`)
+  return chunks.flatMap(({ moduleIds = [] }) => moduleIds)
+}
+
+/** The licences of the packages whose code is in dist/, which all ask to be kept with it. */
+function licencesOf(modules) {
+  const packages = new Set(modules.flatMap((id) => /.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+/.exec(id) ?? []))
+  return [...packages].sort().map((directory) => {
+    const { name, version, license } = JSON.parse(readFileSync(path.join(directory, 'package.json'), 'utf8'))
+    const file = readdirSync(directory).find((each) => /^licen[cs]e/i.test(each))
+    const text =
+      file === undefined ? 'Comes without its text.' : readFileSync(path.join(directory, file), 'utf8').trim()
+    return `${name} ${version} (${license})\n\n${text}\n`
+  })
 }
 
 // Built beside and then put in place: a failed build leaves the last good one.
 const fresh = `dist.${process.pid}`
 try {
-  await bundle(
+  const modules = await bundle(
     { main: 'src/main.ts' },
     {
       dir: fresh,
@@ -90,11 +104,11 @@ try {
         groups: [
           {
             name: 'ground',
-            test: /rolldown.runtime|commander|src.(main|cli.(program|render-error|output|definitions)|daemon.names|core.(errors|issue-ref|once)|config.(paths|settings|config-file)|platform.files)\./,
+            test: /rolldown.runtime|commander|src.(main|cli.(program|render-error|output|definitions)|daemon.names|core.(errors|issue-ref|once)|config.(paths|settings|config-file)|platform.(files|packed))\./,
           },
           {
             name: 'reading',
-            test: /zod|src.(cli.commands.list|platform.(processes|locks|sqlite)|sessions.(record|store|slots|view)|opencode.server-record)\./,
+            test: /zod|src.(cli.commands.list|platform.(processes|locks|sqlite|private-file)|sessions.(record|store|slots|view)|opencode.server-record)\./,
           },
           {
             name: 'queue',
@@ -107,8 +121,9 @@ try {
   )
   await bundle(
     { 'environment-plugin': 'src/agents/environment-plugin.ts' },
-    { dir: fresh, format: 'esm', entryFileNames: '[name].js' },
+    { dir: fresh, format: 'esm', entryFileNames: '[name].js', sourcemap: false },
   )
+  writeFileSync(path.join(fresh, 'third-party-licenses.txt'), licencesOf(modules).join(`\n${'-'.repeat(80)}\n\n`))
   rmSync('dist', { recursive: true, force: true })
   renameSync(fresh, 'dist')
 } finally {

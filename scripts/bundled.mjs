@@ -17,6 +17,7 @@ export async function runBundled(name, args) {
     input: path.join(root, 'test', name, 'main.ts'),
     platform: 'node',
     external: ['better-sqlite3'],
+    moduleTypes: { '.md': 'text' },
   })
   await bundle.write({ file, format: 'esm', codeSplitting: false })
   await bundle.close()

@@ -14,6 +14,7 @@ import { loadSettings, type Settings } from './config/settings.ts'
 import { codeOf, exitCodes, KugetsuError } from './core/errors.ts'
 import { plainLine, plainText } from './core/plain-text.ts'
 import { daemonCommand } from './daemon/names.ts'
+import { isPacked, packedText } from './platform/packed.ts'
 
 /** Runs the command that `argv` (without program and script) asks for and sets the exit code. */
 export async function main(argv: string[]): Promise<void> {
@@ -56,7 +57,7 @@ function createContext(interruption: Interruption, inBackground: boolean): Conte
     warn: (text) => io.err(`${styled(context, 'yellow', 'Warning:')} ${plainText(text)}\n`),
     progress: io.progress,
     system: '/',
-    self: [process.execPath, process.argv[1] ?? ''],
+    self: isPacked ? [process.execPath] : [process.execPath, process.argv[1] ?? ''],
   }
   const readSettings = () => {
     const read = loadSettings({ configFile: paths.config, env, userHome })
@@ -191,6 +192,7 @@ function known(error: unknown, program: ReturnType<typeof createProgram>, argv: 
 }
 
 function version(): string {
-  const file = path.join(import.meta.dirname, '..', 'package.json')
-  return (JSON.parse(fs.readFileSync(file, 'utf8')) as { version: string }).version
+  const text =
+    packedText('package.json') ?? fs.readFileSync(path.join(import.meta.dirname, '..', 'package.json'), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
 }

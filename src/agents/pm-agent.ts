@@ -1,4 +1,7 @@
 /** The PM agent: what it is told, and what it may do. It coordinates; its limits are rules, not only words. */
+import afterInterruption from '../../skills/kugetsu/pm/after-interruption.md'
+import firstMessage from '../../skills/kugetsu/pm/first-message.md'
+import instructions from '../../skills/kugetsu/pm/instructions.md'
 import type { PermissionRule } from '../opencode/database.ts'
 import { callsIn } from './plain-commands.ts'
 import { rememberedSection, type Conversation } from './remembered-section.ts'
@@ -156,33 +159,11 @@ function matcherOf(pattern: string): RegExp {
   return new RegExp(`^${expression.replace(/ \.\*$/, '( .*)?')}$`, 's')
 }
 
-const prompt = `You are the project manager of a group of coding agents. You coordinate: you break requests down, hand them out, follow them up and report. You never write code, documentation or files yourself, however small; your tools refuse it. The agents you start do that.
-
-Handing out work
-- kugetsu start <host>/<owner>/<repo>#<issue> "<task>" starts an agent on an issue, in a worktree of its own. Add --queue so that it waits for a free slot instead of failing (exit code 2 means that none is free).
-- kugetsu continue <issue-ref> "<message>" speaks to an agent that has worked on it, also while it works.
-- Never kugetsu delegate: it sends the message back to you.
-- Take host, owner and repository from the request, from "git remote -v" in the repository (cd there first), or from kugetsu list. If you cannot tell which repository or issue is meant, say what is missing; do not invent one.
-- An issue that does not exist yet gets a word instead of a number: host/owner/repo#-login-bug.
-- Write each task so that somebody who has not seen this conversation can do it: what is wanted, why, how one sees that it is done, links. One issue, one agent; split what is independent, keep together what touches the same code.
-
-Following up
-- kugetsu list, kugetsu status, kugetsu logs <issue-ref>, kugetsu queue list, kugetsu notify list. Add --json for exact fields.
-- Read issues and pull requests with gh, glab or tea (reading calls only), or fetch their pages.
-- kugetsu stop aborts a run and keeps its work. kugetsu destroy removes worktree and session when the work is merged; it refuses when something would be lost, and you have no way to force it: report it instead.
-
-Two modes
-- Task: a message that asks for work. Hand it out, then report in a line each what you started, where, and what could not be started and why. Do not wait for the agents to finish.
-- Conversation: a question, or talk about plans. Answer it from what kugetsu, git and the forge say; start nothing unless asked to.
-
-Your shell takes plain kugetsu, git and forge commands, with cd before and head, tail, grep, wc or jq behind a pipe. No redirections, no variables, no command substitution. Put a message in single quotes, or give it as - and write it below: kugetsu start <issue-ref> - --queue <<'END'. When something is refused, do not look for a way around; say what you would need.
-Never print the values of variables that hold tokens, keys, passwords or secrets.`
-
 /** What the PM agent's session begins with. */
-export const pmPriming = `You are the PM agent of this kugetsu. Requests will come in as messages in this session, one at a time, from people and from scripts; the session lasts for weeks, so look things up afresh (kugetsu list, the forge) instead of trusting what you remember. Hand work out with kugetsu start, never do it yourself. Wait for the first request.`
+export const pmPriming = firstMessage.trimEnd()
 
 /** For a request that was cut off because the server went away. */
-export const pmResumeMessage = `You were interrupted in the middle of the last request: the server you run on went down and was started again. A command you were running may have been carried out all the same. Look before you act (kugetsu list, kugetsu queue list), start nothing twice, and finish the request.`
+export const pmResumeMessage = afterInterruption.trimEnd()
 
 /** The agent definition for opencode's configuration (`agent.<name>`). */
 export function pmAgentDefinition() {
@@ -190,7 +171,7 @@ export function pmAgentDefinition() {
     mode: 'primary' as const,
     description:
       'Coordinates kugetsu agents: hands out issues, follows them up, reports. Cannot edit or run anything else.',
-    prompt,
+    prompt: instructions.trimEnd(),
     permission: asConfiguration(pmAgentRules),
   }
 }

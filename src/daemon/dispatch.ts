@@ -56,8 +56,8 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
   const starting = new Map<string, { item: Item; abort: AbortController; done: Promise<void> }>()
   let outages = 0
   let pausedUntil = 0
-  let isShort = false
   let calmAt = 0
+  let isShort = false
 
   async function tick(dispatching: boolean): Promise<{ busy: boolean; againInMs: number }> {
     const before = new Set(starting.keys())
@@ -94,27 +94,32 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
     if (rest > 0) return rest
     const holders = slotHolders(home)
     const without = startsWithoutSlot(holders)
-    const free = limit - holders.length - without
+    const free = Math.max(0, limit - holders.length - without)
     // In an outage one is enough to see whether it is over.
-    const room = Math.max(0, outages > 0 ? Math.min(free, 1 - starting.size) : free)
+    const room = outages > 0 ? Math.min(free, Math.max(0, 1 - starting.size)) : free
     const ahead = outages > 0 ? 0 : Math.min(limit, preparedAhead)
     const picked = pick(seen.items, { free: room + ahead, now: home.now(), isBusy: isBusy(seen, holders) })
-    const [first, next] = [picked.items.slice(0, room), picked.items.slice(room)]
+    const first = picked.items.slice(0, room)
     const memory = memoryRoom(home, holders)
-    const startable = first.slice(0, Math.max(0, memory.agents - without))
+    const roomInMemory = Math.max(0, memory.agents - without)
+    const startable = first.slice(0, roomInMemory)
     if (first.length > 0) tellOfMemory(memoryShortage(memory))
     const pm = isPmBusy(seen) ? {} : pickForPm(seen.items, home.now())
     for (const item of [...startable, ...(pm.item === undefined ? [] : [pm.item])]) begin(item)
-    // One that begins anew has nothing to prepare before its worktree is gone.
     // What is prepared takes memory too: where there is none, it is taken back.
-    const preparable = next.slice(0, Math.max(0, memory.agents - without - startable.length))
-    const toPrepare = preparable.filter(({ fresh }) => fresh !== true)
-    const calmInMs = starting.size > 0 ? Infinity : Math.max(0, calmAt - performance.now())
-    if (calmInMs === 0) preparer.next(toPrepare)
-    const prepareInMs = calmInMs > 0 && toPrepare.length > 0 ? calmInMs : Infinity
+    const prepareInMs = prepareAhead(picked.items.slice(room, roomInMemory))
     const unclear = holders.some(({ phase }) => phase !== 'run')
     const dueInMs = Math.min(picked.dueInMs ?? Infinity, pm.dueInMs ?? Infinity)
     return Math.min(intervalMs, dueInMs, prepareInMs, unclear ? watchMs : Infinity)
+  }
+
+  /** Prepares the next tasks once no start is going on; returns how soon that may be, in milliseconds. */
+  function prepareAhead(next: readonly Item[]): number {
+    // One that begins anew has nothing to prepare before its worktree is gone.
+    const preparable = next.filter(({ fresh }) => fresh !== true)
+    const calmInMs = starting.size > 0 ? Infinity : Math.max(0, calmAt - performance.now())
+    if (calmInMs === 0) preparer.next(preparable)
+    return calmInMs > 0 && preparable.length > 0 ? calmInMs : Infinity
   }
 
   /** Once when tasks begin to wait for memory, and once when they go on. */

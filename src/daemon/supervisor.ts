@@ -9,7 +9,7 @@ import { messageOf } from '../core/errors.ts'
 import { sentAt } from '../opencode/message-id.ts'
 import { findServer, type Server } from '../opencode/server.ts'
 import { renderOutcome } from '../opencode/transcript.ts'
-import { isAlive } from '../platform/processes.ts'
+import { isAlive, isOutOfSight } from '../platform/processes.ts'
 import type { Run } from '../sessions/record.ts'
 import { tellUntold } from '../sessions/announce.ts'
 import { resumeRun } from '../sessions/resume.ts'
@@ -23,7 +23,7 @@ import {
   type Ending,
 } from '../sessions/settle.ts'
 import { changeSession, readSessions, type StoredSession } from '../sessions/store.ts'
-import { settleAbandonedStarts } from '../sessions/abandoned.ts'
+import { freeAbandonedSlots, settleAbandonedStarts } from '../sessions/abandoned.ts'
 import { rescueSessions } from '../sessions/rescue.ts'
 import { allottedMs, createDeadlines } from './deadlines.ts'
 import { answerRequests } from './permissions.ts'
@@ -67,6 +67,7 @@ export function createSupervisor(
     if (await rescueSessions(home)) sessions = readSessions(home)
     await settleAbandonedStarts(home, sessions)
     freeForgottenSlots(home)
+    await freeAbandonedSlots(home)
     await tellUntold(home, sessions, 'again')
     const atWork = sessionsAtWork(home, sessions)
     if (atWork.length === 0) {
@@ -118,7 +119,9 @@ export function createSupervisor(
   /** The server the runs are in; a new one, with the interrupted runs resumed in it, when that one has died. */
   async function serverFor(atWork: AtWork[]): Promise<Server | undefined> {
     const server = findServer(home)
-    const interrupted = atWork.filter(({ record }) => record.run.server !== server?.record.marker)
+    // A container that is started again cannot see that the server of the one before has died with it.
+    const isLost = server !== undefined && isOutOfSight(server.record) && !(await server.client.isUp(quietMs))
+    const interrupted = atWork.filter(({ record }) => isLost || record.run.server !== server?.record.marker)
     await Promise.all(
       interrupted.map(({ name, record }) =>
         resumeRun(home, name).catch((error) => home.warn(`could not resume ${record.issue_ref}: ${messageOf(error)}`)),

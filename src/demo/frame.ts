@@ -48,12 +48,14 @@ function whatIsLeft({ keep, root }: Ending): string {
   return `All processes of the demo are ended. ${left}`
 }
 
-/** How kugetsu is called here: by its name where that is on the PATH, else as a script of this checkout. */
+/** How kugetsu is called here: by its name where that is on the PATH, else as a script of this checkout or a file. */
 function programName({ env, self, cwd }: DemoHome): string {
   const onPath = (env['PATH'] ?? '')
     .split(path.delimiter)
     .some((directory) => directory !== '' && fs.existsSync(path.join(directory, 'kugetsu')))
-  const script = self[1] ?? ''
+  if (onPath) return 'kugetsu'
+  const [program, script] = self
+  if (script === undefined) return program
   const relative = path.relative(cwd, script)
-  return onPath ? 'kugetsu' : `node ${relative.startsWith('..') ? script : relative}`
+  return `node ${relative.startsWith('..') ? script : relative}`
 }

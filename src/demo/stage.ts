@@ -67,6 +67,7 @@ export function createStage(home: DemoHome): Stage {
     fs.mkdirSync(directory ?? root, { recursive: true, mode: 0o700 })
   }
   fs.writeFileSync(path.join(root, '.gitconfig'), gitConfig)
+  if (home.self[1] === undefined) writeNode(path.join(root, 'bin'), home.self[0])
   let leader: number | undefined
 
   const run: Stage['run'] = async ([program, ...args], options = {}) => {
@@ -119,11 +120,19 @@ function chooseOpencode({ env, self }: DemoHome): string {
   try {
     return findOpencode(env)
   } catch (error) {
-    const program = fs.realpathSync(self[1] ?? '.')
+    if (self[1] === undefined) throw error
+    const program = fs.realpathSync(self[1])
     const checkout = path.join(path.dirname(program), '..', 'node_modules', '.bin', 'opencode')
     if (env['KUGETSU_OPENCODE'] || !fs.existsSync(checkout)) throw error
     return path.resolve(checkout)
   }
+}
+
+/** As one file kugetsu has a Node inside, which the tests of the demo's project run with (scripts/binary-main.cjs). */
+function writeNode(directory: string, program: string): void {
+  fs.mkdirSync(directory)
+  const script = `#!/bin/sh\nexec '${program.replaceAll("'", `'\\''`)}' __node "$@"\n`
+  fs.writeFileSync(path.join(directory, 'node'), script, { mode: 0o700 })
 }
 
 function environment(
@@ -134,7 +143,7 @@ function environment(
   return {
     ...Object.fromEntries(inherited.map((name) => [name, env[name]]).filter(([, value]) => value !== undefined)),
     // The node that runs this, where there is none on the PATH.
-    PATH: [env['PATH'] ?? '', path.dirname(self[0])].join(path.delimiter),
+    PATH: [env['PATH'] ?? '', self[1] === undefined ? at('bin') : path.dirname(self[0])].join(path.delimiter),
     HOME: own.root,
     XDG_CONFIG_HOME: at('.config'),
     XDG_DATA_HOME: at('.local', 'share'),

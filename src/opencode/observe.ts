@@ -34,7 +34,7 @@ export async function observeSession(
     messages = (await client.messages(id, directory)) ?? []
   }
   const busy = status !== undefined && status.type !== 'idle'
-  // Versions before 1.15 tell of each message what it cost, and of a session nothing: it is added up once it is over.
+  // Older versions (1.2, 1.14) tell of each message what it cost, and of a session nothing: it is added up once it is over.
   const told = session.cost !== undefined || busy
   const spent = told ? session : spentIn((await client.messages(id, directory)) ?? [])
   return {

@@ -6,6 +6,7 @@ import { KugetsuError } from '../core/errors.ts'
 import { unattended } from '../core/unattended.ts'
 import { withoutAgent } from '../core/within-agent.ts'
 import { ensureDirectory, writeAtomic } from '../platform/files.ts'
+import { packedText } from '../platform/packed.ts'
 
 /** Set in the server and so in every command its agents run, to find those that outlive it. */
 export const markerVariable = 'KUGETSU_SERVER'
@@ -61,7 +62,8 @@ export function serverEnvironment(
 
 /** Puts the plugin that hands agents their variables where the server finds it, whatever becomes of our own files. */
 export function writePlugin(home: Home): void {
-  writeAtomic(home.paths.plugin, fs.readFileSync(new URL('environment-plugin.js', import.meta.url), 'utf8'))
+  const name = 'environment-plugin.js'
+  writeAtomic(home.paths.plugin, packedText(name) ?? fs.readFileSync(new URL(name, import.meta.url), 'utf8'))
 }
 
 /** Lets agents call the kugetsu that started them, by its name, whatever else is on their search path. */

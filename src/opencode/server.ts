@@ -8,7 +8,7 @@ import { KugetsuError, messageOf } from '../core/errors.ts'
 import { plainText } from '../core/plain-text.ts'
 import { ensureDirectory, openToAppend, removeFile, rotate } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
-import { identify, isAlive, kill, processesWith, signalGroup } from '../platform/processes.ts'
+import { identify, isAlive, isOutOfSight, kill, processesWith, signalGroup } from '../platform/processes.ts'
 import { createClient, type Client, type Endpoint } from './client.ts'
 import { checkOpencode, findOpencode } from './program.ts'
 import { readServer, writeServer, type ServerRecord } from './server-record.ts'
@@ -119,7 +119,7 @@ async function endServer(home: Home): Promise<boolean> {
   if (record === undefined) return false
   const lived = signalGroup(record, 'SIGTERM')
   const until = performance.now() + 5000
-  while (isAlive(record) && performance.now() < until) await sleep(25)
+  while (lived && isAlive(record) && performance.now() < until) await sleep(25)
   signalGroup(record, 'SIGKILL')
   sweepOrphans(record.marker)
   removeFile(home.paths.server)
@@ -218,9 +218,12 @@ async function listening(home: Home, offset: number, exit: () => string | undefi
   }
 }
 
-/** Whether it answers within the time that a boot may take: it can accept connections long before it does. */
+/**
+ * Whether it answers within the time that a boot may take: it can accept connections long before it does. One of another
+ * pid namespace, whose container may have ended long ago, gets less of it.
+ */
 async function answersInTime(home: Home, server: Server): Promise<boolean> {
-  const until = performance.now() + bootTimeoutMs / 3
+  const until = performance.now() + (isOutOfSight(server.record) ? healthTimeoutMs : bootTimeoutMs / 3)
   while (!(await server.client.isUp(healthTimeoutMs))) {
     if (home.signal.aborted || performance.now() > until || !isAlive(server.record)) return false
     await sleep(50)

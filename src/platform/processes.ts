@@ -39,6 +39,11 @@ export function isAlive(identity: ProcessIdentity): boolean {
   return startOf(identity.pid) === identity.start_time
 }
 
+/** Whether it is of another pid namespace of this boot, so that nobody here can tell whether it lives. */
+export function isOutOfSight(identity: ProcessIdentity): boolean {
+  return identity.boot_id === bootId() && identity.pid_namespace !== pidNamespace()
+}
+
 /** Sends a signal to a process group, if its leader is still that process; false when it is gone. */
 export function signalGroup(identity: ProcessIdentity, signal: NodeJS.Signals): boolean {
   if (identity.pid_namespace !== pidNamespace() || !isAlive(identity)) return false

@@ -1,27 +1,38 @@
 import * as fs from 'node:fs'
 import { createRequire } from 'node:module'
-import { KugetsuError } from '../core/errors.ts'
+import * as os from 'node:os'
+import * as path from 'node:path'
+import * as vm from 'node:vm'
+import type { default as Addon, Database, Options } from 'better-sqlite3'
+import { KugetsuError, messageOf } from '../core/errors.ts'
+import { once } from '../core/once.ts'
+import { isPacked, packedBytes, packedText } from './packed.ts'
+import { withPrivateFile } from './private-file.ts'
 
 /** The little of SQLite that kugetsu uses, the same over both drivers. */
 export interface Sqlite {
-  exec(sql: string): void
-  all(sql: string, ...values: Value[]): Record<string, unknown>[]
-  /** Runs one statement; the number of changed rows. */
-  run(sql: string, ...values: Value[]): number
-  close(): void
+  exec: (sql: string) => void
+  all: (sql: string, ...values: Value[]) => Record<string, unknown>[]
+  /** Returns how many rows it changed. */
+  run: (sql: string, ...values: Value[]) => number
+  close: () => void
 }
 
 export type Value = string | number | null
 
+interface OpenOptions {
+  /** SQLite's busy timeout, in milliseconds. */
+  timeoutMs: number
+  readonly?: boolean
+  mustExist?: boolean
+}
+
 /**
  * Opens a SQLite file: by Node's own `node:sqlite` where there is one (22.13 and newer), else by better-sqlite3, whose
  * version for Node 20 aborts the process on Node 24.19 and newer when one of its objects is collected.
- * `timeoutMs` is SQLite's busy timeout. Throws KugetsuError when neither is there; SQLite's own errors otherwise.
+ * Throws KugetsuError when neither is there; SQLite's own errors otherwise.
  */
-export function openSqlite(
-  file: string,
-  options: { timeoutMs: number; readonly?: boolean; mustExist?: boolean },
-): Sqlite {
+export function openSqlite(file: string, options: OpenOptions): Sqlite {
   const builtIn = loadBuiltIn()
   if (builtIn === undefined) return openByAddon(file, options)
   // Unlike the addon it would make a file that is missing.
@@ -36,8 +47,8 @@ export function openSqlite(
   }
 }
 
-function openByAddon(file: string, options: Parameters<typeof openSqlite>[1]): Sqlite {
-  const database = new (loadAddon())(file, {
+function openByAddon(file: string, options: OpenOptions): Sqlite {
+  const database = addon()(file, {
     timeout: options.timeoutMs,
     readonly: options.readonly ?? false,
     fileMustExist: options.mustExist ?? false,
@@ -53,8 +64,8 @@ function openByAddon(file: string, options: Parameters<typeof openSqlite>[1]): S
 interface BuiltInDatabase {
   exec(sql: string): void
   prepare(sql: string): {
-    all(...values: Value[]): Record<string, unknown>[]
-    run(...values: Value[]): { changes: number | bigint }
+    all: (...values: Value[]) => Record<string, unknown>[]
+    run: (...values: Value[]) => { changes: number | bigint }
   }
   close(): void
 }
@@ -72,15 +83,55 @@ function loadBuiltIn(): BuiltIn | undefined {
   }
 }
 
-function loadAddon(): typeof import('better-sqlite3') {
+type Open = (file: string, options: Options) => Database
+
+const addon = once((): Open => {
   try {
-    const addon = createRequire(import.meta.url)('better-sqlite3') as typeof import('better-sqlite3')
-    new addon(':memory:').close() // the addon itself is loaded by the first database, not by require
-    return addon
+    return isPacked ? packed() : installed()
   } catch (cause) {
-    throw new KugetsuError('no SQLite driver loads: the addon of better-sqlite3 was not built', {
-      hint: 'Run "npm rebuild better-sqlite3" where kugetsu is installed, or use Node 22.13 or newer.',
+    if (isPacked) {
+      throw new KugetsuError(`the SQLite driver does not load: ${messageOf(cause)}`, {
+        hint: 'Set XDG_CACHE_HOME to a directory of yours from which programs may be run.',
+        cause,
+      })
+    }
+    throw new KugetsuError('no SQLite driver loads: the addon of better-sqlite3 was not built for this Node', {
+      hint: `Run: npm rebuild --prefix '${path.join(import.meta.dirname, '..')}' better-sqlite3 (or use Node 22.13 or newer).`,
       cause,
     })
   }
+})
+
+function installed(): Open {
+  const Driver = createRequire(import.meta.url)('better-sqlite3') as typeof Addon
+  new Driver(':memory:').close() // the addon itself is loaded by the first database, not by require
+  return (file, options) => new Driver(file, options)
+}
+
+/** Out of the executable: its JavaScript as it is, the addon by way of a file (see withPrivateFile). */
+function packed(): Open {
+  const script = vm.compileFunction(packedText('better-sqlite3.cjs') ?? '', ['module', 'exports', 'require'])
+  const driver = { exports: {} }
+  script(driver, driver.exports, process.getBuiltinModule)
+  const Driver = driver.exports as typeof Addon
+  const nativeBinding = withPrivateFile(
+    addonDirectories(),
+    packedText('better_sqlite3.name') ?? '',
+    packedBytes('better_sqlite3.node'),
+    (file) => {
+      const binding = { exports: {} }
+      process.dlopen(binding, file)
+      return binding.exports
+    },
+  )
+  return (file, options) => new Driver(file, { ...options, nativeBinding } as Options)
+}
+
+/** The user's cache, else a directory of the user's under the temporary one. */
+function addonDirectories(): string[] {
+  const caches = process.env['XDG_CACHE_HOME'] ?? ''
+  return [
+    path.join(path.isAbsolute(caches) ? caches : path.join(os.homedir(), '.cache'), 'kugetsu'),
+    path.join(os.tmpdir(), `kugetsu-${os.userInfo().uid}`),
+  ]
 }

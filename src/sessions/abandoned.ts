@@ -1,5 +1,8 @@
+import * as path from 'node:path'
 import type { Home } from '../config/home.ts'
 import { unlessTaken } from '../platform/locks.ts'
+import { isOutOfSight } from '../platform/processes.ts'
+import { releaseSlot, slotHolders, type Holder } from './slots.ts'
 import { changeSession, type StoredSession } from './store.ts'
 
 /** Sessions left in `starting` by a command that was killed while it set them up: they say so from now on. */
@@ -15,4 +18,22 @@ export async function settleAbandonedStarts(home: Home, sessions: StoredSession[
       ),
     )
   }
+}
+
+/**
+ * Frees what commands hold that were setting an agent up in a container which has ended since: whether they live cannot
+ * be seen from another one, but while they do they have their issue's lock, which the kernel keeps across containers.
+ */
+export async function freeAbandonedSlots(home: Home): Promise<void> {
+  for (const { id, session } of slotHolders(home).filter(isAbandoned)) {
+    await unlessTaken(home.paths.lock(`issue-${session}`), () => {
+      // It may have been handed over to its run just before.
+      if (slotHolders(home).some((each) => each.id === id && isAbandoned(each))) releaseSlot(home, id)
+    })
+  }
+}
+
+function isAbandoned({ phase, owner, session }: Holder): boolean {
+  const isName = session !== '' && path.basename(session) === session
+  return phase !== 'run' && owner !== undefined && isName && isOutOfSight(owner)
 }

@@ -1,7 +1,16 @@
+import * as fs from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { permissionRules } from '../../src/agents/permissions.ts'
 import type { PermissionRule } from '../../src/opencode/database.ts'
-import { buildPmMessage, pmAgentDefinition, pmAgentName, pmPriming, refusedToPm } from '../../src/agents/pm-agent.ts'
+import {
+  buildPmMessage,
+  pmAgentDefinition,
+  pmAgentName,
+  pmPriming,
+  pmResumeMessage,
+  refusedToPm,
+} from '../../src/agents/pm-agent.ts'
+import { documentedCalls, wrongWith } from '../helpers/documented.ts'
 
 /** opencode's way of matching: `*` anything, `?` one character, a last ` *` may be absent, the last rule wins. */
 function action(rules: PermissionRule[], permission: string, text: string): string {
@@ -124,5 +133,32 @@ describe('a message to the PM agent', () => {
       buildPmMessage({ message: 'x', verbosity }),
     )
     expect(new Set(texts).size).toBe(3)
+  })
+})
+
+describe('what the PM agent is told', () => {
+  const text = (name: string) =>
+    fs.readFileSync(new URL(`../../skills/kugetsu/pm/${name}.md`, import.meta.url), 'utf8').trimEnd()
+
+  test('is what skills/kugetsu/pm says', () => {
+    expect(definition.prompt).toBe(text('instructions'))
+    expect(pmPriming).toBe(text('first-message'))
+    expect(pmResumeMessage).toBe(text('after-interruption'))
+  })
+
+  test.each(
+    [...new Set([definition.prompt, pmPriming, pmResumeMessage].flatMap(documentedCalls).map((call) => call.join(' ')))]
+      .filter((call) => call !== 'delegate') // it is told not to
+      .map((call) => [call]),
+  )('is in its power: kugetsu %s', (call) => {
+    expect(action(asDefined, 'bash', `kugetsu ${call}`)).toBe('allow')
+  })
+
+  test('names no command or flag that there is not', () => {
+    const calls = [definition.prompt, pmPriming, pmResumeMessage].flatMap(documentedCalls)
+    expect(calls.length).toBeGreaterThan(10)
+    // `kugetsu stop` may stand for itself in a sentence, without what it is called with.
+    const wrong = calls.filter((call) => call.length > 1).flatMap((call) => wrongWith(call) ?? [])
+    expect(wrong).toEqual([])
   })
 })

@@ -8,11 +8,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createProgram, isHidden } from '../../src/cli/program.ts'
 import { createFakeContext } from '../helpers/fake-context.ts'
 import { createHome, type Home } from '../helpers/home.ts'
-import { run, runOk, type Finished } from '../helpers/kugetsu.ts'
+import { kugetsuCommand, run, runOk, type Finished } from '../helpers/kugetsu.ts'
 import { leftovers } from '../helpers/processes.ts'
 
 const fixture = fileURLToPath(new URL('../fixtures/bash-home', import.meta.url))
-const program = fileURLToPath(new URL('../../bin/kugetsu.js', import.meta.url))
 /** Those that go on until they are told to stop, or whose work is to make or ask what is not here. */
 const others = ['init', 'demo', 'attach', 'doctor', 'queue-daemon start', 'queue-daemon run', 'queue-daemon restart']
 
@@ -138,7 +137,7 @@ describe('a command', () => {
   it('given bytes that are no text refuses them, or takes them for something else', () => {
     const before = contents()
     for (const args of [['start'], ['queue', 'enqueue'], ['env', 'set'], ['server', 'add'], ['set-pr']]) {
-      const call = [process.execPath, program, ...args].map((word) => `'${word}'`).join(' ')
+      const call = [...kugetsuCommand, ...args].map((word) => `'${word}'`).join(' ')
       const script = `${call} $'\\xff\\xfe' $'\\xc3\\x28' 2>&1; echo "code $?"`
       const said = execFileSync('bash', ['-c', script], {
         cwd: home.cwd,
@@ -158,7 +157,7 @@ describe.skipIf(!canMount)('a home that can only be read', () => {
   /** Runs kugetsu where the home is mounted read-only. */
   function reading(args: string[]): Finished {
     const script = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
-    const call = ['-m', 'sh', '-c', script, home.kugetsuDir, process.execPath, program, ...args]
+    const call = ['-m', 'sh', '-c', script, home.kugetsuDir, ...kugetsuCommand, ...args]
     const { status, stdout, stderr } = spawnSync('unshare', call, {
       cwd: home.cwd,
       env: { ...home.env, ...env },

@@ -1,16 +1,14 @@
 import { execFileSync, spawn } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createHome, type Home } from '../helpers/home.ts'
-import { run, runOk } from '../helpers/kugetsu.ts'
+import { programPath, run, runOk } from '../helpers/kugetsu.ts'
 
 let home: Home
 beforeAll(async () => {
   home = createHome()
-  const program = fileURLToPath(new URL('../../bin/kugetsu.js', import.meta.url))
-  fs.symlinkSync(program, path.join(home.bin, 'kugetsu'))
+  fs.symlinkSync(programPath, path.join(home.bin, 'kugetsu'))
   await runOk(home, ['server', 'add', 'work', 'git://127.0.0.1:1'])
   const issues = ['forge.test/me/app#14', 'forge.test/me/app#15', '127.0.0.1:3000/me/tool#7']
   write('index.json', {

@@ -2,17 +2,15 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Item } from '../../src/queue/item.ts'
 import { createHome, type Home } from '../helpers/home.ts'
-import { run, runJson, runOk, spawnKugetsu } from '../helpers/kugetsu.ts'
+import { kugetsuCommand, run, runJson, runOk, spawnKugetsu } from '../helpers/kugetsu.ts'
 import { killQuietly, leftovers } from '../helpers/processes.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
 // The daemon and the files of the queue, without any agent: opencode is not started here.
 
-const program = fileURLToPath(new URL('../../bin/kugetsu.js', import.meta.url))
 const ref = 'forge.test/me/app#1'
 
 let home: Home
@@ -173,7 +171,7 @@ describe('an enqueue without room for it', () => {
     const script = 'ulimit -f 16; exec "$@"'
     const child = spawn(
       'bash',
-      ['-c', script, 'bash', process.execPath, program, 'queue', 'enqueue', ref, long.slice(0, 100_000)],
+      ['-c', script, 'bash', ...kugetsuCommand, 'queue', 'enqueue', ref, long.slice(0, 100_000)],
       {
         cwd: home.cwd,
         env: home.env,
@@ -196,7 +194,7 @@ describe('an enqueue without room for it', () => {
       const script = `
       mount -t tmpfs -o size=1m kugetsu-test "$KUGETSU_DIR" && cd "$KUGETSU_DIR" && mkdir queue
       printf %s "$INDEX" > index.json
-      kugetsu() { "$NODE" "$PROGRAM" "$@"; echo "exit $?"; }
+      kugetsu() { $PROGRAM "$@"; echo "exit $?"; }
       kugetsu queue enqueue ${ref} first
       dd if=/dev/zero of=filler bs=1k count=900 status=none
       echo "$LONG" | kugetsu queue enqueue ${ref} - 2>&1
@@ -209,7 +207,7 @@ describe('an enqueue without room for it', () => {
       kugetsu queue list`
       const said = execFileSync('unshare', ['-m', 'bash', '-c', script], {
         cwd: home.cwd,
-        env: { ...home.env, NODE: process.execPath, PROGRAM: program, INDEX: index, LONG: long.slice(0, 120_000) },
+        env: { ...home.env, PROGRAM: kugetsuCommand.join(' '), INDEX: index, LONG: long.slice(0, 120_000) },
         encoding: 'utf8',
       })
       const full = `Error: cannot write [^\\n]+ENOSPC[^\\n]+\\nHint: The disk is full[^\\n]+\\nexit 1\\n`

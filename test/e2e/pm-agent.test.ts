@@ -19,6 +19,10 @@ beforeAll(async () => {
     model: { answer: async ({ asked, system }) => (isPm(system) || !asked.includes('tidy up') ? undefined : told) },
   })
 })
+const skill = (name: string) =>
+  fs.readFileSync(new URL(`../../skills/kugetsu/pm/${name}.md`, import.meta.url), 'utf8').trimEnd()
+const instructions = skill('instructions')
+const firstMessage = skill('first-message')
 const isPm = (system: string) => system.includes('You are the project manager')
 
 afterAll(() => stage.cleanup())
@@ -61,7 +65,8 @@ describe('a message for the PM agent', () => {
     await stage.ok(['queue-daemon', 'start'])
     expect(await ended(id)).toMatchObject({ state: 'completed', result: { answer: 'a plan' } })
     const [request] = stage.model.turns('a plan')
-    expect(isPm(request?.system ?? '')).toBe(true)
+    expect(request?.system).toContain(instructions)
+    expect(request?.messages.map(({ text }) => text).join('\n')).toContain(firstMessage)
     expect(request?.asked).toContain(`- ${ref(1)}: no session and no worktree`)
     expect(request?.asked).toContain('- github.com/me/app#2: no session')
     expect(request?.asked).not.toContain('#3:')

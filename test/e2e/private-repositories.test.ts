@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { credentialVariables, helperCommand } from '../../src/core/credential-helper.ts'
 import { selfSigned, startHttpGitServer, type HttpGitServer } from '../helpers/http-git-server.ts'
-import { programPath, spawnKugetsu } from '../helpers/kugetsu.ts'
+import { kugetsuCommand, spawnKugetsu } from '../helpers/kugetsu.ts'
 import { leftovers } from '../helpers/processes.ts'
 import { setStage, type Stage } from '../helpers/stage.ts'
 import { commandLinesWith, filesWith } from '../helpers/traces.ts'
@@ -181,7 +181,7 @@ it('https is logged in to as well', async ({ skip }) => {
   try {
     await stage.ok(['server', 'add', 'secure', secure.url, '--type', 'github'])
     await stage.ok(['env', 'set', 'SECURE_TOKEN', '-', 'dev'], { input: 'secure-token' })
-    const helper = helperCommand(stage.home.kugetsuDir, [process.execPath, programPath])
+    const helper = helperCommand(stage.home.kugetsuDir, kugetsuCommand)
     const env = { ...stage.home.env, GIT_SSL_CAINFO: certificate.file, GIT_TERMINAL_PROMPT: '0' }
     const { stdout } = await promisify(execFile)('git', ['ls-remote', `${secure.url}/me/app.git`, 'HEAD'], {
       env: { ...env, ...credentialVariables(env, helper, 'dev') },

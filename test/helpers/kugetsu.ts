@@ -1,9 +1,18 @@
-/** Runs kugetsu as a user would: the built program, through bin/kugetsu.js, in a home of its own. */
+/** Runs kugetsu as a user would: the built program, through bin/kugetsu.js or as one file, in a home of its own. */
 import { spawn, type ChildProcess } from 'node:child_process'
+import * as path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Home } from './home.ts'
 
-export const programPath = fileURLToPath(new URL('../../bin/kugetsu.js', import.meta.url))
+/** The kugetsu that the tests run: KUGETSU_TEST_PROGRAM (an executable file), else this checkout's bin/kugetsu.js. */
+export const programPath = path.resolve(
+  process.env['KUGETSU_TEST_PROGRAM'] ?? fileURLToPath(new URL('../../bin/kugetsu.js', import.meta.url)),
+)
+
+/** The same as a command: program and first arguments. */
+export const kugetsuCommand: readonly [string, ...string[]] = programPath.endsWith('.js')
+  ? [process.execPath, programPath]
+  : [programPath]
 
 export interface RunOptions {
   /** Standard input; empty and closed without it. */
@@ -11,6 +20,8 @@ export interface RunOptions {
   /** Added to the home's environment; undefined takes a variable away. */
   env?: Record<string, string | undefined>
   cwd?: string
+  /** Another kugetsu than kugetsuCommand: program and first arguments. */
+  command?: readonly [string, ...string[]]
   /** After that many milliseconds (120000) it is killed and the call rejects. */
   timeoutMs?: number
   /** Kills it (SIGKILL); the call then resolves with code null. */
@@ -42,7 +53,8 @@ export function spawnKugetsu(
   args: string[],
   options: Omit<RunOptions, 'timeoutMs' | 'signal'> = {},
 ): Running {
-  const child = spawn(process.execPath, [programPath, ...args], {
+  const [program, ...first] = options.command ?? kugetsuCommand
+  const child = spawn(program, [...first, ...args], {
     cwd: options.cwd ?? home.cwd,
     env: { ...home.env, ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],

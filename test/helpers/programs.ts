@@ -35,6 +35,7 @@ export async function buildProgram(name: string): Promise<Program> {
     input: path.join(projectRoot, 'test/fixtures/programs', `${name}.ts`),
     platform: 'node',
     external: ['better-sqlite3'],
+    moduleTypes: { '.md': 'text' },
   })
   await bundle.write({ file, format: 'esm', codeSplitting: false })
   await bundle.close()

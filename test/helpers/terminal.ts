@@ -1,11 +1,9 @@
 /** kugetsu in a real terminal: a pseudo-terminal made by `script` of util-linux. */
 import { spawn, spawnSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
 import type { Home } from './home.ts'
+import { kugetsuCommand } from './kugetsu.ts'
 import { waitFor } from './wait-for.ts'
-
-const program = fileURLToPath(new URL('../../bin/kugetsu.js', import.meta.url))
 
 /** Whether terminals can be made here; `script` is on every Debian, Ubuntu and Fedora. */
 export const hasTerminals = spawnSync('script', ['-qec', 'true', '/dev/null']).status === 0
@@ -19,7 +17,7 @@ export async function inTerminal(
   args: string[],
   dialogue: { question: RegExp; answer: string }[],
 ): Promise<{ code: number | null; shown: string }> {
-  const words = [process.execPath, program, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`)
+  const words = [...kugetsuCommand, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`)
   const child = spawn('script', ['-qec', words.join(' '), '/dev/null'], {
     cwd: home.cwd,
     env: { ...home.env, TERM: 'xterm' },

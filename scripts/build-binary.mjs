@@ -1,0 +1,103 @@
+// npm run build:binary [-- <file>]: dist/ (built before), the addon and the Node that runs this as one executable file,
+// dist.binary/kugetsu. See docs/installing.md.
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync } from 'node:fs'
+import { rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { inject } from 'postject'
+import { rolldown } from 'rolldown'
+
+/** What Node looks for in itself: the last character says whether something was put in. */
+const fuse = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const target = path.resolve(process.argv[2] ?? path.join(root, 'dist.binary', 'kugetsu'))
+const dist = path.join(root, 'dist')
+const cache = path.join(dist, `code-cache-${process.version}-${process.arch}`)
+const addon = path.join(root, 'node_modules', 'better-sqlite3', 'build', 'Release', 'better_sqlite3.node')
+
+if (process.platform !== 'linux') fail('one executable file is only made on Linux so far')
+if (!readFileSync(process.execPath).includes(fuse)) {
+  fail(`${process.execPath} cannot carry a program, as the Node of some distributions: use one from nodejs.org`)
+}
+
+const work = mkdtempSync(path.join(tmpdir(), 'kugetsu-binary-'))
+const at = (name) => path.join(work, name)
+mkdirSync(path.dirname(target), { recursive: true })
+const fresh = `${target}.${process.pid}`
+try {
+  const assets = { 'package.json': path.join(root, 'package.json') }
+  for (const name of readdirSync(dist)) if (/\.c?js$/.test(name)) assets[name] = path.join(dist, name)
+  for (const name of readdirSync(cache)) assets[`${name}.cache`] = path.join(cache, name)
+
+  await bundle(path.join(root, 'node_modules', 'better-sqlite3', 'lib', 'index.js'), 'better-sqlite3.cjs', ['bindings'])
+  copyFileSync(addon, at('addon'))
+  strip(at('addon'), '--strip-unneeded')
+  const digest = createHash('sha256')
+    .update(readFileSync(at('addon')))
+    .digest('hex')
+  writeFileSync(at('name'), `sqlite-${digest.slice(0, 32)}.node`)
+  assets['better-sqlite3.cjs'] = at('better-sqlite3.cjs')
+  assets['better_sqlite3.node'] = at('addon')
+  assets['better_sqlite3.name'] = at('name')
+
+  await bundle(path.join(root, 'scripts', 'binary-main.cjs'), 'main.cjs', ['../dist/main.cjs'])
+  const blob = at('blob')
+  const config = { main: at('main.cjs'), output: blob, disableExperimentalSEAWarning: true, useCodeCache: true, assets }
+  writeFileSync(at('config.json'), JSON.stringify(config))
+  execFileSync(process.execPath, ['--experimental-sea-config', at('config.json')], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+
+  copyFileSync(process.execPath, fresh)
+  chmodSync(fresh, 0o755)
+  strip(fresh, '--strip-all') // before: afterwards it would take away what was put in
+  await quietly(() => inject(fresh, 'NODE_SEA_BLOB', readFileSync(blob), { sentinelFuse: fuse }))
+  const said = execFileSync(fresh, ['--version'], { encoding: 'utf8', env: {}, timeout: 60_000 }).trim()
+  renameSync(fresh, target)
+  console.log(`${path.relative('', target)}: kugetsu ${said}, ${(statSync(target).size / 1e6).toFixed(1)} MB`)
+} finally {
+  rmSync(work, { recursive: true, force: true })
+  rmSync(fresh, { force: true })
+}
+
+async function bundle(input, name, external) {
+  const built = await rolldown({ input, platform: 'node', external, transform: { target: 'node20.19' } })
+  await built.write({ file: at(name), format: 'cjs', minify: true })
+  await built.close()
+}
+
+/** Symbols are a tenth of it; where there are no binutils it stays as large as it is. */
+function strip(file, how) {
+  try {
+    execFileSync('strip', [how, file], { stdio: 'ignore' })
+  } catch {
+    console.warn(`${path.basename(file)} is not stripped: there is no strip (binutils) here`)
+  }
+}
+
+/** postject warns, as of every such file, of parts that it does not know. */
+async function quietly(work) {
+  const { log, warn, error } = console
+  const said = []
+  Object.assign(console, {
+    log: (line) => said.push(line),
+    warn: (line) => said.push(line),
+    error: (line) => said.push(line),
+  })
+  try {
+    await work()
+  } catch (cause) {
+    throw new Error(`nothing could be put into ${fresh}: ${said.join('\n')}`, { cause })
+  } finally {
+    Object.assign(console, { log, warn, error })
+  }
+}
+
+function fail(message) {
+  console.error(`Error: ${message}`)
+  process.exit(1)
+}

@@ -1,0 +1,160 @@
+#!/usr/bin/env bash
+# Installs kugetsu, and opencode where it is missing or too old, by npm. May be run again at any time: that updates
+# kugetsu and keeps everything else. Nothing is written outside of npm's prefix unless --skill or --service ask for it.
+set -euo pipefail
+
+readonly least_node=20.19.0
+readonly least_opencode=1.2.0
+
+usage() {
+  cat <<'END'
+usage: install.sh [options]
+  --from <what>     what npm is to install: a tarball, a directory, or name@version
+                    (default: the kugetsu that this script is a part of)
+  --prefix <dir>    npm's prefix: programs go to <dir>/bin (default: npm's own)
+  --no-opencode     leave opencode to you
+  --skill           also give opencode the skill that tells agents how to use kugetsu
+  --service         also install the systemd user unit of the queue daemon
+  -h, --help        print this
+END
+}
+
+say() { printf '%s\n' "$*"; }
+die() {
+  printf 'Error: %s\n' "$1" >&2
+  [ $# -lt 2 ] || printf 'Hint: %s\n' "$2" >&2
+  exit 1
+}
+
+# Whether version $1 is at least version $2.
+at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
+
+need_value() { [ -n "${2-}" ] || die "$1 needs a value" 'See install.sh --help.'; }
+
+from='' prefix='' opencode=yes skill=no service=no
+while [ $# -gt 0 ]; do
+  case $1 in
+    --from) need_value "$@"; from=$2; shift ;;
+    --prefix) need_value "$@"; prefix=$2; shift ;;
+    --no-opencode) opencode=no ;;
+    --skill) skill=yes ;;
+    --service) service=yes ;;
+    -h | --help) usage; exit 0 ;;
+    *) die "unknown option: $1" 'See install.sh --help.' ;;
+  esac
+  shift
+done
+
+# All that can be refused is refused before anything is changed.
+command -v node >/dev/null || die 'there is no node on the PATH' "Install Node $least_node or newer: https://nodejs.org"
+node_version=$(node -p process.versions.node)
+at_least "$node_version" "$least_node" ||
+  die "Node $node_version is too old" "Install Node $least_node or newer: https://nodejs.org"
+command -v npm >/dev/null || die 'there is no npm on the PATH' 'It comes with Node; some distributions have it in a package of its own.'
+command -v git >/dev/null || die 'there is no git on the PATH' 'Install it with the package manager of your system.'
+if [ "$service" = yes ]; then
+  command -v systemctl >/dev/null || die '--service needs systemd, and there is none' \
+    'Run "kugetsu queue-daemon run" under what starts services here; see docs/running.md.'
+fi
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+if [ -z "$from" ]; then
+  [ -f "$root/bin/kugetsu.js" ] ||
+    die 'this script is not in a copy of kugetsu' 'Say what to install: install.sh --from <tarball, directory or name@version>'
+  from=$root
+fi
+
+if [ -n "$prefix" ]; then
+  mkdir -p "$prefix"
+  prefix=$(cd "$prefix" && pwd)
+else
+  prefix=$(npm prefix --global)
+fi
+# npm makes the directories that are missing: what counts is the nearest one that there is.
+existing=$prefix/lib
+while [ ! -d "$existing" ]; do existing=$(dirname "$existing"); done
+[ -w "$existing" ] || die "$existing is not yours to write to" \
+  'Choose a place of your own, for instance --prefix ~/.local, instead of becoming root: agents run as who installed them.'
+PATH=$prefix/bin:$PATH
+export PATH
+
+npm_install() { npm install --global --prefix "$prefix" --no-fund --no-audit --loglevel=error "$@"; }
+
+temporary=$(mktemp -d)
+trap 'rm -rf "$temporary"' EXIT
+
+if [ "$opencode" = yes ]; then
+  found=$(opencode --version 2>/dev/null || true)
+  if [ -n "$found" ] && at_least "$found" "$least_opencode"; then
+    say "opencode $found is there already ($(command -v opencode))"
+  else
+    say "installing opencode${found:+ (opencode $found is too old)}"
+    npm_install opencode-ai
+  fi
+fi
+
+# A directory is packed first: npm would install a link to it, and the next change to it would be live.
+if [ -d "$from" ]; then
+  from=$(cd "$from" && pwd)
+  # A checkout brings what it is built with; an installed package is built already.
+  pack=(npm pack --loglevel=error)
+  if [ ! -d "$from/src" ]; then
+    pack+=(--ignore-scripts)
+  elif [ ! -d "$from/node_modules" ]; then
+    say "fetching what kugetsu is built with"
+    (cd "$from" && npm ci --no-fund --no-audit --loglevel=error)
+  fi
+  (cd "$temporary" && "${pack[@]}" "$from" >"$temporary/packed" 2>&1) ||
+    { cat "$temporary/packed" >&2; die "$from could not be packed"; }
+  packed=("$temporary"/kugetsu-*.tgz)
+  [ -f "${packed[0]}" ] || die "$from is not kugetsu"
+  from=${packed[0]}
+fi
+say "installing kugetsu into $prefix"
+npm_install "$from"
+
+program=$prefix/bin/kugetsu
+version=$("$program" --version) || die "what was installed does not run: $program" 'Run it by hand to see why.'
+say "kugetsu $version ($program)"
+package=$prefix/lib/node_modules/kugetsu
+
+if [ "$skill" = yes ]; then
+  skills=${XDG_CONFIG_HOME:-$HOME/.config}/opencode/skills
+  if [ -e "$skills/kugetsu" ] && ! grep -qs '^name: kugetsu$' "$skills/kugetsu/SKILL.md"; then
+    die "$skills/kugetsu is something else" 'Move it away and try again.'
+  fi
+  mkdir -p "$skills"
+  rm -rf "$skills/kugetsu"
+  cp -R "$package/skills/kugetsu" "$skills/kugetsu"
+  say "skill: $skills/kugetsu"
+fi
+
+if [ "$service" = yes ]; then
+  units=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user
+  mkdir -p "$units"
+  # A user manager has a PATH of its own; agents need the one that works here.
+  sed -e "s|^ExecStart=.*|ExecStart=\"$program\" queue-daemon run|" \
+    -e "s|^Environment=\"\?PATH=.*|Environment=\"PATH=$prefix/bin:$(dirname "$(command -v node)"):/usr/local/bin:/usr/bin:/bin\"|" \
+    "$package/scripts/setup/kugetsu.service" >"$temporary/kugetsu.service"
+  if cmp -s "$temporary/kugetsu.service" "$units/kugetsu.service"; then
+    say "service: $units/kugetsu.service is as it should be"
+  else
+    cp "$temporary/kugetsu.service" "$units/kugetsu.service"
+    say "service: $units/kugetsu.service"
+  fi
+  if systemctl --user daemon-reload 2>/dev/null; then
+    say 'next: systemctl --user enable --now kugetsu.service; loginctl enable-linger'
+  else
+    say 'no user manager answers here: log in as this user (not by su), then'
+    say '  systemctl --user daemon-reload && systemctl --user enable --now kugetsu.service && loginctl enable-linger'
+  fi
+fi
+
+# As the person's own shell will look for it.
+case ":${PATH#"$prefix/bin:"}:" in
+  *":$prefix/bin:"*) ;;
+  *) say "put it on the PATH: export PATH=\"$prefix/bin:\$PATH\"" ;;
+esac
+[ "$(id -u)" != 0 ] || say 'you are root, and agents run as who starts them: use kugetsu as a user without rights'
+say 'next: kugetsu init'
