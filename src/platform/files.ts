@@ -25,15 +25,15 @@ export function ensureDirectory(directory: string): void {
 }
 
 /** Node's own `recursive` never returns where an existing directory answers ENOENT, as /proc does. */
-function makeDirectories(directory: string): void {
+function makeDirectories(directory: string, isLastTry = false): void {
   try {
     fs.mkdirSync(directory, { mode: directoryMode })
   } catch (error) {
     if (fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true) return
-    const parent = path.dirname(directory)
-    if (codeOf(error) !== 'ENOENT' || fs.existsSync(parent)) throw error
-    makeDirectories(parent)
-    makeDirectories(directory)
+    if (codeOf(error) !== 'ENOENT' || isLastTry) throw error
+    // Others begin in the same new home at the same time: the parent may be there by now.
+    if (!fs.existsSync(path.dirname(directory))) makeDirectories(path.dirname(directory))
+    makeDirectories(directory, true)
   }
 }
 

@@ -168,6 +168,21 @@ describe('a hundred env set at once', () => {
   })
 })
 
+describe('the first commands in a home that is not there', () => {
+  it('make it together', async () => {
+    for (const round of count(Math.ceil(5 * factor), (index) => index)) {
+      const env = { KUGETSU_DIR: path.join(stage.home.root, 'fresh', `${round}`, 'home') }
+      const all = await together(
+        count(12, (index) => ['env', 'set', `FIRST_${index}`, 'x', 'dev']),
+        () => ({ env }),
+      )
+      expectSound(all, [0])
+      const text = fs.readFileSync(path.join(env.KUGETSU_DIR, 'env', 'dev.env'), 'utf8')
+      expect(text.match(/FIRST_/g)).toHaveLength(12)
+    }
+  })
+})
+
 describe('destroy and start of one issue, again and again at once', () => {
   it('leave either all of it or nothing, and never two agents on it', async () => {
     const work = nap(72)
@@ -198,7 +213,7 @@ describe('destroy and start of one issue, again and again at once', () => {
 })
 
 describe('eight first starts on one repository, without a server', () => {
-  it.each(count(Math.ceil(2 * factor), (index) => index))('all work, in one server (%i)', async (round) => {
+  it.each(count(Math.ceil(factor), (index) => index))('all work, in one server (%i)', async (round) => {
     stage.configure({ MAX_CONCURRENT_AGENTS: 8 })
     const name = `eight/repo-${round}`
     stage.git.createRepository(name)
