@@ -11,6 +11,7 @@ const hopelessCodes = new Set([
   'empty_repository',
   'no_default_branch',
   'unknown_base',
+  'unknown_model',
 ])
 const hopelessGit = new Set(['not_found', 'authentication', 'unknown_host_key'])
 /** Nothing was tried: no slot, no memory, told to stop, or another command is at the issue. */
@@ -18,6 +19,7 @@ const notTriedCodes = new Set(['busy', 'interrupted', 'no_free_slot', 'no_memory
 /** Whatever the task, the next one would meet the same. */
 const outageCodes = new Set([
   'bad_config',
+  'bad_model_setting',
   'bad_setting',
   'base_session_missing',
   'git_missing',

@@ -6,6 +6,7 @@ import { byItself, fail, type Check, type Found } from './check.ts'
 import { fileChecks } from './checks/files.ts'
 import { gitServers } from './checks/git-servers.ts'
 import { homeChecks } from './checks/home.ts'
+import { model } from './checks/model.ts'
 import { processChecks } from './checks/processes.ts'
 import { programs } from './checks/programs.ts'
 import { savedWork } from './checks/saved-work.ts'
@@ -23,6 +24,7 @@ export const allChecks: readonly Check[] = [
   fileChecks.files,
   fileChecks.temporary,
   ...processChecks,
+  model,
   ...slotChecks,
   ...sessionChecks,
   savedWork,

@@ -2,7 +2,16 @@
 import * as z from 'zod/mini'
 import { KugetsuError, messageOf } from '../core/errors.ts'
 import { exchange } from './exchange.ts'
-import { message, permissionRequest, project, session, sessionStatus, type Message } from './shapes.ts'
+import {
+  configuration,
+  message,
+  permissionRequest,
+  project,
+  providers,
+  session,
+  sessionStatus,
+  type Message,
+} from './shapes.ts'
 
 export interface Endpoint {
   port: number
@@ -89,6 +98,13 @@ export function createClient(
         return isMissing(error) && (await succeeds(request('GET', '/session?limit=1', { timeoutMs })))
       }
     },
+    /**
+     * The model that opencode is set to in that directory, as `provider/model`; undefined when it chooses one itself. A
+     * forked session would go on with that of the session it was forked from.
+     */
+    configuredModel: async (directory: string): Promise<string | undefined> =>
+      (await ask(configuration, 'GET', '/config', { directory })).model,
+    providers: (directory: string) => ask(providers, 'GET', '/config/providers', { directory }),
     project: (directory: string) => ask(project, 'GET', '/project/current', { directory }),
     createSession: (directory: string, title: string) =>
       ask(session, 'POST', '/session', { directory, body: { title }, timeoutMs: firstRequestMs }),

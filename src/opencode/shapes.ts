@@ -92,3 +92,11 @@ export function failureText(error: z.infer<typeof failure>): string {
     .trim()
     .slice(0, 1000)
 }
+
+/** What of opencode's configuration says which model is used: `provider/model`, absent when it chooses one itself. */
+export const configuration = z.looseObject({ model: z.optional(z.string()) })
+
+/** The providers that can be used, each with its models by name. */
+export const providers = z.looseObject({
+  providers: z.array(z.looseObject({ id: z.string(), models: z.record(z.string(), z.unknown()) })),
+})

@@ -12,6 +12,7 @@ import { deadline } from './deadline.ts'
 import { requireBase } from './base-session.ts'
 import { createSession, pmAgentPriming, pmTitle } from './initialise.ts'
 import { note } from './journal.ts'
+import { modelFor } from './model.ts'
 import { describeMentions, type Mention } from './mentioned.ts'
 import { requirePmAtRest } from './pm-at-rest.ts'
 import type { SessionRecord } from './record.ts'
@@ -89,6 +90,8 @@ async function send(
     server: server.record.marker,
     queue_item: request.queueItem,
   }
+  // Its session is older than what opencode is set to now.
+  const model = await modelFor(server.client, home.paths.base, { asked: undefined, forked: true })
   const written = await changeSession(home, pmAgentSession, (current) => ({
     type: 'pm_agent',
     created_at: home.now().toISOString(),
@@ -102,7 +105,7 @@ async function send(
     run,
   }))
   try {
-    await server.client.prompt(id, home.paths.base, { messageId, text, agent: pmAgentName })
+    await server.client.prompt(id, home.paths.base, { messageId, text, model, agent: pmAgentName })
   } catch (error) {
     const arrived = await hasArrived(home, server, { id, directory: home.paths.base, messageId })
     // Unknown is not "no": with a server alive it may be at work, and the daemon will see.

@@ -19,6 +19,7 @@ import { removeWork, type Recovery } from './destroy.ts'
 import { ensureIssueWorktree, type IssueWorktree } from './issue-worktree.ts'
 import { note } from './journal.ts'
 import { checkMessage } from './message.ts'
+import { modelFor } from './model.ts'
 import type { SessionRecord } from './record.ts'
 import { rememberAsked } from './remembered.ts'
 import { nameOf } from './session-name.ts'
@@ -124,7 +125,9 @@ async function begin(home: Home, supervision: Supervision, request: Beginning): 
       database: serverDatabase(home),
       title: issueRef,
     })
-    const record = await beginRun(home, request, { slot, worktree, server, session, issueRef })
+    const asked = request.model ?? (session.forked ? (request.existing?.model ?? undefined) : undefined)
+    const model = await modelFor(server.client, worktree.path, { asked, forked: session.forked })
+    const record = await beginRun(home, request, { slot, worktree, server, session, issueRef, model })
     return { how: session.forked ? 'started' : 'continued', name: request.name, record, recovery }
   } catch (error) {
     await undo.run()
@@ -178,6 +181,7 @@ async function beginRun(
     server: Server
     session: { id: string; forked: boolean }
     issueRef: string
+    model: string | undefined
   },
 ): Promise<SessionRecord> {
   const { slot, worktree, server, session, issueRef } = made
@@ -210,7 +214,7 @@ async function beginRun(
   const prompt = {
     messageId,
     text: taskPrompt(home, request, worktree, session),
-    model: request.model,
+    model: made.model,
     agent: request.agent ?? request.existing?.agent ?? undefined,
   }
   try {

@@ -1,0 +1,37 @@
+/** The model of an agent: the one it is started with, else what opencode is set to now, else what its session has. */
+import { KugetsuError } from '../core/errors.ts'
+import type { Client } from '../opencode/client.ts'
+
+/**
+ * The model to name in the prompt, as `provider/model`; undefined for that of the session. A fork is told, because it
+ * would go on with the model of the base session, which may be an old one.
+ *
+ * opencode takes a prompt for a model that it does not have, and tells of the failure once, to whoever listens at that
+ * moment. So it is asked before. Throws KugetsuError `unknown_model`, or `bad_model_setting` where it is opencode's own
+ * setting.
+ */
+export async function modelFor(
+  client: Client,
+  directory: string,
+  wanted: { asked: string | undefined; forked: boolean },
+): Promise<string | undefined> {
+  const configured = wanted.forked && wanted.asked === undefined ? await client.configuredModel(directory) : undefined
+  const model = wanted.asked ?? configured
+  if (model?.includes('/') !== true || (await hasModel(client, directory, model))) return model
+  const hint = '"opencode models" lists those there are'
+  if (configured === undefined) {
+    throw new KugetsuError(`opencode has no model ${model}`, { hint: `${hint}.`, code: 'unknown_model' })
+  }
+  throw new KugetsuError(`opencode is set to ${model}, which it does not have`, {
+    hint: `${hint}; the setting is "model" in opencode.json.`,
+    code: 'bad_model_setting',
+  })
+}
+
+/** Whether opencode can use a model in that directory; it has read what it needs for that anyway by the first prompt. */
+export async function hasModel(client: Client, directory: string, model: string): Promise<boolean> {
+  const { providers } = await client.providers(directory)
+  const slash = model.indexOf('/')
+  const provider = providers.find(({ id }) => id === model.slice(0, slash))
+  return provider !== undefined && Object.hasOwn(provider.models, model.slice(slash + 1))
+}
