@@ -38,6 +38,7 @@ export function pathsOf(home: string) {
     serverLog: at('logs', 'opencode-server.log'),
     opencode: at('opencode'),
     server: at('opencode', 'server.json'),
+    booting: at('opencode', 'booting.json'),
     attached: at('opencode', 'attached'),
     plugin: at('opencode', 'environment.js'),
     /** In front of the agents' search path. */

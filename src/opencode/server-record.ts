@@ -45,3 +45,16 @@ export function readServer(home: Home): ServerRecord | undefined {
 export function writeServer(home: Home, record: ServerRecord): void {
   writeJson(home.paths.server, record)
 }
+
+const bootingFile = once(() => z.looseObject({ marker: z.string().check(z.minLength(1)) }))
+
+/** The marker of a server that was about to be started, undefined when none was. */
+export function readBooting(home: Home): string | undefined {
+  const read = readState(home.paths.booting, (value) => bootingFile().parse(value), home.now())
+  return read.kind === 'read' ? read.value.marker : undefined
+}
+
+/** Says that a server is about to be started, before there is a process to put on file. */
+export function writeBooting(home: Home, marker: string): void {
+  writeJson(home.paths.booting, { marker })
+}

@@ -11,7 +11,7 @@ import { exclusively } from '../platform/locks.ts'
 import { identify, isAlive, isOutOfSight, kill, processesWith, signalGroup } from '../platform/processes.ts'
 import { createClient, type Client, type Endpoint } from './client.ts'
 import { checkOpencode, findOpencode } from './program.ts'
-import { readServer, writeServer, type ServerRecord } from './server-record.ts'
+import { readBooting, readServer, writeBooting, writeServer, type ServerRecord } from './server-record.ts'
 import {
   markerVariable,
   serverEnvironment,
@@ -80,11 +80,12 @@ export async function ensureServer(home: Home, options: ServerOptions): Promise<
  * slot before looking for the server is seen by `unless`, or sees no server any more and starts one.
  */
 export async function stopServer(home: Home, unless: () => boolean): Promise<boolean> {
-  if (readServer(home) === undefined) return false
+  if (readServer(home) === undefined && readBooting(home) === undefined) return false
   return exclusively(
     home.paths.lock('opencode-server'),
     { timeoutMs: bootTimeoutMs, signal: home.signal },
     async () => {
+      endUnknown(home)
       const record = readServer(home)
       if (record === undefined) return false
       writeServer(home, { ...record, stopping: true })
@@ -126,6 +127,14 @@ async function endServer(home: Home): Promise<boolean> {
   return lived
 }
 
+/** Ends the server of a starter that was killed before it could put it on file. The caller holds the lock. */
+function endUnknown(home: Home): void {
+  const marker = readBooting(home)
+  if (marker === undefined) return
+  if (marker !== readServer(home)?.marker) sweepOrphans(marker)
+  removeFile(home.paths.booting)
+}
+
 async function boot(home: Home, options: ServerOptions): Promise<Server> {
   const file = findOpencode(home.env)
   const program = await checkOpencode(file, home.env, home.signal)
@@ -140,6 +149,9 @@ async function boot(home: Home, options: ServerOptions): Promise<Server> {
   rotate(home.paths.serverLog)
   const password = randomBytes(24).toString('base64url')
   const marker = randomBytes(12).toString('hex')
+  endUnknown(home)
+  // A starter that is killed before the process is on file would leave a server that nobody knows of.
+  writeBooting(home, marker)
   const log = openToAppend(home.paths.serverLog)
   const offset = fs.fstatSync(log).size
   const child = spawn(program.path, ['serve', '--hostname', '127.0.0.1', '--port', '0'], {
@@ -156,6 +168,7 @@ async function boot(home: Home, options: ServerOptions): Promise<Server> {
 
   const identity = child.pid === undefined ? undefined : identify(child.pid)
   if (identity === undefined) {
+    removeFile(home.paths.booting)
     await sleep(0) // lets the error event say why
     throw bootFailed(home, offset, exit ?? 'it ended at once')
   }
@@ -170,6 +183,7 @@ async function boot(home: Home, options: ServerOptions): Promise<Server> {
   }
   // Before it listens, so that a starter which dies now leaves nothing behind that nobody knows of.
   writeServer(home, record)
+  removeFile(home.paths.booting)
   try {
     return await comeUp(home, record, offset, () => exit)
   } catch (error) {

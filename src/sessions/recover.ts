@@ -6,6 +6,7 @@ import { listMirrors, type MirrorOfHome } from '../config/mirrors.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { branchOf, formatRef, parseRef, type IssueRef } from '../core/issue-ref.ts'
 import { exclusively } from '../platform/locks.ts'
+import { entryOf, isBeingSetUp } from '../worktrees/entries.ts'
 import { dropRecovery, listRecovery, type RecoveryPoint } from '../worktrees/recovery-refs.ts'
 import { restoreWork, type Restored } from '../worktrees/restore.ts'
 import { mirrorLock } from './issue-worktree.ts'
@@ -83,7 +84,7 @@ async function intoIssue(home: Home, point: SavedPoint): Promise<Restored & { pa
       throw new KugetsuError(`an agent is at work on ${issueRef}`, { hint: elsewhere, code: 'running' })
     }
     const place = path.join(home.paths.worktrees, name)
-    const taken = [session?.worktree_path, place].find((each) => each && isThere(each))
+    const taken = [session?.worktree_path, place].find((each) => each && isThere(each) && !isHalfMade(point, each))
     if (taken !== undefined) {
       throw new KugetsuError(`${issueRef} has a worktree: ${taken}`, { hint: elsewhere, code: 'work_exists' })
     }
@@ -129,6 +130,12 @@ function issueOf(home: Home, point: RecoveryPoint): IssueRef | undefined {
 function isThere(place: string): boolean {
   const stat = fs.lstatSync(place, { throwIfNoEntry: false })
   return stat !== undefined && !(stat.isDirectory() && fs.readdirSync(place).length === 0)
+}
+
+/** Cut off while it was made, so nobody has worked in it: it is made anew. The caller holds the issue's lock. */
+function isHalfMade(point: SavedPoint, place: string): boolean {
+  const entry = entryOf(point.mirror.path, place)
+  return entry !== undefined && isBeingSetUp(entry)
 }
 
 function gitOptions(home: Home) {

@@ -67,7 +67,8 @@ export function pointNamed<T extends RecoveryPoint>(points: readonly T[], text: 
   // No less, or the number of an issue would be taken for one.
   if (!/^[0-9a-f]{7,64}$/.test(text)) return undefined
   const found = points.filter(({ commit }) => commit.startsWith(text))
-  if (found.length < 2) return found[0]
+  // Saved twice, by a command that was killed before it could remove it and the one after: it is the same work.
+  if (new Set(found.map(({ commit }) => commit)).size < 2) return found[0]
   throw new KugetsuError(`${text} fits ${found.length} recovery points`, {
     hint: `Say more of it: ${found.map(({ commit }) => commit.slice(0, 16)).join(', ')}`,
     code: 'ambiguous_recovery',

@@ -14,7 +14,7 @@ import { sortIgnored, type IgnoredFiles } from './ignored-files.ts'
 import { mirrorLockWaitMs } from './mirrors.ts'
 import { placeOf, type Place } from './place.ts'
 import { withPlainRepository } from './plain-repository.ts'
-import { recoveryRef } from './recovery-refs.ts'
+import { listRecovery, recoveryRef, type RecoveryPoint } from './recovery-refs.ts'
 import { messageOfSaved, type SavedRecord } from './saved-work.ts'
 import { takeSnapshot, type Snapshot } from './snapshot.ts'
 import { removeTree, temporarySibling } from './temporary.ts'
@@ -74,6 +74,12 @@ export async function saveWork(options: SaveOptions): Promise<SavedWork | undefi
       'Push or move them first.',
     )
   }
+  const before = place.kind === 'missing' ? await savedBefore(options, heads, stashes) : undefined
+  if (before !== undefined) {
+    const ref = recoveryRef(options.name, options.now)
+    await keep(options, place, { ref, saved: before.commit, directory: options.mirror })
+    return { ref, summary: before.summary, unsaved: [] }
+  }
   const found = { work, heads: withoutPushed(heads, place, commits), stashes, ignored, withFiles }
   const summary = summaryOf(options, found)
   const ref = recoveryRef(options.name, options.now)
@@ -92,6 +98,22 @@ interface Found {
   stashes: Stash[]
   ignored: IgnoredFiles
   withFiles: boolean
+}
+
+/**
+ * What was saved of a worktree whose removal was cut off after it had been moved away: with its files, and with all
+ * that is left of it. To save what is left once more would put that in front of it.
+ */
+async function savedBefore(options: SaveOptions, heads: Heads, stashes: Stash[]): Promise<RecoveryPoint | undefined> {
+  const tips = [heads.head, ...heads.branches.values(), ...heads.incoming, ...stashes.map(({ commit }) => commit)]
+  const wanted = tips.filter((tip) => tip !== undefined)
+  const mine = path.dirname(recoveryRef(options.name, options.now))
+  for (const point of await listRecovery(options)) {
+    if (path.dirname(point.ref) !== mine || wanted.length === 0) continue
+    const args = ['rev-list', '--count', ...wanted, '--not', point.commit, '--remotes=origin', '--']
+    if ((await ask(args, saving(options, options.mirror))) === '0') return point
+  }
+  return undefined
 }
 
 /** Writes all of it as commits, in the objects of the mirror or, for a clone, of the throwaway repository. */

@@ -143,6 +143,7 @@ async function takeDown(
   const place = placeOf(options)
   const isOwn = place.kind === 'clone' || place.kind === 'elsewhere'
   const { removed, branchDeleted, trash } = await exclusively(options.lockFile, lockWait(options), async () => {
+    await sweepTemporary(options.path) // what one that was killed had moved away
     // One rename: a kill from here on leaves no half worktree that looks like a whole one.
     const moved = moveAway(options.path)
     const entry = entryOf(mirror, options.path)

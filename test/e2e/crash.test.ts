@@ -4,12 +4,12 @@ import * as path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest'
 import { resumeMessage } from '../../src/agents/dev-agent.ts'
-import { openSqlite } from '../../src/platform/sqlite.ts'
 import type { Item } from '../../src/queue/item.ts'
 import type { Run } from '../../src/sessions/record.ts'
 import { runJson } from '../helpers/kugetsu.ts'
 import { groupOf, killQuietly, leftovers } from '../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
+import { toldIn } from '../helpers/told.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
 /** Set KUGETSU_TEST_SEED to have the same kills again, as far as the moments depend on us. */
@@ -165,24 +165,6 @@ function ran(word: string, step: string): number {
         .split('\n')
         .filter((line) => line === step).length
     : 0
-}
-
-/** What users said in all sessions of opencode, from its database. */
-function toldIn(database: string): { session: string; text: string }[] {
-  const db = openSqlite(database, { timeoutMs: 10_000, readonly: true })
-  try {
-    const rows = db.all(
-      `SELECT part.session_id AS session, part.data AS part, message.data AS message
-       FROM part JOIN message ON message.id = part.message_id`,
-    )
-    return rows.flatMap(({ session, part, message }) => {
-      const { type, text } = JSON.parse(String(part)) as { type: string; text?: string }
-      const { role } = JSON.parse(String(message)) as { role: string }
-      return role === 'user' && type === 'text' ? [{ session: String(session), text: text ?? '' }] : []
-    })
-  } finally {
-    db.close()
-  }
 }
 
 /** Numbers from 0 to 1, the same for the same seed (mulberry32). */

@@ -89,7 +89,7 @@ function isKept(file: string, thing: Thing): boolean {
 function isUnderstood(file: string, thing: Thing, said: string): boolean {
   if (said.includes('cannot be understood')) return false
   const now = thingAt(file)
-  if (now === undefined) return file.endsWith('server.json') // of a server that is dead
+  if (now === undefined) return /(?:server|booting)\.json$/.test(file) // of a server that is dead
   if (thing.kind === 'link') return now.kind === 'file'
   try {
     const [before, after] = [thing.content, now.content].map((text) => Object.keys(JSON.parse(text) as object))

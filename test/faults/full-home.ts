@@ -165,6 +165,7 @@ export const stateFiles: StateFile[] = [
     }),
     mayFail: ['status', 'tick'],
   },
+  { name: 'opencode/booting.json', content: json({ marker: 'of a server that was never started' }) },
   { name: 'opencode/attached/999999999.json', content: JSON.stringify(identity) },
   {
     name: 'servers.json',
@@ -245,6 +246,7 @@ export const kinds: Record<keyof Paths, 'file' | 'files' | 'one of many' | 'none
   serverLog: 'file',
   opencode: 'none', // its files are named below
   server: 'file',
+  booting: 'file',
   attached: 'files',
   plugin: 'none', // written anew before every start of a server, never read
   bin: 'none', // the same

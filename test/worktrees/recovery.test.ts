@@ -429,6 +429,32 @@ it('a worktree of another repository is saved, and its branch and the others the
   expect([readIn(back, 'new.txt'), readIn(back, 'mine.txt')]).toEqual(['n', 'mine.txt'])
 })
 
+it('what a removal that was cut off had saved is not put behind what is left of it', async () => {
+  commit('mine.txt')
+  write('new.txt', 'never committed')
+  const first = await save()
+  // Killed after the worktree had been moved away; its entry and its branch are there.
+  fs.renameSync(place, path.join(ground.root, 'away'))
+  const second = await save({ now: new Date(now.getTime() + 60_000) })
+  await remove()
+  const points = await list()
+  expect(points.map(({ ref }) => ref)).toEqual([second?.ref, first?.ref])
+  // The same work, whichever of the two is meant.
+  expect(pointNamed(points, points[0]?.id ?? '')).toBe(points[0])
+  const back = await recover(second?.ref ?? '', here())
+  expect([readIn(back.path, 'mine.txt'), readIn(back.path, 'new.txt')]).toEqual(['mine.txt', 'never committed'])
+})
+
+it('commits that came after what was saved are saved for themselves', async () => {
+  commit('mine.txt')
+  await save()
+  const head = commit('later.txt')
+  fs.renameSync(place, path.join(ground.root, 'away'))
+  const second = await save({ now: new Date(now.getTime() + 60_000) })
+  await remove()
+  expect((await recover(second?.ref ?? '', here())).head).toBe(head)
+})
+
 it('listRecovery tells what is there, newest first; one can be named and dropped', async () => {
   write('new.txt', 'n')
   const first = await save()

@@ -352,6 +352,15 @@ describe('removeWorktree', () => {
     expect(await remove()).toEqual({ removed: false, branchDeleted: false, leftBehind: undefined })
   })
 
+  it('clears what a removal that was killed had moved away', async () => {
+    await add('one')
+    const moved = path.join(path.dirname(ground.worktree('one')), '.one.999999999-1.0a1b2c3d.tmp')
+    fs.renameSync(ground.worktree('one'), moved)
+    await removeWorktree({ ...place('one'), branch: 'fix/one', deleteBranch: true })
+    expect(fs.readdirSync(path.dirname(moved))).toEqual([])
+    expect(entries()).toEqual([])
+  })
+
   it('keeps a branch with unpushed commits, unless told otherwise', async () => {
     await add('one')
     const head = commit('one', 'mine.txt')
