@@ -1,4 +1,5 @@
 /** The commits that go with a worktree: where HEAD is, branches, stashes, and what of them no remote has. */
+import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { readText } from '../platform/files.ts'
 import { askGit, type GitCall, gitDirectories, type GitOptions, inMirror, runGit } from './git.ts'
@@ -25,7 +26,7 @@ export interface Stash {
 
 /** Reads where HEAD and the branches are; `branch` is the issue's. Throws KugetsuError when git fails. */
 export async function headsOf(options: GitOptions & { branch: string }, place: KnownPlace): Promise<Heads> {
-  const gitDirectory = place.kind === 'missing' ? place.entry?.directory : place.gitDirectory
+  const gitDirectory = place.kind === 'missing' ? wholeDirectory(place.entry?.directory) : place.gitDirectory
   const call = inRepository(options, place)
   const inside: GitCall | undefined =
     gitDirectory === undefined ? undefined : { ...call, variables: gitDirectories(gitDirectory) }
@@ -44,6 +45,11 @@ export async function headsOf(options: GitOptions & { branch: string }, place: K
     gitDirectory === undefined ? [] : commitsIn(path.join(gitDirectory, name)),
   )
   return { head, on, branches, incoming }
+}
+
+/** Without HEAD it is what a removal by git left that was killed. */
+function wholeDirectory(entry: string | undefined): string | undefined {
+  return entry !== undefined && fs.existsSync(path.join(entry, 'HEAD')) ? entry : undefined
 }
 
 /** The commits that no remote has and that were not merged (`merged`, with all before them), newest first; for a worktree of another repository those that no branch has either. */

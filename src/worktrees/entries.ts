@@ -4,7 +4,9 @@
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
+import { codeOf } from '../core/errors.ts'
 import { listDirectory, readText } from '../platform/files.ts'
+import { temporarySibling } from './temporary.ts'
 
 export interface WorktreeEntry {
   /** The worktree's own git directory, `<mirror>/worktrees/<id>`. */
@@ -44,9 +46,24 @@ export function isBeingSetUp(entry: WorktreeEntry): boolean {
   return entry.locked === 'initializing' || entry.locked === 'added with --lock'
 }
 
-/** Removes an entry, its lock, its index; branches and commits stay. */
+/**
+ * Removes an entry, its lock, its index; branches and commits stay. At once: of one that is deleted file by file a kill
+ * would leave a part, with which git can do nothing.
+ */
 export function dropEntry(entry: WorktreeEntry): void {
-  fs.rmSync(entry.directory, { recursive: true, force: true, maxRetries: 3, retryDelay: 50 })
+  const trash = temporarySibling(placeOfDropped(entry.directory))
+  try {
+    fs.renameSync(entry.directory, trash)
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return
+    throw error
+  }
+  fs.rmSync(trash, { recursive: true, force: true, maxRetries: 3, retryDelay: 50 })
+}
+
+/** Where the dropped entry of a worktree lies for a moment: in the repository, but not among its entries. */
+export function placeOfDropped(directory: string): string {
+  return path.join(path.dirname(path.dirname(directory)), `dropped-${path.basename(directory)}`)
 }
 
 export function unlockEntry(entry: WorktreeEntry): void {

@@ -4,7 +4,15 @@ import * as path from 'node:path'
 import { KugetsuError } from '../core/errors.ts'
 import { ensureDirectory } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
-import { dropEntry, entryOf, isBeingSetUp, listEntries, unlockEntry, type WorktreeEntry } from './entries.ts'
+import {
+  dropEntry,
+  entryOf,
+  isBeingSetUp,
+  listEntries,
+  placeOfDropped,
+  unlockEntry,
+  type WorktreeEntry,
+} from './entries.ts'
 import { askGit, type GitCall, type GitOptions, inMirror, inWorktree, runGit } from './git.ts'
 import { sweepLeftovers } from './leftovers.ts'
 import { mirrorLockWaitMs } from './mirrors.ts'
@@ -143,7 +151,9 @@ async function takeDown(
   const place = placeOf(options)
   const isOwn = place.kind === 'clone' || place.kind === 'elsewhere'
   const { removed, branchDeleted, trash } = await exclusively(options.lockFile, lockWait(options), async () => {
-    await sweepTemporary(options.path) // what one that was killed had moved away
+    // What one that was killed had moved away.
+    await sweepTemporary(options.path)
+    await sweepTemporary(placeOfDropped(path.join(mirror, 'worktrees', path.basename(options.path))))
     // One rename: a kill from here on leaves no half worktree that looks like a whole one.
     const moved = moveAway(options.path)
     const entry = entryOf(mirror, options.path)

@@ -21,8 +21,8 @@ export interface ProgramRun {
 }
 
 export interface Program {
-  /** Runs it; `config` is its one argument. With `output` it prints into that file descriptor instead. */
-  start: (config: object, output?: number) => ProgramRun
+  /** Runs it; `config` is its one argument. With `output` it prints into that file descriptor instead; `env` is added to its own. */
+  start: (config: object, output?: number, env?: Record<string, string>) => ProgramRun
   /** Kills all that still run and removes what was built. */
   remove: () => Promise<void>
 }
@@ -41,8 +41,8 @@ export async function buildProgram(name: string): Promise<Program> {
   await bundle.close()
   const runs = new Set<ProgramRun>()
   return {
-    start: (config, output) => {
-      const run = start(file, config, output)
+    start: (config, output, env) => {
+      const run = start(file, config, output, env)
       runs.add(run)
       void run.ended.then(() => runs.delete(run))
       return run
@@ -55,9 +55,14 @@ export async function buildProgram(name: string): Promise<Program> {
   }
 }
 
-function start(file: string, config: object, output: number | undefined): ProgramRun {
+function start(
+  file: string,
+  config: object,
+  output: number | undefined,
+  env: Record<string, string> | undefined,
+): ProgramRun {
   const child = spawn(process.execPath, [file, JSON.stringify(config)], {
-    env: { PATH: process.env['PATH'], NODE_PATH: path.join(projectRoot, 'node_modules') },
+    env: { PATH: process.env['PATH'], NODE_PATH: path.join(projectRoot, 'node_modules'), ...env },
     stdio: ['pipe', output ?? 'pipe', output ?? 'pipe'],
   })
   let said = ''

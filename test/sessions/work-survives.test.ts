@@ -1,14 +1,17 @@
 /**
  * Whatever an agent leaves in its worktree is there still or comes back byte for byte, however the worktree goes.
+ * Half of the removals are killed at one of their steps first, and then done again.
  * Random sequences on real git; `KUGETSU_SEED=<number> npx vitest …` has one of them again.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { destroyIssue, removeWork } from '../../src/sessions/destroy.ts'
 import { findOrphans } from '../../src/sessions/orphans.ts'
 import { listSaved, recoverWork } from '../../src/sessions/recover.ts'
 import { changeIndex, changeSession, readIndex, readSession } from '../../src/sessions/store.ts'
+import { buildProgram, type Program } from '../helpers/programs.ts'
 import { createIssueGround, noSupervision, type IssueGround } from '../helpers/issue-ground.ts'
 import { createRandom, type Random } from '../helpers/random.ts'
 
@@ -20,7 +23,9 @@ const seeds =
     : [Number(process.env['KUGETSU_SEED'])]
 
 let ground: IssueGround
-beforeAll(() => {
+let cleaner: Program
+beforeAll(async () => {
+  cleaner = await buildProgram('cleaner')
   ground = createIssueGround({
     'a.txt': 'one\n',
     'dir/b.txt': 'two\nlines\n',
@@ -29,7 +34,10 @@ beforeAll(() => {
     '.gitattributes': '*.txt text=auto\n',
   })
 })
-afterAll(() => ground.cleanup())
+afterAll(async () => {
+  await cleaner.remove()
+  ground.cleanup()
+})
 
 /** What an agent does, by name; `number` makes each different. */
 const deeds: Record<string, (at: Worker, number: number) => void> = {
@@ -94,6 +102,29 @@ const ends: Record<string, (at: Worker, name: string) => Promise<boolean>> = {
   },
 }
 
+/** More than any removal has of them that matter: some are not killed, then they are done. */
+const mostSteps = 70
+const preload = fileURLToPath(new URL('../faults/kill/steps.cjs', import.meta.url))
+
+/** Removes it in a process of its own, which is killed at its step number `nth`; whether it came to that. */
+async function cutOff(at: Worker, name: string, end: string, nth: number): Promise<boolean> {
+  const { service } = ground
+  const steps = fs.mkdtempSync(path.join(ground.root, 'steps-'))
+  const kill = at.random.pick([['self'], ['self', 'child']])
+  const trap = {
+    id: 1,
+    role: 'command',
+    nth,
+    when: at.random.pick(['before', 'after']),
+    kill,
+    delayMs: at.random.below(8),
+  }
+  fs.writeFileSync(path.join(steps, 'trap.json'), JSON.stringify(trap))
+  const env = { NODE_OPTIONS: `--require=${preload}`, KUGETSU_TEST_STEPS: steps, KUGETSU_DIR: service.paths.home }
+  const config = { home: service.paths.home, name, how: end, env: service.env, now: service.clock.now }
+  return (await cleaner.start(config, undefined, env).ended) === 'SIGKILL'
+}
+
 /** All that is to survive: files, index, HEAD, stashes. */
 function stateOf(at: Worker) {
   const files = fs.readdirSync(at.place, { recursive: true, encoding: 'utf8' }).filter((file) => file !== '.git')
@@ -117,8 +148,8 @@ function stateOf(at: Worker) {
   }
 }
 
-/** Lives through the sequence of a seed; what was done, and what it came to: what was, what is there again. */
-async function live(seed: number, number: number): Promise<{ story: string[]; pairs: [unknown, unknown][] }> {
+/** Lives through the sequence of a seed, which `story` tells; what was, and what is there again. */
+async function live(seed: number, number: number, story: string[]): Promise<[unknown, unknown][]> {
   const random = createRandom(seed)
   const { service } = ground
   const { name, path: place } = await ground.issue(number)
@@ -132,7 +163,6 @@ async function live(seed: number, number: number): Promise<{ story: string[]; pa
       fs.writeFileSync(path.join(place, file), content)
     },
   }
-  const story: string[] = []
   const pairs: [unknown, unknown][] = []
   // Twice, so that what came back is lived in as well.
   for (let round = 0; round < 2; round++) {
@@ -146,7 +176,14 @@ async function live(seed: number, number: number): Promise<{ story: string[]; pa
     const end = random.pick(Object.keys(ends))
     story.push(`(${end})`)
     const known = new Set((await listSaved(service)).map(({ ref }) => ref))
-    const isGone = await ends[end]?.(at, name)
+    if (random.below(2) === 0) {
+      const nth = 1 + random.below(mostSteps)
+      const killed = await cutOff(at, name, end, nth)
+      if (killed) story.push(`killed at its step ${nth}`)
+      // The worktree as it was, or what was saved of it, or it was worth nothing; and if it is half, it is a removal again.
+      if (fs.existsSync(place)) pairs.push([before, stateOf(at)])
+    }
+    const isGone = readSession(service, name)?.worktree_path == null || (await ends[end]?.(at, name))
     pairs.push([isGone, !fs.existsSync(place)])
     if (isGone !== true) {
       pairs.push([before, stateOf(at)])
@@ -165,7 +202,7 @@ async function live(seed: number, number: number): Promise<{ story: string[]; pa
     pairs.push([before, stateOf(at)])
     service.clock.now = new Date(service.clock.now.getTime() + 1000)
   }
-  return { story, pairs }
+  return pairs
 }
 
 it(`survives ${seeds.length} sequences`, async () => {
@@ -173,8 +210,12 @@ it(`survives ${seeds.length} sequences`, async () => {
   const told: string[] = []
   const work = async () => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      const { story, pairs } = await live(next[1], next[0] + 1)
-      for (const [was, is] of pairs) expect(is, `seed ${next[1]}: ${story.join(', ')}`).toEqual(was)
+      const story: string[] = []
+      const about = () => `seed ${next?.[1]}: ${story.join(', ')}`
+      const pairs = await live(next[1], next[0] + 1, story).catch((cause: unknown) => {
+        throw new Error(`${about()}: ${String(cause)}`, { cause })
+      })
+      for (const [was, is] of pairs) expect(is, about()).toEqual(was)
       told.push(...story)
     }
   }
