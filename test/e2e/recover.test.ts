@@ -114,6 +114,19 @@ it('what start --fresh takes away comes back', async () => {
   expect(statusOf(stage.worktree(1)).join()).not.toContain('??')
 })
 
+it('is restored over the half that a recover left which was killed', async () => {
+  await stage.ok(['start', ref(2), `BASH{{${mess}}} SAY{{I made a mess}}`, '--wait'])
+  const was = statusOf(stage.worktree(2))
+  await stage.ok(['destroy', ref(2), '-y', '--force'])
+  const mirror = path.join(stage.home.kugetsuDir, 'repos', 'forge.test', 'me', 'app.git')
+  const half = ['worktree', 'add', '--no-checkout', '--lock', '-b', 'fix/issue-2', stage.worktree(2), 'origin/main']
+  git(mirror, ...half)
+  fs.writeFileSync(path.join(stage.worktree(2), 'README.md'), 'half')
+  await stage.ok(['recover', ref(2)])
+  expect(statusOf(stage.worktree(2))).toEqual(was)
+  expect(git(stage.worktree(2), 'worktree', 'list', '--porcelain')).not.toContain('locked')
+})
+
 it('leaves no process behind', async () => {
   await stage.home.cleanup()
   expect(leftovers(stage.home.root)).toEqual([])

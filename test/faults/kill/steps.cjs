@@ -6,24 +6,38 @@ const http = require('node:http')
 const childProcess = require('node:child_process')
 const Module = require('node:module')
 const path = require('node:path')
+const { setTimeout: sleep } = require('node:timers/promises')
 
 const directory = process.env.KUGETSU_TEST_STEPS
 const home = process.env.KUGETSU_DIR
 const plain = { ...fs }
 
-if (directory !== undefined && home !== undefined && /kugetsu\.js$/.test(process.argv[1] ?? '')) {
+if (directory !== undefined && home !== undefined && /(?:kugetsu|cleaner)\.m?js$/.test(process.argv[1] ?? '')) {
   watchFiles()
   watchPrograms()
   watchRequests()
   watchRows()
+  Module.syncBuiltinESMExports()
 }
 
 const role = process.argv[2] === 'supervise' ? 'daemon' : 'command'
 let armed
+let within
 let met = 0
 
-/** Tells of a step and runs it; `moment` is where a kill comes: before it, during it, after it. */
+/** Tells of a step and runs it. What takes its time is given to `during`, which springs the trap in the midst of it. */
 function step(name, run, during) {
+  if (name === within) return run() // Node's own way of doing it
+  const outer = within
+  within = name
+  try {
+    return alone(name, run, during)
+  } finally {
+    within = outer
+  }
+}
+
+function alone(name, run, during) {
   plain.appendFileSync(path.join(directory, 'trace'), `${role}\t${name}\n`)
   const trap = trapFor(name)
   if (trap?.when === 'before') spring(trap)
@@ -42,7 +56,7 @@ function trapFor(name) {
   }
   if (trap.id !== armed) met = 0
   armed = trap.id
-  if (trap.role !== role || trap.step !== name) return undefined
+  if (trap.role !== role || (trap.step !== undefined && trap.step !== name)) return undefined
   met += 1
   return met === trap.nth ? trap : undefined
 }
@@ -88,10 +102,9 @@ function watchFiles() {
     }
   }
   const at = (verb) => (file) => named(verb, file)
+  const gone = (file) => (fs.existsSync(file) ? named(isTemporary(file) ? 'clear' : 'delete', file) : undefined)
   wrap('mkdirSync', (file) => (fs.existsSync(file) ? undefined : named('make', file)))
-  wrap('unlinkSync', (file) => (fs.existsSync(file) ? named('delete', file) : undefined))
-  wrap('rmSync', (file) => (fs.existsSync(file) ? named('delete', file) : undefined))
-  wrap('rmdirSync', at('delete'))
+  for (const name of ['unlinkSync', 'rmSync', 'rmdirSync']) wrap(name, gone)
   wrap('symlinkSync', (_, file) => named('create', file))
   wrap('copyFileSync', (_, file) => named('create', file))
   wrap('truncateSync', at('cut'))
@@ -108,7 +121,12 @@ function watchFiles() {
   wrap('writeFileSync', (file) => (typeof file === 'number' ? undefined : named('create', file)))
   wrap('appendFileSync', at('append to'))
   const { rm } = fs.promises
-  fs.promises.rm = async (file, options) => step(named('clear', file) ?? 'clear', () => rm(file, options))
+  fs.promises.rm = async (file, options) =>
+    step(
+      named('clear', file),
+      () => rm(file, options),
+      (trap, done) => void (trap.when === 'after' ? done : sleep(trap.delayMs)).then(() => spring(trap)),
+    )
 }
 
 function isTemporary(file) {
@@ -122,8 +140,9 @@ function named(verb, file) {
   const place = relative
     .replace(/\.([^/]+?)\.\d+-\w*\.[0-9a-f]{8}\.tmp(?=\/|$)/, '$1 (temporary)')
     .replace(/\.([^/]+?)\.\d+\.[0-9a-z]+$/, '$1') // what it is to be
+    .replace(/^repos\/(?!.*\.git).*/, 'repos')
     .replace(/^repos\/[^/]+\/[^/]+\/([^/]+?)\.git/, '<mirror>')
-    .replace(/[\w.]+-me-[a-z]+-\d+/g, '<issue>')
+    .replace(/[\w.]+-me-[a-z]+\d*-\d+/g, '<issue>')
     .replace(/\bses_\w+/g, '<session>')
     .replace(/\bq_\d+/g, '<item>')
     .replace(/^slots\/[^/]+\.(slot|held|run)$/, 'slots/<slot>.$1')
@@ -172,8 +191,8 @@ function watchRequests() {
 }
 
 function watchRows() {
-  const load = Module._load
-  Module._load = (id, ...rest) => {
+  const load = Module['_load']
+  Module['_load'] = (id, ...rest) => {
     const loaded = load(id, ...rest)
     if (id !== 'better-sqlite3' || loaded.prototype.isWatched) return loaded
     const { prepare } = loaded.prototype

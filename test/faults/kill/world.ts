@@ -44,11 +44,14 @@ export interface World extends Stage {
   ran: (word: string) => number
   /** How many messages with that task are in the sessions of opencode. */
   told: (word: string) => number
-  item: (id: string) => Item
+  /** The tasks of the queue as they lie there. */
+  items: () => Item[]
+  /** All of them are over. */
+  isIdle: () => boolean
   /** The state of an issue's session as `list` shows it, undefined without one. */
   stateOf: (number: number) => Promise<string | undefined>
   /** Git in an issue's worktree. */
-  git_: (number: number, ...args: string[]) => string
+  inWorktree: (number: number, ...args: string[]) => string
   at: (...parts: string[]) => string
 }
 
@@ -101,12 +104,16 @@ export async function createWorld(config: Record<string, string | number> = {}):
       return fs.existsSync(ran) ? fs.readFileSync(ran, 'utf8').split('\n').length - 1 : 0
     },
     told: (word) => toldIn(stage.home.opencodeDatabase).filter(({ text }) => text.includes(`did ${word}}}`)).length,
-    item: (id) => JSON.parse(fs.readFileSync(at('queue', 'items', `${id}.json`), 'utf8')) as Item,
+    items: () =>
+      names(at('queue', 'items'))
+        .filter((name) => /^q_\d+\.json$/.test(name))
+        .map((name) => JSON.parse(fs.readFileSync(at('queue', 'items', name), 'utf8')) as Item),
+    isIdle: () => world.items().every(({ state }) => state === 'completed' || state === 'error'),
     stateOf: async (number) => {
       const { json } = await runJson<SessionView[]>(stage.home, ['list', '--all', '--json'])
       return json.find(({ issue_ref }) => issue_ref === ref(number))?.state
     },
-    git_: (number, ...args) =>
+    inWorktree: (number, ...args) =>
       execFileSync('git', args, { cwd: stage.worktree(number), env: stage.home.env, encoding: 'utf8' }).trim(),
   }
   return world
@@ -129,15 +136,15 @@ export async function expectSound(world: World): Promise<void> {
   const processes = leftovers(world.home.root)
   expect(processes.filter(({ command }) => command.endsWith(' supervise')).length).toBeLessThanOrEqual(1)
   await waitFor('one server at most', () => servers(world).length <= 1, { timeoutMs: 30_000 })
-  await waitFor('no git', () => leftovers(world.home.root).every(({ command }) => !/^git /.test(command)))
+  await waitFor('no git', () => leftovers(world.home.root).every(({ command }) => !command.startsWith('git ')))
 }
 
 /** A worktree that is whole: on its branch, all of it checked out, not locked as one that is being made. */
 export function expectWhole(world: World, number: number): void {
-  expect(world.git_(number, 'rev-parse', '--abbrev-ref', 'HEAD')).toBe(`fix/issue-${number}`)
-  expect(world.git_(number, 'status', '--porcelain')).toBe('')
-  expect(world.git_(number, 'worktree', 'list', '--porcelain')).not.toContain('locked')
-  expect(world.git_(number, 'fsck', '--no-dangling', '--no-progress')).toBe('')
+  expect(world.inWorktree(number, 'rev-parse', '--abbrev-ref', 'HEAD')).toBe(`fix/issue-${number}`)
+  expect(world.inWorktree(number, 'status', '--porcelain')).toBe('')
+  expect(world.inWorktree(number, 'worktree', 'list', '--porcelain')).not.toContain('locked')
+  expect(world.inWorktree(number, 'fsck', '--no-dangling', '--no-progress')).toBe('')
   const halves = names(world.at('worktrees')).filter((name) => name.startsWith(`.forge.test-me-app-${number}.`))
   expect(halves).toEqual([])
 }

@@ -1,0 +1,48 @@
+/** The fault points: what kugetsu does, in steps at which it can be killed. Each step belongs to one of them. */
+export const points: Record<string, RegExp> = {
+  'lock file': /^(write|create|clear) locks\/<lock>$/,
+  'slot reserved': /^(make slots|(write|create|clear) slots\/<slot>\.slot)$/,
+  'slot admitted': /^(write|create|clear) slots\/<slot>\.held$/,
+  'slot handed over': /^(write|create|clear) slots\/<slot>\.run$/,
+  'slot given back': /^delete slots\/<slot>\.(slot|held|run)$/,
+  'session written': /^(write|put) sessions\/<issue>\.json$/,
+  'session forgotten': /^delete sessions\/<issue>\.json$/,
+  'index written': /^(write|put) index\.json$/,
+  'mirror cloned':
+    /^((make|move|clear) <mirror> \(temporary\).*|make repos|run git (clone|config|for-each-ref|update-ref))$/,
+  'mirror fetched': /^(put locks\/<lock>|run git fetch)$/,
+  'worktree registered': /^run git worktree add$/,
+  'worktree checked out': /^(run git reset|delete <mirror>\/worktrees\/<issue>\/locked)$/,
+  'work looked at': /^run git (rev-parse|symbolic-ref|status|log|rev-list|diff-index|diff-tree)$/,
+  'work saved':
+    /^((make|create|write|put|clear) <mirror>\.plain \(temporary\).*|run git (init|write-tree|add|commit-tree))$/,
+  'work restored': /^run git (read-tree|checkout-index)$/,
+  'worktree moved away': /^move away worktrees\/<issue>$/,
+  'worktree entry dropped': /^(move away|delete|clear) <mirror>\/(worktrees|dropped-)\/?<issue>(?!\/locked).*$/,
+  'worktree deleted': /^clear worktrees\/<issue> \(temporary\)$/,
+  'branch deleted': /^run git branch$/,
+  'session forked': /^POST \/session\/<session>\/fork$/,
+  'session moved': /^(UPDATE session|PATCH \/session\/<session>)$/,
+  'prompt sent': /^POST \/session\/<session>\/prompt_async$/,
+  'agent stopped': /^POST \/session\/<session>\/abort$/,
+  'session deleted': /^DELETE \/session\/<session>$/,
+  'server prepared': /^((write|put) opencode\/(environment\.js|bin\/kugetsu)|append to logs\/opencode-server\.log)$/,
+  'server started': /^run opencode (--version|serve)$/,
+  'server on file': /^(write|put|delete) opencode\/(server|booting)\.json$/,
+  'task numbered': /^(make queue\/numbers|(create|delete) queue\/numbers\/<number>)$/,
+  'task queued': /^(make queue\/items|(create|clear) queue\/items\/<item>\.json)$/,
+  'task changed': /^(write|put) queue\/items\/<item>\.json$/,
+  'end kept': /^(make queue\/ended|(write|put) queue\/ended\/<item>\.json)$/,
+  'end noted': /^delete queue\/ended\/<item>\.json$/,
+  'daemon started': /^(make queue|append to queue\/daemon\.log|run the daemon)$/,
+  'daemon on file': /^(write|put|delete) queue\/(daemon\.pid|dispatching)$/,
+  'conversation remembered': /^(make context|(write|put|delete) context\/<issue>\.json)$/,
+  'notification written': /^(write|put) notifications\.json$/,
+  'transcript written': /^append to logs\/\.?dev-<session>\.(log|written)$/,
+  'decision noted': /^append to journal\.jsonl$/,
+}
+
+/** The names of the points that a step belongs to. */
+export function pointsOf(step: string): string[] {
+  return Object.entries(points).flatMap(([name, pattern]) => (pattern.test(step) ? [name] : []))
+}
