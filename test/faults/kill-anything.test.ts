@@ -72,6 +72,7 @@ it.each(scenes)(
         else if (each.trap.nth === 1) failures.push(`${describeCase(each)}: was not reached`)
       } catch (error) {
         failures.push(`${describeCase(each)}: ${String(error)}\n${daemonLog()}`)
+        console.error(failures.at(-1)) // at once: there may be many more to come
         await world.cleanup()
         world = await createWorld()
       }

@@ -42,7 +42,7 @@ function alone(name, run, during) {
   const trap = trapFor(name)
   if (trap?.when === 'before') spring(trap)
   const result = run()
-  if (trap?.when === 'after' && during === undefined) spring(trap)
+  if (trap !== undefined && trap.when !== 'before' && during === undefined) spring(trap)
   if (trap !== undefined && trap.when !== 'before') during?.(trap, result)
   return result
 }

@@ -58,6 +58,9 @@ export interface World extends Stage {
 /** A limit of one, so that a slot that stays taken stops everything, and two agents at once are one too many. */
 export const limit = 1
 
+/** Nobody else uses it. */
+const firstIssue = 9_999
+
 const preload = fileURLToPath(new URL('steps.cjs', import.meta.url))
 
 export async function createWorld(config: Record<string, string | number> = {}): Promise<World> {
@@ -116,6 +119,11 @@ export async function createWorld(config: Record<string, string | number> = {}):
     inWorktree: (number, ...args) =>
       execFileSync('git', args, { cwd: stage.worktree(number), env: stage.home.env, encoding: 'utf8' }).trim(),
   }
+  // From here on every command takes the steps that it always takes: mirror, daemon and locks are there.
+  await world.ok(['queue', 'enqueue', ref(firstIssue), 'SAY{{first}}'])
+  await world.ok(['queue-daemon', 'start'])
+  await waitFor('the first task', world.isIdle)
+  await world.ok(['start', ref(firstIssue), 'SAY{{second}}', '--wait'])
   return world
 }
 
