@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Home } from '../config/home.ts'
 import { KugetsuError } from '../core/errors.ts'
-import { findServer } from '../opencode/server.ts'
+import { findServer, type Server } from '../opencode/server.ts'
 import { exclusively } from '../platform/locks.ts'
+import { isAlive } from '../platform/processes.ts'
 import type { Run, SessionRecord } from './record.ts'
 import { settleRun } from './settle.ts'
 import { changeSession, readSession } from './store.ts'
@@ -11,6 +12,8 @@ import type { Supervision } from './supervision.ts'
 const issueWaitMs = 10_000
 /** How long the daemon gets to write the end of the run into its transcript, before it is settled without. */
 const daemonMs = 5_000
+/** How long a server that was killed may look alive: it has a gigabyte to give back. */
+const deathMs = 2_000
 
 /**
  * Stops the agent of an issue and the command it runs; session and worktree stay. Returns what its file says then.
@@ -29,10 +32,21 @@ export async function stopAgent(home: Home, supervision: Supervision, name: stri
     }
     const server = findServer(home)
     const { opencode_session_id: id, worktree_path: directory } = record
-    if (server !== undefined && id && directory) await server.client.abort(id, directory)
+    if (server !== undefined && id && directory) {
+      await server.client.abort(id, directory).catch(async (error: unknown) => {
+        if (!(await isDying(server))) throw error
+      })
+    }
     await supervision.wake()
     return settled(home, name, record.run)
   })
+}
+
+/** Its agents end with it, and it takes a moment to be gone after the last that is heard of it. */
+async function isDying(server: Server): Promise<boolean> {
+  const until = performance.now() + deathMs
+  while (isAlive(server.record) && performance.now() < until) await sleep(20)
+  return !isAlive(server.record)
 }
 
 async function settled(home: Home, name: string, run: Run): Promise<SessionRecord> {

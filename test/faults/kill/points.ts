@@ -1,6 +1,6 @@
 /** The fault points: what kugetsu does, in steps at which it can be killed. Each step belongs to one of them. */
 export const points: Record<string, RegExp> = {
-  'lock file': /^(write|create|clear) locks\/<lock>$/,
+  'lock file': /^(write|create|clear|delete) locks\/<lock>$/,
   'slot reserved': /^(make slots|(write|create|clear) slots\/<slot>\.slot)$/,
   'slot admitted': /^(write|create|clear) slots\/<slot>\.held$/,
   'slot handed over': /^(write|create|clear) slots\/<slot>\.run$/,
@@ -21,6 +21,7 @@ export const points: Record<string, RegExp> = {
   'worktree entry dropped': /^(move away|delete|clear) <mirror>\/(worktrees|dropped-)\/?<issue>(?!\/locked).*$/,
   'worktree deleted': /^clear worktrees\/<issue> \(temporary\)$/,
   'branch deleted': /^run git branch$/,
+  'worktree closed': /^POST \/instance\/dispose$/,
   'session forked': /^POST \/session\/<session>\/fork$/,
   'session moved': /^(UPDATE session|PATCH \/session\/<session>)$/,
   'prompt sent': /^POST \/session\/<session>\/prompt_async$/,

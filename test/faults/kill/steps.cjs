@@ -76,6 +76,11 @@ function spring(trap, child) {
   if (trap.kill.includes('self')) process.kill(process.pid, 'SIGKILL')
 }
 
+/** Whatever else goes on in the process meanwhile: it might end. */
+function pause({ delayMs = 0 }) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, delayMs)
+}
+
 function kill(pid) {
   try {
     if (pid !== 0) process.kill(pid, 'SIGKILL')
@@ -125,7 +130,8 @@ function watchFiles() {
     step(
       named('clear', file),
       () => rm(file, options),
-      (trap, done) => void (trap.when === 'after' ? done : sleep(trap.delayMs)).then(() => spring(trap)),
+      (trap, done) =>
+        void (trap.when === 'after' ? done : Promise.race([done, sleep(trap.delayMs)])).then(() => spring(trap)),
     )
 }
 
@@ -159,7 +165,7 @@ function watchPrograms() {
       commandName(program, args),
       () => spawn(program, args, options),
       (trap, child) => {
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, trap.delayMs ?? 0)
+        pause(trap)
         spring(trap, child)
       },
     )
@@ -184,7 +190,10 @@ function watchRequests() {
       () => request(url, options, answered),
       (trap, sent) => {
         const on = trap.when === 'during' ? 'finish' : 'response'
-        sent.prependListener(on, () => setTimeout(() => spring(trap), trap.delayMs ?? 0))
+        sent.prependListener(on, () => {
+          pause(trap)
+          spring(trap)
+        })
       },
     )
   }
