@@ -10,10 +10,10 @@ export const points: Record<string, RegExp> = {
   'index written': /^(write|put) index\.json$/,
   'mirror cloned':
     /^((make|move|clear) <mirror> \(temporary\).*|make repos|run git (clone|config|for-each-ref|update-ref))$/,
-  'mirror fetched': /^(put locks\/<lock>|run git fetch)$/,
+  'mirror fetched': /^(put locks\/<lock>|run git (fetch|repack))$/,
   'worktree registered': /^run git worktree add$/,
   'worktree checked out': /^(run git reset|delete <mirror>\/worktrees\/<issue>\/locked)$/,
-  'work looked at': /^run git (rev-parse|symbolic-ref|status|log|rev-list|diff-index|diff-tree)$/,
+  'work looked at': /^run git (rev-parse|symbolic-ref|status|log|rev-list|diff-index|diff-tree|count-objects)$/,
   'work saved':
     /^((make|create|write|put|clear) <mirror>\.plain \(temporary\).*|run git (init|write-tree|add|commit-tree))$/,
   'work restored': /^run git (read-tree|checkout-index)$/,
@@ -39,7 +39,7 @@ export const points: Record<string, RegExp> = {
   'daemon on file': /^(write|put|delete) queue\/(daemon\.pid|dispatching)$/,
   'conversation remembered': /^(make context|(write|put|delete) context\/<issue>\.json)$/,
   'notification written': /^(write|put) notifications\.json$/,
-  'transcript written': /^append to logs\/\.?dev-<session>\.(log|written)$/,
+  'transcript written': /^(append to|delete) logs\/\.?dev-<session>\.(log|written)$/,
   'decision noted': /^append to journal\.jsonl$/,
 }
 
