@@ -78,10 +78,15 @@ describe('a hundred starts at once', () => {
     const work = nap(71)
     const watch = watchProcesses(stage.home.root, work.shown)
     const script = `BASH{{${work.command} && echo once >> done.txt}} SAY{{one of a hundred}}`
-    const all = await together(
-      issues.map((issue, index) => ['start', issue, script, ...(mayQueue(index) ? ['--queue'] : [])]),
+    // The first is at work all the while, so that the oracles are sure to see it beside another one.
+    const first = await stage.kugetsu(['start', issues[0]!, `GATE=hundred ${script}`])
+    const others = await together(
+      issues.slice(1).map((issue, index) => ['start', issue, script, ...(mayQueue(index + 1) ? ['--queue'] : [])]),
     )
+    const all = [first, ...others]
     expectSound(all, [0, 2])
+    await waitFor('two agents at the model', () => stage.model.peakConversations() > 1)
+    await stage.model.release('hundred')
     const refused = issues.filter((_, index) => all[index]?.code === 2)
     const queued = issues.filter((_, index) => all[index]?.stdout.startsWith('Queued'))
     const begun = issues.filter((issue, index) => all[index]?.code === 0 && !queued.includes(issue))
