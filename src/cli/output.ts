@@ -5,26 +5,34 @@ export interface Fit {
   columns: number
   /** Columns to cut before all others, by title, the least important first. */
   cutFirst?: string[]
+  /** Columns to leave out where the cutting of those is not enough, by title, the least important first. */
+  leaveOut?: string[]
   /** Columns whose cells tell most at their end, by title: they are cut at the beginning. */
   keepEnd?: string[]
 }
 
 /**
  * Columns aligned by spaces, one line a row, the header first. With `fit` cells are cut, marked by `…`, until the
- * lines fit the terminal: first the columns it names, then whichever is widest. What goes to a pipe stays whole.
+ * lines fit the terminal: first the columns it names, then, without those that it lets leave out, whichever is widest.
+ * What goes to a pipe stays whole.
  */
 export function table(header: string[], rows: string[][], fit?: Fit): string {
   const lines = [header, ...rows]
   const widths = header.map((_, column) =>
     lines.reduce((widest, line) => Math.max(widest, line[column]?.length ?? 0), 0),
   )
-  if (fit !== undefined) shrink(widths, header, fit)
+  const out = fit?.leaveOut?.map((title) => header.indexOf(title)).find((column) => column !== -1)
+  if (fit !== undefined && !shrink(widths, header, fit) && out !== undefined) {
+    const without = (line: string[]) => line.filter((_, column) => column !== out)
+    return table(without(header), rows.map(without), fit)
+  }
   const keepEnd = header.map((title) => fit?.keepEnd?.includes(title) === true)
   const cell = (text: string, column: number) => cut(text, widths[column] ?? 0, keepEnd[column] === true)
   return lines.map((line) => `${line.map(cell).join('  ').trimEnd()}\n`).join('')
 }
 
-function shrink(widths: number[], header: string[], fit: Fit): void {
+/** Whether that was done with the columns that are to be cut first alone. */
+function shrink(widths: number[], header: string[], fit: Fit): boolean {
   const least = header.map((title) => Math.max(title.length, 8))
   const excess = () => widths.reduce((sum, width) => sum + width + 2, -2) - fit.columns
   const spare = (column: number) => Math.max(0, (widths[column] ?? 0) - (least[column] ?? 0))
@@ -32,12 +40,14 @@ function shrink(widths: number[], header: string[], fit: Fit): void {
     const column = header.indexOf(title)
     widths[column] = (widths[column] ?? 0) - Math.min(spare(column), Math.max(0, excess()))
   }
+  const isEnough = excess() <= 0
   while (excess() > 0) {
     const spares = widths.map((width, column) => (spare(column) > 0 ? width : 0))
     const widest = spares.indexOf(Math.max(...spares))
-    if (spares[widest] === 0) return
+    if (spares[widest] === 0) break
     widths[widest] = (widths[widest] ?? 0) - 1
   }
+  return isEnough
 }
 
 function cut(text: string, width: number, keepEnd: boolean): string {

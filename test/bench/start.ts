@@ -1,7 +1,9 @@
+import * as fs from 'node:fs'
+import * as path from 'node:path'
 import { spawnKugetsu } from '../helpers/kugetsu.ts'
 import { ref } from '../helpers/stage.ts'
-import { opencodeUser, preparedDirectory, runOpencode, warmStage } from './agents.ts'
-import type { Row } from './bench.ts'
+import { opencodeUser, preparedDirectory, runOpencode, warmStage, type BenchStage } from './agents.ts'
+import type { Bench, Row } from './bench.ts'
 import { calm, interleave } from './measure.ts'
 
 /** From the command to the agent's first request to the model, server and mirror being there. */
@@ -43,5 +45,25 @@ export const start: Row = {
       against: 'opencode run in a prepared directory',
       reach: 0.45,
     })
+    await withFewModels(bench, stage, samples.opencode)
   },
+}
+
+/** The same with OPENCODE_MODELS_PATH: what opencode knows of thousands of models is what takes it the time. */
+async function withFewModels(bench: Bench, { home }: BenchStage, baseline: readonly number[]): Promise<void> {
+  const file = path.join(home.root, 'no-models.json')
+  fs.writeFileSync(file, '{}')
+  const stage = await warmStage(bench, { env: { OPENCODE_MODELS_PATH: file } })
+  const measured: number[] = []
+  for (let round = 0; round < baseline.length; round++) {
+    bench.doing(`start with few models, round ${round + 1}`)
+    const word = `SAY{{few ${round}}}`
+    const from = performance.now()
+    const command = spawnKugetsu(stage.home, ['start', ref(round + 1), word])
+    measured.push((await stage.arrival(word)) - from)
+    await command.finished
+    await stage.idle()
+    await calm()
+  }
+  bench.figure('the same, OPENCODE_MODELS_PATH', { unit: 'ms', measured, baseline })
 }

@@ -43,6 +43,16 @@ describe('a table', () => {
     expect(narrow).toBe('…est/me/app#14  wwwwwww…  sssssss…')
   })
 
+  it('leaves out what may be, before it cuts what matters, and no more than it must', () => {
+    const cells = [['forge.test/me/app#14', 'w'.repeat(30), 's'.repeat(30)]]
+    const fit = { cutFirst: ['SESSION', 'PLACE'], leaveOut: ['SESSION', 'PLACE'], keepEnd: ['REF'] }
+    const at = (columns: number) => table(['REF', 'PLACE', 'SESSION'], cells, { ...fit, columns }).split('\n')
+    expect(at(44)[0]).toMatch(/^REF +PLACE +SESSION$/)
+    expect(at(34)).toEqual(['REF                   PLACE', 'forge.test/me/app#14  wwwwwwwwwww…', ''])
+    expect(at(24)).toEqual(['REF', 'forge.test/me/app#14', ''])
+    expect(at(12)).toEqual(['REF', '…t/me/app#14', ''])
+  })
+
   it('stays whole in a pipe, and where no cell can be cut any more', () => {
     expect(table(['REF'], [['x'.repeat(200)]])).toContain('x'.repeat(200))
     expect(table(['AAAAAAAAAA', 'BBBBBBBBBB'], [['1', '2']], { columns: 10 })).toBe(

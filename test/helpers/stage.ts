@@ -39,6 +39,8 @@ export interface StageOptions {
   config?: Record<string, string | number>
   /** Added to opencode's own configuration. */
   opencode?: object
+  /** Added to the environment of all its processes. */
+  env?: Record<string, string>
   model?: ScriptedModelOptions
 }
 
@@ -48,6 +50,7 @@ export async function setStage(options: StageOptions = {}): Promise<Stage> {
   const git = await startGitServer()
   git.createRepository('me/app', { 'README.md': 'hello\n', 'src/app.txt': 'app\n' })
   const home = createHome({ modelUrl: model.url })
+  Object.assign(home.env, options.env)
   const at = (...parts: string[]) => path.join(home.kugetsuDir, ...parts)
   const sessionFile = (number: number) => at('sessions', `forge.test-me-app-${number}.json`)
   const stage: Stage = {

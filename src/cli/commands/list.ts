@@ -6,7 +6,11 @@ import { age, printJson, table, tilde } from '../output.ts'
 
 const header = ['ISSUE_REF', 'TYPE', 'STATE', 'SESSION_ID', 'WORKTREE', 'AGE', 'BRANCH', 'PR', 'COST']
 
-const importance = { cutFirst: ['SESSION_ID', 'WORKTREE', 'BRANCH', 'PR'], keepEnd: ['ISSUE_REF', 'WORKTREE', 'PR'] }
+const importance = {
+  cutFirst: ['SESSION_ID', 'WORKTREE', 'BRANCH', 'PR'],
+  leaveOut: ['SESSION_ID', 'WORKTREE'],
+  keepEnd: ['ISSUE_REF', 'WORKTREE', 'PR'],
+}
 
 export async function runList(context: Context, options: { all?: boolean; json?: boolean }): Promise<void> {
   const all = options.all === true
