@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Item } from '../../src/queue/item.ts'
-import { programPath, runJson } from '../helpers/kugetsu.ts'
+import { kugetsuCommand, runJson } from '../helpers/kugetsu.ts'
 import { killAndWait } from '../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
 import { waitFor } from '../helpers/wait-for.ts'
@@ -34,7 +34,7 @@ describe.skipIf(!hasNamespaces)('the daemon as the main process of a container',
   afterAll(() => stage.cleanup())
 
   function start(): Container {
-    const child = spawn('unshare', [...isolation, process.execPath, programPath, 'queue-daemon', 'run'], {
+    const child = spawn('unshare', [...isolation, ...kugetsuCommand, 'queue-daemon', 'run'], {
       cwd: stage.home.cwd,
       env: stage.home.env,
       stdio: ['ignore', 'pipe', 'pipe'],
