@@ -111,7 +111,10 @@ export async function createWorld(config: Record<string, string | number> = {}):
       names(at('queue', 'items'))
         .filter((name) => /^q_\d+\.json$/.test(name))
         .map((name) => JSON.parse(fs.readFileSync(at('queue', 'items', name), 'utf8')) as Item),
-    isIdle: () => world.items().every(({ state }) => state === 'completed' || state === 'error'),
+    // Its end is noted on the item before what was kept of it is removed.
+    isIdle: () =>
+      world.items().every(({ state }) => state === 'completed' || state === 'error') &&
+      names(at('queue', 'ended')).length === 0,
     stateOf: async (number) => {
       const { json } = await runJson<SessionView[]>(stage.home, ['list', '--all', '--json'])
       return json.find(({ issue_ref }) => issue_ref === ref(number))?.state
