@@ -6,7 +6,7 @@ import * as fs from 'node:fs'
 import type { Home } from '../config/home.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Server } from '../opencode/server.ts'
-import { tryExclusive } from '../platform/locks.ts'
+import { unlessTaken } from '../platform/locks.ts'
 import { readSession, type StoredSession } from '../sessions/store.ts'
 
 /** A next message finds its worktree open for so long: to open it takes opencode a second. */
@@ -72,9 +72,7 @@ export function createInstances(home: Home, isWatched: () => boolean): Instances
 
   async function close(server: Server, { directory, name }: { directory: string; name: string }): Promise<void> {
     // Whoever gives the agent its next prompt holds this lock.
-    const release = tryExclusive(home.paths.lock(`issue-${name}`))
-    if (release === undefined) return
-    try {
+    await unlessTaken(home.paths.lock(`issue-${name}`), async () => {
       const record = readSession(home, name)
       if (record?.run || record?.state === 'starting') return
       open.delete(directory)
@@ -82,11 +80,7 @@ export function createInstances(home: Home, isWatched: () => boolean): Instances
       // A person's own work in there is none of ours to end.
       if (Object.keys(await server.client.statuses(directory)).length > 0) return
       await server.client.disposeInstance(directory)
-    } catch (error) {
-      home.progress(`${directory} stays open in opencode: ${messageOf(error)}`)
-    } finally {
-      release()
-    }
+    }).catch((error: unknown) => home.progress(`${directory} stays open in opencode: ${messageOf(error)}`))
   }
 
   return { look, close: async () => closing }

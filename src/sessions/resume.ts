@@ -3,7 +3,7 @@ import { pmResumeMessage } from '../agents/pm-agent.ts'
 import type { Home } from '../config/home.ts'
 import { newMessageId } from '../opencode/message-id.ts'
 import type { Server } from '../opencode/server.ts'
-import { tryExclusive } from '../platform/locks.ts'
+import { unlessTaken } from '../platform/locks.ts'
 import { agentServer } from './agent-server.ts'
 import { deadline } from './deadline.ts'
 import { note } from './journal.ts'
@@ -20,14 +20,8 @@ const mostInterruptions = 3
  * before, cannot go on, or was interrupted too often. Left alone while another command is busy with the issue.
  */
 export async function resumeRun(home: Home, name: string): Promise<void> {
-  const release = tryExclusive(home.paths.lock(`issue-${name}`))
-  if (release === undefined) return
-  try {
-    // The server first: that ends what the dead one left running before it boots.
-    await carryOn(home, name, await agentServer(home))
-  } finally {
-    release()
-  }
+  // The server first: that ends what the dead one left running before it boots.
+  await unlessTaken(home.paths.lock(`issue-${name}`), async () => carryOn(home, name, await agentServer(home)))
 }
 
 /** The same for one who holds the issue's lock; nothing happens to a run that is in this server, or when there is none. */
