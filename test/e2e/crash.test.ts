@@ -7,7 +7,7 @@ import { resumeMessage } from '../../src/agents/dev-agent.ts'
 import type { Item } from '../../src/queue/item.ts'
 import type { Run } from '../../src/sessions/record.ts'
 import { runJson } from '../helpers/kugetsu.ts'
-import { groupOf, killQuietly, leftovers } from '../helpers/processes.ts'
+import { daemonsOf, groupOf, killQuietly, leftovers } from '../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
 import { toldIn } from '../helpers/told.ts'
 import { waitFor } from '../helpers/wait-for.ts'
@@ -122,7 +122,7 @@ describe('a full queue while the daemon and the server are killed again and agai
 
 /** Kills the daemon of the moment; false when there is none. */
 function killDaemon(): boolean {
-  const daemon = leftovers(stage.home.root).find(({ command }) => command.endsWith(' supervise'))
+  const [daemon] = daemonsOf(stage.home.root)
   if (daemon !== undefined) killQuietly(daemon.pid)
   return daemon !== undefined
 }

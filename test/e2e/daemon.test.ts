@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Item } from '../../src/queue/item.ts'
 import { createHome, type Home } from '../helpers/home.ts'
 import { kugetsuCommand, run, runJson, runOk, spawnKugetsu } from '../helpers/kugetsu.ts'
-import { killQuietly, leftovers } from '../helpers/processes.ts'
+import { daemonsOf, killQuietly, leftovers } from '../helpers/processes.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
 // The daemon and the files of the queue, without any agent: opencode is not started here.
@@ -29,7 +29,7 @@ const count = (text: string) => log().split(text).length - 1
 const status = async () =>
   (await runJson<{ running: boolean; dispatching: boolean; pid: number }>(home, ['queue-daemon', 'status', '--json']))
     .json
-const daemons = () => leftovers(home.root).filter(({ command }) => / (?:supervise|queue-daemon run)$/.test(command))
+const daemons = () => daemonsOf(home.root)
 
 describe('daemons started at the same instant', () => {
   const rounds = Array.from({ length: 20 }, (_, round) => round)

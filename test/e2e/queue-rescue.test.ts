@@ -7,7 +7,7 @@ import { openSqlite } from '../../src/platform/sqlite.ts'
 import type { Item } from '../../src/queue/item.ts'
 import type { Run } from '../../src/sessions/record.ts'
 import { runJson, spawnKugetsu } from '../helpers/kugetsu.ts'
-import { killAndWait, leftovers } from '../helpers/processes.ts'
+import { daemonsOf, killAndWait, leftovers } from '../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
@@ -28,7 +28,7 @@ const sessionFile = (number: number) => at('sessions', `forge.test-me-app-${numb
 const items = async () => (await runJson<Item[]>(stage.home, ['queue', 'list', '--json'])).json
 const item = async (id: string) => (await runJson<Item>(stage.home, ['queue', 'show', id, '--json'])).json
 const daemonPid = () => Number(fs.readFileSync(at('queue', 'daemon.pid'), 'utf8'))
-const daemons = () => leftovers(stage.home.root).filter(({ command }) => command.endsWith(' supervise'))
+const daemons = () => daemonsOf(stage.home.root)
 const runOf = (number: number) => stage.file(number)?.['run'] as Run | null | undefined
 const taken = () => stage.slots().filter((name) => name.endsWith('.slot'))
 

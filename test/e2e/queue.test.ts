@@ -3,7 +3,7 @@ import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Item } from '../../src/queue/item.ts'
 import { runJson, spawnKugetsu } from '../helpers/kugetsu.ts'
-import { killQuietly, leftovers } from '../helpers/processes.ts'
+import { daemonsOf, killQuietly, leftovers } from '../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
@@ -25,8 +25,7 @@ const at = (...parts: string[]) => path.join(stage.home.kugetsuDir, ...parts)
 const items = async () => (await runJson<Item[]>(stage.home, ['queue', 'list', '--json'])).json
 const item = async (id: string) => (await runJson<Item>(stage.home, ['queue', 'show', id, '--json'])).json
 const daemon = () => runJson<DaemonStatus>(stage.home, ['queue-daemon', 'status', '--json'])
-const daemons = () =>
-  leftovers(stage.home.root).filter(({ command }) => / (?:supervise|queue-daemon run)$/.test(command))
+const daemons = () => daemonsOf(stage.home.root)
 
 /** Puts a task into the queue; its id. */
 async function enqueue(issue: string, message: string): Promise<string> {

@@ -10,7 +10,7 @@ import { identify } from '../../src/platform/processes.ts'
 import type { Notification } from '../../src/sessions/notifications.ts'
 import type { SessionView } from '../../src/sessions/view.ts'
 import { spawnKugetsu, runJson, type Finished, type RunOptions } from '../helpers/kugetsu.ts'
-import { killAndWait, leftovers } from '../helpers/processes.ts'
+import { daemonsOf, killAndWait } from '../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 import { watchProcesses } from '../helpers/watch.ts'
@@ -238,8 +238,7 @@ describe('eight first starts on one repository, without a server', () => {
 })
 
 describe('a hundred daemons at once', () => {
-  const daemons = () =>
-    leftovers(stage.home.root).filter(({ command }) => / (?:supervise|queue-daemon run)$/.test(command))
+  const daemons = () => daemonsOf(stage.home.root)
 
   it.each(count(Math.ceil(factor), (index) => index))('are one (%i)', async () => {
     await stage.ok(['queue-daemon', 'start'])

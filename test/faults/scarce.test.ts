@@ -10,7 +10,7 @@ import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { identify } from '../../src/platform/processes.ts'
 import { programPath, spawnKugetsu, type Finished } from '../helpers/kugetsu.ts'
-import { killAndWait, leftovers } from '../helpers/processes.ts'
+import { daemonsOf, killAndWait, leftovers } from '../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
@@ -127,7 +127,7 @@ async function oddRefusals(world: World, home: string): Promise<object[]> {
     const changed = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
       (each) => before[each] !== after[each],
     )
-    const daemons = leftovers(stage.home.root).filter(({ command }) => command.endsWith(' supervise'))
+    const daemons = daemonsOf(stage.home.root)
     if (code !== 1 || !says || changed.length > 0 || daemons.length > 0)
       odd.push({ name, code, stderr, changed, daemons })
   }

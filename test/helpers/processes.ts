@@ -20,11 +20,26 @@ export function leftovers(root: string): Leftover[] {
   return processesWith('KUGETSU_DIR', kugetsuDirectory(root)).map((pid) => ({ pid, command: commandOf(pid) }))
 }
 
+/** The daemons of a home. A child that one has forked bears its name until it has become another program. */
+export function daemonsOf(root: string): Leftover[] {
+  const named = leftovers(root).filter(({ command }) => / (?:supervise|queue-daemon run)$/.test(command))
+  return named.filter(({ pid }) => !named.some((other) => other.pid === parentOf(pid)))
+}
+
 /** The process group of a process; 0 when it is gone. The server's has its children in it. Linux only. */
 export function groupOf(pid: number): number {
+  return statOf(pid, 2)
+}
+
+function parentOf(pid: number): number {
+  return statOf(pid, 1)
+}
+
+/** A number of proc_pid_stat(5), counted from the state, which is 0; 0 when the process is gone. */
+function statOf(pid: number, field: number): number {
   try {
     const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2])
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[field])
   } catch {
     return 0
   }

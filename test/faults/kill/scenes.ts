@@ -4,7 +4,7 @@ import * as path from 'node:path'
 import { expect } from 'vitest'
 import type { Item } from '../../../src/queue/item.ts'
 import type { Finished } from '../../helpers/kugetsu.ts'
-import { killAndWait, leftovers } from '../../helpers/processes.ts'
+import { daemonsOf, killAndWait } from '../../helpers/processes.ts'
 import { ref } from '../../helpers/stage.ts'
 import { waitFor } from '../../helpers/wait-for.ts'
 import { expectTruth, expectWhole, type Role, type World } from './world.ts'
@@ -99,9 +99,7 @@ async function enqueued(world: World, number: number, word: string): Promise<Ite
 async function expectCompleted(world: World, ids: string[]): Promise<void> {
   await waitFor(`the end of ${ids.join(' and ')}`, async () => {
     // Killed later than the last command: then it takes another one, as always.
-    if (!leftovers(world.home.root).some(({ command }) => command.endsWith(' supervise'))) {
-      await world.ok(['queue-daemon', 'start'])
-    }
+    if (daemonsOf(world.home.root).length === 0) await world.ok(['queue-daemon', 'start'])
     return world.isIdle()
   })
   for (const item of world.items().filter(({ id }) => ids.includes(id))) {
@@ -120,7 +118,7 @@ async function endServer(world: World): Promise<void> {
 }
 
 async function endDaemon(world: World): Promise<void> {
-  const daemon = leftovers(world.home.root).find(({ command }) => command.endsWith(' supervise'))
+  const [daemon] = daemonsOf(world.home.root)
   if (daemon !== undefined) await killAndWait(daemon.pid)
 }
 

@@ -7,7 +7,7 @@ import { expect } from 'vitest'
 import type { Item } from '../../../src/queue/item.ts'
 import type { SessionView } from '../../../src/sessions/view.ts'
 import { run, runJson, type Finished } from '../../helpers/kugetsu.ts'
-import { leftovers } from '../../helpers/processes.ts'
+import { daemonsOf, leftovers } from '../../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../../helpers/stage.ts'
 import { toldIn } from '../../helpers/told.ts'
 import { waitFor } from '../../helpers/wait-for.ts'
@@ -144,8 +144,7 @@ export async function expectSound(world: World): Promise<void> {
   }
   const index = JSON.parse(fs.readFileSync(world.at('index.json'), 'utf8')) as { issues: Record<string, string> }
   for (const session of Object.values(index.issues)) expect(names(world.at('sessions'))).toContain(session)
-  const processes = leftovers(world.home.root)
-  expect(processes.filter(({ command }) => command.endsWith(' supervise')).length).toBeLessThanOrEqual(1)
+  await waitFor('one daemon at most', () => daemonsOf(world.home.root).length <= 1, { timeoutMs: 30_000 })
   await waitFor('one server at most', () => servers(world).length <= 1, { timeoutMs: 30_000 })
   await waitFor('no git', () => leftovers(world.home.root).every(({ command }) => !command.startsWith('git ')))
 }
