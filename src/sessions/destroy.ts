@@ -3,7 +3,6 @@ import * as fs from 'node:fs'
 import type { Home } from '../config/home.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
 import { branchOf, formatRef, parseRef, type IssueRef } from '../core/issue-ref.ts'
-import { findServer } from '../opencode/server.ts'
 import { removeSnapshots } from '../opencode/snapshots.ts'
 import { exclusively } from '../platform/locks.ts'
 import { fetchMirror, hasCommit } from '../worktrees/mirrors.ts'
@@ -13,6 +12,7 @@ import { removeWorktree } from '../worktrees/worktrees.ts'
 import { agentServer } from './agent-server.ts'
 import { mirrorLock } from './issue-worktree.ts'
 import { note } from './journal.ts'
+import { unload } from './loading.ts'
 import { requirePmAtRest } from './pm-at-rest.ts'
 import { noPullRequests, pullRequestsOf, type PullRequests } from './pull-requests.ts'
 import type { SessionRecord } from './record.ts'
@@ -188,7 +188,7 @@ async function deleteOpencodeSession(home: Home, record: SessionRecord): Promise
 async function closeWorktree(home: Home, worktree: string | null | undefined): Promise<void> {
   if (!worktree || fs.existsSync(worktree)) return
   try {
-    await findServer(home)?.client.disposeInstance(worktree)
+    await unload(home, worktree)
     removeSnapshots(home.env, home.userHome, worktree)
   } catch (error) {
     home.warn(`opencode keeps snapshots of ${worktree}: ${messageOf(error)}`)

@@ -5,6 +5,7 @@ import type { Home } from '../config/home.ts'
 import { withoutCredentials } from '../config/remote-url.ts'
 import { branchOf, formatRef, type IssueRef } from '../core/issue-ref.ts'
 import { openMirror } from '../worktrees/mirrors.ts'
+import { isRepository } from '../worktrees/place.ts'
 import { addWorktree, discardWorktree } from '../worktrees/worktrees.ts'
 import type { SessionRecord } from './record.ts'
 import { remoteAccess } from './remote-access.ts'
@@ -20,12 +21,22 @@ export interface IssueWorktree {
   workExists: boolean
 }
 
+export interface WorktreeRequest {
+  ref: IssueRef
+  name: string
+  base?: string | undefined
+  existing: SessionRecord | undefined
+  /**
+   * Has the worktree made before the fetch, from what the mirror has, and is told where it is: what else is to be loaded
+   * for that directory is loaded while git waits for the remote. The fetch then moves it up, as nobody has worked in it.
+   */
+  onPlaced?: (directory: string) => void
+  /** Called when one that was there is at another commit now: what was loaded for it is of other files. */
+  onMoved?: (directory: string) => Promise<void>
+}
+
 /** The worktree of an issue: the one it has, untouched, else a new one on its branch from a fresh mirror. */
-export async function ensureIssueWorktree(
-  home: Home,
-  request: { ref: IssueRef; name: string; base?: string | undefined; existing: SessionRecord | undefined },
-  undo: Undo,
-): Promise<IssueWorktree> {
+export async function ensureIssueWorktree(home: Home, request: WorktreeRequest, undo: Undo): Promise<IssueWorktree> {
   const recorded = request.existing?.worktree_path
   const branch = request.existing?.branch_name ?? branchOf(request.ref)
   // Also one that the bash tool put elsewhere, and one that was a clone of its own.
@@ -43,22 +54,25 @@ export async function ensureIssueWorktree(
   const access = remoteAccess(home, url)
   if (!fs.existsSync(mirror)) home.progress(`cloning ${withoutCredentials(url)}`)
   const onProgress = (text: string) => home.progress(text, 'passing')
-  await openMirror({ ...shared, ...access, path: mirror, url, onProgress })
   const worktree = path.join(home.paths.worktrees, request.name)
   const base = request.base ?? home.settings().baseBranch
-  const made = await addWorktree({ ...shared, mirror, path: worktree, branch, ...(base === undefined ? {} : { base }) })
-  if (made.created) {
-    undo.add(`the worktree ${worktree}`, () =>
-      discardWorktree({
-        ...shared,
-        signal: undefined,
-        mirror,
-        path: worktree,
-        branch,
-        deleteBranch: made.branchCreated,
-      }),
-    )
+  const wanted = { ...shared, mirror, path: worktree, branch, ...(base === undefined ? {} : { base }) }
+  const add = async (madeAt?: string) => {
+    const made = await addWorktree({ ...wanted, madeAt })
+    if (made.created) {
+      undo.add(`the worktree ${worktree}`, () =>
+        discardWorktree({ ...wanted, signal: undefined, deleteBranch: made.branchCreated }),
+      )
+    }
+    return made
   }
+  // What is wrong with a mirror that may be old, the fetch mends or tells.
+  const early = request.onPlaced && isRepository(mirror) ? await add().catch(() => undefined) : undefined
+  home.signal.throwIfAborted()
+  if (early?.created === true) request.onPlaced?.(worktree)
+  await openMirror({ ...shared, ...access, path: mirror, url, onProgress })
+  const made = await add(early?.created === true && early.isOfRemote ? early.head : undefined)
+  if (early?.moved === true || made.moved) await request.onMoved?.(worktree)
   return { path: worktree, branch, baseBranch: made.baseBranch, workExists: !made.isUntouched }
 }
 

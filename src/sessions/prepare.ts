@@ -5,10 +5,11 @@
  */
 import type { Home } from '../config/home.ts'
 import type { IssueRef } from '../core/issue-ref.ts'
-import { findServer } from '../opencode/server.ts'
+import { isMadeByReading } from '../opencode/project-files.ts'
 import { unlessTaken } from '../platform/locks.ts'
 import { inspectWork, isAtRisk } from '../worktrees/work-at-risk.ts'
 import { ensureIssueWorktree, type IssueWorktree } from './issue-worktree.ts'
+import { loadAhead, unload } from './loading.ts'
 import { nameOf } from './session-name.ts'
 import { slotHolders } from './slots.ts'
 import { readSession } from './store.ts'
@@ -37,11 +38,11 @@ export async function prepareStart(
   const worktree = await unlessTaken(home.paths.lock(`issue-${name}`), async () => {
     const existing = readSession(home, name)
     if (existing?.run || slotHolders(home).some(({ session }) => session === name)) return undefined
-    return ensureIssueWorktree(home, { ...request, name, existing }, undo)
+    const onMoved = (directory: string) => unload(home, directory)
+    return ensureIssueWorktree(home, { ...request, name, existing, onMoved }, undo)
   })
   if (worktree === undefined) return undefined
-  // Without a server there is nobody to tell, and none is started for it.
-  await findServer(home)?.client.warmUp(worktree.path)
+  await loadAhead(home, worktree.path)
   return { name, ref: request.ref, worktree, undo }
 }
 
@@ -52,11 +53,8 @@ export async function discardPrepared(home: Home, { name, ref, worktree, undo }:
     const mirror = home.paths.mirror(ref)
     const options = { path: worktree.path, branch: worktree.branch, mirror, env: home.env, timeoutMs: gitTimeoutMs }
     const work = await inspectWork(options)
-    if (isAtRisk(work) || work.ignored.length > 0) return
-    await findServer(home)
-      ?.connect(undefined)
-      .disposeInstance(worktree.path)
-      .catch(() => {}) // it costs memory until the server ends
+    if (isAtRisk(work) || !work.ignored.every(isMadeByReading)) return
+    await unload({ ...home, signal: new AbortController().signal }, worktree.path).catch(() => {}) // memory, no more
     await undo.run()
   })
 }

@@ -18,6 +18,7 @@ import { requireBase } from './base-session.ts'
 import { removeWork, type Recovery } from './destroy.ts'
 import { ensureIssueWorktree, type IssueWorktree } from './issue-worktree.ts'
 import { note } from './journal.ts'
+import { loadAhead, unload } from './loading.ts'
 import { checkMessage } from './message.ts'
 import { modelFor } from './model.ts'
 import type { SessionRecord } from './record.ts'
@@ -145,8 +146,13 @@ async function prepare(home: Home, request: Beginning, undo: Undo) {
     failing.abort(error)
     throw error
   }
+  // opencode takes most of a start for what it reads of a directory.
+  const loading = {
+    onPlaced: (directory: string) => void loadAhead(home, directory),
+    onMoved: (directory: string) => unload(home, directory),
+  }
   const [worktree, prepared] = await Promise.allSettled([
-    ensureIssueWorktree(part, request, undo).catch(stopOthers),
+    ensureIssueWorktree(part, { ...request, ...loading }, undo).catch(stopOthers),
     prepareSession(part, home, request, undo).catch(stopOthers),
   ])
   home.signal.throwIfAborted()

@@ -1,6 +1,7 @@
 /** Where the branch of a new worktree begins. */
 import { KugetsuError } from '../core/errors.ts'
 import { askGit, type GitOptions, inMirror, runGit } from './git.ts'
+import { despiteLocks } from './stale-locks.ts'
 
 export interface Start {
   /** `existing`: on the local branch as it is. `at commit`: the branch is made at, or moved up to, the commit. */
@@ -63,6 +64,13 @@ export async function chooseStart(options: StartOptions): Promise<Start> {
     })
   }
   return { kind: 'at commit', commit: begin, isNew: !onRemote, onRemote, baseBranch }
+}
+
+/** Has the local branch follow that of the remote. */
+export async function followRemote(options: StartOptions): Promise<void> {
+  const track = ['branch', `--set-upstream-to=origin/${options.branch}`, options.branch]
+  const set = () => runGit(track, inMirror(options))
+  await despiteLocks(options.path, options.signal, set).catch(() => {}) // a push works without
 }
 
 async function readRefs(

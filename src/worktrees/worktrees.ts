@@ -19,7 +19,7 @@ import { mirrorLockWaitMs } from './mirrors.ts'
 import { placeOf } from './place.ts'
 import { renewUntouched } from './renew.ts'
 import { despiteLocks } from './stale-locks.ts'
-import { baseOf, chooseStart, type Start } from './start-point.ts'
+import { baseOf, chooseStart, followRemote, type Start } from './start-point.ts'
 import { removeTree, sweepTemporary, temporarySibling } from './temporary.ts'
 
 export interface WorktreeOptions extends GitOptions {
@@ -36,11 +36,17 @@ export interface AddWorktreeOptions extends WorktreeOptions {
   branch: string
   /** The branch of the remote to begin at; the remote's default branch when absent. */
   base?: string | undefined
+  /** The commit of the remote that the worktree which is there was made at just now: still there, it is untouched. */
+  madeAt?: string | undefined
 }
 
 export interface AddedWorktree {
   /** False when a good worktree was there already. Unless nobody has worked in it, it was not touched then. */
   created: boolean
+  /** One that was there already was brought up to another commit. */
+  moved: boolean
+  /** `head` is a commit of the remote, as its branches were when the mirror was fetched. */
+  isOfRemote: boolean
   /** Nobody has worked on the branch, neither here nor at the remote. */
   isUntouched: boolean
   /** The branch did not exist before, neither here nor at the remote. */
@@ -49,6 +55,8 @@ export interface AddedWorktree {
   /** The commit that is checked out; empty on a branch without a commit. */
   head: string
 }
+
+const none = { created: false, moved: false, isOfRemote: false, isUntouched: false, branchCreated: false }
 
 /**
  * Makes the worktree at `path` if it is missing: on `branch` where this mirror or the remote has it, else on a new
@@ -66,20 +74,21 @@ export async function addWorktree(options: AddWorktreeOptions): Promise<AddedWor
     if (existing?.present === true && !isBeingSetUp(existing)) {
       const renewed = await renewUntouched(options, existing)
       if (renewed !== undefined) {
-        const { baseBranch, commit, onRemote } = renewed
-        return { created: false, isUntouched: !onRemote, branchCreated: false, baseBranch, head: commit }
+        const { baseBranch, commit, onRemote, moved } = renewed
+        return { ...none, moved, isOfRemote: true, isUntouched: !onRemote, baseBranch, head: commit }
       }
       const head = await askGit(['rev-parse', '--verify', '--quiet', 'HEAD'], inWorktree(options, existing.directory))
       const baseBranch = await baseOf({ ...options, path: mirror })
-      return { created: false, isUntouched: false, branchCreated: false, baseBranch, head: head?.trim() ?? '' }
+      return { ...none, baseBranch, head: head?.trim() ?? '' }
     }
     await sweepTemporary(options.path)
     await sweepLeftovers(options)
     requireFree(options)
     const start = await chooseStart({ ...options, path: mirror })
     await register(options, start)
-    const { isNew, baseBranch, commit } = start
-    return { created: true, isUntouched: isNew, branchCreated: isNew, baseBranch, head: commit }
+    const { kind, isNew, baseBranch, commit } = start
+    const isOfRemote = kind === 'at commit'
+    return { ...none, created: true, isOfRemote, isUntouched: isNew, branchCreated: isNew, baseBranch, head: commit }
   })
   if (!result.created) return result
   try {
@@ -217,10 +226,7 @@ async function register(options: AddWorktreeOptions, start: Start): Promise<void
       await runGit(['update-ref', '-d', `refs/heads/${branch}`, start.commit], unhurried(call)).catch(() => {})
     throw error
   }
-  if (start.onRemote) {
-    const track = ['branch', `--set-upstream-to=origin/${branch}`, branch]
-    await despiteLocks(mirror, options.signal, () => runGit(track, call)).catch(() => {}) // a push works without
-  }
+  if (start.onRemote) await followRemote({ ...options, path: mirror })
 }
 
 async function checkOut(options: AddWorktreeOptions): Promise<void> {

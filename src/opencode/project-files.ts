@@ -1,0 +1,23 @@
+/** What opencode writes into a project while it reads the configuration there, as 1.2 to 1.18 do. */
+import * as path from 'node:path'
+import { readText } from '../platform/files.ts'
+
+const configurations = ['opencode.json', 'opencode.jsonc', '.opencode/opencode.json', '.opencode/opencode.jsonc']
+
+/** Made in `.opencode` and ignored by git, as that .gitignore says, unless the project has one of its own. */
+const madeByItself = ['.gitignore', 'node_modules/', 'package.json', 'package-lock.json', 'bun.lock']
+
+/**
+ * Whether reading the configuration of the project in `directory` changes files of it: a configuration without a
+ * "$schema" is given one, and the packages of plugins may be added to a `.opencode` that is not as opencode makes it.
+ */
+export function isChangedByReading(directory: string): boolean {
+  const lacksSchema = (name: string) => readText(path.join(directory, name))?.includes('"$schema"') === false
+  const isThere = (name: string) => readText(path.join(directory, name)) !== undefined
+  return configurations.some(lacksSchema) || ['.opencode/.gitignore', '.opencode/package.json'].some(isThere)
+}
+
+/** Whether an ignored file or directory, named as `git status` does, is one that opencode has made by itself. */
+export function isMadeByReading(ignored: string): boolean {
+  return ignored === '.opencode/' || madeByItself.some((name) => ignored === `.opencode/${name}`)
+}
