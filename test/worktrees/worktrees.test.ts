@@ -45,6 +45,8 @@ describe('addWorktree', () => {
     const head = ground.git(ground.remote, 'rev-parse', 'main')
     expect(await add('one')).toEqual({
       created: true,
+      moved: false,
+      isOfRemote: true,
       isUntouched: true,
       branchCreated: true,
       baseBranch: 'main',
@@ -61,6 +63,8 @@ describe('addWorktree', () => {
     await open()
     expect(await add('one', { base: 'next' })).toEqual({
       created: true,
+      moved: false,
+      isOfRemote: true,
       isUntouched: true,
       branchCreated: true,
       baseBranch: 'next',
@@ -85,6 +89,8 @@ describe('addWorktree', () => {
     await open()
     expect(await add('one')).toEqual({
       created: true,
+      moved: false,
+      isOfRemote: true,
       isUntouched: false,
       branchCreated: false,
       baseBranch: 'main',
@@ -127,6 +133,8 @@ describe('addWorktree', () => {
     write('one', 'new.txt', 'new')
     expect(await add('one')).toEqual({
       created: false,
+      moved: false,
+      isOfRemote: false,
       isUntouched: false,
       branchCreated: false,
       baseBranch: 'main',
@@ -137,11 +145,11 @@ describe('addWorktree', () => {
   })
 
   describe('that is there already and that nobody has worked in', () => {
-    const asNew = { created: false, isUntouched: true, branchCreated: false }
+    const asNew = { created: false, moved: true, isOfRemote: true, isUntouched: true, branchCreated: false }
 
     it('is moved up to where a new one would begin', async () => {
       const before = (await add('one')).head
-      expect(await add('one')).toEqual({ ...asNew, baseBranch: 'main', head: before })
+      expect(await add('one')).toEqual({ ...asNew, moved: false, baseBranch: 'main', head: before })
       const head = ground.push('main', { 'a.txt': 'two\n', 'more/b.txt': 'b' })
       await open()
       expect(await add('one')).toEqual({ ...asNew, baseBranch: 'main', head })
