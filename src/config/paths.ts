@@ -41,6 +41,8 @@ export function pathsOf(home: string) {
     booting: at('opencode', 'booting.json'),
     attached: at('opencode', 'attached'),
     plugin: at('opencode', 'environment.js'),
+    /** What the server knows of models, where that is not all. */
+    catalogue: at('opencode', 'models.json'),
     /** In front of the agents' search path. */
     bin: at('opencode', 'bin'),
     queue: at('queue'),

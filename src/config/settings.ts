@@ -30,6 +30,8 @@ export interface Settings {
   defaultGitServer: string
   /** What an agent's permission request gets. */
   permissionPolicy: 'reject' | 'allow'
+  /** The model providers that the opencode server knows of, by their ids; none: all there are. */
+  modelProviders: string[]
   /** How long the opencode server may have nothing to do before it is stopped; 0 is at once. */
   serverIdleMinutes: number
   /** What in the config was not understood, one sentence each. */
@@ -61,6 +63,7 @@ const options = [
   ['ENABLE_CONTEXT_DUMP', 'true', 'Remember what was asked and answered, in case a session is lost.'],
   ['DEFAULT_GIT_SERVER', 'github.com', 'The git server of refs without one, such as owner/repo#14.'],
   ['PERMISSION_POLICY', 'reject', 'The answer to permission requests of agents: reject or allow.'],
+  ['KUGETSU_MODEL_PROVIDERS', '', 'Model providers to load, such as anthropic,openai: faster starts. Empty: all.'],
   ['KUGETSU_SERVER_IDLE_MINUTES', '10', 'Minutes without work after which the opencode server is stopped.'],
 ] as const
 
@@ -99,6 +102,7 @@ export function loadSettings({ configFile, env, userHome }: SettingsSource): Set
     contextDump: yesOrNo(given('ENABLE_CONTEXT_DUMP')),
     defaultGitServer: gitServer(given('DEFAULT_GIT_SERVER')),
     permissionPolicy: oneOf(given('PERMISSION_POLICY'), ['reject', 'allow']),
+    modelProviders: providers(given('KUGETSU_MODEL_PROVIDERS')),
     serverIdleMinutes: zeroOrMore(given('KUGETSU_SERVER_IDLE_MINUTES'), longestMinutes),
     warnings: config.warnings.map(({ line, text }) => `${configFile}, line ${line}: ${text}`),
     gone: goneSettings({ configFile, env, config }),
@@ -188,6 +192,13 @@ function branch(given: Given): string | undefined {
   const hasForbidden = /[\s~^:?*[\\]|\.\.|@\{|\.$|^-|^@$/.test(given.text) || hasControls(given.text)
   if (!hasForbidden && given.text.length <= 200 && parts.every(isSound)) return given.text
   throw senseless(given, 'the name of a branch, such as main')
+}
+
+/** Ids as in https://models.dev, separated by commas or spaces. */
+function providers(given: Given): string[] {
+  const ids = given.text.split(/[\s,]+/).filter((id) => id !== '')
+  if (ids.every((id) => /^[a-z0-9][\w.-]{0,99}$/i.test(id))) return [...new Set(ids)]
+  throw senseless(given, 'ids of model providers, such as anthropic,openai')
 }
 
 function gitServer(given: Given): string {

@@ -6,6 +6,7 @@ import * as fs from 'node:fs'
 import { listMirrors } from '../config/mirrors.ts'
 import type { Home } from '../config/home.ts'
 import { messageOf } from '../core/errors.ts'
+import { writeCatalogue } from '../opencode/catalogue.ts'
 import { findServer } from '../opencode/server.ts'
 import { rotateInPlace } from '../platform/files.ts'
 import { sweepLitter } from '../platform/litter.ts'
@@ -46,7 +47,10 @@ export function createUpkeep(home: Home, queue: Queue): Upkeep {
     if (hourly) {
       attempt('sweep', () => sweepHome(home))
       // While it boots its log is read for the port.
-      if (findServer(home) !== undefined) attempt('rotate a log', () => rotateInPlace(home.paths.serverLog))
+      const server = findServer(home)
+      if (server !== undefined) attempt('rotate a log', () => rotateInPlace(home.paths.serverLog))
+      // opencode fetches a newer catalogue by the hour, and reads its own anew then.
+      if (server?.record.model_providers !== undefined) attempt('renew the models', () => writeCatalogue(home))
     }
     const steps = [clearFinished, clearTranscripts, clearDelegations, clearLocks]
     for (const step of steps) await step(home, queue).catch((error) => tell('clear away what is over', error))

@@ -6,7 +6,7 @@ import { byItself, fail, type Check, type Found } from './check.ts'
 import { fileChecks } from './checks/files.ts'
 import { gitServers } from './checks/git-servers.ts'
 import { homeChecks } from './checks/home.ts'
-import { model } from './checks/model.ts'
+import { model, providers } from './checks/model.ts'
 import { processChecks } from './checks/processes.ts'
 import { programs } from './checks/programs.ts'
 import { savedWork } from './checks/saved-work.ts'
@@ -25,6 +25,7 @@ export const allChecks: readonly Check[] = [
   fileChecks.temporary,
   ...processChecks,
   model,
+  providers,
   ...slotChecks,
   ...sessionChecks,
   savedWork,

@@ -40,7 +40,7 @@ const foreign = [
 /** The environment of the server: the user's own, without what would block or misdirect it. */
 export function serverEnvironment(
   home: Home,
-  own: { password: string; marker: string; agents: AgentDefinitions },
+  own: { password: string; marker: string; agents: AgentDefinitions; catalogue?: string | undefined },
 ): NodeJS.ProcessEnv {
   const surroundings = withoutAgent(home.env)
   for (const name of [...foreign, 'OPENCODE_SERVER_USERNAME']) delete surroundings[name]
@@ -51,6 +51,7 @@ export function serverEnvironment(
     ...silent,
     OPENCODE_SERVER_PASSWORD: own.password,
     OPENCODE_DISABLE_AUTOUPDATE: '1',
+    ...(own.catalogue === undefined ? {} : { OPENCODE_MODELS_PATH: own.catalogue }),
     OPENCODE_CONFIG_CONTENT: configContent(home, own.agents),
     [markerVariable]: own.marker,
     KUGETSU_DIR: home.paths.home,

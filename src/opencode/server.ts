@@ -9,6 +9,7 @@ import { plainText } from '../core/plain-text.ts'
 import { ensureDirectory, openToAppend, removeFile, rotate } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
 import { identify, isAlive, isOutOfSight, kill, processesWith, signalGroup } from '../platform/processes.ts'
+import { writeCatalogue } from './catalogue.ts'
 import { createClient, type Client, type Endpoint } from './client.ts'
 import { checkOpencode, findOpencode } from './program.ts'
 import { readBooting, readServer, writeBooting, writeServer, type ServerRecord } from './server-record.ts'
@@ -33,7 +34,7 @@ export interface Server {
 }
 
 export interface ServerOptions {
-  /** Whether no agent works in it, so that it may be replaced when the program on disk is another by now. */
+  /** Whether no agent works in it, so that it may be replaced when the program on disk or the setting is another by now. */
   isIdle: () => boolean
   agents: AgentDefinitions
 }
@@ -152,13 +153,14 @@ async function boot(home: Home, options: ServerOptions): Promise<Server> {
   endUnknown(home)
   // A starter that is killed before the process is on file would leave a server that nobody knows of.
   writeBooting(home, marker)
+  const { modelProviders } = home.settings()
   const log = openToAppend(home.paths.serverLog)
   const offset = fs.fstatSync(log).size
   const child = spawn(program.path, ['serve', '--hostname', '127.0.0.1', '--port', '0'], {
     cwd: home.paths.base,
     detached: true,
     stdio: ['ignore', log, log],
-    env: serverEnvironment(home, { password, marker, agents: options.agents }),
+    env: serverEnvironment(home, { password, marker, agents: options.agents, catalogue: writeCatalogue(home) }),
   })
   fs.closeSync(log)
   let exit: string | undefined
@@ -178,6 +180,7 @@ async function boot(home: Home, options: ServerOptions): Promise<Server> {
     version: program.version,
     program: fingerprintOf(file),
     marker,
+    ...(modelProviders.length === 0 ? {} : { model_providers: modelProviders }),
     started_at: home.now().toISOString(),
     log_offset: offset,
   }
@@ -252,7 +255,8 @@ function serverAt(home: Home, record: ServerRecord, port: number): Server {
 }
 
 function isCurrent(home: Home, record: ServerRecord, options: ServerOptions): boolean {
-  return record.program === fingerprintOf(findOpencode(home.env)) || !options.isIdle()
+  const asSet = home.settings().modelProviders.join() === (record.model_providers ?? []).join()
+  return (asSet && record.program === fingerprintOf(findOpencode(home.env))) || !options.isIdle()
 }
 
 /** Tells one program on disk from the next version at the same path, without running it. */

@@ -4,7 +4,7 @@ import type { Client } from '../opencode/client.ts'
 
 /**
  * The model to name in the prompt, as `provider/model`; undefined for that of the session. A fork is told, because it
- * would go on with the model of the base session, which may be an old one.
+ * would go on with the model of the base session, which may be an old one. `providers` is KUGETSU_MODEL_PROVIDERS.
  *
  * opencode takes a prompt for a model that it does not have, and tells of the failure once, to whoever listens at that
  * moment. So it is asked before. Throws KugetsuError `unknown_model`, or `bad_model_setting` where it is opencode's own
@@ -13,12 +13,15 @@ import type { Client } from '../opencode/client.ts'
 export async function modelFor(
   client: Client,
   directory: string,
-  wanted: { asked: string | undefined; forked: boolean },
+  wanted: { asked: string | undefined; forked: boolean; providers: readonly string[] },
 ): Promise<string | undefined> {
   const configured = wanted.forked && wanted.asked === undefined ? await client.configuredModel(directory) : undefined
   const model = wanted.asked ?? configured
   if (model?.includes('/') !== true || (await hasModel(client, directory, model))) return model
-  const hint = '"opencode models" lists those there are'
+  const isLeftOut = wanted.providers.length > 0 && !wanted.providers.some((id) => model.startsWith(`${id}/`))
+  const hint = isLeftOut
+    ? `KUGETSU_MODEL_PROVIDERS leaves its provider out (${wanted.providers.join(',')})`
+    : '"opencode models" lists those there are'
   if (configured === undefined) {
     throw new KugetsuError(`opencode has no model ${model}`, { hint: `${hint}.`, code: 'unknown_model' })
   }

@@ -91,7 +91,8 @@ async function send(
     queue_item: request.queueItem,
   }
   // Its session is older than what opencode is set to now.
-  const model = await modelFor(server.client, home.paths.base, { asked: undefined, forked: true })
+  const providers = home.settings().modelProviders
+  const model = await modelFor(server.client, home.paths.base, { asked: undefined, forked: true, providers })
   const written = await changeSession(home, pmAgentSession, (current) => ({
     type: 'pm_agent',
     created_at: home.now().toISOString(),

@@ -127,7 +127,8 @@ async function begin(home: Home, supervision: Supervision, request: Beginning): 
       title: issueRef,
     })
     const asked = request.model ?? (session.forked ? (request.existing?.model ?? undefined) : undefined)
-    const model = await modelFor(server.client, worktree.path, { asked, forked: session.forked })
+    const providers = home.settings().modelProviders
+    const model = await modelFor(server.client, worktree.path, { asked, forked: session.forked, providers })
     const record = await beginRun(home, request, { slot, worktree, server, session, issueRef, model })
     return { how: session.forked ? 'started' : 'continued', name: request.name, record, recovery }
   } catch (error) {

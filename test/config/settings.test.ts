@@ -43,6 +43,7 @@ const defaults = {
   contextDump: true,
   defaultGitServer: 'github.com',
   permissionPolicy: 'reject',
+  modelProviders: [],
   serverIdleMinutes: 10,
   warnings: [],
   gone: new Map(),
@@ -68,6 +69,7 @@ describe('loadSettings', () => {
       'ENABLE_CONTEXT_DUMP=no',
       'DEFAULT_GIT_SERVER=forge.test:3000',
       'PERMISSION_POLICY=allow',
+      'KUGETSU_MODEL_PROVIDERS="anthropic, my.own_1 anthropic"',
       'KUGETSU_SERVER_IDLE_MINUTES=0',
     ].join('\n')
     expect(load(text)).toEqual({
@@ -84,6 +86,7 @@ describe('loadSettings', () => {
       contextDump: false,
       defaultGitServer: 'forge.test:3000',
       permissionPolicy: 'allow',
+      modelProviders: ['anthropic', 'my.own_1'],
       serverIdleMinutes: 0,
       warnings: [],
       gone: new Map(),
@@ -114,6 +117,7 @@ describe('loadSettings', () => {
     ['PERMISSION_POLICY', ['ask', 'always'], 'reject or allow'],
     ['WORKTREE_CHECK_PR_STATUS', ['maybe', '2'], 'true or false'],
     ['ENABLE_CONTEXT_DUMP', ['x'], 'true or false'],
+    ['KUGETSU_MODEL_PROVIDERS', ['anthropic/claude', '-x', '__proto__', 'a;b'], 'ids of model providers'],
     ['DEFAULT_GIT_SERVER', ['https://github.com', '-x', 'a/b', '..'], 'git server'],
     ['KUGETSU_TEMP_DIR', ['relative/path', '~other/x', '/a\u0007b'], 'absolute path'],
     [
@@ -161,7 +165,7 @@ describe('the default config file', () => {
   it('changes nothing as it is, nor with every option in it turned on', () => {
     expect(load(defaultConfigText)).toEqual(defaults)
     const turnedOn = defaultConfigText.replace(/^# (?=[A-Z_]+=)/gm, '')
-    expect(turnedOn.match(/^[A-Z_]+=/gm)).toHaveLength(14)
+    expect(turnedOn.match(/^[A-Z_]+=/gm)).toHaveLength(15)
     expect(load(turnedOn)).toEqual(defaults)
   })
 

@@ -249,6 +249,7 @@ export const kinds: Record<keyof Paths, 'file' | 'files' | 'one of many' | 'none
   booting: 'file',
   attached: 'files',
   plugin: 'none', // written anew before every start of a server, never read
+  catalogue: 'none', // the same
   bin: 'none', // the same
   queue: 'none', // its files are named below
   queueItems: 'files',
