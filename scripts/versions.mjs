@@ -10,6 +10,9 @@ import { parseArgs, stripVTControlCharacters } from 'node:util'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const lock = JSON.parse(fs.readFileSync(path.join(root, 'package-lock.json'), 'utf8'))
 
+/** How kugetsu is packed has nothing to do with them, and is tested in a repository alone. */
+const notOfVersions = ['binary', 'package']
+
 /** Exact versions, oldest first: the oldest supported, one in the middle, the newest that was tested. */
 const versions = {
   opencode: ['1.2.27', '1.14.41', lock.packages['node_modules/opencode-ai'].version],
@@ -23,7 +26,7 @@ const usage = `npm run test:versions -- [options] [files]
   --node <version>       only that one (${versions.node.join(', ')}); may be given again
   --cache <directory>    where everything is installed (${cacheByDefault()}); it may be deleted at any time
 
-Files are names of test/e2e/, such as queue; all without any. Without options each opencode runs on Node ${oldestNode}, and
+Files are names of test/e2e/, such as queue; all without any (but ${notOfVersions.join(' and ')}). Without options each opencode runs on Node ${oldestNode}, and
 opencode ${newestOpencode} on each Node. Whatever is not installed yet takes a network, and a C++ compiler, once.
 `
 
@@ -96,7 +99,7 @@ function chosenFiles(names) {
     .readdirSync(path.join(root, 'test/e2e'))
     .filter((name) => name.endsWith('.test.ts'))
     .map((name) => name.replace('.test.ts', ''))
-  if (names.length === 0) return all
+  if (names.length === 0) return all.filter((name) => !notOfVersions.includes(name))
   const wanted = names.map((name) => path.basename(name).replace(/\.test\.ts$/, ''))
   const unknown = wanted.find((name) => !all.includes(name))
   if (unknown !== undefined) fail(`no test/e2e/${unknown}.test.ts`)

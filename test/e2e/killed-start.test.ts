@@ -9,7 +9,7 @@ import { startGitServer, type GitServer } from '../helpers/git-server.ts'
 import { createHome, type Home } from '../helpers/home.ts'
 import { run, runJson, runOk, spawnKugetsu, type Running } from '../helpers/kugetsu.ts'
 import { startModel, type TestModel } from '../helpers/model.ts'
-import { killAndWait, killQuietly, leftovers } from '../helpers/processes.ts'
+import { killAndWait, killQuietly, leftovers, serversOf } from '../helpers/processes.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
 // A limit of one, so that a slot that stays taken by a dead `start` stops everything.
@@ -206,8 +206,7 @@ describe('a start that is killed', () => {
     const ref = 'forge.test/me/app#13'
     await killOnce(startOf(ref), () => server().pid !== old && server().port === undefined)
     await expectFree(ref)
-    const servers = leftovers(home.root).filter(({ command }) => command.includes('opencode serve'))
-    expect(servers.map(({ pid }) => pid)).toEqual([server().pid])
+    expect(serversOf(home.root).map(({ pid }) => pid)).toEqual([server().pid])
   })
 })
 

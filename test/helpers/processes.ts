@@ -22,7 +22,17 @@ export function leftovers(root: string): Leftover[] {
 
 /** The daemons of a home. A child that one has forked bears its name until it has become another program. */
 export function daemonsOf(root: string): Leftover[] {
-  const named = leftovers(root).filter(({ command }) => / (?:supervise|queue-daemon run)$/.test(command))
+  return first(root, / (?:supervise|queue-daemon run)$/)
+}
+
+/** The opencode servers of a home. That of an older version is a Node that has the program as its child. */
+export function serversOf(root: string): Leftover[] {
+  return first(root, / serve --hostname /)
+}
+
+/** Those whose command is like that, without what they have started themselves. */
+function first(root: string, like: RegExp): Leftover[] {
+  const named = leftovers(root).filter(({ command }) => like.test(command))
   return named.filter(({ pid }) => !named.some((other) => other.pid === parentOf(pid)))
 }
 

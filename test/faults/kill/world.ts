@@ -7,7 +7,7 @@ import { expect } from 'vitest'
 import type { Item } from '../../../src/queue/item.ts'
 import type { SessionView } from '../../../src/sessions/view.ts'
 import { run, runJson, type Finished } from '../../helpers/kugetsu.ts'
-import { daemonsOf, leftovers } from '../../helpers/processes.ts'
+import { daemonsOf, leftovers, serversOf } from '../../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../../helpers/stage.ts'
 import { toldIn } from '../../helpers/told.ts'
 import { waitFor } from '../../helpers/wait-for.ts'
@@ -145,7 +145,7 @@ export async function expectSound(world: World): Promise<void> {
   const index = JSON.parse(fs.readFileSync(world.at('index.json'), 'utf8')) as { issues: Record<string, string> }
   for (const session of Object.values(index.issues)) expect(names(world.at('sessions'))).toContain(session)
   await waitFor('one daemon at most', () => daemonsOf(world.home.root).length <= 1, { timeoutMs: 30_000 })
-  await waitFor('one server at most', () => servers(world).length <= 1, { timeoutMs: 30_000 })
+  await waitFor('one server at most', () => serversOf(world.home.root).length <= 1, { timeoutMs: 30_000 })
   await waitFor('no git', () => leftovers(world.home.root).every(({ command }) => !command.startsWith('git ')))
 }
 
@@ -163,10 +163,6 @@ export function expectWhole(world: World, number: number): void {
 export function expectTruth({ code, stderr }: Finished): void {
   expect(stderr).not.toMatch(/^ {4}at /m)
   if (code !== 0 && code !== null) expect(stderr.trim()).not.toBe('')
-}
-
-function servers(world: World) {
-  return leftovers(world.home.root).filter(({ command }) => / serve --hostname/.test(command) && !/node/.test(command))
 }
 
 function names(directory: string): string[] {
