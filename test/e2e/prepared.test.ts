@@ -40,6 +40,7 @@ describe('tasks that wait for a slot', () => {
     // No more than there are slots.
     expect(isPrepared(3)).toBe(false)
     expect(await stage.ok(['prune'])).not.toContain('worktrees')
+    expect(await stage.ok(['doctor'])).toMatch(/^pass +worktrees /m)
     expect(stage.model.turns('did two')).toEqual([])
   })
 

@@ -2,6 +2,8 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Home } from '../../config/home.ts'
+import { uniqueNameOf } from '../../core/issue-names.ts'
+import { parseRef } from '../../core/issue-ref.ts'
 import { counted } from '../../core/wording.ts'
 import { listDirectory } from '../../platform/files.ts'
 import { repairIndex, repairSpecial } from '../../sessions/repair.ts'
@@ -75,9 +77,10 @@ const worktrees: Check = {
     const files = issueSessions(subject)
     const claimed = new Set(files.flatMap(({ record }) => (record.worktree_path ? [real(record.worktree_path)] : [])))
     const beingMade = new Set(files.flatMap(({ name, record }) => (record.state === 'starting' ? [name] : [])))
+    const awaited = new Set(awaitedNames(subject))
     const present = listDirectory(paths.worktrees).filter((name) => !name.startsWith('.'))
     const orphans = present.filter(
-      (name) => !claimed.has(real(path.join(paths.worktrees, name))) && !beingMade.has(name),
+      (name) => !claimed.has(real(path.join(paths.worktrees, name))) && !beingMade.has(name) && !awaited.has(name),
     )
     const homeless = files.filter(
       ({ record }) => record.state !== 'starting' && record.worktree_path && !fs.existsSync(record.worktree_path),
@@ -90,6 +93,20 @@ const worktrees: Check = {
         )
       : pass(`${present.length} in use`)
   },
+}
+
+/** The session names of tasks that wait: the daemon may have prepared their worktrees. */
+function awaitedNames(subject: Subject): string[] {
+  const refOf = (name: string) =>
+    subject.sessions().find((session) => session.name === name)?.record.issue_ref ?? undefined
+  return subject.items().flatMap(({ state, issue_ref: issueRef }) => {
+    if (state !== 'pending' || !issueRef) return []
+    try {
+      return [uniqueNameOf(parseRef(issueRef, { defaultHost: '' }), refOf)]
+    } catch {
+      return [] // of no issue
+    }
+  })
 }
 
 function issueSessions(subject: Subject): StoredSession[] {
