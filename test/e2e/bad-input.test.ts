@@ -256,7 +256,10 @@ describe('a provider that goes on failing', () => {
     expect((await stage.session(500)).last_error).toContain('scripted 500')
     const transcript = await stage.ok(['logs', ref(500)])
     expect(transcript).toMatch(/■ failed after[^\n]*\n[^\n]*scripted 500/)
-    expect(transcript.match(/! the model failed \(attempt 1\): [^\n]*scripted 500/g)).toHaveLength(1)
+    // Each once. opencode tells of them in events alone, and the first may have come before anybody listened.
+    const attempts = [...transcript.matchAll(/! the model failed \(attempt (\d+)\): [^\n]*scripted 500/g)]
+    expect(attempts.length).toBeGreaterThan(0)
+    expect(new Set(attempts.map(([, attempt]) => attempt)).size).toBe(attempts.length)
     expect(stage.model.turns('FAIL=500').length).toBeGreaterThan(1)
     expect(stage.slots()).toEqual([])
   })
