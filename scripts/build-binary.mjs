@@ -2,13 +2,23 @@
 // dist.binary/kugetsu. See docs/installing.md.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+} from 'node:fs'
 import { rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inject } from 'postject'
 import { rolldown } from 'rolldown'
+import { joined, licencesOf } from './licences.mjs'
 
 /** What Node looks for in itself: the last character says whether something was put in. */
 const fuse = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'
@@ -57,11 +67,25 @@ try {
   strip(fresh, '--strip-all') // before: afterwards it would take away what was put in
   await quietly(() => inject(fresh, 'NODE_SEA_BLOB', readFileSync(blob), { sentinelFuse: fuse }))
   const said = execFileSync(fresh, ['--version'], { encoding: 'utf8', env: {}, timeout: 60_000 }).trim()
+  writeFileSync(`${target}.licenses.txt`, licences())
   renameSync(fresh, target)
   console.log(`${path.relative('', target)}: kugetsu ${said}, ${(statSync(target).size / 1e6).toFixed(1)} MB`)
 } finally {
   rmSync(work, { recursive: true, force: true })
   rmSync(fresh, { force: true })
+}
+
+/** Of all that is in the file; it is to be handed on with it. */
+function licences() {
+  const read = (...parts) => readFileSync(path.join(...parts), 'utf8')
+  const ofNode = [path.dirname(process.execPath), '..', 'LICENSE']
+  const elsewhere = `https://raw.githubusercontent.com/nodejs/node/${process.version}/LICENSE`
+  return joined([
+    `kugetsu ${JSON.parse(read(root, 'package.json')).version}\n\n${read(root, 'LICENSE')}`,
+    read(dist, 'third-party-licenses.txt'),
+    licencesOf([addon]),
+    `Node.js ${process.version}\n\n${existsSync(path.join(...ofNode)) ? read(...ofNode) : `See ${elsewhere}`}\n`,
+  ])
 }
 
 async function bundle(input, name, external) {

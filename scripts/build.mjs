@@ -1,11 +1,12 @@
 // Builds dist/: the command line as CommonJS (Node loads it in half the time of ES modules), split so that a command
 // loads only what it uses; and the plugin that runs inside opencode, one ES module that needs nothing else.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
+import { licencesOf } from './licences.mjs'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
@@ -76,18 +77,6 @@ async function bundle(input, output, plugins = []) {
   return chunks.flatMap(({ moduleIds = [] }) => moduleIds)
 }
 
-/** The licences of the packages whose code is in dist/, which all ask to be kept with it. */
-function licencesOf(modules) {
-  const packages = new Set(modules.flatMap((id) => /.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+/.exec(id) ?? []))
-  return [...packages].sort().map((directory) => {
-    const { name, version, license } = JSON.parse(readFileSync(path.join(directory, 'package.json'), 'utf8'))
-    const file = readdirSync(directory).find((each) => /^licen[cs]e/i.test(each))
-    const text =
-      file === undefined ? 'Comes without its text.' : readFileSync(path.join(directory, file), 'utf8').trim()
-    return `${name} ${version} (${license})\n\n${text}\n`
-  })
-}
-
 // Built beside and then put in place: a failed build leaves the last good one.
 const fresh = `dist.${process.pid}`
 try {
@@ -123,7 +112,7 @@ try {
     { 'environment-plugin': 'src/agents/environment-plugin.ts' },
     { dir: fresh, format: 'esm', entryFileNames: '[name].js', sourcemap: false },
   )
-  writeFileSync(path.join(fresh, 'third-party-licenses.txt'), licencesOf(modules).join(`\n${'-'.repeat(80)}\n\n`))
+  writeFileSync(path.join(fresh, 'third-party-licenses.txt'), licencesOf(modules))
   rmSync('dist', { recursive: true, force: true })
   renameSync(fresh, 'dist')
 } finally {

@@ -63,6 +63,13 @@ describe('one executable file', () => {
     expect(fs.statSync(program).size).toBeLessThan(120e6)
   })
 
+  it('has the licences of all that is in it beside it', () => {
+    const licences = fs.readFileSync(`${program}.licenses.txt`, 'utf8')
+    for (const name of ['kugetsu', 'commander', 'zod', 'better-sqlite3', 'Node.js']) {
+      expect(licences).toMatch(new RegExp(`^${name} v?[0-9.]+`, 'm'))
+    }
+  })
+
   it('starts an agent, who calls kugetsu, and a daemon that is the same program', async () => {
     await kugetsu('init')
     const script =
