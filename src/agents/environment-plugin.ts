@@ -1,7 +1,8 @@
 /**
- * The plugin that hands each agent its environment, and holds the PM agent's shell to plain commands. It is bundled into one file and runs inside opencode's own
- * runtime, in the shared server: plain JavaScript and node modules only, its settings from the server's environment
- * (server-environment.ts sets them). opencode calls it before every shell command of every session.
+ * The plugin that hands each agent its environment, holds the PM agent's shell to plain commands, and keeps the server's
+ * clock from going back. It is bundled into one file and runs inside opencode's own runtime, in the shared server: plain
+ * JavaScript and node modules only, its settings from the server's environment (server-environment.ts sets them).
+ * opencode calls it before every shell command of every session.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -10,6 +11,7 @@ import { unattended } from '../core/unattended.ts'
 import { readText } from '../platform/files.ts'
 import { agentVariables, type AgentKind } from './env-files.ts'
 import { refusedToPm } from './pm-agent.ts'
+import { keepClockRising } from './rising-clock.ts'
 
 interface ShellCall {
   cwd: string
@@ -56,7 +58,12 @@ const marker = 'KUGETSU_SERVER'
  * opencode's entry point. The hook for variables never throws: a failure costs an agent its variables, not its command.
  * The one before a tool throws what the PM agent reads when its command is refused.
  */
-export const KugetsuEnvironment = async () => ({
+export const KugetsuEnvironment = async () => {
+  keepClockRising()
+  return hooks
+}
+
+const hooks = {
   'shell.env': async (input: ShellCall, output: ShellResult): Promise<void> => {
     try {
       Object.assign(output.env, environmentFor(input, output.env))
@@ -72,7 +79,7 @@ export const KugetsuEnvironment = async () => ({
     if (problem === undefined) return
     throw new Error(`kugetsu refused this command, and nothing of it was run: ${problem}.`)
   },
-})
+}
 
 function isPmAgent(sessionId: string): boolean {
   const home = process.env['KUGETSU_DIR']

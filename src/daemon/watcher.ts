@@ -26,6 +26,8 @@ interface Watched {
   caughtUp: boolean
   /** Something was said before that. */
   missed: boolean
+  /** The messages before the run's, as far as the session has been read back: those copied by the fork among them. */
+  earlier: Set<string>
 }
 
 /** Why to look at a run: it may stand differently, or it asks for something as well. */
@@ -91,8 +93,7 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
     const target = root === undefined ? undefined : watched.get(root)
     if (target === undefined || role === undefined || target.transcript.has(part.id)) return
     if (!last && !isFinished(part, role.role)) return
-    // A fork begins with copies of the base's messages, which are older than the run.
-    if (part.messageID < (target.run.message_ids[0] ?? '')) return
+    if (target.earlier.has(part.messageID)) return
     const text = renderPart(part, {
       role: role.role,
       time: role.at,
@@ -117,6 +118,9 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
     do {
       target.missed = false
       const messages: Message[] = (await server.client.messages(id, directory)) ?? []
+      // By their order: ids tell times of clocks that may have been put back.
+      const from = messages.findIndex(({ info }) => target.run.message_ids.includes(info.id))
+      for (const { info } of from === -1 ? messages : messages.slice(0, from)) target.earlier.add(info.id)
       for (const { info, parts } of messages) {
         const role = remember(info)
         for (const part of parts) write(part, role, last)
@@ -225,7 +229,7 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
         errors.delete(id)
         const file = transcriptOf(home, record, run)
         const transcript = openTranscript(file, () => headerOf(record, id, home.now()))
-        watched.set(id, { record, run, transcript, caughtUp: false, missed: false })
+        watched.set(id, { record, run, transcript, caughtUp: false, missed: false, earlier: new Set() })
       }
       if (watched.size === 0) for (const memory of [parents, roles, errors]) memory.clear()
     },

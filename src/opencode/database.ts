@@ -90,6 +90,34 @@ export function storePermissions(file: string, sessions: readonly { id: string; 
   }
 }
 
+/**
+ * Where messages of these sessions are from after `now`, dates all of their session's back, as far as it takes, so that
+ * what comes next comes last: opencode sorts by these times. For when no server runs. Returns the ids of those sessions.
+ * Throws SQLite's own errors.
+ */
+export function dateBack(file: string, sessions: readonly string[], now: Date): string[] {
+  if (!fs.existsSync(file)) return []
+  const database = openSqlite(file, { timeoutMs: 10_000, mustExist: true })
+  try {
+    return sessions.filter((id) => {
+      const [row] = database.all('SELECT max(time_created) AS latest FROM message WHERE session_id = ?', id)
+      const excess = Number(row?.['latest'] ?? 0) - now.getTime()
+      if (excess <= 0) return false
+      const earlier = (field: string) =>
+        `data = json_set(data, '$.time.${field}', json_extract(data, '$.time.${field}') - ${excess})`
+      const isCompleted = `json_extract(data, '$.time.completed') IS NOT NULL`
+      database.run(`UPDATE message SET ${earlier('completed')} WHERE session_id = ? AND ${isCompleted}`, id)
+      database.run(
+        `UPDATE message SET time_created = time_created - ${excess}, ${earlier('created')} WHERE session_id = ?`,
+        id,
+      )
+      return true
+    })
+  } finally {
+    database.close()
+  }
+}
+
 function openDatabase(file: string): Sqlite {
   if (!fs.existsSync(file)) {
     throw new KugetsuError(`opencode database not found at ${file}`, {

@@ -37,6 +37,8 @@ export interface ServerOptions {
   /** Whether no agent works in it, so that it may be replaced when the program on disk or the setting is another by now. */
   isIdle: () => boolean
   agents: AgentDefinitions
+  /** Called when there is no server and before there is a new one. */
+  beforeBoot?: () => void
 }
 
 /** The running server of this home, or undefined. Looks at file and process only: it may still fail to answer. */
@@ -71,6 +73,7 @@ export async function ensureServer(home: Home, options: ServerOptions): Promise<
       const adopted = await adoptBooting(home)
       if (adopted !== undefined) return adopted
       await endServer(home)
+      options.beforeBoot?.()
       return boot(home, options)
     },
   )

@@ -44,6 +44,16 @@ export function isOutOfSight(identity: ProcessIdentity): boolean {
   return identity.boot_id === bootId() && identity.pid_namespace !== pidNamespace()
 }
 
+/**
+ * How long this machine has been up, in milliseconds without those it slept, by the clock that does not jump and that all
+ * its processes share; undefined where they share none that is known.
+ */
+export function uptime(): { boot_id: string; ms: number } | undefined {
+  return process.platform === 'linux'
+    ? { boot_id: bootId(), ms: Number(process.hrtime.bigint() / 1_000_000n) }
+    : undefined
+}
+
 /** Sends a signal to a process group, if its leader is still that process; false when it is gone. */
 export function signalGroup(identity: ProcessIdentity, signal: NodeJS.Signals): boolean {
   if (identity.pid_namespace !== pidNamespace() || !isAlive(identity)) return false

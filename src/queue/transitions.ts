@@ -132,10 +132,16 @@ export function retried(item: Item, now: Date): Item | undefined {
   }
 }
 
-/** When it may be tried again, in milliseconds from now; 0 is at once. A clock that was put back keeps nothing waiting. */
+/**
+ * When it may be tried again, in milliseconds from now; 0 is at once. A clock that was put back keeps nothing waiting: a
+ * pause that would be longer than it was to be is over.
+ */
 export function waitsMs(item: Item, now: Date): number {
-  const rest = item.not_before === null ? 0 : Date.parse(item.not_before) - now.getTime()
-  return rest > 0 && rest <= longestPauseMs ? rest : 0
+  if (item.not_before === null) return 0
+  const until = Date.parse(item.not_before)
+  const pauseMs = until - Date.parse(item.attempts.at(-1)?.ended_at ?? '')
+  const rest = until - now.getTime()
+  return rest > 0 && rest <= (pauseMs > 0 ? Math.min(pauseMs, longestPauseMs) : longestPauseMs) ? rest : 0
 }
 
 /** With the attempt that goes on ended, or with one that says how it ended when none does. */

@@ -85,7 +85,7 @@ async function send(
     slot: `${pmAgentSession}-${messageId}`, // no slot at all, but what tells its runs apart
     message_ids: [messageId],
     started_at: home.now().toISOString(),
-    deadline_at: deadline(home),
+    ...deadline(home),
     interruptions: 0,
     server: server.record.marker,
     queue_item: request.queueItem,

@@ -13,6 +13,10 @@ export const run = z.looseObject({
   started_at: string,
   /** When it is stopped as timed out. */
   deadline_at: string,
+  /** How long it may take from its last prompt on; older versions did not say. */
+  allotted_ms: z.optional(z.number()),
+  /** The deadline by a clock that does not jump, see uptime(); absent where there is none. */
+  deadline_uptime: z.optional(z.looseObject({ boot_id: string, ms: z.number() })),
   /** How often the server died under it. */
   interruptions: z._default(z.int(), 0),
   /** The prompt that told the agent of the last of these. */

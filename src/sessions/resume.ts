@@ -71,7 +71,7 @@ async function tell(home: Home, name: string, record: SessionRecord, seen: Run, 
     interruptions: run.interruptions + 1,
     resumed_with: messageId,
     // The time that it lay still is not its own, and how long that was is not known.
-    deadline_at: deadline(home),
+    ...deadline(home),
     server: server.record.marker,
   }))
   const text = name === pmAgentSession ? pmResumeMessage : resumeMessage

@@ -197,7 +197,7 @@ async function beginRun(
     slot,
     message_ids: [messageId],
     started_at: home.now().toISOString(),
-    deadline_at: deadline(home),
+    ...deadline(home),
     interruptions: 0,
     server: server.record.marker,
     ...(request.queueItem === undefined ? {} : { queue_item: request.queueItem }),

@@ -29,7 +29,7 @@ export async function steer(home: Home, name: string, message: string): Promise<
   const joined = await changeRun(home, name, (run) => ({
     ...run,
     message_ids: [...run.message_ids, messageId],
-    deadline_at: deadline(home),
+    ...deadline(home),
   }))
   const id = joined?.opencode_session_id
   const directory = joined?.worktree_path

@@ -24,6 +24,7 @@ function daemon(at: Date) {
   const deadlines = createDeadlines(
     () => clock.wall,
     () => clock.elapsedMs,
+    () => ({ boot_id: 'this boot', ms: clock.elapsedMs }),
   )
   return { clock, restMs: deadlines.restMs }
 }
@@ -50,6 +51,16 @@ describe('the time that a run has left', () => {
     expect(daemon(after(-24 * hour)).restMs(run())).toBe(hour)
   })
 
+  it.each([24 * hour, -24 * hour])('is what the up time says to a daemon that begins after a jump by %d ms', (jump) => {
+    const { restMs } = daemon(after(jump))
+    expect(restMs(run({ deadline_uptime: { boot_id: 'this boot', ms: 1_000_000 + hour / 4 } }))).toBe(hour / 4)
+    expect(restMs(run({ slot: 'over', deadline_uptime: { boot_id: 'this boot', ms: 999_999 } }))).toBe(0)
+    // No more than it was given, and after a boot there is only the clock on the wall.
+    expect(restMs(run({ slot: 'odd', deadline_uptime: { boot_id: 'this boot', ms: 90_000_000 } }))).toBe(hour)
+    const before = run({ slot: 'before', deadline_uptime: { boot_id: 'another', ms: 1_000_000 + hour / 4 } })
+    expect(restMs(before)).toBe(jump > 0 ? 0 : hour)
+  })
+
   it('is counted anew for a new deadline', () => {
     const { clock, restMs } = daemon(noon)
     restMs(run())
@@ -57,6 +68,16 @@ describe('the time that a run has left', () => {
     clock.elapsedMs += hour / 2
     const steered = run({ message_ids: [newMessageId(clock.wall)], deadline_at: after(1.5 * hour).toISOString() })
     expect(restMs(steered)).toBe(hour)
+  })
+
+  it('was given as the run says, whatever the clocks were', () => {
+    const resumed = {
+      allotted_ms: hour,
+      started_at: after(24 * hour).toISOString(),
+      message_ids: [newMessageId(after(24 * hour))],
+    }
+    expect(allottedMs(run(resumed))).toBe(hour)
+    expect(daemon(noon).restMs(run(resumed))).toBe(hour)
   })
 
   it('was given with the last prompt, or where that tells no time with the run', () => {

@@ -181,7 +181,8 @@ describe('a start that is killed', () => {
     const script = `GATE=gate-${idOf(ref)} BASH{{echo late > late.txt}} SAY{{${taskOf(ref)}}}`
     const start = spawnKugetsu(home, ['start', ref, script, '--wait'])
     await killOnce(start, () => model.turns(taskOf(ref)).length > 0)
-    expect(await stateOf(ref)).toBe('running')
+    // Older versions of opencode ask the model before they tell that they have the prompt.
+    expect(['starting', 'running']).toContain(await stateOf(ref))
     const refused = await run(home, ['start', 'forge.test/me/app#99', 'SAY{{no room}}'])
     expect(refused.code).toBe(2)
     expect(refused.stderr).toContain(ref)

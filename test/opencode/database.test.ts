@@ -2,7 +2,7 @@ import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { databasePath, retargetSession, type PermissionRule } from '../../src/opencode/database.ts'
+import { databasePath, dateBack, retargetSession, type PermissionRule } from '../../src/opencode/database.ts'
 import { openSqlite } from '../../src/platform/sqlite.ts'
 
 let root: string
@@ -87,5 +87,47 @@ describe('retargeting a session', () => {
       expect.objectContaining({ code: 'no_opencode_database', message: `opencode database not found at ${file}` }),
     )
     expect(fs.existsSync(file)).toBe(false)
+  })
+})
+
+describe('messages from the future', () => {
+  const now = new Date('2026-05-01T12:00:00Z')
+  const message = (created: number, index: number) => ({
+    time: { created, ...(index === 1 ? { completed: created + 7 } : {}) },
+  })
+  const times = (offsets: number[]) => offsets.map((offset) => now.getTime() + offset)
+
+  it('are dated back with all of their session, in their order, and those of no other', () => {
+    const database = openSqlite(file, { timeoutMs: 1000 })
+    database.exec('CREATE TABLE message (id TEXT PRIMARY KEY, session_id TEXT, time_created INTEGER, data TEXT)')
+    const add = (session: string, offsets: number[]) =>
+      times(offsets).forEach((created, index) =>
+        database.run(
+          'INSERT INTO message VALUES (?, ?, ?, ?)',
+          `${session}_${index}`,
+          session,
+          created,
+          JSON.stringify(message(created, index)),
+        ),
+      )
+    add('ses_future', [-100, 0, 86_400_000])
+    add('ses_past', [-100, -5])
+    add('ses_theirs', [50])
+    expect(dateBack(file, ['ses_future', 'ses_past', 'ses_none'], now)).toEqual(['ses_future'])
+    const rows = (session: string) =>
+      database
+        .all('SELECT * FROM message WHERE session_id = ? ORDER BY id', session)
+        .map((row) => [row['time_created'], JSON.parse(String(row['data']))])
+    const expected = (offsets: number[]) => times(offsets).map((created, index) => [created, message(created, index)])
+    expect(rows('ses_future')).toEqual(expected([-86_400_100, -86_400_000, 0]))
+    expect(rows('ses_past')).toEqual(expected([-100, -5]))
+    expect(rows('ses_theirs')).toEqual(expected([50]))
+    expect(dateBack(file, ['ses_future'], now)).toEqual([])
+    database.close()
+  })
+
+  it('are none where there is no database', () => {
+    expect(dateBack(path.join(root, 'none.db'), ['ses_future'], now)).toEqual([])
+    expect(fs.existsSync(path.join(root, 'none.db'))).toBe(false)
   })
 })

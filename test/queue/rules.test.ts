@@ -214,6 +214,16 @@ describe('a task', () => {
     expect(sure(failed(sure(begun(again, now)), failure, now)).state).toBe('pending')
   })
 
+  it('waits no longer than its pause was to be when the clock is put back', () => {
+    const waiting = sure(failed(sure(begun(item(1), now)), { reason: 'no network', hopeless: false }, now))
+    const pauseMs = waitsMs(waiting, now)
+    expect(waitsMs(waiting, new Date(now.getTime() + 1000))).toBe(pauseMs - 1000)
+    for (const seconds of [-1, -200, -86_400]) expect(waitsMs(waiting, later(seconds)), `${seconds}`).toBe(0)
+    // Given back by another try than the last, it has a pause of its own.
+    const busy = sure(released(sure(begun(waiting, later(600))), later(602)))
+    expect(waitsMs(busy, later(600))).toBe(2000)
+  })
+
   it('is not tried again when that is of no use', () => {
     const ended = sure(failed(sure(begun(item(1), now)), { reason: 'no such repository', hopeless: true }, now))
     expect(ended).toMatchObject({ state: 'error', error: 'no such repository' })
