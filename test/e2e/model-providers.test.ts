@@ -3,7 +3,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { catalogueFile, writeCatalogue } from '../helpers/model-catalogue.ts'
-import { leftovers } from '../helpers/processes.ts'
+import { killAndWait, leftovers } from '../helpers/processes.ts'
 import { runJson } from '../helpers/kugetsu.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
 
@@ -22,9 +22,10 @@ const doctor = async () =>
   )
 
 beforeAll(async () => {
-  stage = await setStage({ init: false, env: { ALPHA_KEY: 'a', BETA_KEY: 'b' } })
+  stage = await setStage({ env: { ALPHA_KEY: 'a', BETA_KEY: 'b' } })
+  // Not before: older versions of opencode empty a cache that they have not made themselves.
   writeCatalogue(stage.home, stage.model.url, { alpha: ['one', 'two'], beta: ['three'] })
-  await stage.ok(['init'])
+  await killAndWait(-(stage.server()?.pid ?? NaN))
 })
 afterAll(() => stage.cleanup())
 
@@ -91,10 +92,7 @@ describe('with some providers', () => {
     expect(stage.server()?.pid).toBe(all)
   })
 
-  it('a catalogue that is no JSON, and a directory in the place of ours, keep nobody from starting', async () => {
-    fs.writeFileSync(catalogueFile(stage.home), 'spoiled')
-    stage.configure({ KUGETSU_MODEL_PROVIDERS: 'one' })
-    expect((await start(9)).code).toBe(0)
+  it('a directory in the place of ours keeps nobody from starting', async () => {
     writeCatalogue(stage.home, stage.model.url, { alpha: ['one'] })
     fs.rmSync(served(), { force: true })
     fs.mkdirSync(path.join(served(), 'full'), { recursive: true })
