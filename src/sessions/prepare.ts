@@ -54,7 +54,7 @@ export async function discardPrepared(home: Home, { name, ref, worktree, undo }:
     const options = { path: worktree.path, branch: worktree.branch, mirror, env: home.env, timeoutMs: gitTimeoutMs }
     const work = await inspectWork(options)
     if (isAtRisk(work) || !work.ignored.every(isMadeByReading)) return
-    await unload({ ...home, signal: new AbortController().signal }, worktree.path).catch(() => {}) // memory, no more
+    await unload(home, worktree.path).catch(() => {}) // memory, no more
     await undo.run()
   })
 }

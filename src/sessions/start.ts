@@ -149,7 +149,11 @@ async function prepare(home: Home, request: Beginning, undo: Undo) {
   }
   // opencode takes most of a start for what it reads of a directory.
   const loading = {
-    onPlaced: (directory: string) => void loadAhead(home, directory),
+    onPlaced: (directory: string) => {
+      const loaded = loadAhead(home, directory)
+      // Before the worktree goes: opencode would remember that it was not there.
+      undo.add('what opencode has read of it', () => loaded.then(() => unload(home, directory)))
+    },
     onMoved: (directory: string) => unload(home, directory),
   }
   const [worktree, prepared] = await Promise.allSettled([
