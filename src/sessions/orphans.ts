@@ -4,7 +4,6 @@ import * as path from 'node:path'
 import type { Home } from '../config/home.ts'
 import { listMirrors } from '../config/mirrors.ts'
 import { messageOf } from '../core/errors.ts'
-import { parseRef } from '../core/issue-ref.ts'
 import { knownSessions } from '../opencode/database.ts'
 import { listDirectory } from '../platform/files.ts'
 import { openQueue } from '../queue/file-queue.ts'
@@ -17,7 +16,7 @@ import { worktreeOrphan } from './orphan-worktree.ts'
 import { dropSaved, listSaved } from './recover.ts'
 import type { Index } from './record.ts'
 import { baseName, changeIndex, forgetSession, pmAgentSession, readSessions, type StoredSession } from './store.ts'
-import { nameOf } from './session-name.ts'
+import { awaitedName, nameOf } from './session-name.ts'
 import type { Supervision } from './supervision.ts'
 
 /** Everything that is left over, in the order in which it can be removed. */
@@ -121,16 +120,9 @@ function lostEntries(home: Home, index: Index, sessions: StoredSession[]): Orpha
     }))
 }
 
-/** The session names of the tasks that wait in the queue: the daemon may have prepared their worktrees (prepare.ts). */
+/** The session names of the tasks that wait in the queue. */
 async function awaited(home: Home): Promise<string[]> {
-  const names = await openQueue(home).each(({ state, issue_ref: issueRef }) => {
-    if (state !== 'pending' || !issueRef) return []
-    try {
-      return [nameOf(home, parseRef(issueRef, { defaultHost: '' }))]
-    } catch {
-      return [] // of no issue, so nothing is prepared for it
-    }
-  })
+  const names = await openQueue(home).each((item) => awaitedName(item, (ref) => nameOf(home, ref)) ?? [])
   return names.flat()
 }
 

@@ -148,13 +148,16 @@ async function prepare(home: Home, request: Beginning, undo: Undo) {
     throw error
   }
   // opencode takes most of a start for what it reads of a directory.
+  let loaded = Promise.resolve()
+  // Not while it reads: it would keep what it has of files that are others by then.
+  const forget = (directory: string) => loaded.then(() => unload(home, directory))
   const loading = {
     onPlaced: (directory: string) => {
-      const loaded = loadAhead(home, directory)
+      loaded = loadAhead(home, directory)
       // Before the worktree goes: opencode would remember that it was not there.
-      undo.add('what opencode has read of it', () => loaded.then(() => unload(home, directory)))
+      undo.add('what opencode has read of it', () => forget(directory))
     },
-    onMoved: (directory: string) => unload(home, directory),
+    onMoved: forget,
   }
   const [worktree, prepared] = await Promise.allSettled([
     ensureIssueWorktree(part, { ...request, ...loading }, undo).catch(stopOthers),

@@ -3,10 +3,10 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Home } from '../../config/home.ts'
 import { uniqueNameOf } from '../../core/issue-names.ts'
-import { parseRef } from '../../core/issue-ref.ts'
 import { counted } from '../../core/wording.ts'
 import { listDirectory } from '../../platform/files.ts'
 import { repairIndex, repairSpecial } from '../../sessions/repair.ts'
+import { awaitedName } from '../../sessions/session-name.ts'
 import { baseName, pmAgentSession, type StoredSession } from '../../sessions/store.ts'
 import { byItself, fail, pass, some, warn, type Check, type Found } from '../check.ts'
 import { isKnownBy, subjectOf, type Subject } from '../subject.ts'
@@ -95,18 +95,11 @@ const worktrees: Check = {
   },
 }
 
-/** The session names of tasks that wait: the daemon may have prepared their worktrees. */
+/** The session names of tasks that wait, told without a reader that sets anything aside. */
 function awaitedNames(subject: Subject): string[] {
   const refOf = (name: string) =>
     subject.sessions().find((session) => session.name === name)?.record.issue_ref ?? undefined
-  return subject.items().flatMap(({ state, issue_ref: issueRef }) => {
-    if (state !== 'pending' || !issueRef) return []
-    try {
-      return [uniqueNameOf(parseRef(issueRef, { defaultHost: '' }), refOf)]
-    } catch {
-      return [] // of no issue
-    }
-  })
+  return subject.items().flatMap((item) => awaitedName(item, (ref) => uniqueNameOf(ref, refOf)) ?? [])
 }
 
 function issueSessions(subject: Subject): StoredSession[] {
