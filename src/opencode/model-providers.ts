@@ -20,6 +20,7 @@ import {
   readCatalogue,
   serveModels,
   variablesOf,
+  type CatalogueProvider,
   type ServedModels,
 } from './catalogue.ts'
 import type { Client } from './client.ts'
@@ -49,15 +50,11 @@ export interface ModelChoice {
 
 /** Decides whose models a server loads that is started now by the program of that fingerprint, and writes them down. */
 export function chooseModels(home: Home, program: string): ModelChoice {
-  const { modelProviders: wanted } = home.settings()
-  const all = { mark: '', served: undefined, open: false }
-  if (wanted === 'all') return all
-  if (wanted !== 'connected') {
-    return { mark: markFor(home, program), served: serveModels(home, (id) => wanted.includes(id)), open: false }
-  }
-  const connected = readConnected(home, program)
-  if (connected?.providers === undefined || !isSameList(connected.variables, loginVariables(home))) return all
-  return { mark: markFor(home, program), served: serveConnected(home, connected.providers), open: true }
+  const isOpen = home.settings().modelProviders === 'connected'
+  const mark = markFor(home, program)
+  const isOutdated = isOpen && !isSameList(readConnected(home, program)?.variables ?? [], loginVariables(home))
+  if (mark === '' || isOutdated) return { mark: '', served: undefined, open: false }
+  return { mark, served: serve(home, program), open: isOpen }
 }
 
 /** What the mark of a server would be that is started now. Looks at no variable: each caller may have others. */
@@ -71,7 +68,16 @@ export function markFor(home: Home, program: string): string {
 
 /** Writes anew what a server reads when opencode has fetched a newer catalogue. */
 export function renewModels(home: Home, { program, models }: ServerRecord): void {
-  if (models !== undefined && models === markFor(home, program)) chooseModels(home, program)
+  if (models !== undefined && models === markFor(home, program)) serve(home, program)
+}
+
+function serve(home: Home, program: string): ServedModels | undefined {
+  const { modelProviders: wanted } = home.settings()
+  if (typeof wanted !== 'string') return serveModels(home, (id) => wanted.includes(id))
+  const connected = readConnected(home, program)?.providers ?? []
+  // Also what the catalogue has only had since it was asked.
+  const hasLogin = (provider: CatalogueProvider) => variablesOf(provider).some((name) => home.env[name])
+  return serveModels(home, (id, provider) => connected.includes(id) || hasLogin(provider))
 }
 
 /**
@@ -80,19 +86,23 @@ export function renewModels(home: Home, { program, models }: ServerRecord): void
  */
 export async function askConnected(home: Home, client: Client, program: string): Promise<boolean> {
   if (home.settings().modelProviders !== 'connected') return false
-  const setup = setupOf(home, program)
-  const variables = loginVariables(home)
   const known = readConnected(home, program)
-  if (known !== undefined && isSameList(known.variables, variables)) return false
+  if (known !== undefined && isSameList(known.variables, loginVariables(home))) {
+    if (known.providers !== undefined || !hasCatalogue(home)) return false
+  }
   try {
     const providers = await connectedTo(home, client)
-    // With the variables of the catalogue as it is now.
-    const connected: Connected = { ...(providers && { providers }), setup, variables: loginVariables(home) }
+    // As it is now: opencode may have completed its configuration, and fetched its catalogue.
+    const connected: Connected = {
+      ...(providers && { providers }),
+      setup: setupOf(home, program),
+      variables: loginVariables(home),
+    }
     writeJson(home.paths.connected, connected)
     return providers !== undefined
   } catch {
     home.signal.throwIfAborted()
-    // What it says is of another time, and it would be asked again at each start.
+    // What it says is of another time, and each start would begin anew with this.
     removeFile(home.paths.connected)
     return false
   }
@@ -101,8 +111,7 @@ export async function askConnected(home: Home, client: Client, program: string):
 /** The ids of the providers that opencode can use; undefined where it cannot do with their models alone. */
 async function connectedTo(home: Home, client: Client): Promise<string[] | undefined> {
   const { providers } = await client.providers(home.paths.base)
-  const file = catalogueFile(home)
-  if (file !== undefined && readCatalogue(file) !== undefined) return providers.map(({ id }) => id)
+  if (hasCatalogue(home)) return providers.map(({ id }) => id)
   // Only what is built into it: that can be had from it in another form alone, which is good enough for models that
   // are free to try, and not for those that a person pays for.
   const { provider: configured = {} } = await client.configuration(home.paths.base)
@@ -117,10 +126,10 @@ async function connectedTo(home: Home, client: Client): Promise<string[] | undef
 /** opencode's own provider, whose free models it falls back to without any key. */
 export const freeProvider = 'opencode'
 
-function serveConnected(home: Home, providers: readonly string[]): ServedModels | undefined {
-  return serveModels(home, (id, provider) => {
-    return providers.includes(id) || variablesOf(provider).some((name) => home.env[name])
-  })
+/** opencode has its catalogue on file. */
+function hasCatalogue(home: Home): boolean {
+  const file = catalogueFile(home)
+  return file !== undefined && readCatalogue(file) !== undefined
 }
 
 function readConnected(home: Home, program: string): Connected | undefined {
@@ -128,15 +137,18 @@ function readConnected(home: Home, program: string): Connected | undefined {
   return read.kind === 'read' && read.value.setup === setupOf(home, program) ? read.value : undefined
 }
 
-/** All that decides which providers opencode can use, but the variables: a short text that is another when it is. */
+/**
+ * All that decides which providers opencode can use, but the variables: a short text that is another when it is. What
+ * else may be configured, the plugin adds.
+ */
 function setupOf({ env, userHome }: Home, program: string): string {
   const configuration = path.join(env['XDG_CONFIG_HOME'] || path.join(userHome, '.config'), 'opencode')
   const files = ['opencode.json', 'opencode.jsonc', 'config.json'].map((name) => path.join(configuration, name))
-  const state = [...files, env['OPENCODE_CONFIG'] ?? ''].map((file) => {
-    const stat = file === '' ? undefined : fs.statSync(file, { throwIfNoEntry: false })
+  const state = files.map((file) => {
+    const stat = fs.statSync(file, { throwIfNoEntry: false })
     return stat && [stat.mtimeMs, stat.size]
   })
-  const given = [program, loginsOf(dataDirectory(env, userHome)), state, env['OPENCODE_CONFIG_CONTENT'] ?? '']
+  const given = [program, loginsOf(dataDirectory(env, userHome)), state]
   return createHash('sha256').update(JSON.stringify(given)).digest('base64url').slice(0, 22)
 }
 
