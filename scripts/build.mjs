@@ -51,6 +51,19 @@ const plainBuiltins = {
       : undefined,
 }
 
+/** The SQLite driver's JavaScript is in dist/ as well (src/platform/sqlite.ts), in a file that is loaded when it is used. */
+const ownDriver = {
+  name: 'own-driver',
+  resolveId: (id) => (id === 'better-sqlite3' ? { id: './better-sqlite3.cjs', external: true } : undefined),
+  transform: (code, id) =>
+    id.endsWith('/sqlite.ts')
+      ? {
+          code: code.replace("createRequire(import.meta.url)('better-sqlite3')", "require('better-sqlite3')"),
+          map: null,
+        }
+      : undefined,
+}
+
 const builtin = (from) => `process.getBuiltinModule('${from}')`
 const calledOn = (from, name) => `const ${name} = (...args) => ${builtin(from)}.${name}(...args)`
 
@@ -64,12 +77,12 @@ async function bundle(input, output, plugins = []) {
   const built = await rolldown({
     input,
     platform: 'node',
-    external: ['better-sqlite3'],
+    external: ['bindings'],
     moduleTypes: { '.md': 'text' },
     plugins,
     transform: { target: 'node20.19' },
   })
-  const { output: chunks } = await built.write({ minify: true, sourcemap: true, ...output })
+  const { output: chunks } = await built.write({ minify: true, sourcemap: true, charset: 'ascii', ...output })
   await built.close()
   // What starts from the code cache cannot import(); the bundler makes require() of those of our own files.
   const offender = chunks.find(({ code = '' }) => output.format === 'cjs' && /[^.\w]import\s*\(/.test(code))
@@ -106,11 +119,17 @@ try {
         ],
       },
     },
-    [lazyChildProcess, plainBuiltins],
+    [lazyChildProcess, ownDriver, plainBuiltins],
   )
   await bundle(
     { 'environment-plugin': 'src/agents/environment-plugin.ts' },
     { dir: fresh, format: 'esm', entryFileNames: '[name].js', sourcemap: false },
+  )
+  modules.push(
+    ...(await bundle(
+      { 'better-sqlite3': 'better-sqlite3' },
+      { dir: fresh, format: 'cjs', entryFileNames: '[name].cjs', sourcemap: false },
+    )),
   )
   writeFileSync(path.join(fresh, 'third-party-licenses.txt'), licencesOf(modules))
   rmSync('dist', { recursive: true, force: true })
@@ -132,6 +151,7 @@ for (const name of ['base', 'pm-agent']) {
 }
 const commands = ['queue enqueue me/app#1 nothing', 'queue list', 'queue stats', 'status', 'list']
 keepCode(path.join(home, 'none'), ['start', 'me/app#1', 'nothing'])
+keepCode(home, ['supervise']) // the daemon: looks once, and ends because nothing is to be done
 for (const command of commands) keepCode(home, command.split(' '))
 keepCode(home, []) // the files that none of them used
 rmSync(home, { recursive: true, force: true })
