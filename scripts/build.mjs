@@ -161,6 +161,7 @@ function keepCode(directory, command) {
   const { signal, error } = spawnSync(process.execPath, ['scripts/code-cache.cjs', ...command], {
     env,
     stdio: 'ignore',
+    timeout: 60_000,
   })
   if (signal ?? error) throw new Error(`the code cache was not made: ${signal ?? error}`)
 }
