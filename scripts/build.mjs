@@ -55,13 +55,12 @@ const plainBuiltins = {
 const ownDriver = {
   name: 'own-driver',
   resolveId: (id) => (id === 'better-sqlite3' ? { id: './better-sqlite3.cjs', external: true } : undefined),
-  transform: (code, id) =>
-    id.endsWith('/sqlite.ts')
-      ? {
-          code: code.replace("createRequire(import.meta.url)('better-sqlite3')", "require('better-sqlite3')"),
-          map: null,
-        }
-      : undefined,
+  transform: (code, id) => {
+    if (!/platform.sqlite\.ts$/.test(id)) return undefined
+    const installed = "createRequire(import.meta.url)('better-sqlite3')"
+    if (!code.includes(installed)) throw new Error(`${id} loads the driver in another way than the build knows`)
+    return { code: code.replace(installed, "require('better-sqlite3')"), map: null }
+  },
 }
 
 const builtin = (from) => `process.getBuiltinModule('${from}')`
