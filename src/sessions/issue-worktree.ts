@@ -4,9 +4,8 @@ import { cloneUrlOf } from '../config/clone-url.ts'
 import type { Home } from '../config/home.ts'
 import { withoutCredentials } from '../config/remote-url.ts'
 import { branchOf, formatRef, type IssueRef } from '../core/issue-ref.ts'
-import { openMirror } from '../worktrees/mirrors.ts'
-import { isRepository } from '../worktrees/place.ts'
-import { addWorktree, discardWorktree } from '../worktrees/worktrees.ts'
+import { placeWorktree } from '../worktrees/place-worktree.ts'
+import { type AddedWorktree, discardWorktree } from '../worktrees/worktrees.ts'
 import type { SessionRecord } from './record.ts'
 import { remoteAccess } from './remote-access.ts'
 import type { Undo } from './undo.ts'
@@ -27,8 +26,8 @@ export interface WorktreeRequest {
   base?: string | undefined
   existing: SessionRecord | undefined
   /**
-   * Has the worktree made before the fetch, from what the mirror has, and is told where it is: what else is to be loaded
-   * for that directory is loaded while git waits for the remote. The fetch then moves it up, as nobody has worked in it.
+   * Told where the worktree is as soon as its files are there, which may be before the remote has answered: what else is
+   * to be loaded for that directory is loaded meanwhile. Where the remote has others, it is moved to those.
    */
   onPlaced?: (directory: string) => void
   /** Called when one that was there is at another commit now: what was loaded for it is of other files. */
@@ -44,35 +43,36 @@ export async function ensureIssueWorktree(home: Home, request: WorktreeRequest, 
     return { path: recorded, branch, baseBranch: request.existing?.base_branch ?? undefined, workExists: true }
   }
   const mirror = home.paths.mirror(request.ref)
-  const shared = {
+  const url = cloneUrlOf(home, request.ref)
+  if (!fs.existsSync(mirror)) home.progress(`cloning ${withoutCredentials(url)}`)
+  const worktree = path.join(home.paths.worktrees, request.name)
+  const base = request.base ?? home.settings().baseBranch
+  const wanted = {
     lockFile: mirrorLock(home, request.ref),
     env: home.env,
     timeoutMs: cloneTimeoutMs,
     signal: home.signal,
+    mirror,
+    path: worktree,
+    branch,
+    ...(base === undefined ? {} : { base }),
   }
-  const url = cloneUrlOf(home, request.ref)
-  const access = remoteAccess(home, url)
-  if (!fs.existsSync(mirror)) home.progress(`cloning ${withoutCredentials(url)}`)
-  const onProgress = (text: string) => home.progress(text, 'passing')
-  const worktree = path.join(home.paths.worktrees, request.name)
-  const base = request.base ?? home.settings().baseBranch
-  const wanted = { ...shared, mirror, path: worktree, branch, ...(base === undefined ? {} : { base }) }
-  const add = async (madeAt?: string) => {
-    const made = await addWorktree({ ...wanted, madeAt })
-    if (made.created) {
-      undo.add(`the worktree ${worktree}`, () =>
-        discardWorktree({ ...wanted, signal: undefined, deleteBranch: made.branchCreated }),
-      )
-    }
-    return made
-  }
-  // What is wrong with a mirror that may be old, the fetch mends or tells.
-  const early = request.onPlaced && isRepository(mirror) ? await add().catch(() => undefined) : undefined
-  home.signal.throwIfAborted()
-  if (early?.created === true) request.onPlaced?.(worktree)
-  await openMirror({ ...shared, ...access, path: mirror, url, onProgress })
-  const made = await add(early?.created === true && early.isOfRemote ? early.head : undefined)
-  if (early?.moved === true || made.moved) await request.onMoved?.(worktree)
+  const undoIt = (made: AddedWorktree) =>
+    undo.add(`the worktree ${worktree}`, () =>
+      discardWorktree({ ...wanted, signal: undefined, deleteBranch: made.branchCreated }),
+    )
+  const made = await placeWorktree({
+    ...wanted,
+    url,
+    access: remoteAccess(home, url),
+    onProgress: (text) => home.progress(text, 'passing'),
+    onPlaced: (early) => {
+      undoIt(early)
+      request.onPlaced?.(worktree)
+    },
+  })
+  if (made.created && !made.told) undoIt(made)
+  if (made.moved && (made.told || !made.created)) await request.onMoved?.(worktree)
   return { path: worktree, branch, baseBranch: made.baseBranch, workExists: !made.isUntouched }
 }
 

@@ -1,6 +1,7 @@
 /**
  * How many fetches of a mirror were begun and which one was completed last. Numbers, not times: a clock that jumps must
- * not make an old fetch look new.
+ * not make an old fetch look new. They are for calls that overlap, so they need not outlive the machine's boot: a record that
+ * is lost or cut off by a power cut lets no fetch be skipped.
  */
 import { isNoText, readText, setAside, writeAtomic } from '../platform/files.ts'
 
@@ -23,12 +24,12 @@ export function fetchesSoFar(lockFile: string): Fetches {
 export function beginFetch(lockFile: string): number {
   const { begun, completed } = fetchesSoFar(lockFile)
   const number = Number.isFinite(begun) ? begun + 1 : 1
-  writeAtomic(recordOf(lockFile), `${number} ${completed}\n`)
+  writeAtomic(recordOf(lockFile), `${number} ${completed}\n`, 'volatile')
   return number
 }
 
 export function completeFetch(lockFile: string, number: number): void {
-  writeAtomic(recordOf(lockFile), `${number} ${number}\n`)
+  writeAtomic(recordOf(lockFile), `${number} ${number}\n`, 'volatile')
 }
 
 function recorded(file: string): string | undefined {

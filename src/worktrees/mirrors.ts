@@ -10,6 +10,7 @@ import { askGit, type GitCall, type GitOptions, inMirror, runGit } from './git.t
 import { maskCredentials } from './git-failure.ts'
 import { settingsIn, usersValue } from './own-programs.ts'
 import { isRepository } from './place.ts'
+import { askRefs, readRefs } from './refs.ts'
 import { despiteLocks } from './stale-locks.ts'
 import { removeTree, sweepTemporary, temporarySibling } from './temporary.ts'
 
@@ -32,6 +33,11 @@ export interface MirrorOptions extends GitOptions {
   lockFile: string
   /** Gets what git says while it clones or fetches, a line at a time. */
   onProgress?: ((text: string) => void) | undefined
+  /**
+   * What else is to be done under the lock, before the fetch; not called for a mirror that is cloned. It must be short,
+   * since others wait for the lock, and must not reject.
+   */
+  beforeFetch?: (() => Promise<void>) | undefined
 }
 
 export interface Mirror {
@@ -52,18 +58,21 @@ export async function openMirror(options: MirrorOptions): Promise<Mirror> {
   if (options.url === '' || options.url.startsWith('-')) {
     throw new KugetsuError(`not a clone URL: "${options.url}"`, { code: 'bad_url', hint: 'Check repos.json.' })
   }
-  const before = fetchesSoFar(options.lockFile)
+  const known = fetchesSoFar(options.lockFile)
   return await exclusively(options.lockFile, { timeoutMs: mirrorLockWaitMs, signal: options.signal }, async () => {
     await sweepTemporary(options.path)
-    const created = !isRepository(options.path)
-    if (created) {
+    if (!isRepository(options.path)) {
       setAsideDamaged(options.path)
       await create(options)
-    } else {
-      const ssh = await checkSettings(options)
-      if (fetchesSoFar(options.lockFile).completed <= before.begun) await fetchOrigin(withSsh(options, ssh))
+      return { created: true, defaultBranch: await defaultBranch(options) }
     }
-    return { created, defaultBranch: await defaultBranch(options) }
+    // Not beside the fetch: one that brings commits fails where it meets the entry of a worktree that is half made.
+    const before = options.beforeFetch?.()
+    const settings = settingsOf(options)
+    await Promise.allSettled([before, settings])
+    const ssh = await checkSettings(options, await settings)
+    if (fetchesSoFar(options.lockFile).completed <= known.begun) await fetchOrigin(withSsh(options, ssh))
+    return { created: false, defaultBranch: await defaultBranch(options) }
   })
 }
 
@@ -151,10 +160,14 @@ async function configure(repository: string, options: MirrorOptions): Promise<vo
   }
 }
 
-/** Brings the settings in line with the wanted URL; returns the user's core.sshCommand. */
-async function checkSettings(options: MirrorOptions): Promise<string | undefined> {
+/** A listing of what has to be known before a fetch. */
+async function settingsOf(options: MirrorOptions): Promise<string> {
   const wanted = '^(remote\\.origin\\.url|kugetsu\\.layout|core\\.sshcommand)$'
-  const listing = (await askGit(['config', '--show-scope', '-z', '--get-regexp', wanted], inMirror(options))) ?? ''
+  return (await askGit(['config', '--show-scope', '-z', '--get-regexp', wanted], inMirror(options))) ?? ''
+}
+
+/** Brings the settings in line with the wanted URL; returns the user's core.sshCommand. */
+async function checkSettings(options: MirrorOptions, listing: string): Promise<string | undefined> {
   const settings = new Map(settingsIn(listing).map(({ name, value }) => [name, value]))
   if (settings.get('kugetsu.layout') !== '1' || settings.get('remote.origin.url') !== options.url) {
     await despiteLocks(options.path, options.signal, () => configure(options.path, options))
@@ -215,11 +228,12 @@ async function defaultBranch(options: MirrorOptions): Promise<string | undefined
   )
 }
 
-/** The branch that origin/HEAD names, if that exists. Nothing is printed for a dangling one. */
+/** The branch that origin/HEAD names, if that exists. */
 async function headOfOrigin(options: GitOptions & { path: string }): Promise<string | undefined> {
-  const head = await runGit(['for-each-ref', '--format=%(symref)', 'refs/remotes/origin/HEAD'], inMirror(options))
+  const name = 'refs/remotes/origin/HEAD'
+  const head = (readRefs(options.path, [name]) ?? (await askRefs(options, [name]))).get(name)?.target
   const prefix = 'refs/remotes/origin/'
-  return head.startsWith(prefix) ? head.trim().slice(prefix.length) : undefined
+  return head?.startsWith(prefix) === true ? head.slice(prefix.length) : undefined
 }
 
 async function requireBranch(options: GitOptions & { path: string; url: string }): Promise<void> {

@@ -1,6 +1,7 @@
 /** Where the branch of a new worktree begins. */
 import { KugetsuError } from '../core/errors.ts'
 import { askGit, type GitOptions, inMirror, runGit } from './git.ts'
+import { askRefs, type Refs } from './refs.ts'
 import { despiteLocks } from './stale-locks.ts'
 
 export interface Start {
@@ -22,12 +23,24 @@ export interface StartOptions extends GitOptions {
   base?: string | undefined
   /** False: the local branch has no commits of its own, so there is nothing to keep it where it is for. */
   ownCommits?: boolean
+  /** The refs of startRefs(), where they are known; git is asked otherwise. */
+  refs?: Refs | undefined
+}
+
+/** What chooseStart() looks at besides the local branch: as long as these stay, so does the start of a new branch. */
+export function remoteStartRefs({ branch, base }: { branch: string; base?: string | undefined }): string[] {
+  return [origin + branch, `${origin}HEAD`, ...(base === undefined ? [] : [origin + base])]
+}
+
+/** All that chooseStart() looks at. */
+export function startRefs(options: { branch: string; base?: string | undefined }): string[] {
+  return [`refs/heads/${options.branch}`, ...remoteStartRefs(options)]
 }
 
 /** The branch that work on `branch` is based on: the given one, else the remote's default branch. */
 export async function baseOf(options: StartOptions): Promise<string> {
   if (options.base !== undefined) return options.base
-  const head = (await readRefs(options, [`${origin}HEAD`])).get(`${origin}HEAD`)
+  const head = (await askRefs(options, [`${origin}HEAD`])).get(`${origin}HEAD`)
   return head?.target.slice(origin.length) ?? options.branch
 }
 
@@ -35,12 +48,7 @@ export async function baseOf(options: StartOptions): Promise<string> {
 export async function chooseStart(options: StartOptions): Promise<Start> {
   const { branch, base } = options
   const local = `refs/heads/${branch}`
-  const refs = await readRefs(options, [
-    local,
-    origin + branch,
-    `${origin}HEAD`,
-    ...(base === undefined ? [] : [origin + base]),
-  ])
+  const refs = options.refs ?? (await askRefs(options, startRefs(options)))
   const defaultBranch = refs.get(`${origin}HEAD`)?.target.slice(origin.length)
   const baseBranch = base ?? defaultBranch ?? branch
   const remote = refs.get(origin + branch)?.commit
@@ -71,21 +79,6 @@ export async function followRemote(options: StartOptions): Promise<void> {
   const track = ['branch', `--set-upstream-to=origin/${options.branch}`, options.branch]
   const set = () => runGit(track, inMirror(options))
   await despiteLocks(options.path, options.signal, set).catch(() => {}) // a push works without
-}
-
-async function readRefs(
-  options: StartOptions,
-  names: string[],
-): Promise<Map<string, { commit: string; target: string }>> {
-  const format = '--format=%(refname)%00%(objectname)%00%(symref)'
-  const text = await runGit(['for-each-ref', format, ...names], inMirror(options))
-  const refs = new Map<string, { commit: string; target: string }>()
-  for (const line of text.split('\n')) {
-    const [name = '', commit = '', target = ''] = line.split('\0')
-    // for-each-ref also lists what lies under a name
-    if (names.includes(name)) refs.set(name, { commit, target })
-  }
-  return refs
 }
 
 async function isAncestor(options: StartOptions, one: string, other: string): Promise<boolean> {

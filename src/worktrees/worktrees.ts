@@ -17,6 +17,7 @@ import { askGit, type GitCall, type GitOptions, inMirror, inWorktree, runGit } f
 import { sweepLeftovers } from './leftovers.ts'
 import { mirrorLockWaitMs } from './mirrors.ts'
 import { placeOf } from './place.ts'
+import type { Refs } from './refs.ts'
 import { renewUntouched } from './renew.ts'
 import { despiteLocks } from './stale-locks.ts'
 import { baseOf, chooseStart, followRemote, type Start } from './start-point.ts'
@@ -81,24 +82,37 @@ export async function addWorktree(options: AddWorktreeOptions): Promise<AddedWor
       const baseBranch = await baseOf({ ...options, path: mirror })
       return { ...none, baseBranch, head: head?.trim() ?? '' }
     }
-    await sweepTemporary(options.path)
-    await sweepLeftovers(options)
-    requireFree(options)
-    const start = await chooseStart({ ...options, path: mirror })
-    await register(options, start)
-    const { kind, isNew, baseBranch, commit } = start
-    const isOfRemote = kind === 'at commit'
-    return { ...none, created: true, isOfRemote, isUntouched: isNew, branchCreated: isNew, baseBranch, head: commit }
+    return await beginWorktree(options)
   })
-  if (!result.created) return result
+  if (result.created) await completeWorktree(options, result)
+  return result
+}
+
+/**
+ * The first half of making one that is missing: it is registered, without any files, and locked as unfinished. Where it
+ * begins follows from `refs` (startRefs), if given. The caller holds the mirror's lock. Throws as addWorktree.
+ */
+export async function beginWorktree(options: AddWorktreeOptions, refs?: Refs): Promise<AddedWorktree> {
+  await sweepTemporary(options.path)
+  await sweepLeftovers(options)
+  requireFree(options)
+  const start = await chooseStart({ ...options, path: options.mirror, refs })
+  await register(options, start)
+  const { kind, isNew, onRemote, baseBranch, commit } = start
+  const isOfRemote = kind === 'at commit'
+  const isUntouched = isOfRemote && !onRemote
+  return { ...none, created: true, isOfRemote, isUntouched, branchCreated: isNew, baseBranch, head: commit }
+}
+
+/** The second half, its files, which needs no lock. It is gone again when that fails. Throws as addWorktree. */
+export async function completeWorktree(options: AddWorktreeOptions, begun: AddedWorktree): Promise<void> {
   try {
     await checkOut(options)
   } catch (error) {
     const undo = { ...options, signal: undefined } // also when the signal is why we are here
-    await discardWorktree({ ...undo, deleteBranch: result.branchCreated }).catch(() => {})
+    await discardWorktree({ ...undo, deleteBranch: begun.branchCreated }).catch(() => {})
     throw error
   }
-  return result
 }
 
 /**

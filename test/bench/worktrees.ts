@@ -1,8 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { openMirror } from '../../src/worktrees/mirrors.ts'
-import { addWorktree } from '../../src/worktrees/worktrees.ts'
+import { placeWorktree } from '../../src/worktrees/place-worktree.ts'
 import { startGitServer } from '../helpers/git-server.ts'
 import { createHome } from '../helpers/home.ts'
 import type { Row } from './bench.ts'
@@ -27,10 +26,8 @@ export const worktrees: Row = {
     const at = (...parts: string[]) => path.join(home.root, ...parts)
     const mirror = at('repos', 'large.git')
     const shared = { lockFile: at('mirror.lock'), env: home.env, timeoutMs: 600_000 }
-    const prepare = async (directory: string, branch: string) => {
-      await openMirror({ ...shared, path: mirror, url })
-      await addWorktree({ ...shared, mirror, path: directory, branch })
-    }
+    const prepare = (directory: string, branch: string) =>
+      placeWorktree({ ...shared, mirror, url, path: directory, branch })
     bench.doing('the first, which clones')
     await prepare(at('worktrees', 'first'), 'fix/first')
     const run = (cwd: string, ...args: string[]) => execFileSync('git', args, { cwd, env: home.env, stdio: 'pipe' })
