@@ -37,16 +37,19 @@ function makeDirectories(directory: string, isLastTry = false): void {
   }
 }
 
-/** Writes a whole file or nothing; durable when it returns. Throws KugetsuError when it cannot. */
-export function writeAtomic(file: string, content: string): void {
-  const temporary = writeTemporary(file, content)
+/**
+ * Writes a whole file or nothing; durable when it returns, but for what is `unsynced`: a power cut may lose that, or
+ * leave it empty. Throws KugetsuError when it cannot.
+ */
+export function writeAtomic(file: string, content: string, unsynced?: 'unsynced'): void {
+  const temporary = writeTemporary(file, content, unsynced)
   try {
     fs.renameSync(temporary, file)
   } catch (error) {
     fs.rmSync(temporary, { force: true })
     throw unwritable(file, error)
   }
-  syncDirectory(path.dirname(file))
+  if (unsynced === undefined) syncDirectory(path.dirname(file))
 }
 
 /** Writes a value as JSON that a person can read; whole or not at all, as writeAtomic. */
@@ -247,13 +250,13 @@ export function setAside(file: string, now: Date): string | undefined {
   }
 }
 
-function writeTemporary(file: string, content: string): string {
+function writeTemporary(file: string, content: string, unsynced?: 'unsynced'): string {
   const temporary = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.${unique()}`)
   let descriptor: number | undefined
   try {
     descriptor = fs.openSync(temporary, 'wx', fileMode)
     fs.writeFileSync(descriptor, content)
-    fs.fsyncSync(descriptor)
+    if (unsynced === undefined) fs.fsyncSync(descriptor)
     fs.closeSync(descriptor)
     return temporary
   } catch (error) {
