@@ -59,8 +59,7 @@ const plainBuiltins = {
  */
 const lazySchemas = {
   name: 'lazy-schemas',
-  resolveId: (id) => (id === 'used-of-zod' ? `\0${id}` : undefined),
-  load: (id) => (id === '\0used-of-zod' ? `export { ${usedOfZod().join(', ')} } from 'zod/mini'` : undefined),
+  resolveId: (id) => (id === 'used-of-zod' ? { id: './schemas.cjs', external: true } : undefined),
   transform: (code, id) =>
     id.endsWith('.ts')
       ? {
@@ -73,8 +72,15 @@ const lazySchemas = {
       : undefined,
 }
 
+/** dist/schemas.cjs, a file of its own so that it is not even opened before. */
+const usedOfZod = {
+  name: 'used-of-zod',
+  resolveId: (id) => (id === 'used-of-zod' ? id : undefined),
+  load: (id) => (id === 'used-of-zod' ? `export { ${namesOfZod().join(', ')} } from 'zod/mini'` : undefined),
+}
+
 /** What src/ calls of it; the names of types are none of it at run time. */
-function usedOfZod() {
+function namesOfZod() {
   const files = readdirSync('src', { recursive: true }).filter((name) => name.endsWith('.ts'))
   const texts = files.map((name) => readFileSync(path.join('src', name), 'utf8'))
   const names = texts
@@ -136,7 +142,6 @@ try {
               /src.(main|cli.(program|render-error|output|definitions)|daemon.names|core.(errors|issue-ref|once)|config.(paths|settings|config-file)|platform.(files|packed))\./,
             ),
           },
-          { name: 'schemas', test: (id) => id === '\0used-of-zod' || of('zod', /^$/)(id) },
           {
             name: 'reading',
             test: /src.(cli.commands.list|platform.(processes|locks|sqlite|private-file)|sessions.(record|store|slots|view)|opencode.server-record)\./,
@@ -153,6 +158,11 @@ try {
   await bundle(
     { 'environment-plugin': 'src/agents/environment-plugin.ts' },
     { dir: fresh, format: 'esm', entryFileNames: '[name].js', sourcemap: false },
+  )
+  modules.push(
+    ...(await bundle({ schemas: 'used-of-zod' }, { dir: fresh, format: 'cjs', entryFileNames: '[name].cjs' }, [
+      usedOfZod,
+    ])),
   )
   writeFileSync(path.join(fresh, 'third-party-licenses.txt'), licencesOf(modules))
   rmSync('dist', { recursive: true, force: true })
