@@ -99,7 +99,20 @@ function rotateOwnLog({ paths }: Home): void {
 
 /** Where state is written. */
 function sweepHome({ paths }: Home): void {
-  const { home, sessions, queue, queueItems, queueEnded, slots, locks, opencode, attached, env, logs, notificationSpool } = paths
+  const {
+    home,
+    sessions,
+    queue,
+    queueItems,
+    queueEnded,
+    slots,
+    locks,
+    opencode,
+    attached,
+    env,
+    logs,
+    notificationSpool,
+  } = paths
   for (const directory of [
     home,
     sessions,

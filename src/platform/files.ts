@@ -26,10 +26,12 @@ export function ensureDirectory(directory: string): void {
 
 /** Node's own `recursive` never returns where an existing directory answers ENOENT, as /proc does. */
 function makeDirectories(directory: string, isLastTry = false): void {
+  const isThere = () => fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true
+  if (isThere()) return
   try {
     fs.mkdirSync(directory, { mode: directoryMode })
   } catch (error) {
-    if (fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true) return
+    if (isThere()) return
     if (codeOf(error) !== 'ENOENT' || isLastTry) throw error
     // Others begin in the same new home at the same time: the parent may be there by now.
     if (!fs.existsSync(path.dirname(directory))) makeDirectories(path.dirname(directory))
@@ -37,10 +39,7 @@ function makeDirectories(directory: string, isLastTry = false): void {
   }
 }
 
-/**
- * Writes a whole file or nothing; durable when it returns, but for what is `unsynced`: a power cut may lose that, or
- * leave it empty. Throws KugetsuError when it cannot.
- */
+/** Writes a whole file or nothing; durable when it returns, unless `unsynced`. Throws KugetsuError when it cannot. */
 export function writeAtomic(file: string, content: string, unsynced?: 'unsynced'): void {
   const temporary = writeTemporary(file, content, unsynced)
   try {
@@ -92,7 +91,7 @@ export function createExclusive(file: string, content: string): boolean {
     if (codeOf(error) === 'EEXIST') return false
     throw unwritable(file, error)
   } finally {
-    fs.rmSync(temporary, { force: true })
+    removeFile(temporary)
   }
   syncDirectory(path.dirname(file))
   return true
