@@ -220,9 +220,9 @@ function readSpool(spooled: Spooled[]) {
     try {
       const content = textIn(each.file)
       if (content === undefined) continue // somebody has taken it over meanwhile
-      const { data } = one().safeParse(parseJson(content))
-      if (data?.id !== each.id) spoiled.push(each)
-      else if (!added.has(each.id)) added.set(each.id, data)
+      const value = parseJson(content)
+      if (one().safeParse(value).data?.id !== each.id) spoiled.push(each)
+      else if (!added.has(each.id)) added.set(each.id, value as Notification)
     } catch {
       unread.push(each)
     }
