@@ -7,6 +7,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 import * as zod from 'zod/mini'
+import { escapeOthers } from './ascii.mjs'
 import { licencesOf } from './licences.mjs'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
@@ -118,6 +119,9 @@ async function bundle(input, output, plugins = []) {
   // What starts from the code cache cannot import(); the bundler makes require() of those of our own files.
   const offender = chunks.find(({ code = '' }) => output.format === 'cjs' && /[^.\w]import\s*\(/.test(code))
   if (offender !== undefined) throw new Error(`${offender.fileName} has an import() that would fail at run time`)
+  if (output.sourcemap !== false) {
+    for (const { type, fileName } of chunks) if (type === 'chunk') escapeOthers(path.join(output.dir, fileName))
+  }
   return chunks.flatMap(({ moduleIds = [] }) => moduleIds)
 }
 
