@@ -82,10 +82,11 @@ export function rotateInPlace(file: string): boolean {
   return true
 }
 
-/** Like writeAtomic, but never replaces: false when the file is there already. */
-export function createExclusive(file: string, content: string): boolean {
+/** Like writeAtomic, but never replaces: false when it is there already. What is in `before` is made durable first. */
+export function createExclusive(file: string, content: string, before?: string): boolean {
   const temporary = writeTemporary(file, content)
   try {
+    if (before !== undefined) syncDirectory(before)
     fs.linkSync(temporary, file)
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false
@@ -97,7 +98,7 @@ export function createExclusive(file: string, content: string): boolean {
   return true
 }
 
-/** Creates an empty file, durable when it returns; false when the name is taken already. */
+/** Creates an empty file, durable once its directory is synced; false when the name is taken already. */
 export function claimName(file: string): boolean {
   try {
     fs.closeSync(fs.openSync(file, 'wx', fileMode))
@@ -105,7 +106,6 @@ export function claimName(file: string): boolean {
     if (codeOf(error) === 'EEXIST') return false
     throw unwritable(file, error)
   }
-  syncDirectory(path.dirname(file))
   return true
 }
 
