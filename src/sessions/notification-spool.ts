@@ -11,7 +11,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Home } from '../config/home.ts'
 import { messageOf } from '../core/errors.ts'
-import { ensureDirectory, setAside, writeAtomic } from '../platform/files.ts'
+import { ensureDirectory, writeAtomic } from '../platform/files.ts'
 import type { Item } from '../queue/item.ts'
 import { messageLine, type Notice } from './notice.ts'
 
@@ -37,17 +37,16 @@ export function spoolQueued(home: Home, item: Item): void {
   }
 }
 
-/**
- * Puts a notification into the spool. Its id, of letters, digits, `_` and `-`, at most 150, has to name the event.
- * Throws KugetsuError `unwritable`.
- */
-function spool(home: Pick<Home, 'paths' | 'env' | 'now'>, notice: Notice & { id: string }): void {
-  const { id, type, issue_ref, message, queue_item } = notice
+/** The id, of letters, digits, `_` and `-`, at most 150, has to name the event. Throws KugetsuError `unwritable`. */
+function spool(
+  home: Home,
+  { id, type, issue_ref, message, queue_item }: Omit<Notice, 'timestamp'> & { id: string },
+): void {
   const now = home.now()
   const file = path.join(home.paths.notificationSpool, `${String(now.getTime()).padStart(digits, '0')}-${id}.json`)
   const stored = {
     id,
-    timestamp: notice.timestamp ?? now.toISOString(),
+    timestamp: now.toISOString(),
     type,
     message: messageLine(home, message),
     issue_ref,
@@ -57,10 +56,10 @@ function spool(home: Pick<Home, 'paths' | 'env' | 'now'>, notice: Notice & { id:
   const text = `${JSON.stringify(stored)}\n`
   try {
     writeAtomic(file, text, 'unsynced')
-  } catch (error) {
-    if (isDirectory(path.dirname(file))) throw error
-    setAside(path.dirname(file), now) // whatever lies there, if anything does
-    ensureDirectory(path.dirname(file))
+  } catch {
+    // The first one, as a rule, or one of several that are: the directory may be there by now.
+    if (!isDirectory(home.paths.notificationSpool)) makeWay(home.paths.notificationSpool, now)
+    ensureDirectory(home.paths.notificationSpool)
     writeAtomic(file, text, 'unsynced')
   }
 }
@@ -77,6 +76,16 @@ export function spooledNow({ paths }: Pick<Home, 'paths'>): Spooled[] {
     const id = ownName.exec(name)?.[1]
     return id === undefined ? [] : [{ file: path.join(paths.notificationSpool, name), id }]
   })
+}
+
+/** Sets aside what lies there, but never a directory: others may have made it meanwhile, which renaming would not see. */
+function makeWay(place: string, now: Date): void {
+  try {
+    fs.linkSync(place, `${place}.unreadable-${now.toISOString().replace(/[:.]/g, '')}`)
+    fs.unlinkSync(place)
+  } catch {
+    // nothing is there, as a rule
+  }
 }
 
 function isDirectory(file: string): boolean {

@@ -148,25 +148,28 @@ function locked<T>(home: NotifyingHome, timeoutMs: number, work: () => T): Promi
 }
 
 interface Loaded {
-  /** What is stored, and behind it what was only in the spool. */
+  /** What is stored, and behind it what is only in the spool so far. */
   all: Notification[]
-  /** That is not all in notifications.json yet. */
-  isNew: boolean
-  /** What can go from the spool once it is. */
-  spooled: Spooled[]
+  /** The files of the latter: they can go once it is stored. */
+  taken: Spooled[]
 }
 
-/** For the holder of the lock: all that was told. What cannot be understood is set aside. */
+/**
+ * For the holder of the lock: all that was told. What cannot be understood is set aside. What is stored already, because
+ * somebody was killed before it was cleared, and what is more than is ever kept goes from the spool at once.
+ */
 function load(home: NotifyingHome): Loaded {
   const spooled = spooledNow(home)
   const found = loadFile(home)
-  const { added, spoiled, unread } = readSpool(without(spooled, found))
+  const untold = without(spooled, found)
+  const wanted = new Set(untold.slice(-mostKept))
+  clear(spooled.filter((each) => !wanted.has(each)))
+  const { added, taken, spoiled } = readSpool(untold)
   for (const { file } of spoiled) {
     const aside = setAside(file, home.now())
     if (aside !== undefined) home.warn(`${file} cannot be understood and was kept as ${path.basename(aside)}`)
   }
-  const left = new Set([...spoiled, ...unread])
-  return { all: [...found, ...added], isNew: added.length > 0, spooled: spooled.filter((each) => !left.has(each)) }
+  return { all: [...found, ...added], taken }
 }
 
 /**
@@ -175,15 +178,19 @@ function load(home: NotifyingHome): Loaded {
  */
 function store(home: NotifyingHome, loaded: Loaded, all: Notification[] = loaded.all): Notification[] {
   const kept = bounded(all)
-  if (all !== loaded.all || loaded.isNew) writeJson(home.paths.notifications, kept)
-  for (const { file } of loaded.spooled) {
+  if (all !== loaded.all || loaded.taken.length > 0) writeJson(home.paths.notifications, kept)
+  clear(loaded.taken)
+  return kept
+}
+
+function clear(spooled: Spooled[]): void {
+  for (const { file } of spooled) {
     try {
       removeFile(file)
     } catch {
-      // it is known to be told
+      // it is known by its id
     }
   }
-  return kept
 }
 
 /** What is stored, nothing when that had to be set aside. */
@@ -209,25 +216,26 @@ function read(file: string): Notification[] | undefined {
 }
 
 /**
- * What these files of the spool tell, as many as are ever kept, each event once; and those that cannot be understood
- * (spoiled), or not be read this time (unread).
+ * What these files of the spool tell, as many as are ever kept, each event once; which files that is, and which cannot be
+ * understood. Those that cannot be read this time are none of them.
  */
 function readSpool(spooled: Spooled[]) {
   const added = new Map<string, Notification>()
+  const taken: Spooled[] = []
   const spoiled: Spooled[] = []
-  const unread: Spooled[] = []
   for (const each of spooled.slice(-mostKept)) {
     try {
       const content = textIn(each.file)
       if (content === undefined) continue // somebody has taken it over meanwhile
       const value = parseJson(content)
-      if (one().safeParse(value).data?.id !== each.id) spoiled.push(each)
-      else if (!added.has(each.id)) added.set(each.id, value as Notification)
+      const isIt = one().safeParse(value).data?.id === each.id
+      if (isIt && !added.has(each.id)) added.set(each.id, value as Notification)
+      ;(isIt ? taken : spoiled).push(each)
     } catch {
-      unread.push(each)
+      // another time
     }
   }
-  return { added: [...added.values()], spoiled, unread }
+  return { added: [...added.values()], taken, spoiled }
 }
 
 function without<T extends { id?: string | null | undefined }>(these: T[], found: Notification[]): T[] {

@@ -219,6 +219,16 @@ describe('many writers', () => {
   const start = (name: string, times: number, spool = true) =>
     notifier.start({ home: home.paths.home, name, times, spool })
 
+  it('make the directory together', async () => {
+    for (let round = 0; round < 5; round++) {
+      fs.rmSync(spool(), { recursive: true, force: true })
+      const ends = await Promise.all(['a', 'b', 'c', 'd', 'e', 'f'].map((name) => start(`${name}${round}`, 3).ended))
+      expect(ends).toEqual([0, 0, 0, 0, 0, 0])
+      expect(spooled()).toHaveLength(18)
+    }
+    expect(fs.readdirSync(home.paths.home)).toEqual(['notifications.new'])
+  })
+
   it('lose nothing while several take over, add and clear', async () => {
     const runs = [
       ...['a', 'b', 'c'].map((name) => ({ name, run: start(name, 100) })),
