@@ -212,7 +212,21 @@ function loadFile(home: NotifyingHome): Notification[] {
 /** What the file says, undefined when it cannot be understood. Throws when that may be different the next time. */
 function read(file: string): Notification[] | undefined {
   const content = textIn(file)
-  return content === undefined ? [] : many().safeParse(parseJson(content)).data
+  if (content === undefined) return []
+  const value = parseJson(content)
+  // By hand first: `status` asks for nothing else that would load what makes the schema.
+  return Array.isArray(value) && value.every(isPlain) ? value : many().safeParse(value).data
+}
+
+/** Whether the schema would say yes, and change nothing. */
+function isPlain(value: unknown): value is Notification {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  const { id, timestamp, created_at, type, message, issue_ref, queue_item, read } = value as Notification
+  const texts: unknown[] = [id, timestamp, created_at, type, message, issue_ref, queue_item]
+  return (
+    texts.every((each) => typeof each === 'string' || (each ?? undefined) === undefined) &&
+    (typeof read === 'boolean' || (read ?? undefined) === undefined)
+  )
 }
 
 /**
@@ -228,9 +242,9 @@ function readSpool(spooled: Spooled[]) {
       const content = textIn(each.file)
       if (content === undefined) continue // somebody has taken it over meanwhile
       const value = parseJson(content)
-      const isIt = one().safeParse(value).data?.id === each.id
-      if (isIt && !added.has(each.id)) added.set(each.id, value as Notification)
-      ;(isIt ? taken : spoiled).push(each)
+      const notification = isPlain(value) && value.id === each.id ? value : undefined
+      if (notification !== undefined && !added.has(each.id)) added.set(each.id, notification)
+      ;(notification === undefined ? spoiled : taken).push(each)
     } catch {
       // another time
     }
