@@ -51,6 +51,18 @@ const plainBuiltins = {
       : undefined,
 }
 
+/** The SQLite driver's JavaScript is in dist/ as well (src/platform/sqlite.ts), in a file that is loaded when it is used. */
+const ownDriver = {
+  name: 'own-driver',
+  resolveId: (id) => (id === 'better-sqlite3' ? { id: './better-sqlite3.cjs', external: true } : undefined),
+  transform: (code, id) => {
+    if (!/platform.sqlite\.ts$/.test(id)) return undefined
+    const installed = "createRequire(import.meta.url)('better-sqlite3')"
+    if (!code.includes(installed)) throw new Error(`${id} loads the driver in another way than the build knows`)
+    return { code: code.replace(installed, "require('better-sqlite3')"), map: null }
+  },
+}
+
 const builtin = (from) => `process.getBuiltinModule('${from}')`
 const calledOn = (from, name) => `const ${name} = (...args) => ${builtin(from)}.${name}(...args)`
 
@@ -64,12 +76,12 @@ async function bundle(input, output, plugins = []) {
   const built = await rolldown({
     input,
     platform: 'node',
-    external: ['better-sqlite3'],
+    external: ['bindings'],
     moduleTypes: { '.md': 'text' },
     plugins,
     transform: { target: 'node20.19' },
   })
-  const { output: chunks } = await built.write({ minify: true, sourcemap: true, ...output })
+  const { output: chunks } = await built.write({ minify: true, sourcemap: true, charset: 'ascii', ...output })
   await built.close()
   // What starts from the code cache cannot import(); the bundler makes require() of those of our own files.
   const offender = chunks.find(({ code = '' }) => output.format === 'cjs' && /[^.\w]import\s*\(/.test(code))
@@ -106,11 +118,17 @@ try {
         ],
       },
     },
-    [lazyChildProcess, plainBuiltins],
+    [lazyChildProcess, ownDriver, plainBuiltins],
   )
   await bundle(
     { 'environment-plugin': 'src/agents/environment-plugin.ts' },
     { dir: fresh, format: 'esm', entryFileNames: '[name].js', sourcemap: false },
+  )
+  modules.push(
+    ...(await bundle(
+      { 'better-sqlite3': 'better-sqlite3' },
+      { dir: fresh, format: 'cjs', entryFileNames: '[name].cjs', sourcemap: false },
+    )),
   )
   writeFileSync(path.join(fresh, 'third-party-licenses.txt'), licencesOf(modules))
   rmSync('dist', { recursive: true, force: true })
@@ -132,6 +150,7 @@ for (const name of ['base', 'pm-agent']) {
 }
 const commands = ['queue enqueue me/app#1 nothing', 'queue list', 'queue stats', 'status', 'list']
 keepCode(path.join(home, 'none'), ['start', 'me/app#1', 'nothing'])
+keepCode(home, ['supervise']) // the daemon: looks once, and ends because nothing is to be done
 for (const command of commands) keepCode(home, command.split(' '))
 keepCode(home, []) // the files that none of them used
 rmSync(home, { recursive: true, force: true })
@@ -141,6 +160,7 @@ function keepCode(directory, command) {
   const { signal, error } = spawnSync(process.execPath, ['scripts/code-cache.cjs', ...command], {
     env,
     stdio: 'ignore',
+    timeout: 60_000,
   })
   if (signal ?? error) throw new Error(`the code cache was not made: ${signal ?? error}`)
 }
