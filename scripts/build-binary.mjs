@@ -43,14 +43,12 @@ try {
   for (const name of readdirSync(dist)) if (/\.c?js$/.test(name)) assets[name] = path.join(dist, name)
   for (const name of readdirSync(cache)) assets[`${name}.cache`] = path.join(cache, name)
 
-  await bundle(path.join(root, 'node_modules', 'better-sqlite3', 'lib', 'index.js'), 'better-sqlite3.cjs', ['bindings'])
   copyFileSync(addon, at('addon'))
   strip(at('addon'), '--strip-unneeded')
   const digest = createHash('sha256')
     .update(readFileSync(at('addon')))
     .digest('hex')
   writeFileSync(at('name'), `sqlite-${digest.slice(0, 32)}.node`)
-  assets['better-sqlite3.cjs'] = at('better-sqlite3.cjs')
   assets['better_sqlite3.node'] = at('addon')
   assets['better_sqlite3.name'] = at('name')
 

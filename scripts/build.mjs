@@ -7,7 +7,6 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 import * as zod from 'zod/mini'
-import { escapeOthers } from './ascii.mjs'
 import { licencesOf } from './licences.mjs'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
@@ -51,6 +50,18 @@ const plainBuiltins = {
           map: null,
         }
       : undefined,
+}
+
+/** The SQLite driver's JavaScript is in dist/ as well (src/platform/sqlite.ts), in a file that is loaded when it is used. */
+const ownDriver = {
+  name: 'own-driver',
+  resolveId: (id) => (id === 'better-sqlite3' ? { id: './better-sqlite3.cjs', external: true } : undefined),
+  transform: (code, id) => {
+    if (!/platform.sqlite\.ts$/.test(id)) return undefined
+    const installed = "createRequire(import.meta.url)('better-sqlite3')"
+    if (!code.includes(installed)) throw new Error(`${id} loads the driver in another way than the build knows`)
+    return { code: code.replace(installed, "require('better-sqlite3')"), map: null }
+  },
 }
 
 /**
@@ -109,19 +120,16 @@ async function bundle(input, output, plugins = []) {
   const built = await rolldown({
     input,
     platform: 'node',
-    external: ['better-sqlite3'],
+    external: ['bindings'],
     moduleTypes: { '.md': 'text' },
     plugins,
     transform: { target: 'node20.19' },
   })
-  const { output: chunks } = await built.write({ minify: true, sourcemap: true, ...output })
+  const { output: chunks } = await built.write({ minify: true, sourcemap: true, charset: 'ascii', ...output })
   await built.close()
   // What starts from the code cache cannot import(); the bundler makes require() of those of our own files.
   const offender = chunks.find(({ code = '' }) => output.format === 'cjs' && /[^.\w]import\s*\(/.test(code))
   if (offender !== undefined) throw new Error(`${offender.fileName} has an import() that would fail at run time`)
-  if (output.sourcemap !== false) {
-    for (const { type, fileName } of chunks) if (type === 'chunk') escapeOthers(path.join(output.dir, fileName))
-  }
   return chunks.flatMap(({ moduleIds = [] }) => moduleIds)
 }
 
@@ -157,11 +165,17 @@ try {
         ],
       },
     },
-    [lazyChildProcess, lazySchemas, plainBuiltins],
+    [lazyChildProcess, ownDriver, lazySchemas, plainBuiltins],
   )
   await bundle(
     { 'environment-plugin': 'src/agents/environment-plugin.ts' },
     { dir: fresh, format: 'esm', entryFileNames: '[name].js', sourcemap: false },
+  )
+  modules.push(
+    ...(await bundle(
+      { 'better-sqlite3': 'better-sqlite3' },
+      { dir: fresh, format: 'cjs', entryFileNames: '[name].cjs', sourcemap: false },
+    )),
   )
   modules.push(
     ...(await bundle({ schemas: 'used-of-zod' }, { dir: fresh, format: 'cjs', entryFileNames: '[name].cjs' }, [
@@ -188,6 +202,7 @@ for (const name of ['base', 'pm-agent']) {
 }
 const commands = ['queue enqueue me/app#1 nothing', 'queue list', 'queue stats', 'status', 'list']
 keepCode(path.join(home, 'none'), ['start', 'me/app#1', 'nothing'])
+keepCode(home, ['supervise']) // the daemon: looks once, and ends because nothing is to be done
 for (const command of commands) keepCode(home, command.split(' '))
 keepCode(home, []) // the files that none of them used
 rmSync(home, { recursive: true, force: true })
@@ -197,6 +212,7 @@ function keepCode(directory, command) {
   const { signal, error } = spawnSync(process.execPath, ['scripts/code-cache.cjs', ...command], {
     env,
     stdio: 'ignore',
+    timeout: 60_000,
   })
   if (signal ?? error) throw new Error(`the code cache was not made: ${signal ?? error}`)
 }

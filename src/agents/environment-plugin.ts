@@ -1,6 +1,6 @@
 /**
- * The plugin that hands each agent its environment, holds the PM agent's shell to plain commands, and keeps the server's
- * clock from going back. It is bundled into one file and runs inside opencode's own runtime, in the shared server: plain
+ * The plugin that hands each agent its environment, holds the PM agent's shell to plain commands, adds the models that a
+ * directory needs besides, and keeps the server's clock from going back. It is bundled into one file and runs inside opencode's own runtime, in the shared server: plain
  * JavaScript and node modules only, its settings from the server's environment (server-environment.ts sets them).
  * opencode calls it before every shell command of every session.
  */
@@ -10,6 +10,7 @@ import { credentialVariables, helperVariable } from '../core/credential-helper.t
 import { unattended } from '../core/unattended.ts'
 import { readText } from '../platform/files.ts'
 import { agentVariables, type AgentKind } from './env-files.ts'
+import { addLeftOut, allModels } from './left-out-models.ts'
 import { refusedToPm } from './pm-agent.ts'
 import { keepClockRising } from './rising-clock.ts'
 
@@ -64,13 +65,16 @@ export const KugetsuEnvironment = async () => {
 }
 
 const hooks = {
+  config: async (configuration: object): Promise<void> => {
+    attempt(() => addLeftOut(configuration, process.env))
+  },
   'shell.env': async (input: ShellCall, output: ShellResult): Promise<void> => {
     try {
       Object.assign(output.env, environmentFor(input, output.env))
     } catch {
       // Whatever went wrong, the agent must not see the server's password.
     }
-    Object.assign(output.env, hidden)
+    Object.assign(output.env, hidden, allModels(process.env))
   },
   'tool.execute.before': async (input: ToolCall, output: { args: unknown }): Promise<void> => {
     if (input.tool !== 'bash' || !isPmAgent(input.sessionID)) return

@@ -43,6 +43,10 @@ export function pathsOf(home: string) {
     plugin: at('opencode', 'environment.js'),
     /** What the server knows of models, where that is not all. */
     catalogue: at('opencode', 'models.json'),
+    /** All that opencode knows of models, where it has no file of its own that says so. */
+    wholeCatalogue: at('opencode', 'all-models.json'),
+    /** Whose models opencode can use, as it said itself. */
+    connected: at('opencode', 'providers.json'),
     /** In front of the agents' search path. */
     bin: at('opencode', 'bin'),
     queue: at('queue'),

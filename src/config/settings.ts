@@ -30,8 +30,8 @@ export interface Settings {
   defaultGitServer: string
   /** What an agent's permission request gets. */
   permissionPolicy: 'reject' | 'allow'
-  /** The model providers that the opencode server knows of, by their ids; none: all there are. */
-  modelProviders: string[]
+  /** The providers whose models the opencode server loads, by their ids, or in a word: those it can use, or all. */
+  modelProviders: readonly string[] | 'connected' | 'all'
   /** How long the opencode server may have nothing to do before it is stopped; 0 is at once. */
   serverIdleMinutes: number
   /** What in the config was not understood, one sentence each. */
@@ -63,7 +63,11 @@ const options = [
   ['ENABLE_CONTEXT_DUMP', 'true', 'Remember what was asked and answered, in case a session is lost.'],
   ['DEFAULT_GIT_SERVER', 'github.com', 'The git server of refs without one, such as owner/repo#14.'],
   ['PERMISSION_POLICY', 'reject', 'The answer to permission requests of agents: reject or allow.'],
-  ['KUGETSU_MODEL_PROVIDERS', '', 'Model providers to load, such as anthropic,openai: faster starts. Empty: all.'],
+  [
+    'KUGETSU_MODEL_PROVIDERS',
+    'connected',
+    'Whose models opencode loads: connected, all, or ids such as anthropic,openai.',
+  ],
   ['KUGETSU_SERVER_IDLE_MINUTES', '10', 'Minutes without work after which the opencode server is stopped.'],
 ] as const
 
@@ -195,10 +199,12 @@ function branch(given: Given): string | undefined {
 }
 
 /** Ids as in https://models.dev, separated by commas or spaces. */
-function providers(given: Given): string[] {
+function providers(given: Given): Settings['modelProviders'] {
+  if (given.text === 'connected' || given.text === 'all') return given.text
   const ids = given.text.split(/[\s,]+/).filter((id) => id !== '')
-  if (ids.every((id) => /^[a-z0-9][\w.-]{0,99}$/i.test(id))) return [...new Set(ids)]
-  throw senseless(given, 'ids of model providers, such as anthropic,openai')
+  const isId = (id: string) => /^[a-z0-9][\w.-]{0,99}$/i.test(id) && id !== 'connected' && id !== 'all'
+  if (ids.length > 0 && ids.every(isId)) return [...new Set(ids)]
+  throw senseless(given, 'connected, all, or ids of model providers, such as anthropic,openai')
 }
 
 function gitServer(given: Given): string {

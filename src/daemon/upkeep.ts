@@ -6,7 +6,7 @@ import * as fs from 'node:fs'
 import { listMirrors } from '../config/mirrors.ts'
 import type { Home } from '../config/home.ts'
 import { messageOf } from '../core/errors.ts'
-import { writeCatalogue } from '../opencode/catalogue.ts'
+import { renewModels } from '../opencode/model-providers.ts'
 import { findServer } from '../opencode/server.ts'
 import { rotateInPlace } from '../platform/files.ts'
 import { sweepLitter } from '../platform/litter.ts'
@@ -50,7 +50,7 @@ export function createUpkeep(home: Home, queue: Queue): Upkeep {
       const server = findServer(home)
       if (server !== undefined) attempt('rotate a log', () => rotateInPlace(home.paths.serverLog))
       // opencode fetches a newer catalogue by the hour, and reads its own anew then.
-      if (server?.record.model_providers !== undefined) attempt('renew the models', () => writeCatalogue(home))
+      if (server !== undefined) attempt('renew the models', () => renewModels(home, server.record))
     }
     const steps = [clearFinished, clearTranscripts, clearDelegations, clearLocks]
     for (const step of steps) await step(home, queue).catch((error) => tell('clear away what is over', error))

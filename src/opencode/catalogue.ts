@@ -1,6 +1,7 @@
 /**
  * What opencode knows of models: a catalogue of all providers there are, of which it makes its own form anew for each
- * directory. With the providers that are used alone, the first prompt in a worktree takes a fraction of the time.
+ * directory. With the models of the providers that are used alone, the first prompt in a worktree takes a fraction of
+ * the time.
  */
 import * as path from 'node:path'
 import type { Home } from '../config/home.ts'
@@ -9,22 +10,37 @@ import { readText, writeAtomic } from '../platform/files.ts'
 import { parseJson } from '../platform/state-file.ts'
 
 /** By provider, in the form of https://models.dev/api.json. */
-type Catalogue = Record<string, unknown>
+export type Catalogue = Record<string, CatalogueProvider>
+
+export interface CatalogueProvider {
+  /** The variables of which one is the login to it. */
+  env?: unknown
+  models?: Record<string, unknown>
+}
+
+/** The files with the models that a server is to load, and with all there are. */
+export interface ServedModels {
+  some: string
+  all: string
+}
 
 /**
- * Writes the part of opencode's catalogue that KUGETSU_MODEL_PROVIDERS asks for, and returns its file, for
- * OPENCODE_MODELS_PATH. Undefined when all are asked for, or opencode has no catalogue on file yet: it then takes the
- * one that is built into it, whole. The server reads the file when it starts, and once more in the hours in which it
- * fetches a newer catalogue.
+ * Writes opencode's catalogue with the models of some providers alone: the others stay, without any model. Undefined
+ * where there is no catalogue to take it from: opencode then uses the one that is built into it, whole. The server reads
+ * the file when it starts, and once more in the hours in which it fetches a newer catalogue.
  */
-export function writeCatalogue(home: Home): string | undefined {
-  const wanted = home.settings().modelProviders
-  const all = wanted.length === 0 ? undefined : readCatalogue(home)
-  if (all === undefined) return undefined
-  const kept = wanted.filter((id) => Object.hasOwn(all, id)).map((id) => [id, all[id]] as const)
+export function serveModels(
+  home: Home,
+  isWanted: (id: string, provider: CatalogueProvider) => boolean,
+): ServedModels | undefined {
+  const found = findCatalogue(home)
+  if (found === undefined) return undefined
+  const some = Object.entries(found.catalogue).map(([id, provider]) => {
+    return [id, isWanted(id, provider) ? provider : { ...provider, models: {} }] as const
+  })
   try {
-    writeAtomic(home.paths.catalogue, JSON.stringify(Object.fromEntries(kept)))
-    return home.paths.catalogue
+    writeAtomic(home.paths.catalogue, JSON.stringify(Object.fromEntries(some)))
+    return { some: home.paths.catalogue, all: found.file }
   } catch (error) {
     home.warn(`the models of all providers are loaded: ${messageOf(error)}`)
     return undefined
@@ -32,22 +48,40 @@ export function writeCatalogue(home: Home): string | undefined {
 }
 
 /**
- * The catalogue that opencode would read: that of OPENCODE_MODELS_PATH, else the one it keeps in its cache directory.
- * Undefined where there is none, or where it comes from another place (OPENCODE_MODELS_URL).
+ * The catalogue that opencode would read: that of OPENCODE_MODELS_PATH, else the one it keeps in its cache directory;
+ * else the one that we made of what it said (model-providers.ts). Undefined where there is none.
  */
-export function readCatalogue({ env, userHome }: Pick<Home, 'env' | 'userHome'>): Catalogue | undefined {
-  const chosen = env['OPENCODE_MODELS_PATH']
-  if (!chosen && env['OPENCODE_MODELS_URL']) return undefined
-  const cache = path.join(env['XDG_CACHE_HOME'] || path.join(userHome, '.cache'), 'opencode')
-  const value = parseJson(textOf(chosen || path.join(cache, 'models.json')))
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Catalogue) : undefined
+export function findCatalogue(home: Pick<Home, 'env' | 'userHome' | 'paths'>) {
+  for (const file of [catalogueFile(home), home.paths.wholeCatalogue]) {
+    const catalogue = file === undefined ? undefined : readCatalogue(file)
+    if (file !== undefined && catalogue !== undefined) return { file, catalogue }
+  }
+  return undefined
 }
 
-/** The file is opencode's, and what is wrong with it is for opencode to mend. */
+/** Where opencode has its catalogue on file; undefined where it takes that from another source (OPENCODE_MODELS_URL). */
+export function catalogueFile({ env, userHome }: Pick<Home, 'env' | 'userHome'>): string | undefined {
+  const chosen = env['OPENCODE_MODELS_PATH']
+  if (!chosen && env['OPENCODE_MODELS_URL']) return undefined
+  return chosen || path.join(env['XDG_CACHE_HOME'] || path.join(userHome, '.cache'), 'opencode', 'models.json')
+}
+
+/** What that file says; undefined when it is not there or cannot be understood, which is for opencode to mend. */
+export function readCatalogue(file: string): Catalogue | undefined {
+  const value = parseJson(textOf(file))
+  const isObject = (each: unknown) => typeof each === 'object' && each !== null && !Array.isArray(each)
+  return isObject(value) && Object.values(value as object).every(isObject) ? (value as Catalogue) : undefined
+}
+
 function textOf(file: string): string {
   try {
     return readText(file) ?? ''
   } catch {
     return ''
   }
+}
+
+/** The variables of a provider, one of which is the login to it. */
+export function variablesOf({ env }: CatalogueProvider): string[] {
+  return Array.isArray(env) ? env.filter((name) => typeof name === 'string') : []
 }

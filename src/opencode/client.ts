@@ -1,6 +1,7 @@
 /** The routes of opencode's HTTP API that kugetsu uses, the same on every version from 1.2 on. */
 import * as z from 'zod/mini'
 import { KugetsuError, messageOf } from '../core/errors.ts'
+import { answeredModels } from './answered-models.ts'
 import { exchange } from './exchange.ts'
 import {
   configuration,
@@ -104,7 +105,12 @@ export function createClient(
      */
     configuredModel: async (directory: string): Promise<string | undefined> =>
       (await ask(configuration, 'GET', '/config', { directory })).model,
-    providers: (directory: string) => ask(providers, 'GET', '/config/providers', { directory }),
+    configuration: (directory: string) => ask(configuration, 'GET', '/config', { directory }),
+    /** The providers that it can use in that directory. */
+    providers: (directory: string) =>
+      ask(providers, 'GET', '/config/providers', { directory, timeoutMs: firstRequestMs }),
+    /** All providers that it knows of, with what it knows of their models. */
+    allProviders: (directory: string) => ask(answeredModels, 'GET', '/provider', { directory }),
     project: (directory: string) => ask(project, 'GET', '/project/current', { directory }),
     createSession: (directory: string, title: string) =>
       ask(session, 'POST', '/session', { directory, body: { title }, timeoutMs: firstRequestMs }),

@@ -3,10 +3,12 @@ import * as path from 'node:path'
 import type { Home } from '../config/home.ts'
 import { helperCommand, helperVariable } from '../core/credential-helper.ts'
 import { KugetsuError } from '../core/errors.ts'
+import { addModelsVariable, allModelsVariable } from '../core/model-variables.ts'
 import { unattended } from '../core/unattended.ts'
 import { withoutAgent } from '../core/within-agent.ts'
 import { ensureDirectory, writeAtomic } from '../platform/files.ts'
 import { packedText } from '../platform/packed.ts'
+import type { ModelChoice } from './model-providers.ts'
 
 /** Set in the server and so in every command its agents run, to find those that outlive it. */
 export const markerVariable = 'KUGETSU_SERVER'
@@ -35,12 +37,14 @@ const foreign = [
   'GIT_OBJECT_DIRECTORY',
   'OPENCODE',
   'OPENCODE_PID',
+  allModelsVariable,
+  addModelsVariable,
 ]
 
 /** The environment of the server: the user's own, without what would block or misdirect it. */
 export function serverEnvironment(
   home: Home,
-  own: { password: string; marker: string; agents: AgentDefinitions; catalogue?: string | undefined },
+  own: { password: string; marker: string; agents: AgentDefinitions; models: ModelChoice },
 ): NodeJS.ProcessEnv {
   const surroundings = withoutAgent(home.env)
   for (const name of [...foreign, 'OPENCODE_SERVER_USERNAME']) delete surroundings[name]
@@ -51,13 +55,23 @@ export function serverEnvironment(
     ...silent,
     OPENCODE_SERVER_PASSWORD: own.password,
     OPENCODE_DISABLE_AUTOUPDATE: '1',
-    ...(own.catalogue === undefined ? {} : { OPENCODE_MODELS_PATH: own.catalogue }),
+    ...modelVariables(own.models),
     OPENCODE_CONFIG_CONTENT: configContent(home, own.agents),
     [markerVariable]: own.marker,
     KUGETSU_DIR: home.paths.home,
     KUGETSU_TEMP_DIR: home.settings().tempDir,
     KUGETSU_BIN_DIR: home.paths.bin,
     [helperVariable]: helperCommand(home.paths.home, home.self),
+  }
+}
+
+/** For opencode, and for the plugin, which may add what is left out and hides it from the agents' own opencode. */
+function modelVariables({ served, open }: ModelChoice): Record<string, string> {
+  if (served === undefined) return {}
+  return {
+    OPENCODE_MODELS_PATH: served.some,
+    [allModelsVariable]: served.all,
+    ...(open && { [addModelsVariable]: '1' }),
   }
 }
 

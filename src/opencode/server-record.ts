@@ -18,8 +18,8 @@ const serverFile = once(() =>
     /** Value of KUGETSU_SERVER in its environment and in that of every command its agents run. */
     marker: z.string().check(z.minLength(1)),
     started_at: z.string(),
-    /** The providers that it was to know of, when not all: KUGETSU_MODEL_PROVIDERS. */
-    model_providers: z.optional(z.array(z.string())),
+    /** Whose models it was to load, as model-providers.ts tells one choice from another; absent when all. */
+    models: z.optional(z.string()),
     /** Where in its log it begins, in bytes: its port is told there. */
     log_offset: z.optional(z.int()),
     /** It is about to be ended: nobody is to find it any more. */

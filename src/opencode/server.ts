@@ -9,8 +9,8 @@ import { plainText } from '../core/plain-text.ts'
 import { ensureDirectory, openToAppend, removeFile, rotate } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
 import { identify, isAlive, isOutOfSight, kill, processesWith, signalGroup } from '../platform/processes.ts'
-import { writeCatalogue } from './catalogue.ts'
 import { createClient, type Client, type Endpoint } from './client.ts'
+import { askConnected, chooseModels, markFor } from './model-providers.ts'
 import { checkOpencode, findOpencode } from './program.ts'
 import { readBooting, readServer, writeBooting, writeServer, type ServerRecord } from './server-record.ts'
 import {
@@ -70,11 +70,17 @@ export async function ensureServer(home: Home, options: ServerOptions): Promise<
         if (await answersInTime(home, other)) return other
         home.warn('the opencode server does not answer: starting a new one')
       }
-      const adopted = await adoptBooting(home)
-      if (adopted !== undefined) return adopted
+      let server = await adoptBooting(home)
+      if (server === undefined) {
+        await endServer(home)
+        options.beforeBoot?.()
+        server = await boot(home, options)
+      }
+      const { models, program } = server.record
+      if (models !== undefined || !(await askConnected(home, server.client, program))) return server
+      // It has loaded the models of all, which was the way to know whose it can use. Nobody works in it yet.
       await endServer(home)
-      options.beforeBoot?.()
-      return boot(home, options)
+      return boot(home, options, ', with the models that it can use')
     },
   )
 }
@@ -139,11 +145,11 @@ function endUnknown(home: Home): void {
   removeFile(home.paths.booting)
 }
 
-async function boot(home: Home, options: ServerOptions): Promise<Server> {
+async function boot(home: Home, options: ServerOptions, how = ''): Promise<Server> {
   const file = findOpencode(home.env)
   const program = await checkOpencode(file, home.env, home.signal)
   if (program.warning !== undefined) home.warn(program.warning)
-  home.progress(`starting opencode ${program.version}`)
+  home.progress(`starting opencode ${program.version}${how}`)
   ensureDirectory(home.paths.logs)
   ensureDirectory(home.paths.opencode)
   ensureDirectory(home.paths.base)
@@ -156,14 +162,15 @@ async function boot(home: Home, options: ServerOptions): Promise<Server> {
   endUnknown(home)
   // A starter that is killed before the process is on file would leave a server that nobody knows of.
   writeBooting(home, marker)
-  const { modelProviders } = home.settings()
+  const fingerprint = fingerprintOf(file)
+  const models = chooseModels(home, fingerprint)
   const log = openToAppend(home.paths.serverLog)
   const offset = fs.fstatSync(log).size
   const child = spawn(program.path, ['serve', '--hostname', '127.0.0.1', '--port', '0'], {
     cwd: home.paths.base,
     detached: true,
     stdio: ['ignore', log, log],
-    env: serverEnvironment(home, { password, marker, agents: options.agents, catalogue: writeCatalogue(home) }),
+    env: serverEnvironment(home, { password, marker, agents: options.agents, models }),
   })
   fs.closeSync(log)
   let exit: string | undefined
@@ -181,9 +188,9 @@ async function boot(home: Home, options: ServerOptions): Promise<Server> {
     ...identity,
     password,
     version: program.version,
-    program: fingerprintOf(file),
+    program: fingerprint,
     marker,
-    ...(modelProviders.length === 0 ? {} : { model_providers: modelProviders }),
+    ...(models.mark === '' ? {} : { models: models.mark }),
     started_at: home.now().toISOString(),
     log_offset: offset,
   }
@@ -258,8 +265,8 @@ function serverAt(home: Home, record: ServerRecord, port: number): Server {
 }
 
 function isCurrent(home: Home, record: ServerRecord, options: ServerOptions): boolean {
-  const asSet = home.settings().modelProviders.join() === (record.model_providers ?? []).join()
-  return (asSet && record.program === fingerprintOf(findOpencode(home.env))) || !options.isIdle()
+  const program = fingerprintOf(findOpencode(home.env))
+  return (record.program === program && markFor(home, program) === (record.models ?? '')) || !options.isIdle()
 }
 
 /** Tells one program on disk from the next version at the same path, without running it. */

@@ -93,8 +93,14 @@ export function failureText(error: z.infer<typeof failure>): string {
     .slice(0, 1000)
 }
 
-/** What of opencode's configuration says which model is used: `provider/model`, absent when it chooses one itself. */
-export const configuration = z.looseObject({ model: z.optional(z.string()) })
+/**
+ * What of opencode's configuration says which model is used: `provider/model`, absent when it chooses one itself; and
+ * the providers that it configures.
+ */
+export const configuration = z.looseObject({
+  model: z.optional(z.string()),
+  provider: z.optional(z.record(z.string(), z.looseObject({ models: z.optional(z.record(z.string(), z.unknown())) }))),
+})
 
 /** The providers that can be used, each with its models by name. */
 export const providers = z.looseObject({

@@ -2,7 +2,6 @@ import * as fs from 'node:fs'
 import { createRequire } from 'node:module'
 import * as os from 'node:os'
 import * as path from 'node:path'
-import * as vm from 'node:vm'
 import type { default as Addon, Database, Options } from 'better-sqlite3'
 import { KugetsuError, messageOf } from '../core/errors.ts'
 import { once } from '../core/once.ts'
@@ -87,7 +86,9 @@ type Open = (file: string, options: Options) => Database
 
 const addon = once((): Open => {
   try {
-    return isPacked ? packed() : installed()
+    const Driver = driver()
+    const nativeBinding = isPacked ? packedBinding() : installedBinding()
+    return (file, options) => new Driver(file, { ...options, nativeBinding } as Options)
   } catch (cause) {
     if (isPacked) {
       throw new KugetsuError(`the SQLite driver does not load: ${messageOf(cause)}`, {
@@ -102,29 +103,24 @@ const addon = once((): Open => {
   }
 })
 
-function installed(): Open {
-  const Driver = createRequire(import.meta.url)('better-sqlite3') as typeof Addon
-  new Driver(':memory:').close() // the addon itself is loaded by the first database, not by require
-  return (file, options) => new Driver(file, options)
+/** Its JavaScript. The build puts that beside the rest of kugetsu: as a package it takes ten times as long to load. */
+function driver(): typeof Addon {
+  return createRequire(import.meta.url)('better-sqlite3') as typeof Addon
 }
 
-/** Out of the executable: its JavaScript as it is, the addon by way of a file (see withPrivateFile). */
-function packed(): Open {
-  const script = vm.compileFunction(packedText('better-sqlite3.cjs') ?? '', ['module', 'exports', 'require'])
-  const driver = { exports: {} }
-  script(driver, driver.exports, process.getBuiltinModule)
-  const Driver = driver.exports as typeof Addon
-  const nativeBinding = withPrivateFile(
-    addonDirectories(),
-    packedText('better_sqlite3.name') ?? '',
-    packedBytes('better_sqlite3.node'),
-    (file) => {
-      const binding = { exports: {} }
-      process.dlopen(binding, file)
-      return binding.exports
-    },
-  )
-  return (file, options) => new Driver(file, { ...options, nativeBinding } as Options)
+/** The addon where npm builds it. The driver would look for it in a dozen places, by way of a package of its own. */
+function installedBinding(): unknown {
+  return createRequire(import.meta.url)('better-sqlite3/build/Release/better_sqlite3.node')
+}
+
+/** The addon out of the executable, by way of a file (see withPrivateFile). */
+function packedBinding(): unknown {
+  const name = packedText('better_sqlite3.name') ?? ''
+  return withPrivateFile(addonDirectories(), name, packedBytes('better_sqlite3.node'), (file) => {
+    const binding = { exports: {} }
+    process.dlopen(binding, file)
+    return binding.exports
+  })
 }
 
 /** The user's cache, else a directory of the user's under the temporary one. */

@@ -1,4 +1,5 @@
 /** The model of an agent: the one it is started with, else what opencode is set to now, else what its session has. */
+import type { Settings } from '../config/settings.ts'
 import { KugetsuError } from '../core/errors.ts'
 import type { Client } from '../opencode/client.ts'
 
@@ -13,14 +14,15 @@ import type { Client } from '../opencode/client.ts'
 export async function modelFor(
   client: Client,
   directory: string,
-  wanted: { asked: string | undefined; forked: boolean; providers: readonly string[] },
+  wanted: { asked: string | undefined; forked: boolean; providers: Settings['modelProviders'] },
 ): Promise<string | undefined> {
   const configured = wanted.forked && wanted.asked === undefined ? await client.configuredModel(directory) : undefined
   const model = wanted.asked ?? configured
   if (model?.includes('/') !== true || (await hasModel(client, directory, model))) return model
-  const isLeftOut = wanted.providers.length > 0 && !wanted.providers.some((id) => model.startsWith(`${id}/`))
+  const { providers } = wanted
+  const isLeftOut = typeof providers !== 'string' && !providers.some((id) => model.startsWith(`${id}/`))
   const hint = isLeftOut
-    ? `KUGETSU_MODEL_PROVIDERS leaves its provider out (${wanted.providers.join(',')})`
+    ? `KUGETSU_MODEL_PROVIDERS leaves its provider out (${providers.join(',')})`
     : '"opencode models" lists those there are'
   if (configured === undefined) {
     throw new KugetsuError(`opencode has no model ${model}`, { hint: `${hint}.`, code: 'unknown_model' })

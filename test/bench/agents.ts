@@ -5,7 +5,6 @@ import * as path from 'node:path'
 import { spawn } from 'node:child_process'
 import type { ScriptedModelOptions } from '../../src/demo/scripted-model.ts'
 import { createHome, type Home } from '../helpers/home.ts'
-import { writeCatalogue } from '../helpers/model-catalogue.ts'
 import { setStage, type Stage, type StageOptions } from '../helpers/stage.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 import type { Bench } from './bench.ts'
@@ -19,13 +18,10 @@ export interface BenchStage extends Stage {
 
 const arrivalMs = 120_000
 
-/**
- * A stage with a warm server and one start behind it, so that its repository has its mirror and a daemon runs; with
- * `fewModels` the server knows of one provider's models, not of thousands.
- */
+/** A stage with a warm server and one start behind it, so that its repository has its mirror and a daemon runs. */
 export async function warmStage(
   bench: Bench,
-  options: StageOptions & { answer?: ScriptedModelOptions['answer']; fewModels?: boolean } = {},
+  options: StageOptions & { answer?: ScriptedModelOptions['answer'] } = {},
 ): Promise<BenchStage> {
   const seen: { text: string; at: number }[] = []
   const waiting = new Set<() => void>()
@@ -34,18 +30,12 @@ export async function warmStage(
     seen.push({ text: request.asked, at: performance.now() })
     for (const look of waiting) look()
   }
-  const { answer, fewModels, ...rest } = options
-  if (fewModels === true) rest.config = { ...rest.config, KUGETSU_MODEL_PROVIDERS: 'popular' }
+  const { answer, ...rest } = options
   bench.doing('setting up')
   const stage = await setStage({
     ...rest,
-    init: false,
     model: { onRequest, ...(answer === undefined ? {} : { answer }) },
   })
-  // As many as a large provider has.
-  const models = Array.from({ length: 60 }, (_, number) => `model-${number}`)
-  if (fewModels === true) writeCatalogue(stage.home, stage.model.url, { popular: models })
-  await stage.ok(['init'])
   bench.afterwards(() => stage.cleanup())
   const ready: BenchStage = {
     ...stage,

@@ -97,6 +97,8 @@ async function busy(bench: Bench): Promise<void> {
     `${speed.toFixed(1)} turns a second, of 1,300 letters and a command each; opencode took ${share('server').toFixed(0)} %`,
   )
   await stage.idle()
+  await calm(12_000)
+  bench.figure(`after ${talkers} agents: memory (PSS)`, { unit: 'MB', measured: [memoryOf([pid]) / megabyte] })
 }
 
 async function daemonOf(home: Home): Promise<number> {

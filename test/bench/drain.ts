@@ -14,10 +14,8 @@ export const drain: Row = {
   name: 'drain',
   title: `a queue of ${taskSeconds}-second tasks, until the last has ended`,
   run: async (bench) => {
-    for (const fewModels of [false, true]) {
-      await drained(bench, { tasks: 8, limit: 2, reach: 1.6, rounds: bench.rounds(2), fewModels })
-      await drained(bench, { tasks: bench.quick ? 12 : 30, limit: 3, reach: 1.35, rounds: 1, fewModels })
-    }
+    await drained(bench, { tasks: 8, limit: 2, reach: 1.6, rounds: bench.rounds(2) })
+    await drained(bench, { tasks: bench.quick ? 12 : 30, limit: 3, reach: 1.35, rounds: bench.quick ? 1 : 2 })
   },
 }
 
@@ -27,12 +25,10 @@ interface Drained {
   limit: number
   reach: number
   rounds: number
-  /** KUGETSU_MODEL_PROVIDERS names one provider. */
-  fewModels: boolean
 }
 
-async function drained(bench: Bench, { tasks, limit, reach, rounds, fewModels }: Drained): Promise<void> {
-  const stage = await warmStage(bench, { config: { MAX_CONCURRENT_AGENTS: limit }, fewModels })
+async function drained(bench: Bench, { tasks, limit, reach, rounds }: Drained): Promise<void> {
+  const stage = await warmStage(bench, { config: { MAX_CONCURRENT_AGENTS: limit } })
   const queue = openQueue(bareHome(stage.home.kugetsuDir))
   const took: number[] = []
   for (let round = 0; round < rounds; round++) {
@@ -51,7 +47,7 @@ async function drained(bench: Bench, { tasks, limit, reach, rounds, fewModels }:
     if (items.some(({ state }) => state === 'error')) throw new Error('a task ended as an error')
     await stage.ok(['queue-daemon', 'stop'])
   }
-  bench.figure(`${tasks} tasks, ${limit} at a time${fewModels ? ', one provider' : ''}`, {
+  bench.figure(`${tasks} tasks, ${limit} at a time`, {
     unit: 's',
     measured: took,
     baseline: [(tasks / limit) * taskSeconds],

@@ -1,7 +1,7 @@
 import { spawnKugetsu } from '../helpers/kugetsu.ts'
 import { ref } from '../helpers/stage.ts'
 import { opencodeUser, preparedDirectory, runOpencode, warmStage } from './agents.ts'
-import type { Bench, Row } from './bench.ts'
+import type { Row } from './bench.ts'
 import { calm, interleave } from './measure.ts'
 
 /** From the command to the agent's first request to the model, server and mirror being there. */
@@ -43,23 +43,5 @@ export const start: Row = {
       against: 'opencode run in a prepared directory',
       reach: 0.45,
     })
-    await withFewModels(bench, samples.opencode)
   },
-}
-
-/** The same with KUGETSU_MODEL_PROVIDERS: what opencode knows of thousands of models is what takes it the time. */
-async function withFewModels(bench: Bench, baseline: readonly number[]): Promise<void> {
-  const stage = await warmStage(bench, { fewModels: true })
-  const measured: number[] = []
-  for (let round = 0; round < baseline.length; round++) {
-    bench.doing(`start with few models, round ${round + 1}`)
-    const word = `SAY{{few ${round}}}`
-    const from = performance.now()
-    const command = spawnKugetsu(stage.home, ['start', ref(round + 1), word])
-    measured.push((await stage.arrival(word)) - from)
-    await command.finished
-    await stage.idle()
-    await calm()
-  }
-  bench.figure('the same, one provider', { unit: 'ms', measured, baseline, reach: 0.45 })
 }

@@ -43,7 +43,7 @@ const defaults = {
   contextDump: true,
   defaultGitServer: 'github.com',
   permissionPolicy: 'reject',
-  modelProviders: [],
+  modelProviders: 'connected',
   serverIdleMinutes: 10,
   warnings: [],
   gone: new Map(),
@@ -93,6 +93,10 @@ describe('loadSettings', () => {
     })
   })
 
+  it.each(['connected', 'all'])('knows %s model providers', (word) => {
+    expect(load(`KUGETSU_MODEL_PROVIDERS=${word}`).modelProviders).toBe(word)
+  })
+
   it('lets the environment win over the file, unless it is empty', () => {
     expect(load('MAX_CONCURRENT_AGENTS=5', { MAX_CONCURRENT_AGENTS: '7' }).maxConcurrentAgents).toBe(7)
     expect(load('MAX_CONCURRENT_AGENTS=5', { MAX_CONCURRENT_AGENTS: '' }).maxConcurrentAgents).toBe(5)
@@ -117,7 +121,7 @@ describe('loadSettings', () => {
     ['PERMISSION_POLICY', ['ask', 'always'], 'reject or allow'],
     ['WORKTREE_CHECK_PR_STATUS', ['maybe', '2'], 'true or false'],
     ['ENABLE_CONTEXT_DUMP', ['x'], 'true or false'],
-    ['KUGETSU_MODEL_PROVIDERS', ['anthropic/claude', '-x', '__proto__', 'a;b'], 'ids of model providers'],
+    ['KUGETSU_MODEL_PROVIDERS', ['anthropic/claude', '-x', '__proto__', 'a;b', 'all,b', ','], 'ids of model providers'],
     ['DEFAULT_GIT_SERVER', ['https://github.com', '-x', 'a/b', '..'], 'git server'],
     ['KUGETSU_TEMP_DIR', ['relative/path', '~other/x', '/a\u0007b'], 'absolute path'],
     [

@@ -30,7 +30,7 @@ function slowPartsOf(...args: string[]): string[] {
   const slow = /^NativeModule (crypto|stream|net|http|child_process|sqlite|tls|tty|worker_threads)$/
   return [
     ...(builtin ?? []).flatMap((name) => slow.exec(name)?.[1] ?? []),
-    ...((packages ?? []).some((name) => name.includes('better-sqlite3')) ? ['sqlite'] : []),
+    ...([...(packages ?? []), ...(files ?? [])].some((name) => name.includes('better-sqlite3')) ? ['sqlite'] : []),
     ...((files ?? []).some((name) => path.basename(name) === 'schemas.cjs') ? ['zod'] : []),
   ]
 }

@@ -1,4 +1,4 @@
-/** KUGETSU_MODEL_PROVIDERS: the opencode server knows of the providers named there, and of those that its own configuration defines. */
+/** KUGETSU_MODEL_PROVIDERS: the opencode server loads the models of the providers that it can use, of all, or of some. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -8,10 +8,18 @@ import { runJson } from '../helpers/kugetsu.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
 
 let stage: Stage
-const served = () => path.join(stage.home.kugetsuDir, 'opencode', 'models.json')
+const at = (name: string) => path.join(stage.home.kugetsuDir, 'opencode', name)
+const readModels = (file: string) =>
+  JSON.parse(fs.readFileSync(file, 'utf8')) as Record<string, { models: Record<string, unknown> }>
 
-const providers = async () => {
-  const { json } = await stage.opencode('/config/providers')
+/** The names of models that the server has loaded from the catalogue, by provider. */
+const loaded = () =>
+  Object.fromEntries(
+    Object.entries(readModels(at('models.json'))).map(([id, { models }]) => [id, Object.keys(models)] as const),
+  )
+const providers = async (directory?: string) => {
+  const query = directory === undefined ? '' : `?directory=${encodeURIComponent(directory)}`
+  const { json } = await stage.opencode(`/config/providers${query}`)
   return (json as { providers: { id: string }[] }).providers.map(({ id }) => id).sort()
 }
 const start = (number: number, ...more: string[]) =>
@@ -20,59 +28,168 @@ const doctor = async () =>
   (await runJson<{ checks: { name: string }[] }>(stage.home, ['doctor', '--json'])).json.checks.find(
     ({ name }) => name === 'providers',
   )
+const logIn = (id: string) => {
+  const file = path.join(path.dirname(stage.home.opencodeDatabase), 'auth.json')
+  fs.writeFileSync(file, JSON.stringify({ [id]: { type: 'api', key: 'k' } }), { mode: 0o600 })
+}
 
 beforeAll(async () => {
-  stage = await setStage({ env: { ALPHA_KEY: 'a', BETA_KEY: 'b' } })
-  // Not before: older versions of opencode empty a cache that they have not made themselves.
-  writeCatalogue(stage.home, stage.model.url, { alpha: ['one', 'two'], beta: ['three'] })
-  await killAndWait(-(stage.server()?.pid ?? NaN))
+  stage = await setStage({ env: { ALPHA_KEY: 'a' } })
 })
 afterAll(() => stage.cleanup())
 
-describe('without the setting', () => {
-  it('all providers are known, and doctor tells how to have fewer', async () => {
-    expect((await start(1, '--model', 'beta/three')).code).toBe(0)
-    expect(await providers()).toEqual(expect.arrayContaining(['alpha', 'beta', 'scripted']))
-    expect(await doctor()).toMatchObject({
-      status: 'pass',
-      detail: expect.stringMatching(/faster with KUGETSU_MODEL_PROVIDERS=.*alpha/),
-    })
-    expect(fs.existsSync(served())).toBe(false)
+describe('where opencode has no catalogue but the one that is built into it', () => {
+  it('the models are those that it can use, as it says itself', async () => {
+    expect(await providers()).toContain('scripted')
+    const models = loaded()
+    const all = readModels(at('all-models.json'))
+    expect(Object.keys(models)).toEqual(Object.keys(all))
+    expect(Object.keys(models).length).toBeGreaterThan(20)
+    const kept = Object.keys(models).filter((id) => (models[id] ?? []).length > 0)
+    expect(kept).toEqual((await providers()).filter((id) => id !== 'scripted'))
+    for (const name of ['models.json', 'all-models.json', 'providers.json']) {
+      expect(fs.statSync(at(name)).mode & 0o777).toBe(0o600)
+    }
+    const pid = stage.server()?.pid
+    expect((await start(1)).code).toBe(0)
+    expect(stage.server()?.pid).toBe(pid)
   })
 })
 
-describe('with some providers', () => {
-  it('holds from the next start on, for a server in which no agent is at work', async () => {
-    const before = stage.server()?.pid
-    await stage.ok(['start', ref(2), 'GATE=two SAY{{did 2}}'])
-    await stage.model.turn('did 2')
-    stage.configure({ KUGETSU_MODEL_PROVIDERS: 'alpha' })
-    expect((await start(3, '--model', 'beta/three')).code).toBe(0)
-    expect(stage.server()?.pid).toBe(before)
-    await stage.model.release('two')
-    await stage.ok(['wait', ref(2)])
-    expect((await start(4, '--model', 'alpha/two')).code).toBe(0)
-    expect(stage.server()?.pid).not.toBe(before)
-    expect(await providers()).toEqual(['alpha', 'scripted'])
-    expect(Object.keys(JSON.parse(fs.readFileSync(served(), 'utf8')) as object)).toEqual(['alpha'])
-    expect(fs.statSync(served()).mode & 0o777).toBe(0o600)
+describe('with a catalogue', () => {
+  beforeAll(async () => {
+    writeCatalogue(stage.home, stage.model.url, {
+      alpha: ['one', 'two'],
+      beta: ['three'],
+      gamma: ['four'],
+      delta: ['five'],
+    })
+    await killAndWait(-(stage.server()?.pid ?? NaN))
   })
 
-  it('agents go on in their sessions, and with the default model', async () => {
+  it('the models are those of the providers that opencode can use', async () => {
+    expect((await start(2, '--model', 'alpha/two')).code).toBe(0)
+    expect(loaded()).toEqual({ alpha: ['one', 'two'], beta: [], gamma: [], delta: [] })
+    expect(await providers()).toEqual(['alpha', 'scripted'])
+    expect(await doctor()).toMatchObject({ status: 'pass', detail: 'alpha, scripted' })
+    const pid = stage.server()?.pid
+    const { code, stderr } = await start(3, '--model', 'beta/three')
+    expect([code, stderr]).toEqual([1, expect.stringContaining('opencode has no model beta/three')])
+    expect(stage.server()?.pid).toBe(pid)
+  })
+
+  it('a new login counts at once, in the server that is at work, and is known to the next one', async () => {
+    const pid = stage.server()?.pid
+    await stage.ok(['start', ref(4), 'GATE=four SAY{{did 4}}'])
+    await stage.model.turn('did 4')
+    logIn('beta')
+    expect((await start(5, '--model', 'beta/three')).code).toBe(0)
+    expect(stage.server()?.pid).toBe(pid)
+    await stage.model.release('four')
+    await stage.ok(['wait', ref(4)])
+    expect((await start(6)).code).toBe(0)
+    expect(stage.server()?.pid).not.toBe(pid)
+    expect(loaded()).toEqual({ alpha: ['one', 'two'], beta: ['three'], gamma: [], delta: [] })
+  })
+
+  it("a provider that a repository's own configuration names has its models there", async () => {
+    const pid = stage.server()?.pid
+    const configuration = {
+      $schema: 'https://opencode.ai/config.json',
+      provider: { gamma: { options: { apiKey: 'g' }, models: { four: { name: 'Our Four' } } } },
+      model: 'gamma/four',
+    }
+    stage.git.commit('me/app', 'main', { 'opencode.json': JSON.stringify(configuration) })
+    expect((await start(7)).code).toBe(0)
+    expect(await providers(stage.worktree(7))).toEqual(['alpha', 'beta', 'gamma', 'scripted'])
+    expect(await providers()).toEqual(['alpha', 'beta', 'scripted'])
+    expect(stage.server()?.pid).toBe(pid)
+    const { json } = await stage.opencode(`/config/providers?directory=${encodeURIComponent(stage.worktree(7))}`)
+    expect(json).toMatchObject({
+      providers: expect.arrayContaining([
+        expect.objectContaining({
+          id: 'gamma',
+          models: { four: expect.objectContaining({ name: 'Our Four', limit: { context: 100_000, output: 1000 } }) },
+        }),
+      ]),
+    })
+    stage.git.commit('me/app', 'main', { 'opencode.json': '{"$schema":"https://opencode.ai/config.json"}' })
+  })
+
+  it('what is configured for all repositories counts from the next server on', async () => {
+    const before = fs.readFileSync(stage.home.opencodeConfig, 'utf8')
+    const { provider, ...rest } = JSON.parse(before) as { provider: object }
+    const more = { ...rest, provider: { ...provider, delta: { options: { apiKey: 'd' } } } }
+    fs.writeFileSync(stage.home.opencodeConfig, JSON.stringify(more))
+    expect((await start(8, '--model', 'delta/five')).code).toBe(0)
+    expect(loaded()).toMatchObject({ gamma: [], delta: ['five'] })
+    fs.writeFileSync(stage.home.opencodeConfig, before)
+  })
+
+  it('what an agent runs itself knows all models', async () => {
+    await stage.ok(['start', ref(9), 'BASH{{echo "$OPENCODE_MODELS_PATH" > path.txt}} SAY{{done}}', '--wait'])
+    const told = fs.readFileSync(path.join(stage.worktree(9), 'path.txt'), 'utf8').trim()
+    expect(told).toBe(catalogueFile(stage.home))
+  })
+
+  it('a file of ours that cannot be read is made again', async () => {
+    fs.writeFileSync(at('providers.json'), 'spoiled')
+    await killAndWait(-(stage.server()?.pid ?? NaN))
+    expect((await start(10, '--model', 'alpha/one')).code).toBe(0)
+    expect(JSON.parse(fs.readFileSync(at('providers.json'), 'utf8'))).toMatchObject({
+      providers: ['alpha', 'beta', 'scripted'],
+    })
+    expect(fs.readdirSync(at('')).filter((name) => name.startsWith('providers.json.'))).toHaveLength(1)
+  })
+})
+
+describe('all', () => {
+  it('loads all, for a server in which no agent is at work', async () => {
+    const before = stage.server()?.pid
+    await stage.ok(['start', ref(20), 'GATE=twenty SAY{{did 20}}'])
+    await stage.model.turn('did 20')
+    stage.configure({ KUGETSU_MODEL_PROVIDERS: 'all' })
+    expect((await start(21)).code).toBe(0)
+    expect(stage.server()?.pid).toBe(before)
+    await stage.model.release('twenty')
+    await stage.ok(['wait', ref(20)])
+    expect((await start(22)).code).toBe(0)
+    const pid = stage.server()?.pid
+    expect(pid).not.toBe(before)
+    expect((await stage.opencode('/provider')).json).toMatchObject({
+      all: expect.arrayContaining([
+        expect.objectContaining({ id: 'gamma', models: { four: expect.objectContaining({ id: 'four' }) } }),
+      ]),
+    })
+    expect(await doctor()).toMatchObject({
+      status: 'pass',
+      detail: 'all that opencode knows (KUGETSU_MODEL_PROVIDERS)',
+    })
+    expect((await start(23)).code).toBe(0)
+    expect(stage.server()?.pid).toBe(pid)
+  })
+})
+
+describe('some by name', () => {
+  it('leaves out the others, logged in to or not', async () => {
+    stage.configure({ KUGETSU_MODEL_PROVIDERS: 'alpha' })
+    expect((await start(30, '--model', 'alpha/two')).code).toBe(0)
+    expect(await providers()).toEqual(['alpha', 'scripted'])
+    expect(loaded()).toEqual({ alpha: ['one', 'two'], beta: [], gamma: [], delta: [] })
     const pid = stage.server()?.pid
     expect((await stage.kugetsu(['continue', ref(1), 'SAY{{again}}', '--wait', '--model', 'alpha/one'])).code).toBe(0)
-    expect((await start(5)).code).toBe(0)
+    expect((await start(31)).code).toBe(0)
     expect(stage.server()?.pid).toBe(pid)
   })
 
   it('a model of another provider is refused, and the setting named', async () => {
-    const { code, stderr } = await start(6, '--model', 'beta/three')
+    const { code, stderr } = await start(32, '--model', 'beta/three')
     expect(code).toBe(1)
     expect(stderr).toBe(
       'Error: opencode has no model beta/three\nHint: KUGETSU_MODEL_PROVIDERS leaves its provider out (alpha).\n',
     )
-    expect(fs.existsSync(stage.worktree(6))).toBe(false)
-    const known = await start(6, '--model', 'alpha/nine')
+    expect(fs.existsSync(stage.worktree(32))).toBe(false)
+    const known = await start(32, '--model', 'alpha/nine')
     expect(known.stderr).toContain('"opencode models" lists those there are')
   })
 
@@ -82,22 +199,23 @@ describe('with some providers', () => {
     expect(await doctor()).toMatchObject({ status: 'warn', detail: expect.stringContaining('"anthropik"') })
   })
 
-  it('all are known where opencode has no catalogue, which doctor tells', async () => {
+  it('all are loaded where there is no catalogue, which doctor tells', async () => {
     fs.rmSync(catalogueFile(stage.home))
+    fs.rmSync(at('all-models.json'))
     stage.configure({ KUGETSU_MODEL_PROVIDERS: 'scripted' })
-    expect((await start(7)).code).toBe(0)
+    expect((await start(33)).code).toBe(0)
     const all = stage.server()?.pid
     expect(await doctor()).toMatchObject({ status: 'warn', detail: expect.stringContaining('no catalogue') })
-    expect((await start(8)).code).toBe(0)
+    expect((await start(34)).code).toBe(0)
     expect(stage.server()?.pid).toBe(all)
   })
 
   it('a directory in the place of ours keeps nobody from starting', async () => {
     writeCatalogue(stage.home, stage.model.url, { alpha: ['one'] })
-    fs.rmSync(served(), { force: true })
-    fs.mkdirSync(path.join(served(), 'full'), { recursive: true })
+    fs.rmSync(at('models.json'), { force: true })
+    fs.mkdirSync(path.join(at('models.json'), 'full'), { recursive: true })
     stage.configure({ KUGETSU_MODEL_PROVIDERS: 'alpha' })
-    const { code, stderr } = await start(10)
+    const { code, stderr } = await start(35)
     expect([code, stderr]).toEqual([0, expect.stringContaining('the models of all providers are loaded')])
   })
 })

@@ -43,12 +43,13 @@ describe('the server of a home', () => {
       true,
     )
     expect(servers()).toEqual([stage.server()?.marker])
-    expect(boots()).toBe(1)
+    // Once to be asked whose models it can use, and once with those.
+    expect(boots()).toBe(2)
 
     await killServer()
     await Promise.all([1, 2, 3].map((number) => stage.ok(['start', ref(number), `SAY{{${number}}}`])))
     expect(servers()).toEqual([stage.server()?.marker])
-    expect(boots()).toBe(2)
+    expect(boots()).toBe(3)
     await stage.ok(['wait', ref(1), ref(2), ref(3)])
   })
 

@@ -166,6 +166,10 @@ export const stateFiles: StateFile[] = [
     mayFail: ['status', 'tick'],
   },
   { name: 'opencode/booting.json', content: json({ marker: 'of a server that was never started' }) },
+  {
+    name: 'opencode/providers.json',
+    content: json({ providers: ['scripted'], setup: 'of another day', variables: [] }),
+  },
   { name: 'opencode/attached/999999999.json', content: JSON.stringify(identity) },
   {
     name: 'servers.json',
@@ -263,6 +267,8 @@ export const kinds: Record<keyof Paths, 'file' | 'files' | 'one of many' | 'none
   attached: 'files',
   plugin: 'none', // written anew before every start of a server, never read
   catalogue: 'none', // the same
+  wholeCatalogue: 'none', // opencode's answer, made again where it cannot be read
+  connected: 'file',
   bin: 'none', // the same
   queue: 'none', // its files are named below
   queueItems: 'files',

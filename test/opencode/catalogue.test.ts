@@ -2,74 +2,89 @@ import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { loadSettings } from '../../src/config/settings.ts'
-import { readCatalogue, writeCatalogue } from '../../src/opencode/catalogue.ts'
+import { catalogueFile, findCatalogue, readCatalogue, serveModels } from '../../src/opencode/catalogue.ts'
 import { bareHome } from '../helpers/bare-home.ts'
 
-const catalogue = { alpha: { models: { one: {} } }, beta: { models: { two: {} } } }
+const catalogue = {
+  alpha: { name: 'Alpha', env: ['ALPHA_KEY'], models: { one: {} } },
+  beta: { name: 'Beta', models: { two: {} } },
+}
 
 let root: string
 let cached: string
+const homeWith = (env: NodeJS.ProcessEnv = {}, warn?: (text: string) => void) => ({
+  ...bareHome(path.join(root, '.kugetsu'), warn),
+  env,
+  userHome: root,
+})
 beforeEach(() => {
   root = fs.mkdtempSync(path.join(os.tmpdir(), 'kugetsu-catalogue-'))
   cached = path.join(root, '.cache', 'opencode', 'models.json')
   fs.mkdirSync(path.dirname(cached), { recursive: true })
+  fs.mkdirSync(path.join(root, '.kugetsu', 'opencode'), { recursive: true })
   fs.writeFileSync(cached, JSON.stringify(catalogue))
 })
 afterEach(() => fs.rmSync(root, { recursive: true, force: true }))
 
-const read = (env: NodeJS.ProcessEnv = {}) => readCatalogue({ env, userHome: root })
-
 describe('the catalogue of opencode', () => {
   it('is in the cache directory', () => {
-    expect(read()).toEqual(catalogue)
-    expect(read({ XDG_CACHE_HOME: path.join(root, 'elsewhere') })).toBeUndefined()
-    expect(read({ XDG_CACHE_HOME: path.join(root, '.cache') })).toEqual(catalogue)
+    expect(catalogueFile(homeWith())).toBe(cached)
+    expect(catalogueFile(homeWith({ XDG_CACHE_HOME: '/elsewhere' }))).toBe('/elsewhere/opencode/models.json')
+    expect(readCatalogue(cached)).toEqual(catalogue)
   })
 
   it('is the file that opencode is told to read', () => {
-    const own = path.join(root, 'own.json')
-    fs.writeFileSync(own, '{"own":{}}')
-    expect(read({ OPENCODE_MODELS_PATH: own, OPENCODE_MODELS_URL: 'https://models.test' })).toEqual({ own: {} })
-    expect(read({ OPENCODE_MODELS_PATH: `${own}.none` })).toBeUndefined()
+    const env = { OPENCODE_MODELS_PATH: '/own.json', OPENCODE_MODELS_URL: 'https://models.test' }
+    expect(catalogueFile(homeWith(env))).toBe('/own.json')
   })
 
   it('is not known where it comes from another place', () => {
-    expect(read({ OPENCODE_MODELS_URL: 'https://models.test' })).toBeUndefined()
+    expect(catalogueFile(homeWith({ OPENCODE_MODELS_URL: 'https://models.test' }))).toBeUndefined()
   })
 
-  it.each(['', 'spoiled', '[]', 'null', '"text"', '{"alpha":'])('is not known when its file says %j', (text) => {
-    fs.writeFileSync(cached, text)
-    expect(read()).toBeUndefined()
-  })
+  it.each(['', 'spoiled', '[]', 'null', '"text"', '{"alpha":', '{"alpha":1}', '{"alpha":null}'])(
+    'is not known when its file says %j',
+    (text) => {
+      fs.writeFileSync(cached, text)
+      expect(readCatalogue(cached)).toBeUndefined()
+    },
+  )
 
   it('is not known when its file is a directory', () => {
     fs.rmSync(cached)
     fs.mkdirSync(cached)
-    expect(read()).toBeUndefined()
+    expect(readCatalogue(cached)).toBeUndefined()
+  })
+
+  it('is the one that opencode told, where it has none on file', () => {
+    const home = homeWith()
+    fs.writeFileSync(home.paths.wholeCatalogue, '{"told":{}}')
+    expect(findCatalogue(home)?.file).toBe(cached)
+    fs.rmSync(cached)
+    expect(findCatalogue(home)).toEqual({ file: home.paths.wholeCatalogue, catalogue: { told: {} } })
+    fs.rmSync(home.paths.wholeCatalogue)
+    expect(findCatalogue(home)).toBeUndefined()
   })
 })
 
 describe('the part of it that is served', () => {
-  const homeWith = (providers: string) => {
-    const home = bareHome(path.join(root, '.kugetsu'))
-    fs.mkdirSync(path.join(home.paths.home, 'opencode'), { recursive: true })
-    const env = { KUGETSU_MODEL_PROVIDERS: providers }
-    const settings = () => loadSettings({ configFile: home.paths.config, env, userHome: root })
-    return { ...home, env: {}, userHome: root, settings }
-  }
-
-  it('has what is asked for, as far as it is there', () => {
-    const home = homeWith('beta,own,constructor')
-    expect(writeCatalogue(home)).toBe(home.paths.catalogue)
-    expect(JSON.parse(fs.readFileSync(home.paths.catalogue, 'utf8'))).toEqual({ beta: catalogue.beta })
+  it('has all providers, and the models of those that are wanted', () => {
+    const home = homeWith()
+    expect(serveModels(home, (id) => id === 'beta')).toEqual({ some: home.paths.catalogue, all: cached })
+    expect(readCatalogue(home.paths.catalogue)).toEqual({
+      alpha: { name: 'Alpha', env: ['ALPHA_KEY'], models: {} },
+      beta: catalogue.beta,
+    })
   })
 
-  it('is none when all are asked for, or there is none to take it from', () => {
-    const all = homeWith('')
-    expect(writeCatalogue(all)).toBeUndefined()
-    expect(fs.existsSync(all.paths.catalogue)).toBe(false)
+  it('is none when there is nothing to take it from, or it cannot be written', () => {
+    const warnings: string[] = []
+    const home = homeWith({}, (text) => warnings.push(text))
+    fs.mkdirSync(home.paths.catalogue)
+    expect(serveModels(home, () => true)).toBeUndefined()
+    expect(warnings).toEqual([expect.stringContaining('the models of all providers are loaded')])
     fs.rmSync(cached)
-    expect(writeCatalogue(homeWith('beta'))).toBeUndefined()
+    expect(serveModels(home, () => true)).toBeUndefined()
+    expect(warnings).toHaveLength(1)
   })
 })

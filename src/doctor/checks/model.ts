@@ -1,6 +1,7 @@
 /** The model that agents use, unless they are started with another one. */
 import { messageOf } from '../../core/errors.ts'
-import { readCatalogue } from '../../opencode/catalogue.ts'
+import { findCatalogue } from '../../opencode/catalogue.ts'
+import { freeProvider } from '../../opencode/model-providers.ts'
 import { findServer } from '../../opencode/server.ts'
 import { hasModel } from '../../sessions/model.ts'
 import { fail, pass, warn, type Check } from '../check.ts'
@@ -9,30 +10,29 @@ import { fail, pass, warn, type Check } from '../check.ts'
 export const providers: Check = {
   name: 'providers',
   look: async ({ home, server: record }) => {
-    const { modelProviders } = home.settings()
-    const all = readCatalogue(home)
-    if (modelProviders.length > 0 && all === undefined) {
+    const { modelProviders: wanted } = home.settings()
+    if (wanted === 'all') return pass('all that opencode knows (KUGETSU_MODEL_PROVIDERS)')
+    const found = record()
+    const server = found === undefined ? undefined : findServer(home)
+    const connected = (await server?.client.providers(home.paths.base).catch(() => undefined))?.providers ?? []
+    if (wanted === 'connected') {
+      if (connected.length === 0) return pass('those that opencode can use')
+      const ids = connected.map(({ id }) => id).join(', ')
+      return pass(server?.record.models === undefined ? `all that opencode knows; it can use ${ids}` : ids)
+    }
+    const all = findCatalogue(home)?.catalogue
+    if (all === undefined) {
       return warn(
         'all: opencode has no catalogue of models on file',
         'It makes one itself when it can reach its source.',
       )
     }
-    const server = record() === undefined ? undefined : findServer(home)
-    const connected = (await server?.client.providers(home.paths.base).catch(() => undefined))?.providers ?? []
-    const isKnown = (id: string) => Object.hasOwn(all ?? {}, id) || connected.some((each) => each.id === id)
-    const unknown = server === undefined ? undefined : modelProviders.find((id) => !isKnown(id))
-    if (unknown !== undefined) {
-      return warn(`no provider "${unknown}" (KUGETSU_MODEL_PROVIDERS)`, '"opencode models" lists what there is.')
-    }
-    if (modelProviders.length > 0) return pass(`${modelProviders.join(', ')} (KUGETSU_MODEL_PROVIDERS)`)
-    if (connected.length === 0) return pass('all that opencode knows')
-    const faster = `KUGETSU_MODEL_PROVIDERS=${connected.map(({ id }) => id).join(',')}`
-    return pass(`all that opencode knows; starts are faster with ${faster}`)
+    const isKnown = (id: string) => Object.hasOwn(all, id) || connected.some((each) => each.id === id)
+    const unknown = server === undefined ? undefined : wanted.find((id) => !isKnown(id))
+    if (unknown === undefined) return pass(`${wanted.join(', ')} (KUGETSU_MODEL_PROVIDERS)`)
+    return warn(`no provider "${unknown}" (KUGETSU_MODEL_PROVIDERS)`, '"opencode models" lists what there is.')
   },
 }
-
-/** opencode's own provider, whose free models it falls back to without any key. */
-const freeProvider = 'opencode'
 
 export const model: Check = {
   name: 'model',

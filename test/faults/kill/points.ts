@@ -27,7 +27,9 @@ export const points: Record<string, RegExp> = {
   'prompt sent': /^POST \/session\/<session>\/prompt_async$/,
   'agent stopped': /^POST \/session\/<session>\/abort$/,
   'session deleted': /^DELETE \/session\/<session>$/,
-  'server prepared': /^((write|put) opencode\/(environment\.js|bin\/kugetsu)|append to logs\/opencode-server\.log)$/,
+  'server prepared':
+    /^((write|put) opencode\/(environment\.js|bin\/kugetsu|models\.json)|append to logs\/opencode-server\.log)$/,
+  'models chosen': /^((write|put) opencode\/(all-models|providers)\.json|delete opencode\/providers\.json)$/,
   'server started': /^run opencode (--version|serve)$/,
   'server on file': /^(write|put|delete) opencode\/(server|booting)\.json$/,
   'task numbered': /^(make queue\/numbers|(create|delete) queue\/numbers\/<number>)$/,

@@ -147,6 +147,8 @@ export const scenes: Scene[] = [
     before: async (world, number) => {
       await endDaemon(world)
       await endServer(world)
+      // So that the next one has to be asked whose models it can use.
+      fs.rmSync(world.at('opencode', 'providers.json'), { force: true })
       world.git.createRepository(`me/other${number}`)
     },
     command: (world, number) => ['start', `forge.test/me/other${number}#1`, world.task(first(number))],
