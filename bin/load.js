@@ -1,5 +1,5 @@
 // Loads dist/ with the code that V8 compiled when it was built: compiling it anew is most of what a short command takes
-// (`list`: 1.6 times `node -e 0` without, 1.3 with). V8 refuses what another version of it made, so the cache is kept by
+// (`list`: 1.5 times `node -e 0` without, 1.25 with). V8 refuses what another version of it made, so the cache is kept by
 // version; where there is none for this one, Node's own loader does it all (and keeps a cache of its own from 22.1 on).
 const fs = require('node:fs')
 const { createRequire, enableCompileCache } = require('node:module')

@@ -1,11 +1,12 @@
 // Builds dist/: the command line as CommonJS (Node loads it in half the time of ES modules), split so that a command
 // loads only what it uses; and the plugin that runs inside opencode, one ES module that needs nothing else.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
+import * as zod from 'zod/mini'
 import { licencesOf } from './licences.mjs'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
@@ -63,6 +64,49 @@ const ownDriver = {
   },
 }
 
+/**
+ * To load zod takes as long as to read dozens of files, and most commands only read what is as kugetsu writes it, which
+ * is checked by hand. So it is loaded when a schema is made, which is at its first use (src/core/once.ts), and only
+ * what is used of it.
+ */
+const lazySchemas = {
+  name: 'lazy-schemas',
+  resolveId: (id) => (id === 'used-of-zod' ? { id: './schemas.cjs', external: true } : undefined),
+  transform: (code, id) =>
+    id.endsWith('.ts')
+      ? {
+          code: code.replace(
+            /^import \* as z from 'zod\/mini'$/m,
+            "let zod; const z = new Proxy({}, { get: (_, each) => (zod ??= require('used-of-zod'))[each] })",
+          ),
+          map: null,
+        }
+      : undefined,
+}
+
+/** dist/schemas.cjs, a file of its own so that it is not even opened before. */
+const usedOfZod = {
+  name: 'used-of-zod',
+  resolveId: (id) => (id === 'used-of-zod' ? id : undefined),
+  load: (id) => (id === 'used-of-zod' ? `export { ${namesOfZod().join(', ')} } from 'zod/mini'` : undefined),
+}
+
+/** What src/ calls of it; the names of types are none of it at run time. */
+function namesOfZod() {
+  const files = readdirSync('src', { recursive: true }).filter((name) => name.endsWith('.ts'))
+  const texts = files.map((name) => readFileSync(path.join('src', name), 'utf8'))
+  const names = texts
+    .filter((text) => text.includes("from 'zod/mini'"))
+    .flatMap((text) => [...text.matchAll(/\bz\.(\w+)/g)].map(([, name]) => name))
+  return [...new Set(names)].filter((name) => name in zod).sort()
+}
+
+/** For code splitting: the package of that name, and those of our own files. */
+const of = (name, ours) => (id) => {
+  const [, installed] = /.*[/\\]node_modules[/\\](.*)/.exec(id) ?? []
+  return installed === undefined ? ours.test(id) : installed.startsWith(name)
+}
+
 const builtin = (from) => `process.getBuiltinModule('${from}')`
 const calledOn = (from, name) => `const ${name} = (...args) => ${builtin(from)}.${name}(...args)`
 
@@ -105,11 +149,14 @@ try {
         groups: [
           {
             name: 'ground',
-            test: /rolldown.runtime|commander|src.(main|cli.(program|render-error|output|definitions)|daemon.names|core.(errors|issue-ref|once)|config.(paths|settings|config-file)|platform.(files|packed))\./,
+            test: of(
+              'commander',
+              /src.(main|cli.(program|render-error|output|definitions)|daemon.names|core.(errors|issue-ref|once)|config.(paths|settings|config-file)|platform.(files|packed))\./,
+            ),
           },
           {
             name: 'reading',
-            test: /zod|src.(cli.commands.list|platform.(processes|locks|sqlite|private-file)|sessions.(record|store|slots|view)|opencode.server-record)\./,
+            test: /src.(cli.commands.list|platform.(processes|locks|sqlite|private-file)|sessions.(record|store|slots|view)|opencode.server-record)\./,
           },
           {
             name: 'queue',
@@ -118,7 +165,7 @@ try {
         ],
       },
     },
-    [lazyChildProcess, ownDriver, plainBuiltins],
+    [lazyChildProcess, ownDriver, lazySchemas, plainBuiltins],
   )
   await bundle(
     { 'environment-plugin': 'src/agents/environment-plugin.ts' },
@@ -129,6 +176,11 @@ try {
       { 'better-sqlite3': 'better-sqlite3' },
       { dir: fresh, format: 'cjs', entryFileNames: '[name].cjs', sourcemap: false },
     )),
+  )
+  modules.push(
+    ...(await bundle({ schemas: 'used-of-zod' }, { dir: fresh, format: 'cjs', entryFileNames: '[name].cjs' }, [
+      usedOfZod,
+    ])),
   )
   writeFileSync(path.join(fresh, 'third-party-licenses.txt'), licencesOf(modules))
   rmSync('dist', { recursive: true, force: true })

@@ -111,10 +111,11 @@ function createIo(readerGone: () => void): Io & Pick<Context, 'progress'> {
   }
 }
 
-/** Opening the streams of the process loads a good part of Node, so the descriptor is asked first. */
+/** Opening the streams of the process loads a good part of Node, so it is first seen whether that can be one at all. */
 function isTerminal(descriptor: 0 | 1 | 2): boolean {
   try {
-    if (!fs.fstatSync(descriptor).isCharacterDevice()) return false
+    const device = fs.fstatSync(descriptor)
+    if (!device.isCharacterDevice() || device.rdev === fs.statSync(os.devNull).rdev) return false
   } catch {
     return false // closed
   }

@@ -7,10 +7,10 @@ import { openQueue } from '../queue/file-queue.ts'
 import type { Item, Task } from '../queue/item.ts'
 import { takeOverOldQueue } from '../queue/old-queue.ts'
 import { isFinished } from '../queue/transitions.ts'
-import { tellOfItem } from '../sessions/announce.ts'
 import { requireBase } from '../sessions/base-session.ts'
 import { note } from '../sessions/journal.ts'
 import { checkMessage } from '../sessions/message.ts'
+import { spoolQueued } from '../sessions/notification-spool.ts'
 import type { Context } from './context.ts'
 import { printJson, styled } from './output.ts'
 
@@ -29,7 +29,7 @@ export async function enqueue(context: Context, task: Task): Promise<Queued> {
   await takeOverOldQueue(context)
   const item = await openQueue(context).add(task)
   note(context, 'queued', { issue_ref: item.issue_ref, reason: `queue item ${item.id}` })
-  await tellOfItem(context, 'task_queued', item)
+  spoolQueued(context, item)
   return { item, dispatching: await pokeDispatcher(context) }
 }
 

@@ -6,6 +6,7 @@ import * as fs from 'node:fs'
 import * as z from 'zod/mini'
 import { KugetsuError, messageOf } from '../core/errors.ts'
 import { isInstance } from '../core/issue-ref.ts'
+import { once } from '../core/once.ts'
 import { writeJson } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
 import { readState } from '../platform/state-file.ts'
@@ -38,19 +39,23 @@ export interface ServerHome {
   signal?: AbortSignal | undefined
 }
 
-const storedServer = z.looseObject({
-  name: z.string(),
-  url: z.string(),
-  type: z.optional(z.string()),
-  api: z.optional(z.string()),
-})
+const storedServer = once(() =>
+  z.looseObject({
+    name: z.string(),
+    url: z.string(),
+    type: z.optional(z.string()),
+    api: z.optional(z.string()),
+  }),
+)
 /** The shape of servers.json. */
-export const serversFile = z.looseObject({
-  default: z.optional(z.string()),
-  servers: z._default(z.array(storedServer), []),
-})
-type ServersFile = z.infer<typeof serversFile>
-type StoredServer = z.infer<typeof storedServer>
+export const serversFile = once(() =>
+  z.looseObject({
+    default: z.optional(z.string()),
+    servers: z._default(z.array(storedServer()), []),
+  }),
+)
+type ServersFile = z.infer<ReturnType<typeof serversFile>>
+type StoredServer = z.infer<ReturnType<typeof storedServer>>
 
 const lockTimeoutMs = 10_000
 
@@ -149,13 +154,13 @@ export async function setDefaultServer(home: ServerHome, name: string): Promise<
  * Reads a JSON file, undefined when there is none or it is empty. What is not JSON or not of that shape is set aside,
  * its bytes kept, and named in a KugetsuError `unreadable`.
  */
-export function readJsonFile<T>(file: string, schema: z.ZodMiniType<T>, now: Date): T | undefined {
+export function readJsonFile<T>(file: string, schema: () => z.ZodMiniType<T>, now: Date): T | undefined {
   if (isEmpty(file)) return undefined
   let form: string | undefined
   const read = readState(
     file,
     (value) => {
-      const result = schema.safeParse(value)
+      const result = schema().safeParse(value)
       if (result.success) return result.data
       form = messageOf(z.prettifyError(result.error))
       throw result.error
@@ -176,8 +181,8 @@ export function readJsonFile<T>(file: string, schema: z.ZodMiniType<T>, now: Dat
 /** A spoiled file is not; reading it will tell. */
 function isEmpty(file: string): boolean {
   try {
-    const stat = fs.statSync(file)
-    return stat.isFile() && stat.size < 16 && fs.readFileSync(file, 'utf8').trim() === ''
+    const stat = fs.statSync(file, { throwIfNoEntry: false })
+    return stat?.isFile() === true && stat.size < 16 && fs.readFileSync(file, 'utf8').trim() === ''
   } catch {
     return false
   }

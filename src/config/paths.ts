@@ -63,6 +63,8 @@ export function pathsOf(home: string) {
     daemonSocket: at('queue', 'daemon.sock'),
     journal: at('journal.jsonl'),
     notifications: at('notifications.json'),
+    /** Notifications that are still to be taken over into that file. */
+    notificationSpool: at('notifications.new'),
     /** What was said once and is not to be said again. */
     said: at('said'),
   }

@@ -19,8 +19,9 @@ export function uniqueNameOf(ref: IssueRef, ownerOf: (name: string) => string | 
   const base = baseNameOf(ref)
   const canonical = formatRef(ref)
   const isFree = (name: string) => (ownerOf(name) ?? canonical) === canonical
+  if (isFree(base)) return base // as nearly always, and without what makes a digest
   // The longer ones are for a ref made to have the shorter name of this one.
-  const names = [base, ...[8, 16, 32].map((length) => `${base}-${digestOf(ref).slice(0, length)}`)]
+  const names = [8, 16, 32].map((length) => `${base}-${digestOf(ref).slice(0, length)}`)
   return names.find(isFree) ?? `${base}-${digestOf(ref)}`
 }
 

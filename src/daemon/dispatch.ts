@@ -10,7 +10,7 @@ import type { Item } from '../queue/item.ts'
 import { issueKey, pick, pickForPm } from '../queue/pick.ts'
 import type { Queue } from '../queue/queue.ts'
 import { begun, failed, interrupted, notified, openAttempt, released } from '../queue/transitions.ts'
-import { tellOfItem } from '../sessions/announce.ts'
+import { tellGivenUp } from '../sessions/announce.ts'
 import { note } from '../sessions/journal.ts'
 import { dropEnd } from '../sessions/kept-ends.ts'
 import { memoryRoom, memoryShortage } from '../sessions/memory.ts'
@@ -222,7 +222,7 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
     home.warn(`${labelOf(item)}: ${reason}${gaveUp ? '; it ends as an error' : '; it is tried again'}`)
     outages = failure.outage ? outages + 1 : 0
     if (outages > 0) pause(Math.min(outagePauseMs.first * 2 ** (outages - 1), outagePauseMs.longest))
-    if (gaveUp) await tellOfItem(home, 'task_error', after, reason)
+    if (gaveUp) await tellGivenUp(home, after, reason)
   }
 
   /** By a clock that does not jump. */

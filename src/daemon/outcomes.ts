@@ -9,7 +9,7 @@ import type { Item, Result } from '../queue/item.ts'
 import type { Queue } from '../queue/queue.ts'
 import { reconcile, type Action } from '../queue/reconcile.ts'
 import { finished, interrupted, isFinished, notified } from '../queue/transitions.ts'
-import { tellBegin, tellOfItem } from '../sessions/announce.ts'
+import { tellBegin, tellGivenUp } from '../sessions/announce.ts'
 import { dropEnd, itemsWithEnd, readEnd, type KeptEnd } from '../sessions/kept-ends.ts'
 import type { Run, SessionRecord } from '../sessions/record.ts'
 import { slotHolders } from '../sessions/slots.ts'
@@ -92,7 +92,7 @@ export async function noteOn(home: Home, queue: Queue, action: Noting): Promise<
       home.progress(`${about} is started anew: ${action.reason}`)
       return
     case 'give up': {
-      await tellOfItem(home, 'task_error', item, action.reason)
+      await tellGivenUp(home, item, action.reason)
       const end = { state: 'error', error: action.reason, stopped: false, never_began: false }
       await queue.change(item.id, (current) =>
         finished(current, { ...end, ended_at: home.now().toISOString() }, current.result),

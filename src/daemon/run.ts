@@ -10,6 +10,7 @@ import { tryExclusive, type Release } from '../platform/locks.ts'
 import { currentProcess, isAlive, processIdentity } from '../platform/processes.ts'
 import { openQueue } from '../queue/file-queue.ts'
 import { takeOverOldQueue } from '../queue/old-queue.ts'
+import { takeOverSpool } from '../sessions/notifications.ts'
 import { sessionsAtWork } from '../sessions/settle.ts'
 import { slotHolders } from '../sessions/slots.ts'
 import { discardPrepared, prepareStart } from '../sessions/prepare.ts'
@@ -101,6 +102,8 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
         home.warn(`a look at the queue failed: ${messageOf(error)}`)
         return { busy: true, againInMs: 5_000 }
       })
+      // Whose start is going on tells of it soon, and takes that over as well.
+      if (!tasks.busy) await takeOverSpool(home)
       const busy = atWork?.length !== 0 || tasks.busy || finder.busy() || slotHolders(home).length > 0
       if (busy) idleSince = performance.now()
       const restMs = busy ? undefined : restUntilIdle(home, idleSince)

@@ -99,7 +99,20 @@ function rotateOwnLog({ paths }: Home): void {
 
 /** Where state is written. */
 function sweepHome({ paths }: Home): void {
-  const { home, sessions, queue, queueItems, queueEnded, slots, locks, opencode, attached, env, logs } = paths
+  const {
+    home,
+    sessions,
+    queue,
+    queueItems,
+    queueEnded,
+    slots,
+    locks,
+    opencode,
+    attached,
+    env,
+    logs,
+    notificationSpool,
+  } = paths
   for (const directory of [
     home,
     sessions,
@@ -112,6 +125,7 @@ function sweepHome({ paths }: Home): void {
     attached,
     env,
     logs,
+    notificationSpool,
   ]) {
     sweepLitter(directory)
   }

@@ -77,8 +77,8 @@ export function subjectOf(outer: Home): Subject {
     ),
   )
   const server = once(() => read(paths.server, parseServer))
-  const sound = <T>(file: string, shape: z.ZodMiniType<T>) =>
-    !fs.existsSync(file) || read(file, (text) => (text.trim() === '' ? ({} as T) : shaped(shape)(text))) !== undefined
+  const sound = <T>(file: string, shape: () => z.ZodMiniType<T>) =>
+    !fs.existsSync(file) || read(file, (text) => (text.trim() === '' ? ({} as T) : shaped(shape())(text))) !== undefined
   const areServersSound = once(() => sound(paths.servers, serversFile))
   return {
     home,

@@ -30,7 +30,8 @@ export type ServerRecord = z.infer<ReturnType<typeof serverFile>>
 
 /** Reads the text of server.json; undefined when it cannot be understood. */
 export function parseServer(text: string): ServerRecord | undefined {
-  return serverFile().safeParse(parseJson(text)).data
+  const value = parseJson(text)
+  return value === undefined ? undefined : serverFile().safeParse(value).data
 }
 
 /** What server.json says, alive or not. A file that cannot be understood is set aside. */

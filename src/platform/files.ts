@@ -26,10 +26,12 @@ export function ensureDirectory(directory: string): void {
 
 /** Node's own `recursive` never returns where an existing directory answers ENOENT, as /proc does. */
 function makeDirectories(directory: string, isLastTry = false): void {
+  const isThere = () => fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true
+  if (isThere()) return
   try {
     fs.mkdirSync(directory, { mode: directoryMode })
   } catch (error) {
-    if (fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true) return
+    if (isThere()) return
     if (codeOf(error) !== 'ENOENT' || isLastTry) throw error
     // Others begin in the same new home at the same time: the parent may be there by now.
     if (!fs.existsSync(path.dirname(directory))) makeDirectories(path.dirname(directory))
@@ -37,19 +39,16 @@ function makeDirectories(directory: string, isLastTry = false): void {
   }
 }
 
-/**
- * Writes a whole file or nothing; durable when it returns. `volatile` is for what may be as it was or empty after a power
- * cut, and does not wait for the disk. Throws KugetsuError when it cannot.
- */
-export function writeAtomic(file: string, content: string, volatile?: 'volatile'): void {
-  const temporary = writeTemporary(file, content, volatile)
+/** Writes a whole file or nothing; durable when it returns unless `unsynced`. Throws KugetsuError when it cannot. */
+export function writeAtomic(file: string, content: string, unsynced?: 'unsynced'): void {
+  const temporary = writeTemporary(file, content, unsynced)
   try {
     fs.renameSync(temporary, file)
   } catch (error) {
     fs.rmSync(temporary, { force: true })
     throw unwritable(file, error)
   }
-  if (volatile === undefined) syncDirectory(path.dirname(file))
+  if (unsynced === undefined) syncDirectory(path.dirname(file))
 }
 
 /** Writes a value as JSON that a person can read; whole or not at all, as writeAtomic. */
@@ -83,22 +82,23 @@ export function rotateInPlace(file: string): boolean {
   return true
 }
 
-/** Like writeAtomic, but never replaces: false when the file is there already. */
-export function createExclusive(file: string, content: string): boolean {
+/** Like writeAtomic, but never replaces: false when it is there already. What is in `before` is made durable first. */
+export function createExclusive(file: string, content: string, before?: string): boolean {
   const temporary = writeTemporary(file, content)
   try {
+    if (before !== undefined) syncDirectory(before)
     fs.linkSync(temporary, file)
   } catch (error) {
     if (codeOf(error) === 'EEXIST') return false
     throw unwritable(file, error)
   } finally {
-    fs.rmSync(temporary, { force: true })
+    removeFile(temporary)
   }
   syncDirectory(path.dirname(file))
   return true
 }
 
-/** Creates an empty file, durable when it returns; false when the name is taken already. */
+/** Creates an empty file, durable once its directory is synced; false when the name is taken already. */
 export function claimName(file: string): boolean {
   try {
     fs.closeSync(fs.openSync(file, 'wx', fileMode))
@@ -106,7 +106,6 @@ export function claimName(file: string): boolean {
     if (codeOf(error) === 'EEXIST') return false
     throw unwritable(file, error)
   }
-  syncDirectory(path.dirname(file))
   return true
 }
 
@@ -250,13 +249,13 @@ export function setAside(file: string, now: Date): string | undefined {
   }
 }
 
-function writeTemporary(file: string, content: string, volatile?: 'volatile'): string {
+function writeTemporary(file: string, content: string, unsynced?: 'unsynced'): string {
   const temporary = path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.${unique()}`)
   let descriptor: number | undefined
   try {
     descriptor = fs.openSync(temporary, 'wx', fileMode)
     fs.writeFileSync(descriptor, content)
-    if (volatile === undefined) fs.fsyncSync(descriptor)
+    if (unsynced === undefined) fs.fsyncSync(descriptor)
     fs.closeSync(descriptor)
     return temporary
   } catch (error) {

@@ -145,7 +145,7 @@ export function openQueue(home: QueueHome): Queue {
       ensureDirectory(paths.queueItems)
       for (;;) {
         const item = newItem(`q_${nextNumber()}`, task, home.now())
-        if (createExclusive(fileOf(item.id), textOf(item))) return item
+        if (createExclusive(fileOf(item.id), textOf(item), paths.queueNumbers)) return item
       }
     },
     change: (id, change) =>

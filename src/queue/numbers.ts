@@ -16,7 +16,8 @@ const ownName = /^(?:\d{1,12}|[1-8]\d{12})$/
 
 /**
  * Takes a number that is at least `atLeast` and higher than all that were taken before; `known` is asked for the
- * highest so far when the directory does not tell. Throws KugetsuError when the directory cannot be written.
+ * highest so far when the directory does not tell. It is durable once the directory is synced, which is for who makes
+ * what it numbers. Throws KugetsuError when the directory cannot be written.
  */
 export function takeNumber(directory: string, atLeast: number, known: () => number): number {
   if (isInTheWay(directory)) setAside(directory, new Date())

@@ -8,7 +8,8 @@ import type { Home } from '../config/home.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Item } from '../queue/item.ts'
 import { neverBegan } from './kept-ends.ts'
-import { addNotifications, messageLine, notify, type Notice, type NotificationType } from './notifications.ts'
+import { messageLine, type Notice, type NotificationType } from './notice.ts'
+import { addNotifications, notify } from './notifications.ts'
 import type { Run, SessionRecord } from './record.ts'
 import type { Ending } from './settle.ts'
 import { changeSession, type StoredSession } from './store.ts'
@@ -16,16 +17,11 @@ import { changeSession, type StoredSession } from './store.ts'
 /** As many as can wait in a session file when nothing can be written into the notifications for long. */
 const mostUntold = 10
 
-/** Tells what became of a task without any run; its own words by default. Never throws. */
-export async function tellOfItem(
-  home: Home,
-  type: 'task_queued' | 'task_error',
-  item: Item,
-  message = item.message,
-): Promise<void> {
+/** Tells why a task has ended as an error without any run. Never throws. */
+export async function tellGivenUp(home: Home, item: Item, reason: string): Promise<void> {
   // However often it is put back, it has one more attempt each time.
-  const id = `${type}_${item.id}_${item.attempts.length}`
-  await notify(home, { id, type, issue_ref: item.issue_ref, message, queue_item: item.id })
+  const id = `task_error_${item.id}_${item.attempts.length}`
+  await notify(home, { id, type: 'task_error', issue_ref: item.issue_ref, message: reason, queue_item: item.id })
 }
 
 /** Tells that an agent has its task, and that it was taken from the queue if it was. Never throws. */

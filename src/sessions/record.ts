@@ -1,87 +1,100 @@
 import * as z from 'zod/mini'
+import { once } from '../core/once.ts'
 
 // Shared, because each of them takes as long to make as a file to read.
-const string = z.string()
-const text = z.nullish(string)
+const string = once(() => z.string())
+const text = once(() => z.nullish(string()))
 
 /** One piece of work of an agent, from the prompt that begins it to its settling. */
-export const run = z.looseObject({
-  /** The slot it holds: slots/<slot>.slot. */
-  slot: string,
-  /** The prompts of this run in the order they were sent; it is over when the last of them is answered. */
-  message_ids: z.array(string).check(z.minLength(1)),
-  started_at: string,
-  /** When it is stopped as timed out. */
-  deadline_at: string,
-  /** How long it may take from its last prompt on; older versions did not say. */
-  allotted_ms: z.optional(z.number()),
-  /** The deadline by a clock that does not jump, see uptime(); absent where there is none. */
-  deadline_uptime: z.optional(z.looseObject({ boot_id: string, ms: z.number() })),
-  /** How often the server died under it. */
-  interruptions: z._default(z.int(), 0),
-  /** The prompt that told the agent of the last of these. */
-  resumed_with: z.optional(string),
-  /** A person wants it to end: an aborted message is then an end and no failure. */
-  stop_requested: z.optional(z.boolean()),
-  /** The server it was sent to (its marker): another one running now means that it was interrupted. Empty: so it was. */
-  server: string,
-  /** The queue item it was started for; in the very write that makes it a run, so that no item is started twice. */
-  queue_item: z.optional(string),
-})
-export type Run = z.infer<typeof run>
+const run = once(() =>
+  z.looseObject({
+    /** The slot it holds: slots/<slot>.slot. */
+    slot: string(),
+    /** The prompts of this run in the order they were sent; it is over when the last of them is answered. */
+    message_ids: z.array(string()).check(z.minLength(1)),
+    started_at: string(),
+    /** When it is stopped as timed out. */
+    deadline_at: string(),
+    /** How long it may take from its last prompt on; older versions did not say. */
+    allotted_ms: z.optional(z.number()),
+    /** The deadline by a clock that does not jump, see uptime(); absent where there is none. */
+    deadline_uptime: z.optional(z.looseObject({ boot_id: string(), ms: z.number() })),
+    /** How often the server died under it. */
+    interruptions: z._default(z.int(), 0),
+    /** The prompt that told the agent of the last of these. */
+    resumed_with: z.optional(string()),
+    /** A person wants it to end: an aborted message is then an end and no failure. */
+    stop_requested: z.optional(z.boolean()),
+    /** The server it was sent to (its marker): another one running now means that it was interrupted. Empty: so it was. */
+    server: string(),
+    /** The queue item it was started for; in the very write that makes it a run, so that no item is started twice. */
+    queue_item: z.optional(string()),
+  }),
+)
+export type Run = z.infer<ReturnType<typeof run>>
 
 /**
  * A session file, in the fields of the bash tool plus ours. Whatever else is in the file survives.
  * `branch_name` is the bash tool's name for the branch.
  */
-export const sessionRecord = z.looseObject({
-  type: string,
-  issue_ref: text,
-  opencode_session_id: text,
-  worktree_path: text,
-  branch_name: text,
-  base_branch: text,
-  pr_url: text,
-  /** starting, running, waiting, idle, error or timeout; as far as the file knows, see view.ts. */
-  state: z._default(string, 'idle'),
-  created_at: text,
-  updated_at: text,
-  last_error: text,
-  model: text,
-  /** The agent of opencode's configuration that its prompts are for; the default one without. */
-  agent: text,
-  /** False until its first prompt was sent: it is still to be told what the issue is about. */
-  briefed: z.optional(z.boolean()),
-  cost: z.nullish(z.number()),
-  tokens: z.nullish(z.looseObject({})),
-  run: z.nullish(run),
-  /** What is to be told of runs that ended and is not among the notifications yet, see announce.ts. */
-  untold: z.nullish(
-    z.array(
-      z.looseObject({ id: string, type: string, message: string, timestamp: string, queue_item: z.optional(string) }),
+export const sessionRecord = once(() =>
+  z.looseObject({
+    type: string(),
+    issue_ref: text(),
+    opencode_session_id: text(),
+    worktree_path: text(),
+    branch_name: text(),
+    base_branch: text(),
+    pr_url: text(),
+    /** starting, running, waiting, idle, error or timeout; as far as the file knows, see view.ts. */
+    state: z._default(string(), 'idle'),
+    created_at: text(),
+    updated_at: text(),
+    last_error: text(),
+    model: text(),
+    /** The agent of opencode's configuration that its prompts are for; the default one without. */
+    agent: text(),
+    /** False until its first prompt was sent: it is still to be told what the issue is about. */
+    briefed: z.optional(z.boolean()),
+    cost: z.nullish(z.number()),
+    tokens: z.nullish(z.looseObject({})),
+    run: z.nullish(run()),
+    /** What is to be told of runs that ended and is not among the notifications yet, see announce.ts. */
+    untold: z.nullish(
+      z.array(
+        z.looseObject({
+          id: string(),
+          type: string(),
+          message: string(),
+          timestamp: string(),
+          queue_item: z.optional(string()),
+        }),
+      ),
     ),
-  ),
-})
-export type SessionRecord = z.infer<typeof sessionRecord>
+  }),
+)
+export type SessionRecord = z.infer<ReturnType<typeof sessionRecord>>
 
-const index = z.looseObject({
-  base: text,
-  pm_agent: text,
-  issues: z._default(z.record(string, string), {}),
-})
-export type Index = z.infer<typeof index>
+const index = once(() =>
+  z.looseObject({
+    base: text(),
+    pm_agent: text(),
+    issues: z._default(z.record(string(), string()), {}),
+  }),
+)
+export type Index = z.infer<ReturnType<typeof index>>
 
 /**
  * The record that a session file says, undefined when it is none. What the schema would only say yes to is told by
  * hand, which is faster: there may be thousands.
  */
 export function parseRecord(value: unknown): SessionRecord | undefined {
-  return isPlainRecord(value) ? value : sessionRecord.safeParse(value).data
+  return isPlainRecord(value) ? value : sessionRecord().safeParse(value).data
 }
 
 /** The index that index.json says, undefined when it is none; by hand in the same way. */
 export function parseIndex(value: unknown): Index | undefined {
-  return isWholeIndex(value) ? value : index.safeParse(value).data
+  return isWholeIndex(value) ? value : index().safeParse(value).data
 }
 
 function isWholeIndex(value: unknown): value is Index {

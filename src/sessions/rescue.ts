@@ -32,6 +32,6 @@ export function rescueFor(home: Home, holder: Holder): SessionRecord | undefined
   const names = listDirectory(home.paths.sessions)
   const file = `${holder.session}.json`
   if (names.includes(file) || !names.some((name) => name.startsWith(`${file}.unreadable-`))) return undefined
-  const read = sessionRecord.safeParse(handedOver(home, holder.id))
+  const read = sessionRecord().safeParse(handedOver(home, holder.id))
   return read.success && read.data.run?.slot === holder.id ? read.data : undefined
 }

@@ -24,12 +24,12 @@ export function fetchesSoFar(lockFile: string): Fetches {
 export function beginFetch(lockFile: string): number {
   const { begun, completed } = fetchesSoFar(lockFile)
   const number = Number.isFinite(begun) ? begun + 1 : 1
-  writeAtomic(recordOf(lockFile), `${number} ${completed}\n`, 'volatile')
+  writeAtomic(recordOf(lockFile), `${number} ${completed}\n`, 'unsynced')
   return number
 }
 
 export function completeFetch(lockFile: string, number: number): void {
-  writeAtomic(recordOf(lockFile), `${number} ${number}\n`, 'volatile')
+  writeAtomic(recordOf(lockFile), `${number} ${number}\n`, 'unsynced')
 }
 
 function recorded(file: string): string | undefined {

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { tryExclusive } from '../../src/platform/locks.ts'
 import type { Item } from '../../src/queue/item.ts'
 import type { Notification } from '../../src/sessions/notifications.ts'
 import { runJson } from '../helpers/kugetsu.ts'
@@ -102,6 +103,37 @@ describe('a task of the queue', () => {
     expect(error).toContain('repository not found')
     const errors = told.filter(({ type }) => type === 'task_error')
     for (const each of errors) expect(each).toMatchObject({ message: error, queue_item: nowhere })
+  })
+})
+
+describe('the file of notifications', () => {
+  const at = (...parts: string[]) => path.join(stage.home.kugetsuDir, ...parts)
+  const spooled = () => fs.readdirSync(at('notifications.new'))
+
+  it('need not be had to put a task into the queue', async () => {
+    await stage.ok(['queue-daemon', 'stop'])
+    const release = tryExclusive(at('locks', 'notifications.lock'))
+    const before = fs.readFileSync(at('notifications.json'), 'utf8')
+    const { code, stderr } = await stage.kugetsu(['queue', 'enqueue', ref(5), 'SAY{{five}}'])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(types(await about(ref(5)))).toEqual(['task_queued'])
+    expect(fs.readFileSync(at('notifications.json'), 'utf8')).toBe(before)
+    expect(spooled()).toHaveLength(1)
+    release?.()
+    expect(types(await about(ref(5)))).toEqual(['task_queued'])
+    expect(spooled()).toEqual([])
+  })
+
+  it('gets what was told meanwhile from the daemon, also when no agent can be started', async () => {
+    stage.configure({ ...config, MIN_FREE_MEMORY_MB: 90_000_000 })
+    await stage.ok(['queue-daemon', 'start'])
+    const id = await enqueue(ref(6), 'SAY{{six}}')
+    await waitFor('the daemon to take it over', () => spooled().length === 0)
+    expect(fs.readFileSync(at('notifications.json'), 'utf8')).toContain(id)
+    await stage.ok(['queue', 'remove', id])
+    stage.configure(config)
+    await waitFor('the end of the fifth', async () => (await about(ref(5))).length === 4)
+    expect(types(await about(ref(5)))).toEqual(['task_queued', 'task_dequeued', 'task_started', 'task_completed'])
   })
 })
 

@@ -89,11 +89,27 @@ function isKept(file: string, thing: Thing): boolean {
 function isUnderstood(file: string, thing: Thing, said: string): boolean {
   if (said.includes('cannot be understood')) return false
   const now = thingAt(file)
+  if (now === undefined && isOfSpool(file)) return isTakenOver(file, thing)
   if (now === undefined) return /(?:server|booting)\.json$/.test(file) // of a server that is dead
   if (thing.kind === 'link') return now.kind === 'file'
   try {
     const [before, after] = [thing.content, now.content].map((text) => Object.keys(JSON.parse(text) as object))
     return before !== undefined && before.every((key) => after?.includes(key))
+  } catch {
+    return false
+  }
+}
+
+function isOfSpool(file: string): boolean {
+  return path.basename(path.dirname(file)) === 'notifications.new'
+}
+
+/** All that a file of the spool said is among the notifications. */
+function isTakenOver(file: string, thing: Thing): boolean {
+  try {
+    const all = JSON.parse(fs.readFileSync(path.join(file, '../../notifications.json'), 'utf8')) as { id?: string }[]
+    const said = JSON.parse(thing.content) as { id?: string }
+    return JSON.stringify(all.find(({ id }) => id === said.id)) === JSON.stringify(said)
   } catch {
     return false
   }

@@ -207,6 +207,19 @@ export const stateFiles: StateFile[] = [
       { id: 'n_1777629600001', timestamp: at, type: 'task_error', message: 'no', issue_ref: issue(3), future: 1 },
     ]),
   },
+  {
+    name: 'notifications.new/001777629600003-task_queued_q_1777629600003_0.json',
+    content: json({
+      id: 'task_queued_q_1777629600003_0',
+      timestamp: at,
+      type: 'task_queued',
+      message: long,
+      issue_ref: issue(3),
+      queue_item: queueIds[3],
+      read: false,
+      future: { of: 'it' },
+    }),
+  },
   { name: 'said/QUEUE_DAEMON_BATCH_SIZE', content: '', onlyName: true },
   {
     name: 'queue.json',
@@ -268,6 +281,7 @@ export const kinds: Record<keyof Paths, 'file' | 'files' | 'one of many' | 'none
   daemonSocket: 'none', // a socket
   journal: 'file',
   notifications: 'file',
+  notificationSpool: 'files',
   said: 'files',
 }
 

@@ -9,8 +9,8 @@ import { takeOverOldQueue } from '../../queue/old-queue.ts'
 import type { Queue } from '../../queue/queue.ts'
 import { isFinished, openAttempt, retried } from '../../queue/transitions.ts'
 import { waitingOf } from '../../queue/waiting.ts'
-import { tellOfItem } from '../../sessions/announce.ts'
 import { note } from '../../sessions/journal.ts'
+import { spoolQueued } from '../../sessions/notification-spool.ts'
 import { nameOf } from '../../sessions/session-name.ts'
 import { readSession } from '../../sessions/store.ts'
 import type { Context } from '../context.ts'
@@ -144,7 +144,7 @@ export async function runQueueRetry(context: Context, options: Options & { id: s
       code: 'not_failed',
     })
   }
-  await tellOfItem(context, 'task_queued', item)
+  spoolQueued(context, item)
   tellQueued(context, options, { item, dispatching: await pokeDispatcher(context) })
 }
 

@@ -3,7 +3,8 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { expect } from 'vitest'
 import type { Item } from '../../../src/queue/item.ts'
-import type { Finished } from '../../helpers/kugetsu.ts'
+import type { Notification } from '../../../src/sessions/notifications.ts'
+import { runJson, type Finished } from '../../helpers/kugetsu.ts'
 import { daemonsOf, killAndWait } from '../../helpers/processes.ts'
 import { ref } from '../../helpers/stage.ts'
 import { waitFor } from '../../helpers/wait-for.ts'
@@ -106,6 +107,17 @@ async function expectCompleted(world: World, ids: string[]): Promise<void> {
     expect(item, JSON.stringify(item)).toMatchObject({ state: 'completed', error: null })
     expect(item.attempts.filter(({ outcome }) => outcome === 'failed')).toEqual([])
   }
+}
+
+/** That it was queued is told once of each of these tasks, before all else that is told of them. */
+async function expectQueuedTold(world: World, ids: string[]): Promise<void> {
+  const told = (await runJson<Notification[]>(world.home, ['notify', 'list', '--all', '--json'])).json
+  for (const id of ids) {
+    const types = told.filter(({ queue_item }) => queue_item === id).map(({ type }) => type)
+    expect(types[0], id).toBe('task_queued')
+    expect(types.filter((type) => type === 'task_queued')).toHaveLength(1)
+  }
+  expect(new Set(told.map(({ id }) => id)).size).toBe(told.length)
 }
 
 function itemsOf(world: World, word: string): Item[] {
@@ -281,6 +293,7 @@ export const scenes: Scene[] = [
       if (outcome.code === 0) expect(items).toHaveLength(1)
       const next = await enqueued(world, number, second(number))
       await expectCompleted(world, [...items.map(({ id }) => id), next.id])
+      await expectQueuedTold(world, outcome.code === 0 ? [...items.map(({ id }) => id), next.id] : [next.id])
       if (items.length === 1) expectDone(world, first(number), outcome)
       else expect(world.told(first(number)) + world.ran(first(number))).toBe(0)
       expectDone(world, second(number), { serverDied: false })
@@ -298,6 +311,7 @@ export const scenes: Scene[] = [
       // Nobody knows that the daemon is gone: the next task has to be enough.
       const next = await enqueued(world, number, second(number))
       await expectCompleted(world, [item?.id ?? '', next.id])
+      await expectQueuedTold(world, [item?.id ?? '', next.id])
       expectDone(world, first(number), outcome)
       expectDone(world, second(number), outcome)
       expectWhole(world, number)
