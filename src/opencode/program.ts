@@ -38,6 +38,13 @@ export function findOpencode(env: NodeJS.ProcessEnv): string {
   )
 }
 
+/** Tells one program on disk from the next version at the same path, without running it. */
+export function fingerprintOf(file: string): string {
+  const real = fs.realpathSync(file)
+  const { mtimeMs, size } = fs.statSync(real)
+  return `${real} ${mtimeMs} ${size}`
+}
+
 /**
  * Asks the program at `file` for its version. Throws KugetsuError when it does not run (`opencode_broken`) or is older
  * than 1.2 (`opencode_too_old`).

@@ -11,7 +11,7 @@ import { exclusively } from '../platform/locks.ts'
 import { identify, isAlive, isOutOfSight, kill, processesWith, signalGroup } from '../platform/processes.ts'
 import { createClient, type Client, type Endpoint } from './client.ts'
 import { askConnected, chooseModels, markFor } from './model-providers.ts'
-import { checkOpencode, findOpencode } from './program.ts'
+import { checkOpencode, fingerprintOf, findOpencode } from './program.ts'
 import { readBooting, readServer, writeBooting, writeServer, type ServerRecord } from './server-record.ts'
 import {
   markerVariable,
@@ -76,13 +76,22 @@ export async function ensureServer(home: Home, options: ServerOptions): Promise<
         options.beforeBoot?.()
         server = await boot(home, options)
       }
-      const { models, program } = server.record
-      if (models !== undefined || !(await askConnected(home, server.client, program))) return server
-      // It has loaded the models of all, which was the way to know whose it can use. Nobody works in it yet.
-      await endServer(home)
-      return boot(home, options, ', with the models that it can use')
+      return open(home, await withModelsInUse(home, options, server))
     },
   )
+}
+
+/** A server that has loaded the models of all, so as to say whose it can use, is replaced before anybody finds it. */
+async function withModelsInUse(home: Home, options: ServerOptions, server: Server): Promise<Server> {
+  const { models, program } = server.record
+  try {
+    if (models !== undefined || !(await askConnected(home, server.client, program))) return server
+  } catch (error) {
+    await endServer(home)
+    throw error
+  }
+  await endServer(home)
+  return boot(home, options, ', with the models that it can use')
 }
 
 /**
@@ -145,6 +154,7 @@ function endUnknown(home: Home): void {
   removeFile(home.paths.booting)
 }
 
+/** Starts a server, which nobody else finds before it is opened. */
 async function boot(home: Home, options: ServerOptions, how = ''): Promise<Server> {
   const file = findOpencode(home.env)
   const program = await checkOpencode(file, home.env, home.signal)
@@ -217,7 +227,7 @@ async function adoptBooting(home: Home): Promise<Server | undefined> {
   }
 }
 
-/** Waits until a server that boots answers, and puts its port on file. */
+/** Waits until a server that boots answers. */
 async function comeUp(
   home: Home,
   record: ServerRecord,
@@ -227,9 +237,14 @@ async function comeUp(
   const port = await listening(home, offset, exit)
   const server = serverAt(home, record, port)
   if (!(await answersInTime(home, server))) throw bootFailed(home, offset, 'it does not answer')
-  const complete = { ...record, port }
-  writeServer(home, complete)
-  return { ...server, record: complete }
+  return server
+}
+
+/** Lets everybody find it. */
+function open(home: Home, server: Server): Server {
+  const record = { ...server.record, port: server.endpoint.port }
+  writeServer(home, record)
+  return { ...server, record }
 }
 
 /** Waits for the line that tells the port. */
@@ -267,13 +282,6 @@ function serverAt(home: Home, record: ServerRecord, port: number): Server {
 function isCurrent(home: Home, record: ServerRecord, options: ServerOptions): boolean {
   const program = fingerprintOf(findOpencode(home.env))
   return (record.program === program && markFor(home, program) === (record.models ?? '')) || !options.isIdle()
-}
-
-/** Tells one program on disk from the next version at the same path, without running it. */
-function fingerprintOf(file: string): string {
-  const real = fs.realpathSync(file)
-  const { mtimeMs, size } = fs.statSync(real)
-  return `${real} ${mtimeMs} ${size}`
 }
 
 function logSince(home: Home, offset: number): string {

@@ -4,6 +4,7 @@ import * as path from 'node:path'
 import { placeWorktree } from '../../src/worktrees/place-worktree.ts'
 import { startGitServer } from '../helpers/git-server.ts'
 import { createHome } from '../helpers/home.ts'
+import { startHttpGitServer } from '../helpers/http-git-server.ts'
 import type { Row } from './bench.ts'
 import { createLargeRepository } from './large-repository.ts'
 import { interleave, timeOfCall } from './measure.ts'
@@ -23,13 +24,21 @@ export const worktrees: Row = {
     bench.doing('making a repository')
     await createLargeRepository(git.pathOf(name), home.env)
     const url = `${git.url}/${name}.git`
+    const web = await startHttpGitServer({ repositories: path.dirname(path.dirname(git.pathOf(name))) })
+    bench.afterwards(() => web.stop())
     const at = (...parts: string[]) => path.join(home.root, ...parts)
     const mirror = at('repos', 'large.git')
-    const shared = { lockFile: at('mirror.lock'), env: home.env, timeoutMs: 600_000 }
+    const shared = { env: home.env, timeoutMs: 600_000 }
     const prepare = (directory: string, branch: string) =>
-      placeWorktree({ ...shared, mirror, url, path: directory, branch })
-    bench.doing('the first, which clones')
+      placeWorktree({ ...shared, lockFile: at('mirror.lock'), mirror, url, path: directory, branch })
+    const webUrl = `${web.url}/${name}.git`
+    const overHttp = (directory: string, branch: string) => {
+      const own = { mirror: at('repos', 'web.git'), lockFile: at('web.lock'), url: webUrl }
+      return placeWorktree({ ...shared, ...own, path: directory, branch })
+    }
+    bench.doing('the first ones, which clone')
     await prepare(at('worktrees', 'first'), 'fix/first')
+    await overHttp(at('worktrees', 'first-web'), 'fix/first')
     const run = (cwd: string, ...args: string[]) => execFileSync('git', args, { cwd, env: home.env, stdio: 'pipe' })
     let last = { worktree: '', clone: '' }
     const grown: number[] = []
@@ -42,6 +51,7 @@ export const worktrees: Row = {
         last.worktree = directory
         return took
       },
+      web: (round: number) => timeOfCall(() => overHttp(at('worktrees', `web-${round}`), `fix/issue-${round}`)),
       plain: (round: number) =>
         timeOfCall(() =>
           run(
@@ -63,7 +73,7 @@ export const worktrees: Row = {
       return timeOfCall(() => run(home.root, 'clone', '-q', url, last.clone))
     }
     bench.doing('worktrees and clones')
-    const few = await interleave(bench.rounds(3), { ...takes, clone })
+    const few = await interleave(bench.rounds(3), { kugetsu: takes.kugetsu, clone })
     bench.figure('time', {
       unit: 'ms',
       measured: few.kugetsu,
@@ -80,11 +90,19 @@ export const worktrees: Row = {
     })
     const many = await interleave(bench.rounds(10), {
       kugetsu: (round) => takes.kugetsu(100 + round),
+      web: (round) => takes.web(100 + round),
       plain: (round) => takes.plain(100 + round),
     })
     bench.figure('time', {
       unit: 'ms',
       measured: many.kugetsu,
+      baseline: many.plain,
+      against: 'git worktree add by hand, without a fetch',
+      reach: 1.1,
+    })
+    bench.figure('time, over HTTP', {
+      unit: 'ms',
+      measured: many.web,
       baseline: many.plain,
       against: 'git worktree add by hand, without a fetch',
       reach: 1.1,

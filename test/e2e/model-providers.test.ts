@@ -116,6 +116,24 @@ describe('with a catalogue', () => {
     stage.git.commit('me/app', 'main', { 'opencode.json': '{"$schema":"https://opencode.ai/config.json"}' })
   })
 
+  it('nobody finds the server that is asked whose models it can use', async () => {
+    const before = stage.server()?.pid ?? NaN
+    await killAndWait(-before)
+    fs.rmSync(at('providers.json'))
+    const seen = new Map<number, boolean>()
+    const look = () => {
+      const record = stage.server()
+      if (record !== undefined && record.pid !== before) seen.set(record.pid, record.port !== undefined)
+    }
+    const looking = setInterval(look, 1)
+    expect((await start(11)).code).toBe(0)
+    clearInterval(looking)
+    expect([...seen]).toEqual([
+      [expect.any(Number), false],
+      [stage.server()?.pid, true],
+    ])
+  })
+
   it('what is configured for all repositories counts from the next server on', async () => {
     const before = fs.readFileSync(stage.home.opencodeConfig, 'utf8')
     const { provider, ...rest } = JSON.parse(before) as { provider: object }
