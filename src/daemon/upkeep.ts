@@ -97,36 +97,22 @@ function rotateOwnLog({ paths }: Home): void {
   if (log?.ino === output.ino && log.dev === output.dev) rotateInPlace(paths.daemonLog)
 }
 
+const written = [
+  'home',
+  'sessions',
+  'queue',
+  'queueItems',
+  'queueEnded',
+  'slots',
+  'locks',
+  'opencode',
+  'attached',
+  'env',
+  'logs',
+  'notificationSpool',
+] as const
+
 /** Where state is written. */
 function sweepHome({ paths }: Home): void {
-  const {
-    home,
-    sessions,
-    queue,
-    queueItems,
-    queueEnded,
-    slots,
-    locks,
-    opencode,
-    attached,
-    env,
-    logs,
-    notificationSpool,
-  } = paths
-  for (const directory of [
-    home,
-    sessions,
-    queue,
-    queueItems,
-    queueEnded,
-    slots,
-    locks,
-    opencode,
-    attached,
-    env,
-    logs,
-    notificationSpool,
-  ]) {
-    sweepLitter(directory)
-  }
+  for (const name of written) sweepLitter(paths[name])
 }
