@@ -17,10 +17,12 @@ type Providers = Record<string, Provider>
 /** Adds to a configuration the models of the providers that it names and that the server has not loaded. */
 export function addLeftOut(configuration: { provider?: Providers }, env: NodeJS.ProcessEnv): void {
   const [loaded, all] = [env['OPENCODE_MODELS_PATH'], env[allModelsVariable]]
-  if (!env[addModelsVariable] || !loaded || !all) return
+  const before = parse(env[addModelsVariable] ?? '')
+  if (!Array.isArray(before) || !loaded || !all) return
   const own = configuration.provider ?? {}
   const known = readProviders(loaded)
-  const missing = [...new Set([...Object.keys(own), ...loginsIn(env)])].filter(
+  const since = loginsIn(env).filter((id) => !before.includes(id))
+  const missing = [...new Set([...Object.keys(own), ...since])].filter(
     (id) => Object.hasOwn(known, id) && Object.keys(known[id]?.models ?? {}).length === 0,
   )
   if (missing.length === 0) return
@@ -49,10 +51,22 @@ function loginsIn(env: NodeJS.ProcessEnv): string[] {
 }
 
 function readProviders(file: string): Providers {
+  const value = parse(textOf(file))
+  return typeof value === 'object' && value !== null ? (value as Providers) : {}
+}
+
+function textOf(file: string): string {
   try {
-    const value: unknown = JSON.parse(readText(file) ?? '{}')
-    return typeof value === 'object' && value !== null ? (value as Providers) : {}
+    return readText(file) ?? ''
   } catch {
-    return {}
+    return ''
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }

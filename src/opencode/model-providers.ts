@@ -44,8 +44,8 @@ export interface ModelChoice {
   /** Tells this choice from others; empty where all models are loaded. */
   mark: string
   served: ServedModels | undefined
-  /** Providers that are configured later are to be added. */
-  open: boolean
+  /** The logins that opencode has now; undefined where what is configured or logged in to later is not to be added. */
+  logins: string[] | undefined
 }
 
 /** Decides whose models a server loads that is started now by the program of that fingerprint, and writes them down. */
@@ -53,8 +53,8 @@ export function chooseModels(home: Home, program: string): ModelChoice {
   const isOpen = home.settings().modelProviders === 'connected'
   const mark = markFor(home, program)
   const isOutdated = isOpen && !isSameList(readConnected(home, program)?.variables ?? [], loginVariables(home))
-  if (mark === '' || isOutdated) return { mark: '', served: undefined, open: false }
-  return { mark, served: serve(home, program), open: isOpen }
+  if (mark === '' || isOutdated) return { mark: '', served: undefined, logins: undefined }
+  return { mark, served: serve(home, program), logins: isOpen ? loginsOf(home) : undefined }
 }
 
 /** What the mark of a server would be that is started now. Looks at no variable: each caller may have others. */
@@ -148,14 +148,14 @@ function setupOf({ env, userHome }: Home, program: string): string {
     const stat = fs.statSync(file, { throwIfNoEntry: false })
     return stat && [stat.mtimeMs, stat.size]
   })
-  const given = [program, loginsOf(dataDirectory(env, userHome)), state]
+  const given = [program, loginsOf({ env, userHome }), state]
   return createHash('sha256').update(JSON.stringify(given)).digest('base64url').slice(0, 22)
 }
 
 /** Which providers opencode keeps a login to; it writes the file anew when it renews one. */
-function loginsOf(data: string): string[] {
+function loginsOf({ env, userHome }: Pick<Home, 'env' | 'userHome'>): string[] {
   try {
-    const logins = parseJson(readText(path.join(data, 'auth.json')) ?? '{}')
+    const logins = parseJson(readText(path.join(dataDirectory(env, userHome), 'auth.json')) ?? '{}')
     return Object.keys(logins as object).toSorted()
   } catch {
     return []

@@ -66,12 +66,12 @@ export function serverEnvironment(
 }
 
 /** For opencode, and for the plugin, which may add what is left out and hides it from the agents' own opencode. */
-function modelVariables({ served, open }: ModelChoice): Record<string, string> {
+function modelVariables({ served, logins }: ModelChoice): Record<string, string> {
   if (served === undefined) return {}
   return {
     OPENCODE_MODELS_PATH: served.some,
     [allModelsVariable]: served.all,
-    ...(open && { [addModelsVariable]: '1' }),
+    ...(logins && { [addModelsVariable]: JSON.stringify(logins) }),
   }
 }
 

@@ -17,7 +17,7 @@ beforeEach(() => {
   const beta = { two: { id: 'two', limit: { context: 1 } }, three: { id: 'three' } }
   env = {
     XDG_DATA_HOME: path.join(root, 'data'),
-    KUGETSU_ADD_MODELS: '1',
+    KUGETSU_ADD_MODELS: '["alpha"]',
     OPENCODE_MODELS_PATH: write('some.json', { alpha: { models: { one: {} } }, beta: { models: {} }, none: {} }),
     KUGETSU_ALL_MODELS: write('all.json', { alpha: { models: { one: {} } }, beta: { models: beta } }),
   }
@@ -58,6 +58,12 @@ describe('a provider whose models are left out', () => {
 describe('nothing is added', () => {
   const unchanged = { provider: { alpha: { options: {} }, other: { models: { x: {} } } } }
   it('for providers whose models are loaded, or that are not in the catalogue', () => {
+    expect(added(unchanged)).toEqual(unchanged)
+  })
+
+  it('for a login that opencode had when the server was started: it could not use it', () => {
+    write('data/opencode/auth.json', { beta: { type: 'oauth' } })
+    env['KUGETSU_ADD_MODELS'] = '["beta"]'
     expect(added(unchanged)).toEqual(unchanged)
   })
 

@@ -28,9 +28,9 @@ const doctor = async () =>
   (await runJson<{ checks: { name: string }[] }>(stage.home, ['doctor', '--json'])).json.checks.find(
     ({ name }) => name === 'providers',
   )
-const logIn = (id: string) => {
+const logIn = (id: string, login: object = { type: 'api', key: 'k' }) => {
   const file = path.join(path.dirname(stage.home.opencodeDatabase), 'auth.json')
-  fs.writeFileSync(file, JSON.stringify({ [id]: { type: 'api', key: 'k' } }), { mode: 0o600 })
+  fs.writeFileSync(file, JSON.stringify({ [id]: login }), { mode: 0o600 })
 }
 
 beforeAll(async () => {
@@ -68,9 +68,12 @@ describe('with a catalogue', () => {
   })
 
   it('the models are those of the providers that opencode can use', async () => {
+    // Of a kind that nothing in opencode knows what to do with.
+    logIn('delta', { type: 'oauth', refresh: 'r', access: 'a', expires: 0 })
     expect((await start(2, '--model', 'alpha/two')).code).toBe(0)
     expect(loaded()).toEqual({ alpha: ['one', 'two'], beta: [], gamma: [], delta: [] })
     expect(await providers()).toEqual(['alpha', 'scripted'])
+    expect(await providers(stage.worktree(2))).toEqual(['alpha', 'scripted'])
     expect(await doctor()).toMatchObject({ status: 'pass', detail: 'alpha, scripted' })
     const pid = stage.server()?.pid
     const { code, stderr } = await start(3, '--model', 'beta/three')
