@@ -12,11 +12,14 @@ beforeEach(() => {
 })
 afterEach(() => ground.cleanup())
 
-/** In the place of ssh: runs what git wants to have run over there, as soon as `gate` exists; fails when it says so. */
+/** In the place of ssh: runs what git wants to have run over there, as soon as `gate` exists; fails when it says so, or the test is over. */
 const heldSsh = `#!/bin/sh
 here=\${0%/*}
 touch "$here/asked"
-while [ ! -e "$here/gate" ]; do sleep 0.02; done
+while [ ! -e "$here/gate" ]; do
+  [ -e "$here/asked" ] || exit 1
+  sleep 0.02
+done
 [ "$(cat "$here/gate")" = closed ] && exit 1
 shift $(($# - 1))
 exec sh -c "$1"
