@@ -11,7 +11,7 @@ import * as path from 'node:path'
 import * as z from 'zod/mini'
 import type { Home } from '../config/home.ts'
 import { once } from '../core/once.ts'
-import { readText, removeFile, writeJson } from '../platform/files.ts'
+import { readText, removeFile, writeAtomic, writeJson } from '../platform/files.ts'
 import { parseJson, readState } from '../platform/state-file.ts'
 import { asCatalogue } from './answered-models.ts'
 import {
@@ -119,7 +119,8 @@ async function connectedTo(home: Home, client: Client): Promise<string[] | undef
     Object.keys(models).every((model) => Object.hasOwn(configured[id]?.models ?? {}, model))
   if (!providers.every((each) => each.id === freeProvider || isOwn(each))) return undefined
   const { all } = await client.allProviders(home.paths.base)
-  writeJson(home.paths.wholeCatalogue, asCatalogue(all.filter((each) => !isOwn(each))))
+  // Megabytes, which nobody reads.
+  writeAtomic(home.paths.wholeCatalogue, JSON.stringify(asCatalogue(all.filter((each) => !isOwn(each)))))
   return providers.map(({ id }) => id)
 }
 
