@@ -1,8 +1,8 @@
 /**
  * The plugin that hands each agent its environment, holds the PM agent's shell to plain commands, adds the models that a
- * directory needs besides, and keeps the server's clock from going back. It is bundled into one file and runs inside opencode's own runtime, in the shared server: plain
- * JavaScript and node modules only, its settings from the server's environment (server-environment.ts sets them).
- * opencode calls it before every shell command of every session.
+ * directory needs besides, and keeps the server's clock from going back. It is bundled into one file and runs inside
+ * opencode's own runtime, in the shared server: plain JavaScript and node modules only, its settings from the server's
+ * environment (server-environment.ts sets them). opencode calls it before every shell command of every session.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'

@@ -15,7 +15,7 @@ export type Catalogue = Record<string, CatalogueProvider>
 export interface CatalogueProvider {
   /** The variables of which one is the login to it. */
   env?: unknown
-  models?: Record<string, unknown>
+  models?: Record<string, object>
 }
 
 /** The files with the models that a server is to load, and with all there are. */

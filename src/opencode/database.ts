@@ -3,6 +3,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { KugetsuError } from '../core/errors.ts'
 import { openSqlite, type Sqlite, type Value } from '../platform/sqlite.ts'
+import { dataDirectory } from './data-directory.ts'
 
 /** A rule of what an agent may do; opencode applies the last one that matches. */
 export interface PermissionRule {
@@ -10,11 +11,6 @@ export interface PermissionRule {
   /** `*` stands for anything, `?` for one character. */
   pattern: string
   action: 'allow' | 'deny' | 'ask'
-}
-
-/** Where opencode keeps what it has to keep. */
-export function dataDirectory(env: NodeJS.ProcessEnv, userHome: string): string {
-  return path.join(env['XDG_DATA_HOME'] || path.join(userHome, '.local', 'share'), 'opencode')
 }
 
 /** Where opencode keeps its database, as `opencode db path` would say: `OPENCODE_DB`, else under the XDG data directory. */

@@ -11,8 +11,8 @@ import * as path from 'node:path'
 import * as z from 'zod/mini'
 import type { Home } from '../config/home.ts'
 import { once } from '../core/once.ts'
-import { readText, removeFile, writeAtomic, writeJson } from '../platform/files.ts'
-import { parseJson, readState } from '../platform/state-file.ts'
+import { removeFile, writeAtomic, writeJson } from '../platform/files.ts'
+import { readState } from '../platform/state-file.ts'
 import { asCatalogue } from './answered-models.ts'
 import {
   catalogueFile,
@@ -24,7 +24,7 @@ import {
   type ServedModels,
 } from './catalogue.ts'
 import type { Client } from './client.ts'
-import { dataDirectory } from './database.ts'
+import { loginsOf } from './data-directory.ts'
 import type { ServerRecord } from './server-record.ts'
 
 const connectedFile = once(() =>
@@ -151,16 +151,6 @@ function setupOf({ env, userHome }: Home, program: string): string {
   })
   const given = [program, loginsOf({ env, userHome }), state]
   return createHash('sha256').update(JSON.stringify(given)).digest('base64url').slice(0, 22)
-}
-
-/** Which providers opencode keeps a login to; it writes the file anew when it renews one. */
-function loginsOf({ env, userHome }: Pick<Home, 'env' | 'userHome'>): string[] {
-  try {
-    const logins = parseJson(readText(path.join(dataDirectory(env, userHome), 'auth.json')) ?? '{}')
-    return Object.keys(logins as object).toSorted()
-  } catch {
-    return []
-  }
 }
 
 /**

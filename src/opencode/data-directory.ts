@@ -1,0 +1,19 @@
+/** Where opencode keeps what it has to keep, and the logins there. Also part of the plugin inside opencode. */
+import * as path from 'node:path'
+import { readText } from '../platform/files.ts'
+import { parseJson } from '../platform/state-file.ts'
+
+/** Where opencode keeps what it has to keep. */
+export function dataDirectory(env: NodeJS.ProcessEnv, userHome: string): string {
+  return path.join(env['XDG_DATA_HOME'] || path.join(userHome, '.local', 'share'), 'opencode')
+}
+
+/** The ids of the providers that opencode keeps a login to, sorted; it writes their file anew when it renews one. */
+export function loginsOf({ env, userHome }: { env: NodeJS.ProcessEnv; userHome: string }): string[] {
+  try {
+    const logins = parseJson(readText(path.join(dataDirectory(env, userHome), 'auth.json')) ?? '{}')
+    return Object.keys(logins as object).toSorted()
+  } catch {
+    return []
+  }
+}
