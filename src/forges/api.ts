@@ -8,6 +8,7 @@ import type * as z from 'zod/mini'
 import { codeOf } from '../core/errors.ts'
 import { plainLine } from '../core/plain-text.ts'
 import { Unclear, type Api, type Query } from './forge.ts'
+import { proxyFor, tunnel, type Variables } from './proxy.ts'
 
 const requestTimeoutMs = 10_000
 const longestAnswer = 32 * 1024 * 1024
@@ -18,17 +19,19 @@ export interface ApiOptions {
   base: string
   /** Sent with every request, and only to that host. */
   headers: Record<string, string>
+  /** The environment, for the proxy it names. */
+  env: Variables
   signal: AbortSignal
 }
 
 /** An API at one place. */
-export function createApi({ base, headers, signal }: ApiOptions): Api {
+export function createApi({ base, headers, env, signal }: ApiOptions): Api {
   async function get<T>(path: string, schema: z.ZodMiniType<T>, query: Query = {}) {
     const first = new URL(`${base.replace(/\/+$/, '')}/${path}`)
     for (const [name, value] of Object.entries(query)) first.searchParams.set(name, `${value}`)
     let url = first
     for (let redirects = 0; ; redirects++) {
-      const answer = await ask(url, headers, signal)
+      const answer = await ask(url, headers, { env, signal })
       const next = redirectOf(answer, url)
       if (next !== undefined) {
         if (next.origin !== first.origin) throw new Unclear(`${first.host} redirects to ${plainLine(next.origin, 100)}`)
@@ -57,13 +60,35 @@ interface Answer {
 }
 
 /** One GET and its whole answer. */
-async function ask(url: URL, headers: Record<string, string>, signal: AbortSignal): Promise<Answer> {
+async function ask(
+  url: URL,
+  headers: Record<string, string>,
+  { env, signal }: Pick<ApiOptions, 'env' | 'signal'>,
+): Promise<Answer> {
   signal.throwIfAborted()
   const timeout = AbortSignal.timeout(requestTimeoutMs)
+  const either = AbortSignal.any([signal, timeout])
+  return exchange(url, headers, { env, signal: either }).catch((error: unknown) => {
+    signal.throwIfAborted()
+    if (error instanceof Unclear) throw error
+    // Not the error's own words: they may hold more than a person needs.
+    const why = timeout.aborted ? 'does not answer in time' : `cannot be reached (${codeOf(error) ?? 'no answer'})`
+    throw new Unclear(`${url.host} ${why}`)
+  })
+}
+
+async function exchange(
+  url: URL,
+  headers: Record<string, string>,
+  { env, signal }: Pick<ApiOptions, 'env' | 'signal'>,
+): Promise<Answer> {
+  const proxy = proxyFor(url, env)
+  const socket = proxy && (await tunnel(proxy, url, signal))
   const { request } = url.protocol === 'https:' ? https : http
   return new Promise<Answer>((resolve, reject) => {
     // No connection is kept: the other side may close it just as the next request goes out.
-    const options = { headers, agent: false, signal: AbortSignal.any([signal, timeout]) }
+    const connection = socket === undefined ? { agent: false } : { createConnection: () => socket }
+    const options = { headers, signal, ...connection }
     const sent = request(url, options, (response) => {
       const chunks: Buffer[] = []
       let length = 0
@@ -85,12 +110,6 @@ async function ask(url: URL, headers: Record<string, string>, signal: AbortSigna
     })
     sent.on('error', reject)
     sent.end()
-  }).catch((error: unknown) => {
-    signal.throwIfAborted()
-    if (error instanceof Unclear) throw error
-    // Not the error's own words: they may hold more than a person needs.
-    const why = timeout.aborted ? 'does not answer in time' : `cannot be reached (${codeOf(error) ?? 'no answer'})`
-    throw new Unclear(`${url.host} ${why}`)
   })
 }
 

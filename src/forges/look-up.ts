@@ -5,6 +5,7 @@ import type { Repository } from '../core/issue-ref.ts'
 import { createApi, isConfidential } from './api.ts'
 import { Unclear, type Api, type Forge, type PullRequest, type Standing } from './forge.ts'
 import { apiOfServer, forgeOfKind } from './forge-kinds.ts'
+import type { Variables } from './proxy.ts'
 import { isWebUrl } from './pull-request-url.ts'
 
 export type LookUp =
@@ -27,7 +28,9 @@ export interface OpenOptions {
   /** All known servers: they decide whose a token is. */
   servers: readonly GitServer[]
   /** The variables that may hold tokens. */
-  variables: Readonly<Record<string, string | undefined>>
+  variables: Variables
+  /** The environment, for the proxy it names. */
+  env: Variables
   signal: AbortSignal
 }
 
@@ -37,13 +40,14 @@ export function openForge({
   server,
   servers,
   variables,
+  env,
   signal,
 }: OpenOptions): ForgeRepository | undefined {
   const forge = forgeOfKind(server.type)
   const base = apiOfServer(server)
   if (forge === undefined || base === undefined) return undefined
   const token = isConfidential(new URL(base)) ? tokenFor(server, servers, variables) : undefined
-  return { forge, repository, api: createApi({ base, headers: forge.headers(token), signal }) }
+  return { forge, repository, api: createApi({ base, headers: forge.headers(token), env, signal }) }
 }
 
 /** The pull request of a branch of the repository: an open one first, then the newest. */

@@ -178,7 +178,7 @@ async function forgeAt(home: Home, ref: IssueRef): Promise<ForgeRepository | und
   const { openForge } = await import('../forges/look-up.ts')
   // The PM agent's are meant for reading; those of the agents that work on issues will do where it has none.
   const variables = { ...agentVariables(home.paths.env, 'dev'), ...agentVariables(home.paths.env, 'pm-agent') }
-  return openForge({ repository: ref, server, servers, variables, signal: home.signal })
+  return openForge({ repository: ref, server, servers, variables, env: home.env, signal: home.signal })
 }
 
 /** With a signal that ends the whole look, by its timeout or with the caller. */

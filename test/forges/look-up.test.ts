@@ -57,6 +57,7 @@ function open(forge: ForgeServer, { variables = {}, server, others = [] }: Openi
     server: mine,
     servers: [mine, ...others],
     variables,
+    env: {},
     signal: interrupting.signal,
   })
   if (opened === undefined) throw new Error('not opened')

@@ -6,6 +6,7 @@
  */
 import { once } from 'node:events'
 import * as http from 'node:http'
+import * as https from 'node:https'
 import type { AddressInfo } from 'node:net'
 import {
   giteaError,
@@ -41,7 +42,7 @@ export type Trouble =
 
 export interface ForgeServer {
   kind: Kind
-  /** Where it listens: http://127.0.0.1:port. */
+  /** Where it listens: http://127.0.0.1:port, or what it is called as https. */
   origin: string
   /** Where its API is. */
   api: string
@@ -68,11 +69,13 @@ export interface ForgeOptions {
   /** `me/app` without it. */
   repository?: string
   token?: string
+  /** Makes it https, by the name of forge.test, which only a proxy can reach. */
+  tls?: { key: string; cert: string }
 }
 
 /** Starts a forge. stop() it when the test is done. */
 export async function startForge(kind: Kind, options: ForgeOptions = {}): Promise<ForgeServer> {
-  const server = http.createServer((request, response) => {
+  const listener: http.RequestListener = (request, response) => {
     // Never without an answer, should a test's own function throw.
     try {
       answer(forge, request, response)
@@ -80,10 +83,12 @@ export async function startForge(kind: Kind, options: ForgeOptions = {}): Promis
       forge.violations.push(`the forge itself failed: ${String(error)}`)
       response.writeHead(500).end()
     }
-  })
+  }
+  const server = options.tls === undefined ? http.createServer(listener) : https.createServer(options.tls, listener)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { port } = server.address() as AddressInfo
+  const origin = options.tls === undefined ? `http://127.0.0.1:${port}` : `https://forge.test:${port}`
   const segments = (options.repository ?? 'me/app').split('/')
   const api = `${origin}${{ gitea: '/api/v1', github: '/api/v3', gitlab: '/api/v4' }[kind]}`
   const forge: ForgeServer = {

@@ -137,7 +137,7 @@ export async function startHttpGitServer(options: HttpGitServerOptions): Promise
 export function selfSigned(directory: string): { key: string; cert: string; file: string } | undefined {
   const at = (name: string) => path.join(directory, name)
   const args = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
-  const names = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1']
+  const names = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:forge.test']
   try {
     execFileSync('openssl', [...args, ...names, '-keyout', at('key.pem'), '-out', at('cert.pem')], {
       stdio: 'ignore',
