@@ -9,9 +9,9 @@ export interface Candidate {
 
 /**
  * The values of an argument: its name as in its command's usage (`issue-ref`), the words of the command it belongs to
- * (`queue`, `show`), and what was typed of it.
+ * (`queue`, `show`), what was typed of it, and the arguments that stand before it.
  */
-export type Values = (name: string, path: readonly string[], typed: string) => Candidate[]
+export type Values = (name: string, path: readonly string[], typed: string, given: readonly string[]) => Candidate[]
 
 /** The candidates for the last of `words`, which is what was typed of it so far. `isHidden`: commands not to offer. */
 export function candidates(
@@ -31,8 +31,8 @@ interface Place {
   command: Command
   /** The words that named the command. */
   path: string[]
-  /** How many arguments it has been given. */
-  given: number
+  /** The arguments it has been given. */
+  given: string[]
   /** The option whose value comes next. */
   option: Option | undefined
   /** What options it has been given, by their long names. */
@@ -47,7 +47,7 @@ function placeOf(program: Command, words: readonly string[]): Place | undefined 
   const place: Place = {
     command: program,
     path: [],
-    given: 0,
+    given: [],
     option: undefined,
     used: new Set(),
     literal: false,
@@ -64,12 +64,12 @@ function placeOf(program: Command, words: readonly string[]): Place | undefined 
       place.option = option?.required === true && !word.includes('=') ? option : undefined
     } else if (place.path.length === 0 && word === 'help' && !place.help) {
       place.help = true
-    } else if (place.given === 0 && place.command.commands.length > 0) {
+    } else if (place.given.length === 0 && place.command.commands.length > 0) {
       const next = place.command.commands.find((each) => each.name() === word || each.aliases().includes(word))
       if (next === undefined) return undefined
       place.command = next
       place.path.push(word)
-    } else place.given++
+    } else place.given.push(word)
   }
   return place
 }
@@ -89,7 +89,7 @@ function offered(place: Place, typed: string, values: Values, isHidden: (command
     )
     return [...flags, { value: '--help', description: 'print help' }]
   }
-  if (place.help || (place.given === 0 && command.commands.length > 0)) {
+  if (place.help || (place.given.length === 0 && command.commands.length > 0)) {
     const commands = command.commands.filter((each) => !isHidden(each))
     const named = commands.map((each) => ({ value: each.name(), description: each.description() }))
     const help = { value: 'help', description: 'print help for a command' }
@@ -97,12 +97,12 @@ function offered(place: Place, typed: string, values: Values, isHidden: (command
   }
   const { registeredArguments: given } = command
   const last = given.at(-1)
-  const argument = given[place.given] ?? (last?.variadic === true ? last : undefined)
+  const argument = given[place.given.length] ?? (last?.variadic === true ? last : undefined)
   return argument === undefined ? [] : valuesOf(argument, argument.name(), place, typed, values)
 }
 
 function valuesOf(of: Option | Argument, name: string, place: Place, typed: string, values: Values): Candidate[] {
-  return of.argChoices?.map((value) => ({ value })) ?? values(name, place.path, typed)
+  return of.argChoices?.map((value) => ({ value })) ?? values(name, place.path, typed, place.given)
 }
 
 function optionOf(command: Command, flag: string | undefined): Option | undefined {

@@ -8,7 +8,10 @@ import { readConfig } from '../../config/config-file.ts'
 import type { Home } from '../../config/home.ts'
 import { plainLine } from '../../core/plain-text.ts'
 import { listDirectory, readText } from '../../platform/files.ts'
+import { branches } from './branches.ts'
 import type { Candidate, Values } from './candidates.ts'
+import { at, jsonOf } from './json.ts'
+import { models, primaryAgents } from './opencode.ts'
 
 /** How many tasks are read to say what they are; the newest. */
 const mostItems = 200
@@ -18,7 +21,7 @@ const itemStates: Record<string, string> = { remove: 'pending', retry: 'error' }
 
 /** The values of arguments by their names in the usage of their commands. */
 export function valuesIn(home: Home): Values {
-  return (name, words, typed) => {
+  return (name, words, typed, given) => {
     const [command, subcommand = ''] = words
     const found: Candidate[] = []
     if (name.includes('issue-ref')) found.push(...issueRefs(home, typed))
@@ -26,10 +29,17 @@ export function valuesIn(home: Home): Values {
       found.push(...items(home, itemStates[subcommand]))
     }
     if (command === 'server' && name === 'name' && subcommand !== 'add') found.push(...servers(home))
-    if (command === 'env' && name === 'agent') found.push(...agents(home).map((value) => ({ value })))
+    if (command === 'env' && name === 'agent') found.push(...named(agents(home)))
     if (command === 'env' && /^(key|name|variable)$/i.test(name)) found.push(...variables(home))
+    if (name === 'model') found.push(...named(models(home)))
+    if (name === 'base') found.push(...named(branches(home, given[0] ?? '')))
+    if (command !== 'env' && name === 'agent') found.push(...named(primaryAgents(home)))
     return found.filter(({ value }) => isPlain(value))
   }
+}
+
+function named(values: string[]): Candidate[] {
+  return values.map((value) => ({ value }))
 }
 
 /** All refs that begin as typed, and shorter tails of them that only one has. */
@@ -76,19 +86,6 @@ function variables(home: Home): Candidate[] {
     ...parseEnv(readText(path.join(home.paths.env, `${agent}.env`)) ?? '').values.keys(),
   ])
   return [...new Set(names)].map((value) => ({ value }))
-}
-
-function jsonOf(file: string): Record<string, unknown> {
-  try {
-    return at({ file: JSON.parse(readText(file) ?? '{}') as unknown }, 'file')
-  } catch {
-    return {}
-  }
-}
-
-function at(object: Record<string, unknown>, name: string): Record<string, unknown> {
-  const value = object[name]
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 }
 
 function textOf(value: unknown): string {

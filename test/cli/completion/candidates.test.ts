@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -99,8 +100,68 @@ describe('completion', () => {
     fs.writeFileSync(path.join(env, 'default.env'), 'export GITEA_TOKEN="secret"\n# NOT_THIS=1\n')
     fs.writeFileSync(path.join(env, 'dev.env'), 'EDITOR=vi\nGITEA_TOKEN=other\n')
     const values = valuesIn(context)
-    expect(values('key', ['env', 'get'], '').map(({ value }) => value)).toEqual(['GITEA_TOKEN', 'EDITOR'])
-    expect(values('agent', ['env', 'show'], '').map(({ value }) => value)).toEqual(['default', 'dev', 'pm-agent'])
+    expect(values('key', ['env', 'get'], '', []).map(({ value }) => value)).toEqual(['GITEA_TOKEN', 'EDITOR'])
+    expect(values('agent', ['env', 'show'], '', []).map(({ value }) => value)).toEqual(['default', 'dev', 'pm-agent'])
+  })
+
+  it('offers the models of the providers in use, and those of the configuration', () => {
+    const { userHome, paths, env } = context
+    const models = (...names: string[]) => Object.fromEntries(names.map((name) => [name, {}]))
+    const catalogue = path.join(userHome, '.cache', 'opencode', 'models.json')
+    write(catalogue, {
+      asked: { env: ['ASKED_KEY'], models: models('one', 'vendor/two') },
+      'by-variable': { env: ['OTHER_KEY', 'VARIABLE_KEY'], models: models('three:free') },
+      'by-login': { models: models('four') },
+      unused: { env: ['UNUSED_KEY'], models: models('five') },
+      spoiled: { env: 7, models: null },
+    })
+    write(paths.connected, { providers: ['asked', 'gone', 'spoiled'] })
+    write(path.join(userHome, '.local', 'share', 'opencode', 'auth.json'), { 'by-login': { key: 'secret' } })
+    write(path.join(userHome, '.config', 'opencode', 'opencode.json'), {
+      provider: { own: { models: models('six') }, asked: { models: models('one', 'my') }, odd: null },
+      agent: { review: { mode: 'primary' }, helper: { mode: 'subagent' }, odd: 7 },
+    })
+    env['VARIABLE_KEY'] = 'set'
+    const all = ['asked/my', 'asked/one', 'asked/vendor/two', 'by-login/four', 'by-variable/three:free', 'own/six']
+    expect(offered('start app#14 "x" --model ')).toEqual(all)
+    expect(offered('queue enqueue app#14 x --model=by-')).toEqual([
+      '--model=by-login/four',
+      '--model=by-variable/three:free',
+    ])
+    fs.writeFileSync(catalogue, '{"asked": ')
+    expect(offered('start app#14 "x" --model ')).toEqual(['asked/my', 'asked/one', 'own/six'])
+  })
+
+  it('offers the agents of opencode that a session can be with', () => {
+    const configuration = path.join(context.userHome, '.config', 'opencode')
+    write(path.join(configuration, 'agent', 'writer.md'), '')
+    write(path.join(configuration, 'agents', 'tester.md'), '')
+    expect(offered('start app#14 x --agent ')).toEqual(['build', 'odd', 'plan', 'review', 'tester', 'writer'])
+  })
+
+  it('offers the branches of the repository that is named, as its mirror has them', () => {
+    const mirror = (repository: string) => path.join(context.paths.repos, `${repository}.git`)
+    const git = (at: string, ...args: string[]) => execFileSync('git', ['-C', at, ...args], { encoding: 'utf8' }).trim()
+    for (const [repository, names] of [
+      ['forge.test/me/app', ['main', 'release/1.0']],
+      ['forge.test/you/app', ['trunk']],
+    ] as const) {
+      fs.mkdirSync(mirror(repository), { recursive: true })
+      git(mirror(repository), 'init', '-q', '--bare')
+      const tree = git(mirror(repository), 'hash-object', '-t', 'tree', '-w', '/dev/null')
+      const who = ['-c', 'user.name=a', '-c', 'user.email=a@b']
+      const commit = git(mirror(repository), ...who, 'commit-tree', '-m', 'x', tree)
+      for (const name of names) git(mirror(repository), 'update-ref', `refs/remotes/origin/${name}`, commit)
+      git(mirror(repository), 'symbolic-ref', 'refs/remotes/origin/HEAD', `refs/remotes/origin/${names[0]}`)
+      git(mirror(repository), 'update-ref', 'refs/heads/fix/issue-14', commit)
+    }
+    git(mirror('forge.test/me/app'), 'pack-refs', '--all')
+    git(mirror('forge.test/me/app'), 'update-ref', 'refs/remotes/origin/new', 'refs/remotes/origin/main')
+    expect(offered('start me/app#14 x --base ')).toEqual(['main', 'new', 'release/1.0'])
+    expect(offered('queue enqueue forge.test/you/app#3 --base ')).toEqual(['trunk'])
+    expect(offered('start app#14 --base re')).toEqual(['release/1.0'])
+    expect(offered('start --base ')).toEqual(['main', 'new', 'release/1.0', 'trunk'])
+    expect(offered('start pp#14 --base ')).toEqual([])
   })
 
   it('changes nothing, whatever it reads', () => {
