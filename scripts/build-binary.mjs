@@ -40,7 +40,7 @@ mkdirSync(path.dirname(target), { recursive: true })
 const fresh = `${target}.${process.pid}`
 try {
   const assets = { 'package.json': path.join(root, 'package.json') }
-  for (const name of readdirSync(dist)) if (/\.c?js$/.test(name)) assets[name] = path.join(dist, name)
+  for (const name of readdirSync(dist)) if (/\.c?js$|^help-/.test(name)) assets[name] = path.join(dist, name)
   for (const name of readdirSync(cache)) assets[`${name}.cache`] = path.join(cache, name)
 
   copyFileSync(addon, at('addon'))

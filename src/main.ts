@@ -4,6 +4,7 @@ import * as os from 'node:os'
 import * as path from 'node:path'
 import { CommanderError } from 'commander'
 import type { Context, Io } from './cli/context.ts'
+import { asksForHelp, helpFile, helpOf, keptHelp, keptWidths } from './cli/help-page.ts'
 import { styled } from './cli/output.ts'
 import { createProgram } from './cli/program.ts'
 import { renderError } from './cli/render-error.ts'
@@ -20,6 +21,11 @@ import { isPacked, packedText } from './platform/packed.ts'
 export async function main(argv: string[]): Promise<void> {
   const interruption = createInterruption()
   const context = createContext(interruption, argv[0] === daemonCommand)
+  const help = asksForHelp(argv) ? keptHelp(context.io.columns) : undefined
+  if (help !== undefined) {
+    context.io.out(help)
+    process.exit()
+  }
   const flags = { json: argv.includes('--json'), debug: argv.includes('--debug') }
   const program = createProgram(context, version(), argv)
   const asked = withoutHelp(program, argv)
@@ -34,6 +40,14 @@ export async function main(argv: string[]): Promise<void> {
   // Idle connections to the opencode server would keep the process for seconds. Output is written synchronously.
   context.io.err('') // takes a line of progress away
   process.exit()
+}
+
+/** What the build keeps for `keptHelp`: the pages by the names of their files. */
+export function helpFiles(): Record<string, string> {
+  const context = createContext(createInterruption(), false)
+  return Object.fromEntries(
+    keptWidths.map((width) => [helpFile(width), helpOf(createProgram(context, version(), [], width))]),
+  )
 }
 
 function createContext(interruption: Interruption, inBackground: boolean): Context {

@@ -10,6 +10,7 @@ import { notifications } from './definitions/notify.ts'
 import { pmAgent } from './definitions/pm-agent.ts'
 import { queue } from './definitions/queue.ts'
 import { setUp } from './definitions/set-up.ts'
+import { helpWidth } from './help-page.ts'
 
 const epilogue = `
 Issue refs:
@@ -42,7 +43,12 @@ const sections: [string, Definitions][] = [
  * The command line of kugetsu; `context` is what its commands get to work with. Only the command that `argv` calls is
  * made, because making them all takes as long as a read-only command does; all are for help and for wrong names.
  */
-export function createProgram(context: Context, version: string, argv: readonly string[]): Command {
+export function createProgram(
+  context: Context,
+  version: string,
+  argv: readonly string[],
+  columns = context.io.columns,
+): Command {
   const program = new Command('kugetsu')
     .usage('<command> [options]')
     .version(version, '-V, --version', 'print the version')
@@ -50,8 +56,14 @@ export function createProgram(context: Context, version: string, argv: readonly 
     .helpCommand('help [command]', 'print help for a command')
     .addHelpText('beforeAll', 'kugetsu - OpenCode Session Manager\n')
     .addHelpText('after', epilogue)
+    .configureOutput({
+      getOutHelpWidth: () => helpWidth(columns),
+      getErrHelpWidth: () => helpWidth(columns),
+      // There are none in it to take out. To ask the streams of the process takes two milliseconds.
+      getOutHasColors: () => true,
+      getErrHasColors: () => true,
+    })
     .configureHelp({
-      helpWidth: Math.min(context.io.columns, 100),
       subcommandTerm: (command) =>
         `${command.name()} ${command.usage().replace('[options] ', '').replace('[options]', '')}`,
       visibleCommands: (command) => command.commands.filter((each) => !isHidden(each)),
