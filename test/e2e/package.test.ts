@@ -16,7 +16,7 @@ const minutes = 60_000
 const hasSqlite = process.getBuiltinModule('node:sqlite' as 'node:fs') !== undefined
 
 const wanted = [
-  /^(package\.json|README\.md|LICENSE|man\/kugetsu\.1|bin\/(kugetsu\.js|load\.js|package\.json))$/,
+  /^(package\.json|README\.md|LICENSE|man\/kugetsu\.1|bin\/(kugetsu\.js|package\.json))$/,
   /^dist\/(main\.cjs|environment-plugin\.js|third-party-licenses\.txt|help-(80|100)\.txt|[\w-]+\.cjs(\.map)?)$/,
   /^(skills\/kugetsu\/(SKILL|pm\/[\w-]+)\.md|scripts\/setup\/([\w-]+\.sh|kugetsu\.service))$/,
 ]
@@ -78,7 +78,6 @@ describe('the package', () => {
       'LICENSE',
       'README.md',
       'bin/kugetsu.js',
-      'bin/load.js',
       'bin/package.json',
       'man/kugetsu.1',
       'skills/kugetsu/SKILL.md',
