@@ -52,7 +52,7 @@ export function helpFiles(): Record<string, string> {
 
 function createContext(interruption: Interruption, inBackground: boolean): Context {
   const env = process.env
-  const userHome = os.homedir()
+  const userHome = env['HOME'] ?? os.homedir() // as that does, without loading it
   const io = createIo(interruption.readerGone)
   let settings: Settings | undefined
   const paths = pathsOf(homeDirectory(env, userHome))
@@ -129,7 +129,7 @@ function createIo(readerGone: () => void): Io & Pick<Context, 'progress'> {
 function isTerminal(descriptor: 0 | 1 | 2): boolean {
   try {
     const device = fs.fstatSync(descriptor)
-    if (!device.isCharacterDevice() || device.rdev === fs.statSync(os.devNull).rdev) return false
+    if (!device.isCharacterDevice() || device.rdev === fs.statSync('/dev/null').rdev) return false
   } catch {
     return false // closed
   }
