@@ -41,7 +41,8 @@ const sections: [string, Definitions][] = [
 
 /**
  * The command line of kugetsu; `context` is what its commands get to work with. Only the command that `argv` calls is
- * made, because making them all takes as long as a read-only command does; all are for help and for wrong names.
+ * made, because making them all takes as long as a read-only command does; all are for help and for wrong names, none is
+ * for the version.
  */
 export function createProgram(
   context: Context,
@@ -71,14 +72,17 @@ export function createProgram(
     .showSuggestionAfterError(true)
   // To complete `kugetsu start …` takes that command, and to complete its name takes them all.
   const name = argv[0] === completeCommand ? argv[2] : argv[0]
-  const isKnown = sections.some(([, definitions]) => Object.hasOwn(definitions, name ?? ''))
+  const isKnown =
+    ['-V', '--version'].includes(name ?? '') ||
+    sections.some(([, definitions]) => Object.hasOwn(definitions, name ?? ''))
   for (const [heading, definitions] of sections) {
     const make = (usage: string, description: string) =>
       program.command(usage).description(description).helpGroup(heading)
     const define: Parameters<Definitions[string]>[0] = (usage, description, examples = [], exits = {}) =>
       finish(make(usage, description), examples, exits)
     for (const [each, definition] of Object.entries(definitions)) {
-      if (!isKnown || each === name || each === argv[0]) definition(define, context, make)
+      if (isKnown && each !== name && each !== argv[0]) continue
+      definition(define, context, make, each === argv[0] ? argv[1] : undefined)
     }
   }
   return program
