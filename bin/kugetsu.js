@@ -7,7 +7,6 @@
 // that most machines had once: an older one would print a page of our code.
 var fs = require('fs')
 var path = require('path')
-var vm = require('vm')
 
 var dist = path.join(path.dirname(__dirname), 'dist')
 var cache = path.join(dist, 'code-cache-' + process.version + '-' + process.arch)
@@ -59,7 +58,7 @@ function compile(name) {
   } catch (error) {
     if (error.code === undefined) throw error // none of the system's
   }
-  return kept === undefined ? new vm.Script(textOf(name), { filename: filename }) : unpack(kept, filename)
+  return kept === undefined ? scriptOf(textOf(name), filename) : unpack(kept, filename)
 }
 
 /** The text of such a function; ASCII, as all of dist/ is. */
@@ -80,7 +79,13 @@ function pack(text, code) {
 
 function unpack(kept, filename) {
   var end = 8 + kept.readUInt32LE(0)
-  return new vm.Script(kept.latin1Slice(end), { filename: filename, cachedData: kept.subarray(8, end) })
+  return scriptOf(kept.latin1Slice(end), filename, kept.subarray(8, end))
+}
+
+/** Where Node's own loader does it all, this module of Node's is not loaded. */
+function scriptOf(text, filename, code) {
+  var Script = require('vm').Script
+  return new Script(text, { filename: filename, cachedData: code })
 }
 
 function run() {
