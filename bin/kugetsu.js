@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Loads dist/ with the code that V8 compiled when it was built: compiling it anew is most of what a short command takes
-// (`list`: 1.5 times `node -e 0` without, 1.2 with). V8 refuses what another version of it made, so the cache is kept by
+// (`list`: 1.5 times `node -e 0` without, 1.25 with). V8 refuses what another version of it made, so the cache is kept by
 // version; where there is none for this one, Node's own loader does it all (and keeps a cache of its own from 22.1 on).
 //
 // It is one file, because each takes half a millisecond to find and to read. And every Node can read it, back to those
