@@ -3,7 +3,7 @@
 const { createRequire, isBuiltin } = require('node:module')
 const path = require('node:path')
 const sea = require('node:sea')
-const { link, scriptOf } = require('../bin/load.js')
+const { link, unpack } = require('../bin/kugetsu.js')
 
 const [, , command, file, ...rest] = process.argv
 
@@ -13,10 +13,7 @@ if (command === '__node' && file !== undefined) {
   process.argv = [process.execPath, script, ...rest]
   createRequire(script)(script)
 } else {
-  const script = (name) => {
-    const cached = Buffer.from(sea.getRawAsset(`${name}.cache`))
-    return scriptOf(sea.getAsset(name, 'utf8'), `kugetsu/dist/${name}`, cached)
-  }
+  const script = (name) => unpack(Buffer.from(sea.getRawAsset(name)), `kugetsu/dist/${name}`)
   link(script, requireBuiltin, () => process.execPath).main(process.argv.slice(2))
 }
 

@@ -40,8 +40,8 @@ mkdirSync(path.dirname(target), { recursive: true })
 const fresh = `${target}.${process.pid}`
 try {
   const assets = { 'package.json': path.join(root, 'package.json') }
-  for (const name of readdirSync(dist)) if (/\.c?js$/.test(name)) assets[name] = path.join(dist, name)
-  for (const name of readdirSync(cache)) assets[`${name}.cache`] = path.join(cache, name)
+  for (const name of readdirSync(dist)) if (/\.js$|^help-/.test(name)) assets[name] = path.join(dist, name)
+  for (const name of readdirSync(cache)) assets[name] = path.join(cache, name) // text and code
 
   copyFileSync(addon, at('addon'))
   strip(at('addon'), '--strip-unneeded')

@@ -2,6 +2,7 @@
 // loads only what it uses; and the plugin that runs inside opencode, one ES module that needs nothing else.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -22,8 +23,8 @@ const lazyChildProcess = {
       : undefined,
 }
 
-/** Modules of Node's that take up to two milliseconds to load, which is much for a command of forty. */
-const slow = /^node:(?:child_process|crypto|http|net)$/
+/** Modules of Node's that take up to two milliseconds to load, which is much for a command of thirty. */
+const slow = /^node:(?:child_process|crypto|http|module|net|os|timers\/promises)$/
 
 /**
  * A namespace import of a module of Node's would be copied, property by property, in every chunk: take the module
@@ -43,7 +44,7 @@ const plainBuiltins = {
             .replace(/^import \{ ([\w, ]+) \} from '(node:[\w/]+)'$/gm, (whole, names, from) =>
               slow.test(from)
                 ? functionsOf(names)
-                    .map((each) => calledOn(from, each))
+                    .map(([name, ours]) => calledOn(from, name, ours))
                     .join('; ')
                 : whole,
             ),
@@ -52,15 +53,21 @@ const plainBuiltins = {
       : undefined,
 }
 
-/** The SQLite driver's JavaScript is in dist/ as well (src/platform/sqlite.ts), in a file that is loaded when it is used. */
+/**
+ * The SQLite driver's JavaScript is in dist/ as well (src/platform/sqlite.ts), in a file that is loaded when it is used;
+ * its addon stays where npm has built it. What takes either is there in CommonJS already.
+ */
 const ownDriver = {
   name: 'own-driver',
-  resolveId: (id) => (id === 'better-sqlite3' ? { id: './better-sqlite3.cjs', external: true } : undefined),
+  resolveId: (id) => {
+    if (id === 'better-sqlite3') return { id: './better-sqlite3.cjs', external: true }
+    return /^better-sqlite3.*\.node$/.test(id) ? { id, external: true } : undefined
+  },
   transform: (code, id) => {
     if (!/platform.sqlite\.ts$/.test(id)) return undefined
-    const installed = "createRequire(import.meta.url)('better-sqlite3')"
-    if (!code.includes(installed)) throw new Error(`${id} loads the driver in another way than the build knows`)
-    return { code: code.replace(installed, "require('better-sqlite3')"), map: null }
+    const parts = code.split('createRequire(import.meta.url)(')
+    if (parts.length !== 3) throw new Error(`${id} loads the driver in another way than the build knows`)
+    return { code: parts.join('require('), map: null }
   },
 }
 
@@ -108,18 +115,20 @@ const of = (name, ours) => (id) => {
 }
 
 const builtin = (from) => `process.getBuiltinModule('${from}')`
-const calledOn = (from, name) => `const ${name} = (...args) => ${builtin(from)}.${name}(...args)`
+const calledOn = (from, name, ours) => `const ${ours} = (...args) => ${builtin(from)}.${name}(...args)`
 
+/** What is imported, each with what it is called here. */
 function functionsOf(names) {
   const values = names.split(', ').filter((name) => !name.startsWith('type '))
-  if (values.some((name) => !/^[a-z]\w*$/.test(name))) throw new Error(`only functions can wait to be loaded: ${names}`)
-  return values
+  if (values.some((name) => !/^[a-z]/.test(name))) throw new Error(`only functions can wait to be loaded: ${names}`)
+  return values.map((each) => each.split(' as ')).map(([name, ours = name]) => [name, ours])
 }
 
 async function bundle(input, output, plugins = []) {
   const built = await rolldown({
     input,
     platform: 'node',
+    preserveEntrySignatures: 'allow-extension',
     external: ['bindings'],
     moduleTypes: { '.md': 'text' },
     plugins,
@@ -182,6 +191,8 @@ try {
       usedOfZod,
     ])),
   )
+  const { helpFiles } = createRequire(import.meta.url)(path.resolve(fresh, 'main.cjs'))
+  for (const [name, page] of Object.entries(helpFiles())) writeFileSync(path.join(fresh, name), page)
   writeFileSync(path.join(fresh, 'third-party-licenses.txt'), licencesOf(modules))
   rmSync('dist', { recursive: true, force: true })
   renameSync(fresh, 'dist')

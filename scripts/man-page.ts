@@ -1,5 +1,6 @@
 /** man/kugetsu.1, from the commands as they are defined. `npm run man` writes it, test/cli/man-page.test.ts compares. */
 import type { Command } from 'commander'
+import { helpOf } from '../src/cli/help-page.ts'
 import { isHidden } from '../src/cli/program.ts'
 
 /** The manual page (roff, man(7)) of the whole command line. */
@@ -82,12 +83,6 @@ function tailOf(command: Command): [string, string[]][] {
       return [heading.replace(/:$/, ''), lines.slice(0, end === -1 ? undefined : end).map((line) => line.trim())]
     })
     .filter(([heading]) => /^(Examples|Issue refs|Exit codes|Configuration)$/.test(heading))
-}
-
-function helpOf(command: Command): string {
-  let help = ''
-  command.configureOutput({ writeOut: (part) => (help += part) }).outputHelp()
-  return help
 }
 
 /** A line as roff prints it, whatever it begins with. */

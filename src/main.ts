@@ -4,6 +4,7 @@ import * as os from 'node:os'
 import * as path from 'node:path'
 import { CommanderError } from 'commander'
 import type { Context, Io } from './cli/context.ts'
+import { asksForHelp, helpFile, helpOf, keptHelp, keptWidths } from './cli/help-page.ts'
 import { styled } from './cli/output.ts'
 import { createProgram } from './cli/program.ts'
 import { renderError } from './cli/render-error.ts'
@@ -20,6 +21,11 @@ import { isPacked, packedText } from './platform/packed.ts'
 export async function main(argv: string[]): Promise<void> {
   const interruption = createInterruption()
   const context = createContext(interruption, argv[0] === daemonCommand)
+  const help = asksForHelp(argv) ? keptHelp(context.io.columns) : undefined
+  if (help !== undefined) {
+    context.io.out(help)
+    process.exit()
+  }
   const flags = { json: argv.includes('--json'), debug: argv.includes('--debug') }
   const program = createProgram(context, version(), argv)
   const asked = withoutHelp(program, argv)
@@ -36,9 +42,17 @@ export async function main(argv: string[]): Promise<void> {
   process.exit()
 }
 
+/** What the build keeps for `keptHelp`: the pages by the names of their files. */
+export function helpFiles(): Record<string, string> {
+  const context = createContext(createInterruption(), false)
+  return Object.fromEntries(
+    keptWidths.map((width) => [helpFile(width), helpOf(createProgram(context, version(), [], width))]),
+  )
+}
+
 function createContext(interruption: Interruption, inBackground: boolean): Context {
   const env = process.env
-  const userHome = os.homedir()
+  const userHome = env['HOME'] ?? os.homedir() // as that does, without loading it
   const io = createIo(interruption.readerGone)
   let settings: Settings | undefined
   const paths = pathsOf(homeDirectory(env, userHome))
@@ -115,7 +129,7 @@ function createIo(readerGone: () => void): Io & Pick<Context, 'progress'> {
 function isTerminal(descriptor: 0 | 1 | 2): boolean {
   try {
     const device = fs.fstatSync(descriptor)
-    if (!device.isCharacterDevice() || device.rdev === fs.statSync(os.devNull).rdev) return false
+    if (!device.isCharacterDevice() || device.rdev === fs.statSync('/dev/null').rdev) return false
   } catch {
     return false // closed
   }

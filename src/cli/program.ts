@@ -10,6 +10,7 @@ import { notifications } from './definitions/notify.ts'
 import { pmAgent } from './definitions/pm-agent.ts'
 import { queue } from './definitions/queue.ts'
 import { setUp } from './definitions/set-up.ts'
+import { helpWidth } from './help-page.ts'
 
 const epilogue = `
 Issue refs:
@@ -40,9 +41,15 @@ const sections: [string, Definitions][] = [
 
 /**
  * The command line of kugetsu; `context` is what its commands get to work with. Only the command that `argv` calls is
- * made, because making them all takes as long as a read-only command does; all are for help and for wrong names.
+ * made, because making them all takes as long as a read-only command does; all are for help and for wrong names, none is
+ * for the version.
  */
-export function createProgram(context: Context, version: string, argv: readonly string[]): Command {
+export function createProgram(
+  context: Context,
+  version: string,
+  argv: readonly string[],
+  columns = context.io.columns,
+): Command {
   const program = new Command('kugetsu')
     .usage('<command> [options]')
     .version(version, '-V, --version', 'print the version')
@@ -50,8 +57,14 @@ export function createProgram(context: Context, version: string, argv: readonly 
     .helpCommand('help [command]', 'print help for a command')
     .addHelpText('beforeAll', 'kugetsu - OpenCode Session Manager\n')
     .addHelpText('after', epilogue)
+    .configureOutput({
+      getOutHelpWidth: () => helpWidth(columns),
+      getErrHelpWidth: () => helpWidth(columns),
+      // There are none in it to take out. To ask the streams of the process takes two milliseconds.
+      getOutHasColors: () => true,
+      getErrHasColors: () => true,
+    })
     .configureHelp({
-      helpWidth: Math.min(context.io.columns, 100),
       subcommandTerm: (command) =>
         `${command.name()} ${command.usage().replace('[options] ', '').replace('[options]', '')}`,
       visibleCommands: (command) => command.commands.filter((each) => !isHidden(each)),
@@ -59,14 +72,17 @@ export function createProgram(context: Context, version: string, argv: readonly 
     .showSuggestionAfterError(true)
   // To complete `kugetsu start …` takes that command, and to complete its name takes them all.
   const name = argv[0] === completeCommand ? argv[2] : argv[0]
-  const isKnown = sections.some(([, definitions]) => Object.hasOwn(definitions, name ?? ''))
+  const isKnown =
+    ['-V', '--version'].includes(name ?? '') ||
+    sections.some(([, definitions]) => Object.hasOwn(definitions, name ?? ''))
   for (const [heading, definitions] of sections) {
     const make = (usage: string, description: string) =>
       program.command(usage).description(description).helpGroup(heading)
     const define: Parameters<Definitions[string]>[0] = (usage, description, examples = [], exits = {}) =>
       finish(make(usage, description), examples, exits)
     for (const [each, definition] of Object.entries(definitions)) {
-      if (!isKnown || each === name || each === argv[0]) definition(define, context, make)
+      if (isKnown && each !== name && each !== argv[0]) continue
+      definition(define, context, make, each === argv[0] ? argv[1] : undefined)
     }
   }
   return program

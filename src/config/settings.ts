@@ -176,8 +176,9 @@ function oneOf<T extends string>(given: Given, allowed: readonly T[]): T {
 }
 
 function yesOrNo(given: Given): boolean {
-  if (/^(true|yes|on|1)$/i.test(given.text)) return true
-  if (/^(false|no|off|0)$/i.test(given.text)) return false
+  const text = given.text.toLowerCase()
+  if (['true', 'yes', 'on', '1'].includes(text)) return true
+  if (['false', 'no', 'off', '0'].includes(text)) return false
   throw senseless(given, 'true or false')
 }
 
@@ -212,8 +213,10 @@ function gitServer(given: Given): string {
   throw senseless(given, 'the name or host of a git server, such as github.com')
 }
 
+/** What Unicode calls so (\p{Cc}); a pattern that says it by name takes a tenth of a millisecond to make. */
 function hasControls(text: string): boolean {
-  return /\p{Cc}/u.test(text)
+  // oxlint-disable-next-line no-control-regex
+  return /[\0-\x1f\x7f-\x9f]/.test(text)
 }
 
 function senseless(given: Given, allowed: string): KugetsuError {

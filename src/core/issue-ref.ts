@@ -168,7 +168,9 @@ function nameProblem(text: string): string | undefined {
   if (!/^[A-Za-z0-9._-]+$/.test(text)) return 'may only have letters, digits, dots, hyphens and underscores'
   if (text.includes('..') || text.endsWith('.')) return 'has a dot where none may be'
   // The mirror of owner/repo is a directory owner/repo.git: nothing else may lie in it.
-  return /\.(lock|git)$/i.test(text) ? 'must not end in .lock or .git' : undefined
+  return ['.lock', '.git'].includes(text.slice(text.lastIndexOf('.')).toLowerCase())
+    ? 'must not end in .lock or .git'
+    : undefined
 }
 
 function isWithoutInstance(text: string): boolean {

@@ -56,3 +56,32 @@ it.each([
   const argv = given.split(' ')
   expect(withoutHelp(createProgram(context, '0', argv), argv)).toEqual(meant.split(' '))
 })
+
+describe('what is made of the command line', () => {
+  const made = (...argv: string[]) => createProgram(context, '0', argv).commands.map((each) => each.name())
+  const inGroup = (...argv: string[]) => {
+    const group = createProgram(context, '0', argv).commands.find((each) => each.name() === 'queue')
+    return group?.commands.map((each) => each.name())
+  }
+
+  it('is the command that is called, or none for the version, and all where that is none', () => {
+    expect(made('list')).toEqual(['list'])
+    expect(made('--version')).toEqual([])
+    expect(made('help').length).toBeGreaterThan(20)
+    expect(made('lsit')).toEqual(made('help'))
+  })
+
+  it('is the one of its group, and all where there is none, as for help, suggestions and completion', () => {
+    expect(inGroup('queue', 'enqueue', 'me/app#1', 'x')).toEqual(['enqueue'])
+    const all = inGroup('queue')
+    expect(all).toEqual(expect.arrayContaining(['list', 'enqueue', 'clear']))
+    const lists = [
+      ['queue', '--help'],
+      ['queue', 'lsit'],
+      ['queue', 'toString'],
+      ['help', 'queue', 'list'],
+    ]
+    for (const argv of [...lists, ['__complete', '--', 'queue', '']])
+      expect(inGroup(...argv), argv.join(' ')).toEqual(all)
+  })
+})

@@ -27,7 +27,8 @@ function slowPartsOf(...args: string[]): string[] {
   const done = spawnSync(program, [...first, ...args], { env, cwd: home.cwd, stdio: 'ignore' })
   expect(done.status, args.join(' ')).toBe(0)
   const { builtin, packages, files } = JSON.parse(fs.readFileSync(file, 'utf8')) as Record<string, string[]>
-  const slow = /^NativeModule (crypto|stream|net|http|child_process|sqlite|tls|tty|worker_threads)$/
+  const slow =
+    /^NativeModule (child_process|crypto|http|module|net|os|sqlite|stream|timers\/promises|tls|tty|worker_threads)$/
   return [
     ...(builtin ?? []).flatMap((name) => slow.exec(name)?.[1] ?? []),
     ...([...(packages ?? []), ...(files ?? [])].some((name) => name.includes('better-sqlite3')) ? ['sqlite'] : []),
@@ -44,6 +45,12 @@ describe.skipIf(!programPath.endsWith('.js'))('a short command', () => {
 
   it('nor when it only reads what is there', () => {
     for (const args of [['list'], ['status'], ['queue', 'list'], ['queue', 'stats'], ['--version']]) {
+      expect(slowPartsOf(...args), args.join(' ')).toEqual([])
+    }
+  })
+
+  it('nor when it prints help', () => {
+    for (const args of [[], ['--help'], ['help', '--json'], ['help', 'start'], ['list', '--help']]) {
       expect(slowPartsOf(...args), args.join(' ')).toEqual([])
     }
   })

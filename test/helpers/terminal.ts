@@ -9,16 +9,17 @@ import { waitFor } from './wait-for.ts'
 export const hasTerminals = spawnSync('script', ['-qec', 'true', '/dev/null']).status === 0
 
 /**
- * Runs kugetsu in a terminal; types each answer once what the terminal shows ends in its question. Resolves with the
- * exit code and all that was shown, without control sequences.
+ * Runs kugetsu in a terminal, of so many columns; types each answer once what the terminal shows ends in its question.
+ * Resolves with the exit code and all that was shown, without control sequences.
  */
 export async function inTerminal(
   home: Home,
   args: string[],
-  dialogue: { question: RegExp; answer: string }[],
+  dialogue: { question: RegExp; answer: string }[] = [],
+  columns = 80,
 ): Promise<{ code: number | null; shown: string }> {
   const words = [...kugetsuCommand, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`)
-  const child = spawn('script', ['-qec', words.join(' '), '/dev/null'], {
+  const child = spawn('script', ['-qec', `stty cols ${columns}; ${words.join(' ')}`, '/dev/null'], {
     cwd: home.cwd,
     env: { ...home.env, TERM: 'xterm' },
     stdio: ['pipe', 'pipe', 'inherit'],

@@ -4,18 +4,26 @@ import { KugetsuError } from '../../core/errors.ts'
 import type { Context } from '../context.ts'
 import { wrap } from '../wrap.ts'
 
-/** Commands by name: what each is called with and does. Only the one that is called is made. */
+/** Commands by name: what each is called with and does. Only the one that is called is made, in a group too (`asked`). */
 export type Definitions = Record<string, Definition>
-type Definition = (command: Define, context: Context, group: Group) => void
+type Definition = (command: Define, context: Context, group: Group, asked: string | undefined) => void
 /** Makes one command, with a description and what every command has. */
 type Define = (usage: string, description: string, examples?: string[], exits?: Exits) => Command
 /** What the exit codes beyond 0 and 1 mean to a command, or what is special about those. */
 type Exits = Partial<Record<0 | 1 | 2 | 124, string>>
 /** Makes one that has commands of its own; the flags that every command has are theirs, or they would never see them. */
 type Group = (name: string, description: string) => Command
+/** The commands of a group, by name: what makes each of them in it. */
+export type Subcommands = Record<string, (group: Command, context: Context) => void>
 
 /** The hidden command that answers the shells' completion: `__complete -- <words…>`. */
 export const completeCommand = '__complete'
+
+/** Makes the one that is asked for; all where that is none of them, for what is said of them all. */
+export function addTo(group: Command, commands: Subcommands, context: Context, asked = ''): void {
+  const only = Object.hasOwn(commands, asked) ? commands[asked] : undefined
+  for (const add of only === undefined ? Object.values(commands) : [only]) add(group, context)
+}
 
 /** What every command has: `--json`, `--debug`, examples, exit codes. */
 export function finish(command: Command, examples: string[], exits: Exits = {}): Command {

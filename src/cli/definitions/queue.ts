@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
 import { daemonCommand } from '../../daemon/names.ts'
 import type { Context } from '../context.ts'
-import { finish, type Definitions } from './define.ts'
+import { addTo, finish, type Definitions, type Subcommands } from './define.ts'
 
 export const queue: Definitions = {
-  queue: (_, context, group) => addQueueCommands(group('queue', 'the tasks that wait for a free slot'), context),
+  queue: (_, context, group, asked) =>
+    addTo(group('queue', 'the tasks that wait for a free slot'), queueCommands, context, asked),
   'queue-daemon': (_, context, group) =>
     addQueueDaemonCommands(group('queue-daemon', 'what takes tasks from the queue, in the background'), context),
   [daemonCommand]: (command, context) => {
@@ -14,36 +15,46 @@ export const queue: Definitions = {
   },
 }
 
-function addQueueCommands(queue: Command, context: Context): void {
-  const commands = () => import('../commands/queue.ts')
-  finish(queue.command('list', { isDefault: true }).description('the tasks: state, age, issue, message'), [
-    'kugetsu queue',
-  ]).action(async (options) => (await commands()).runQueueList(context, options))
-  finish(queue.command('enqueue <issue-ref> <message>').description('put a task into the queue'), [
-    'kugetsu queue enqueue github.com/me/app#14 "fix the login bug"',
-    'kugetsu queue enqueue me/app#14 - < task.md',
-  ])
-    .option('--base <branch>', 'the branch to start from (default: KUGETSU_BASE_BRANCH, else the remote HEAD)')
-    .option('--model <provider/model>', 'the model to use')
-    .option('--agent <name>', "the agent of opencode's configuration to use")
-    .action(async (ref, message, options) => (await commands()).runQueueEnqueue(context, { ...options, ref, message }))
-  finish(queue.command('stats').description('how many tasks there are, by state'), ['kugetsu queue stats']).action(
-    async (options) => (await commands()).runQueueStats(context, options),
-  )
-  finish(queue.command('show <id>').description('one task with every attempt and what came of it'), [
-    'kugetsu queue show 0417',
-  ]).action(async (id, options) => (await commands()).runQueueShow(context, { ...options, id }))
-  finish(queue.command('remove <id>').description('take a task out that no agent has yet'), [
-    'kugetsu queue remove q_1763722800000',
-  ]).action(async (id, options) => (await commands()).runQueueRemove(context, { ...options, id }))
-  finish(queue.command('retry <id>').description('put a task that ended as an error back'), [
-    'kugetsu queue retry q_1763722800000',
-  ]).action(async (id, options) => (await commands()).runQueueRetry(context, { ...options, id }))
-  finish(queue.command('clear').description('remove what ended longer than QUEUE_CLEANUP_AGE_DAYS ago'), [
-    'kugetsu queue clear --all',
-  ])
-    .option('--all', 'all that ended')
-    .action(async (options) => (await commands()).runQueueClear(context, options))
+const commands = () => import('../commands/queue.ts')
+
+const queueCommands: Subcommands = {
+  list: (queue, context) =>
+    finish(queue.command('list', { isDefault: true }).description('the tasks: state, age, issue, message'), [
+      'kugetsu queue',
+    ]).action(async (options) => (await commands()).runQueueList(context, options)),
+  enqueue: (queue, context) =>
+    finish(queue.command('enqueue <issue-ref> <message>').description('put a task into the queue'), [
+      'kugetsu queue enqueue github.com/me/app#14 "fix the login bug"',
+      'kugetsu queue enqueue me/app#14 - < task.md',
+    ])
+      .option('--base <branch>', 'the branch to start from (default: KUGETSU_BASE_BRANCH, else the remote HEAD)')
+      .option('--model <provider/model>', 'the model to use')
+      .option('--agent <name>', "the agent of opencode's configuration to use")
+      .action(async (ref, message, options) =>
+        (await commands()).runQueueEnqueue(context, { ...options, ref, message }),
+      ),
+  stats: (queue, context) =>
+    finish(queue.command('stats').description('how many tasks there are, by state'), ['kugetsu queue stats']).action(
+      async (options) => (await commands()).runQueueStats(context, options),
+    ),
+  show: (queue, context) =>
+    finish(queue.command('show <id>').description('one task with every attempt and what came of it'), [
+      'kugetsu queue show 0417',
+    ]).action(async (id, options) => (await commands()).runQueueShow(context, { ...options, id })),
+  remove: (queue, context) =>
+    finish(queue.command('remove <id>').description('take a task out that no agent has yet'), [
+      'kugetsu queue remove q_1763722800000',
+    ]).action(async (id, options) => (await commands()).runQueueRemove(context, { ...options, id })),
+  retry: (queue, context) =>
+    finish(queue.command('retry <id>').description('put a task that ended as an error back'), [
+      'kugetsu queue retry q_1763722800000',
+    ]).action(async (id, options) => (await commands()).runQueueRetry(context, { ...options, id })),
+  clear: (queue, context) =>
+    finish(queue.command('clear').description('remove what ended longer than QUEUE_CLEANUP_AGE_DAYS ago'), [
+      'kugetsu queue clear --all',
+    ])
+      .option('--all', 'all that ended')
+      .action(async (options) => (await commands()).runQueueClear(context, options)),
 }
 
 function addQueueDaemonCommands(daemon: Command, context: Context): void {
