@@ -12,6 +12,8 @@ if (version[0] < 20 || (version[0] === 20 && version[1] < 19)) {
   // Stacks are told in terms of the sources only by Node's own loader.
   const debug = process.argv.includes('--debug')
   if (debug) process.setSourceMapsEnabled(true)
-  const { main } = debug ? require('../dist/main.cjs') : require('./load.js').loadMain()
-  main(process.argv.slice(2))
+  const args = process.argv.slice(2)
+  const { entryOf, loadEntry } = require('./load.js')
+  const { main } = debug ? require('../dist/main.cjs') : loadEntry(entryOf(args))
+  main(args)
 }

@@ -9,22 +9,28 @@ const vm = require('node:vm')
 const dist = path.join(__dirname, '..', 'dist')
 const cache = path.join(dist, `code-cache-${process.version}-${process.arch}`)
 
-/** The module dist/main.cjs. `keep` gets each script that is loaded, by file name. */
-exports.loadMain = (keep) => {
+/**
+ * What begins with these arguments, as a module with `main`: the command line, or the daemon in the background, which is
+ * built by itself so that it holds nothing of the commands for days.
+ */
+exports.entryOf = (args) => (args.length === 1 && args[0] === 'supervise' ? 'daemon.cjs' : 'main.cjs')
+
+/** A module of dist/ by its file's name. `keep` gets each script that is loaded, by file name. */
+exports.loadEntry = (entry, keep) => {
   if (keep === undefined && !fs.existsSync(cache)) {
     enableCompileCache?.()
-    return require('../dist/main.cjs')
+    return require(`../dist/${entry}`)
   }
   const script = (name) => {
     const compiled = compile(name)
     keep?.(name, compiled)
     return compiled
   }
-  return link(script, createRequire(path.join(dist, 'main.cjs')), (name) => path.join(dist, name))
+  return link(entry, script, createRequire(path.join(dist, entry)), (name) => path.join(dist, name))
 }
 
-/** The module main.cjs: each of ours is what `script` has for its name, all others are what `requireOutside` gives. */
-const link = (exports.link = (script, requireOutside, filenameOf) => {
+/** The module `entry`: each of ours is what `script` has for its name, all others are what `requireOutside` gives. */
+const link = (exports.link = (entry, script, requireOutside, filenameOf) => {
   const modules = new Map()
 
   function load(name) {
@@ -38,7 +44,7 @@ const link = (exports.link = (script, requireOutside, filenameOf) => {
     compiled.runInThisContext()(module.exports, requireFrom, module, filename, path.dirname(filename))
     return module.exports
   }
-  return load('main.cjs')
+  return load(entry)
 })
 
 const compile = (exports.compile = (name) => {

@@ -3,7 +3,7 @@
 const { createRequire, isBuiltin } = require('node:module')
 const path = require('node:path')
 const sea = require('node:sea')
-const { link, scriptOf } = require('../bin/load.js')
+const { entryOf, link, scriptOf } = require('../bin/load.js')
 
 const [, , command, file, ...rest] = process.argv
 
@@ -17,7 +17,8 @@ if (command === '__node' && file !== undefined) {
     const cached = Buffer.from(sea.getRawAsset(`${name}.cache`))
     return scriptOf(sea.getAsset(name, 'utf8'), `kugetsu/dist/${name}`, cached)
   }
-  link(script, requireBuiltin, () => process.execPath).main(process.argv.slice(2))
+  const args = process.argv.slice(2)
+  link(entryOf(args), script, requireBuiltin, () => process.execPath).main(args)
 }
 
 /** As Node's own here, which warns at each that is not there: a package tries for one that it can do without. */

@@ -167,6 +167,19 @@ try {
     },
     [lazyChildProcess, ownDriver, lazySchemas, plainBuiltins],
   )
+  // The daemon in the background, which shares nothing with the commands: it lives for days and is to hold little. What
+  // it needs once there is something to do is the other file of it.
+  const ofDaemon = await bundle(
+    { daemon: 'src/daemon-main.ts' },
+    {
+      dir: fresh,
+      format: 'cjs',
+      entryFileNames: '[name].cjs',
+      chunkFileNames: 'daemon-[name]-[hash].cjs',
+    },
+    [lazyChildProcess, ownDriver, lazySchemas, plainBuiltins],
+  )
+  modules.push(...ofDaemon)
   await bundle(
     { 'environment-plugin': 'src/agents/environment-plugin.ts' },
     { dir: fresh, format: 'esm', entryFileNames: '[name].js', sourcemap: false },

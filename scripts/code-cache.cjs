@@ -2,7 +2,7 @@
 // that and keeps what it used, with the functions that were called; without, it keeps every file that is not kept yet.
 const fs = require('node:fs')
 const path = require('node:path')
-const { cache, compile, loadMain } = require('../bin/load.js')
+const { cache, compile, entryOf, loadEntry } = require('../bin/load.js')
 
 const command = process.argv.slice(2)
 fs.mkdirSync(cache, { recursive: true })
@@ -11,7 +11,7 @@ const keep = (name, script) => fs.writeFileSync(path.join(cache, name), script.c
 if (command.length > 0) {
   const scripts = new Map()
   process.on('exit', () => scripts.forEach((script, name) => keep(name, script)))
-  loadMain((name, script) => scripts.set(name, script)).main(command)
+  loadEntry(entryOf(command), (name, script) => scripts.set(name, script)).main(command)
 } else {
   for (const name of fs.readdirSync(path.dirname(cache))) {
     if (name.endsWith('.cjs') && !fs.existsSync(path.join(cache, name))) keep(name, compile(name))
