@@ -10,23 +10,46 @@ const dist = path.join(__dirname, '..', 'dist')
 const cache = path.join(dist, `code-cache-${process.version}-${process.arch}`)
 
 /**
- * What begins with these arguments, as a module with `main`: the command line, or the daemon in the background, which is
- * built by itself so that it holds nothing of the commands for days.
+ * The file of dist/ that has the `main` for these arguments: that of the command line, or of the daemon, which is built
+ * by itself so that it holds nothing of the commands for days.
  */
-exports.entryOf = (args) => (args.length === 1 && args[0] === 'supervise' ? 'daemon.cjs' : 'main.cjs')
+exports.entryOf = (args) => (['supervise', 'queue-daemon run'].includes(args.join(' ')) ? daemon : 'main.cjs')
+const daemon = 'daemon.cjs'
 
 /** A module of dist/ by its file's name. `keep` gets each script that is loaded, by file name. */
 exports.loadEntry = (entry, keep) => {
-  if (keep === undefined && !fs.existsSync(cache)) {
+  if (keep === undefined && entry !== daemon && !fs.existsSync(cache)) {
     enableCompileCache?.()
     return require(`../dist/${entry}`)
   }
+  const open = entry === daemon ? openAll() : new Map()
   const script = (name) => {
-    const compiled = compile(name)
+    const compiled = open.get(name)?.() ?? compile(name)
     keep?.(name, compiled)
     return compiled
   }
   return link(entry, script, createRequire(path.join(dist, entry)), (name) => path.join(dist, name))
+}
+
+/**
+ * What the daemon may load, opened now: an upgrade can take dist/ away under it, and what it loads for the first task of
+ * the day must be of its own version.
+ */
+function openAll() {
+  const names = fs.readdirSync(dist).filter((name) => /^(daemon|schemas).*\.cjs$/.test(name))
+  return new Map(
+    names.map((name) => {
+      const filename = path.join(dist, name)
+      const code = fs.openSync(filename)
+      const cached = cachedCode(name, fs.openSync)
+      const read = (file, encoding) => {
+        const content = fs.readFileSync(file, encoding)
+        fs.closeSync(file)
+        return content
+      }
+      return [name, () => scriptOf(read(code, 'utf8'), filename, cached && read(cached))]
+    }),
+  )
 }
 
 /** The module `entry`: each of ours is what `script` has for its name, all others are what `requireOutside` gives. */
@@ -60,9 +83,9 @@ const scriptOf = (exports.scriptOf = (code, filename, cachedData) => {
 
 exports.cache = cache
 
-function cachedCode(name) {
+function cachedCode(name, take = fs.readFileSync) {
   try {
-    return fs.readFileSync(path.join(cache, name))
+    return take(path.join(cache, name))
   } catch {
     return undefined
   }

@@ -167,8 +167,8 @@ try {
     },
     [lazyChildProcess, ownDriver, lazySchemas, plainBuiltins],
   )
-  // The daemon in the background, which shares nothing with the commands: it lives for days and is to hold little. What
-  // it needs once there is something to do is the other file of it.
+  // The daemon shares nothing with the commands: it lives for days, and is to hold little. Begun by bin/load.js, which
+  // knows its files by their names. What it needs once there is something to do is one of them.
   const ofDaemon = await bundle(
     { daemon: 'src/daemon-main.ts' },
     {
@@ -176,6 +176,7 @@ try {
       format: 'cjs',
       entryFileNames: '[name].cjs',
       chunkFileNames: 'daemon-[name]-[hash].cjs',
+      sourcemap: false, // with --debug it is begun by main.cjs
     },
     [lazyChildProcess, ownDriver, lazySchemas, plainBuiltins],
   )

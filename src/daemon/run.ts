@@ -119,6 +119,7 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
       await wakeUp.wait(Math.min(againInMs, tasks.againInMs, restMs || againInMs))
     }
   } finally {
+    optimise(true)
     fs.unwatchFile(home.paths.config, wakeUp.now)
     await Promise.all([dispatcher.close(), finder.close(), upkeep.close(), instances.close()])
     supervisor.close()
