@@ -11,26 +11,52 @@ var path = require('path')
 var dist = path.join(path.dirname(__dirname), 'dist')
 var cache = path.join(dist, 'code-cache-' + process.version + '-' + process.arch)
 
-/** The module dist/main.cjs. `keep` gets each script that is loaded, by file name. */
-function loadMain(keep) {
-  if (keep === undefined && !fs.existsSync(cache)) {
+var daemon = 'daemon.cjs'
+
+/**
+ * The file of dist/ that has the `main` for these arguments: that of the command line, or of the daemon, which is built
+ * by itself so that it holds nothing of the commands for days.
+ */
+function entryOf(args) {
+  return ['supervise', 'queue-daemon run'].indexOf(args.join(' ')) === -1 ? 'main.cjs' : daemon
+}
+
+/** A module of dist/ by the name of its file. `keep` gets each script that is loaded, by file name. */
+function loadEntry(entry, keep) {
+  if (keep === undefined && entry !== daemon && !fs.existsSync(cache)) {
     var enableCompileCache = require('module').enableCompileCache // a millisecond, of Node's own
     if (enableCompileCache !== undefined) enableCompileCache()
-    return require('../dist/main.cjs')
+    return require('../dist/' + entry)
   }
+  var opened = entry === daemon ? openDaemon() : new Map()
   function script(name) {
-    var compiled = compile(name)
+    var compiled = (opened.get(name) || openScript(name))()
     if (keep !== undefined) keep(name, compiled)
     return compiled
   }
   function filenameOf(name) {
     return dist + '/' + name
   }
-  return link(script, require, filenameOf)
+  return link(entry, script, require, filenameOf)
 }
 
-/** The module main.cjs: each of ours is what `script` has for its name, all others are what `requireOutside` gives. */
-function link(script, requireOutside, filenameOf) {
+/**
+ * What the daemon may load, opened now: an upgrade can take dist/ away under it, and what it loads for the first task of
+ * the day must be of its own version.
+ */
+function openDaemon() {
+  var names = fs.readdirSync(dist).filter(function (name) {
+    return /^(daemon|schemas).*\.cjs$/.test(name)
+  })
+  return new Map(
+    names.map(function (name) {
+      return [name, openScript(name)]
+    }),
+  )
+}
+
+/** The module `entry`: each of ours is what `script` has for its name, all others are what `requireOutside` gives. */
+function link(entry, script, requireOutside, filenameOf) {
   var modules = new Map()
 
   function load(name) {
@@ -46,25 +72,31 @@ function link(script, requireOutside, filenameOf) {
   function requireFrom(id) {
     return id.slice(0, 2) === './' ? load(id.slice(2)) : requireOutside(id)
   }
-  return load('main.cjs')
+  return load(entry)
 }
 
-/** A file of dist/ as a function of what a CommonJS module gets. */
-function compile(name) {
+/** Opens a file of dist/, in the cache where that has it; what it returns makes a function of what a CommonJS module gets. */
+function openScript(name) {
   var filename = dist + '/' + name
-  var kept
+  var file
+  var isKept = true
   try {
-    kept = fs.readFileSync(cache + '/' + name)
+    file = fs.openSync(cache + '/' + name)
   } catch (error) {
     if (error.code === undefined) throw error // none of the system's
+    isKept = false
+    file = fs.openSync(filename)
   }
-  return kept === undefined ? scriptOf(textOf(name), filename) : unpack(kept, filename)
+  return function () {
+    var content = fs.readFileSync(file)
+    fs.closeSync(file)
+    return isKept ? unpack(content, filename) : scriptOf(textOf(content), filename)
+  }
 }
 
 /** The text of such a function; ASCII, as all of dist/ is. */
-function textOf(name) {
-  var text = fs.readFileSync(dist + '/' + name, 'latin1')
-  return '(function (exports, require, module, __filename, __dirname) { ' + text + '\n})'
+function textOf(content) {
+  return '(function (exports, require, module, __filename, __dirname) { ' + content.toString('latin1') + '\n})'
 }
 
 /**
@@ -102,8 +134,9 @@ function run() {
   // Stacks are told in terms of the sources only by Node's own loader.
   var debug = process.argv.indexOf('--debug') !== -1
   if (debug) process.setSourceMapsEnabled(true)
-  var main = debug ? require('../dist/main.cjs') : loadMain()
-  main.main(process.argv.slice(2))
+  var args = process.argv.slice(2)
+  var main = debug ? require('../dist/main.cjs') : loadEntry(entryOf(args))
+  main.main(args)
 }
 
 // Not where the build, or the one executable file, only takes what it needs from here.
@@ -111,9 +144,11 @@ if (require.main === module) run()
 else
   module.exports = {
     cache: cache,
-    compile: compile,
+    dist: dist,
+    entryOf: entryOf,
     link: link,
-    loadMain: loadMain,
+    loadEntry: loadEntry,
+    openScript: openScript,
     pack: pack,
     textOf: textOf,
     unpack: unpack,

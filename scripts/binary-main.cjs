@@ -3,7 +3,7 @@
 const { createRequire, isBuiltin } = require('node:module')
 const path = require('node:path')
 const sea = require('node:sea')
-const { link, unpack } = require('../bin/kugetsu.js')
+const { entryOf, link, unpack } = require('../bin/kugetsu.js')
 
 const [, , command, file, ...rest] = process.argv
 
@@ -14,7 +14,8 @@ if (command === '__node' && file !== undefined) {
   createRequire(script)(script)
 } else {
   const script = (name) => unpack(Buffer.from(sea.getRawAsset(name)), `kugetsu/dist/${name}`)
-  link(script, requireBuiltin, () => process.execPath).main(process.argv.slice(2))
+  const args = process.argv.slice(2)
+  link(entryOf(args), script, requireBuiltin, () => process.execPath).main(args)
 }
 
 /** As Node's own here, which warns at each that is not there: a package tries for one that it can do without. */

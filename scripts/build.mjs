@@ -176,6 +176,20 @@ try {
     },
     [lazyChildProcess, ownDriver, lazySchemas, plainBuiltins],
   )
+  // The daemon shares nothing with the commands: it lives for days, and is to hold little. Begun by bin/kugetsu.js, which
+  // knows its files by their names. What it needs once there is something to do is one of them.
+  const ofDaemon = await bundle(
+    { daemon: 'src/daemon-main.ts' },
+    {
+      dir: fresh,
+      format: 'cjs',
+      entryFileNames: '[name].cjs',
+      chunkFileNames: 'daemon-[name]-[hash].cjs',
+      sourcemap: false, // with --debug it is begun by main.cjs
+    },
+    [lazyChildProcess, ownDriver, lazySchemas, plainBuiltins],
+  )
+  modules.push(...ofDaemon)
   await bundle(
     { 'environment-plugin': 'src/agents/environment-plugin.ts' },
     { dir: fresh, format: 'esm', entryFileNames: '[name].js', sourcemap: false },

@@ -1,6 +1,6 @@
 import type { Home } from '../config/home.ts'
 
-/** What a command may touch of the world outside. Made once by main.ts, passed down, never imported. */
+/** What a command may touch of the world outside. Made once by process.ts, passed down, never imported. */
 export interface Context extends Home {
   io: Io
   cwd: string

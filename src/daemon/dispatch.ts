@@ -19,9 +19,9 @@ import type { SessionRecord } from '../sessions/record.ts'
 import { slotHolders, type Holder } from '../sessions/slots.ts'
 import type { Started, StartRequest } from '../sessions/start.ts'
 import { pmAgentSession } from '../sessions/store.ts'
+import { loadForWork } from './for-work.ts'
 import { agentOf, labelOf, look, noteOn, type Noting, type Seen } from './outcomes.ts'
 import { createPreparer, preparedAhead, type Preparing } from './preparer.ts'
-import { startFailure } from './start-failure.ts'
 
 /** A slot that a command is setting up on comes free without a word when the command fails. */
 const watchMs = 1_000
@@ -199,7 +199,7 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
   }
 
   async function noteFailure(item: Item, error: unknown, signal: AbortSignal): Promise<void> {
-    const failure = startFailure(error)
+    const failure = (await loadForWork()).startFailure(error)
     if (failure.kind === 'not tried' || signal.aborted) {
       const isBusyIssue = error instanceof KugetsuError && (error.code === 'busy' || error.code === 'running')
       const notBefore = isBusyIssue ? new Date(home.now().getTime() + busyPauseMs) : null

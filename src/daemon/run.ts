@@ -3,21 +3,20 @@ import * as path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Home } from '../config/home.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
-import { readServer } from '../opencode/server-record.ts'
-import { findServer, stopServer } from '../opencode/server.ts'
+import { readBooting, readServer } from '../opencode/server-record.ts'
 import { listDirectory, readText, removeFile, writeAtomic } from '../platform/files.ts'
 import { tryExclusive, type Release } from '../platform/locks.ts'
+import { optimise } from '../platform/optimiser.ts'
 import { currentProcess, isAlive, processIdentity } from '../platform/processes.ts'
 import { openQueue } from '../queue/file-queue.ts'
 import { takeOverOldQueue } from '../queue/old-queue.ts'
 import { takeOverSpool } from '../sessions/notifications.ts'
-import { sessionsAtWork } from '../sessions/settle.ts'
+import { sessionsAtWork } from '../sessions/at-work.ts'
 import { slotHolders } from '../sessions/slots.ts'
-import { discardPrepared, prepareStart } from '../sessions/prepare.ts'
-import { tellPmAgent } from '../sessions/pm-agent.ts'
-import { startAgent, type StartRequest } from '../sessions/start.ts'
-import { createDispatcher } from './dispatch.ts'
+import type { Prepared } from '../sessions/prepare.ts'
+import { createDispatcher, type Starts } from './dispatch.ts'
 import { isDispatchingWanted } from './dispatching.ts'
+import { loadForWork, serverOnFile } from './for-work.ts'
 import { createInstances } from './instances.ts'
 import { askDaemon, listen } from './socket.ts'
 import { createPullRequestFinder } from './pull-requests.ts'
@@ -82,14 +81,19 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
     upkeep.ended()
   })
   const self = { isRunning: async () => true, wake: async () => wakeUp.now() }
-  const start = (at: Home, request: StartRequest) => startAgent(at, self, request)
-  const starts = { start, tell: tellPmAgent, prepare: prepareStart, discard: discardPrepared }
+  const starts: Starts<Prepared> = {
+    start: async (at, request) => (await loadForWork()).startAgent(at, self, request),
+    tell: async (at, delegation) => (await loadForWork()).tellPmAgent(at, delegation),
+    prepare: async (at, request) => (await loadForWork()).prepareStart(at, request),
+    discard: async (at, prepared) => (await loadForWork()).discardPrepared(at, prepared),
+  }
   const dispatcher = createDispatcher(home, queue, starts, wakeUp.now)
   // By a clock that does not jump.
   let idleSince = performance.now()
   fs.watchFile(home.paths.config, { interval: configLookMs, persistent: false }, wakeUp.now)
   try {
     await takeOverOldQueue(home).catch((error) => home.warn(`queue.json stays as it is: ${messageOf(error)}`))
+    optimise(false)
     while (!told) {
       upkeep.look()
       const { atWork, againInMs } = await supervisor.tick().catch((error) => {
@@ -97,7 +101,7 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
         return { atWork: undefined, againInMs: 5_000 }
       })
       if (told) break
-      if (atWork !== undefined) instances.look(findServer(home), atWork)
+      if (atWork !== undefined) instances.look(await serverOnFile(home), atWork)
       const tasks = await dispatcher.tick(isDispatching()).catch((error) => {
         home.warn(`a look at the queue failed: ${messageOf(error)}`)
         return { busy: true, againInMs: 5_000 }
@@ -105,15 +109,17 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
       // Whose start is going on tells of it soon, and takes that over as well.
       if (!tasks.busy) await takeOverSpool(home)
       const busy = atWork?.length !== 0 || tasks.busy || finder.busy() || slotHolders(home).length > 0
+      optimise(busy)
       if (busy) idleSince = performance.now()
       const restMs = busy ? undefined : restUntilIdle(home, idleSince)
       if (restMs === 0) {
-        await stopServer(home, () => hasWork(home))
-        if (!hasWork(home) && !isDispatching()) break
+        if (mayHaveServer(home)) await (await loadForWork()).stopServer(home, () => hasWork(home))
+        if (!isDispatching() && !hasWork(home)) break
       }
       await wakeUp.wait(Math.min(againInMs, tasks.againInMs, restMs || againInMs))
     }
   } finally {
+    optimise(true)
     fs.unwatchFile(home.paths.config, wakeUp.now)
     await Promise.all([dispatcher.close(), finder.close(), upkeep.close(), instances.close()])
     supervisor.close()
@@ -121,6 +127,11 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
     removeFile(home.paths.daemonPid)
   }
   return told
+}
+
+/** One runs, one is about to, or one has left its file. */
+function mayHaveServer(home: Home): boolean {
+  return readServer(home) !== undefined || readBooting(home) !== undefined
 }
 
 function hasWork(home: Home): boolean {

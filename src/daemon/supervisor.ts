@@ -1,47 +1,19 @@
 /**
- * Looks after the runs: one look (`tick`) reads what the files and the server say and does what that calls for.
- * It keeps nothing that the next daemon could not find out again.
+ * Looks after the sessions: one look (`tick`) reads what the files say and does what that calls for; the runs are
+ * looked after in runs.ts, which is loaded with the first of them.
  */
-import * as fs from 'node:fs'
-import { maskerOf } from '../agents/known-secrets.ts'
 import type { Home } from '../config/home.ts'
-import { messageOf } from '../core/errors.ts'
-import { sentAt } from '../opencode/message-id.ts'
-import { findServer, type Server } from '../opencode/server.ts'
-import { renderOutcome } from '../opencode/transcript.ts'
-import { isAlive, isOutOfSight } from '../platform/processes.ts'
-import type { Run } from '../sessions/record.ts'
-import { tellUntold } from '../sessions/announce.ts'
-import { resumeRun } from '../sessions/resume.ts'
-import {
-  endingOf,
-  freeForgottenSlots,
-  lookAtRun,
-  sessionsAtWork,
-  settleNeverSent,
-  settleRun,
-  type Ending,
-} from '../sessions/settle.ts'
-import { changeSession, readSessions, type StoredSession } from '../sessions/store.ts'
 import { freeAbandonedSlots, settleAbandonedStarts } from '../sessions/abandoned.ts'
+import { tellUntold } from '../sessions/announce.ts'
+import { freeForgottenSlots, sessionsAtWork } from '../sessions/at-work.ts'
+import type { Run } from '../sessions/record.ts'
 import { rescueSessions } from '../sessions/rescue.ts'
-import { allottedMs, createDeadlines } from './deadlines.ts'
-import { answerRequests } from './permissions.ts'
-import { startWatcher, type Watcher } from './watcher.ts'
+import { readSessions, type StoredSession } from '../sessions/store.ts'
+import { loadForWork } from './for-work.ts'
+import type { RunKeeper } from './runs.ts'
 
-/** Soon again while a run stands unclear; seldom, as a fallback for lost events, while it is clear. */
-const soonMs = 1_000
+/** Whoever changes something says so; this is for what was not heard. */
 const fallbackMs = 60_000
-const quietMs = 2_000
-/**
- * opencode tries again by itself, with growing pauses: 1.18 gives up after six requests in about 70 s, which comes as
- * an error like any other; older versions go on for ever, so there the same number is the end.
- */
-const mostRetries = 6
-/** An error without an answer is the end of a run only when it stays so: the next prompt may be about to begin. */
-const errorSettlesMs = 500
-
-type AtWork = StoredSession & { record: { run: Run } }
 
 export interface Supervisor {
   /** One look at everything. Returns the sessions with a run and how soon to look again, in milliseconds. */
@@ -55,12 +27,7 @@ export function createSupervisor(
   changed: () => void,
   ended: (session: string, run: Run) => void,
 ): Supervisor {
-  let watcher: { for: string; at: Watcher } | undefined
-  let wasConnected = false
-  const deadlines = createDeadlines(home.now)
-  const idle = new Map<string, { state: string; since: number }>()
-  /** By slot, when to look at a run again without any news, by a clock that does not jump; not there before the first look. */
-  const lookAt = new Map<string, number>()
+  let runs: RunKeeper | undefined
 
   async function tick(): Promise<{ atWork: StoredSession[]; againInMs: number }> {
     let sessions = readSessions(home)
@@ -71,194 +38,12 @@ export function createSupervisor(
     await tellUntold(home, sessions, 'again')
     const atWork = sessionsAtWork(home, sessions)
     if (atWork.length === 0) {
-      follow(undefined)
+      runs?.rest()
       return { atWork, againInMs: fallbackMs }
     }
-    const server = await serverFor(atWork)
-    if (server === undefined) return { atWork, againInMs: soonMs }
-    const follower = follow(server)
-    const followed = atWork.filter(({ record }) => record.run.server === server.record.marker)
-    follower.watch(
-      followed.flatMap(({ record }) =>
-        record.opencode_session_id ? [{ id: record.opencode_session_id, record, run: record.run }] : [],
-      ),
-    )
-    const missed = follower.connected() && !wasConnected
-    wasConnected = follower.connected()
-    const news = follower.takeNews()
-    const waits = await Promise.all(
-      followed.map(async (stored) => {
-        const { slot } = stored.record.run
-        const id = stored.record.opencode_session_id ?? ''
-        const due = missed || news.has(id) || stored.record.run.stop_requested === true
-        const at = lookAt.get(slot) ?? performance.now() + restUntilFirstLook(stored.record.run)
-        if (!due && performance.now() < at) return at - performance.now()
-        if (news.get(id) !== 'changed') await answer(server, follower, stored)
-        const waitMs = await lookAfter(server, follower, stored, missed || !lookAt.has(slot))
-        lookAt.set(slot, performance.now() + waitMs)
-        return waitMs
-      }),
-    )
-    for (const slot of lookAt.keys()) if (!atWork.some(({ record }) => record.run.slot === slot)) forget(slot)
-    return {
-      atWork,
-      againInMs: Math.min(fallbackMs, ...waits, ...(followed.length < atWork.length ? [soonMs] : [])),
-    }
+    runs ??= (await loadForWork()).createRunKeeper(home, changed, ended)
+    return { atWork, againInMs: await runs.look(atWork) }
   }
 
-  /**
-   * In how many milliseconds to look at a run for the first time: opencode takes a second to open the directory and
-   * begin, and every question takes from that time. What happens earlier is news.
-   */
-  function restUntilFirstLook(run: Run): number {
-    const now = home.now()
-    const rest = sentAt(run.message_ids.at(-1) ?? '', now).getTime() + quietMs - now.getTime()
-    return rest <= quietMs ? rest : 0 // sent by a clock that was ahead of ours
-  }
-
-  /** The server the runs are in; a new one, with the interrupted runs resumed in it, when that one has died. */
-  async function serverFor(atWork: AtWork[]): Promise<Server | undefined> {
-    const server = findServer(home)
-    // A container that is started again cannot see that the server of the one before has died with it.
-    const isLost = server !== undefined && isOutOfSight(server.record) && !(await server.client.isUp(quietMs))
-    const interrupted = atWork.filter(({ record }) => isLost || record.run.server !== server?.record.marker)
-    await Promise.all(
-      interrupted.map(({ name, record }) =>
-        resumeRun(home, name).catch((error) => home.warn(`could not resume ${record.issue_ref}: ${messageOf(error)}`)),
-      ),
-    )
-    return interrupted.length === 0 ? server : findServer(home)
-  }
-
-  function follow(server: Server): Watcher
-  function follow(server: undefined): undefined
-  function follow(server: Server | undefined): Watcher | undefined {
-    if (watcher !== undefined && watcher.for !== server?.record.marker) {
-      watcher.at.close()
-      watcher = undefined
-      wasConnected = false
-    }
-    if (server === undefined) return undefined
-    watcher ??= { for: server.record.marker, at: startWatcher(home, server, changed) }
-    return watcher.at
-  }
-
-  /** Answers what the agents in a run's directory ask for; the session waits while something cannot be answered. */
-  async function answer(server: Server, follower: Watcher, { name, record }: AtWork): Promise<void> {
-    if (!record.worktree_path) return
-    const issueOf = (id: string) => (follower.rootOf(id) === undefined ? undefined : (record.issue_ref ?? name))
-    const waiting = await answerRequests(home, server.client, record.worktree_path, issueOf).catch(() => 0)
-    const state = waiting > 0 ? 'waiting' : 'running'
-    if (record.state === state || (record.state !== 'running' && record.state !== 'waiting')) return
-    await changeSession(home, name, (current) =>
-      current?.run?.slot === record.run.slot ? { ...current, state } : undefined,
-    )
-  }
-
-  /** One run: ends it if it has ended or must; returns how soon to look again, in milliseconds. */
-  async function lookAfter(server: Server, follower: Watcher, stored: AtWork, catchUp: boolean): Promise<number> {
-    const { run } = stored.record
-    const id = stored.record.opencode_session_id ?? ''
-    try {
-      const look = await lookAtRun(server.client, stored.record, run)
-      if (catchUp) await follower.readBack(id)
-      const idleForMs = howLongIdle(look.outcome.kind, run)
-      const unansweredFor = look.outcome.kind === 'unanswered' ? idleForMs : 0
-      const restMs = deadlines.restMs(run)
-      const ending =
-        endingOf(look, run, unansweredFor) ??
-        (restMs > 0 ? undefined : timedOut(run)) ??
-        hopeless(look.observed?.retry) ??
-        failedStart(look.outcome.kind, follower.errorOf(id), unansweredFor)
-      if (ending !== undefined) return await end(server, follower, stored, ending, look.outcome.kind === 'working')
-      if (look.outcome.kind === 'undelivered') {
-        const ended = await settleNeverSent(home, server.client, stored.name, { soughtMs: idleForMs })
-        if (ended !== undefined) tellEnd(follower, stored, ended)
-      }
-      const unclear = look.outcome.kind !== 'working'
-      return unclear ? soonMs : Math.min(fallbackMs, restMs + 1)
-    } catch (error) {
-      if (isAlive(server.record)) home.warn(`cannot tell how ${stored.record.issue_ref} stands: ${messageOf(error)}`)
-      return soonMs
-    }
-  }
-
-  /** How long nothing has been working on the last prompt, in milliseconds, as far as this daemon has seen. */
-  function howLongIdle(kind: string, run: Run): number {
-    const state = `${kind} ${run.message_ids.at(-1) ?? ''}`
-    const known = idle.get(run.slot)
-    if (known?.state === state) return performance.now() - known.since
-    idle.set(run.slot, { state, since: performance.now() })
-    return 0
-  }
-
-  async function end(
-    server: Server,
-    follower: Watcher,
-    stored: AtWork,
-    ending: Ending,
-    working: boolean,
-  ): Promise<number> {
-    const { record, name } = stored
-    const id = record.opencode_session_id ?? ''
-    if (working && record.worktree_path) await server.client.abort(id, record.worktree_path)
-    await follower.readBack(id, true)
-    await reopen(server, record, ending)
-    if (await settleRun(home, name, record.run, ending)) {
-      tellEnd(follower, stored, ending)
-      ended(name, record.run)
-    }
-    return 0
-  }
-
-  /**
-   * opencode keeps for good that a directory was missing when it was opened, as between a destroy and the next start of
-   * one issue. Before the run is settled, because the next one may begin at once then.
-   */
-  async function reopen(server: Server, record: AtWork['record'], ending: Ending): Promise<void> {
-    const directory = record.worktree_path
-    const wasMissing = directory && ending.error?.includes('NotFound') === true && ending.error.includes(directory)
-    if (!wasMissing || !fs.existsSync(directory)) return
-    await server.client.disposeInstance(directory).catch((error) => home.warn(messageOf(error)))
-  }
-
-  function tellEnd(follower: Watcher, { record }: AtWork, ending: Ending): void {
-    const now = home.now()
-    follower.tellEnd(
-      record.opencode_session_id ?? '',
-      record.run,
-      renderOutcome({
-        state: ending.stopped === true ? 'stopped' : ending.state,
-        at: now,
-        durationMs: now.getTime() - Date.parse(record.run.started_at),
-        cost: ending.cost,
-        error: ending.error === undefined ? undefined : maskerOf(home)(ending.error),
-      }),
-    )
-    forget(record.run.slot)
-  }
-
-  function forget(slot: string): void {
-    lookAt.delete(slot)
-    idle.delete(slot)
-    deadlines.forget(slot)
-  }
-
-  return { tick, close: () => watcher?.at.close() }
-}
-
-function timedOut(run: Run): Ending {
-  const hours = Math.round(allottedMs(run) / 3_600) / 1000
-  return { state: 'timeout', error: `stopped after ${hours} h (TASK_TIMEOUT_HOURS)` }
-}
-
-/** A run that opencode gave up with an event only: an error, and nothing works on the prompt. */
-function failedStart(kind: string, error: string | undefined, unansweredFor: number): Ending | undefined {
-  if (kind !== 'unanswered' || error === undefined || unansweredFor < errorSettlesMs) return undefined
-  return { state: 'error', error }
-}
-
-function hopeless(retry: { attempt: number; text: string } | undefined): Ending | undefined {
-  if (retry === undefined || retry.attempt < mostRetries) return undefined
-  return { state: 'error', error: `gave up after ${retry.attempt} attempts: ${retry.text}` }
+  return { tick, close: () => runs?.rest() }
 }

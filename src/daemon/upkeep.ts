@@ -6,13 +6,11 @@ import * as fs from 'node:fs'
 import { listMirrors } from '../config/mirrors.ts'
 import type { Home } from '../config/home.ts'
 import { messageOf } from '../core/errors.ts'
-import { renewModels } from '../opencode/model-providers.ts'
-import { findServer } from '../opencode/server.ts'
 import { rotateInPlace } from '../platform/files.ts'
 import { sweepLitter } from '../platform/litter.ts'
 import type { Queue } from '../queue/queue.ts'
 import { clearDelegations, clearFinished, clearLocks, clearTranscripts } from '../sessions/retention.ts'
-import { packMirror } from '../worktrees/pack-mirror.ts'
+import { loadForWork, serverOnFile } from './for-work.ts'
 
 const everyMs = 3_600_000
 /** A git that packs prints nothing. */
@@ -46,11 +44,14 @@ export function createUpkeep(home: Home, queue: Queue): Upkeep {
   async function work(hourly: boolean): Promise<void> {
     if (hourly) {
       attempt('sweep', () => sweepHome(home))
-      // While it boots its log is read for the port.
-      const server = findServer(home)
-      if (server !== undefined) attempt('rotate a log', () => rotateInPlace(home.paths.serverLog))
-      // opencode fetches a newer catalogue by the hour, and reads its own anew then.
-      if (server !== undefined) attempt('renew the models', () => renewModels(home, server.record))
+      const server = await serverOnFile(home)
+      if (server !== undefined) {
+        // While it boots its log is read for the port.
+        attempt('rotate a log', () => rotateInPlace(home.paths.serverLog))
+        const { renewModels } = await loadForWork()
+        // opencode fetches a newer catalogue by the hour, and reads its own anew then.
+        attempt('renew the models', () => renewModels(home, server.record))
+      }
     }
     const steps = [clearFinished, clearTranscripts, clearDelegations, clearLocks]
     for (const step of steps) await step(home, queue).catch((error) => tell('clear away what is over', error))
@@ -58,6 +59,7 @@ export function createUpkeep(home: Home, queue: Queue): Upkeep {
     for (const { path } of listMirrors(home.paths)) {
       if (closing.signal.aborted) return
       const options = { env: home.env, timeoutMs: packMs, signal: AbortSignal.any([home.signal, closing.signal]), path }
+      const { packMirror } = await loadForWork()
       await packMirror(options).catch((error) => tell(`pack ${path}`, error))
     }
   }

@@ -14,7 +14,7 @@ import { createExclusive, ensureDirectory, listDirectory, removeFile } from '../
 import { exclusively } from '../platform/locks.ts'
 import { agentServer } from './agent-server.ts'
 import { requirePmAtRest } from './pm-at-rest.ts'
-import { sessionsAtWork } from './settle.ts'
+import { sessionsAtWork } from './at-work.ts'
 import { baseName, changeIndex, changeSession, pmAgentSession, readIndex } from './store.ts'
 import { createUndo } from './undo.ts'
 

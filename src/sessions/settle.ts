@@ -8,7 +8,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { maskerOf } from '../agents/known-secrets.ts'
 import type { Home } from '../config/home.ts'
-import { KugetsuError } from '../core/errors.ts'
 import { outcomeOf, type RunOutcome } from '../core/run-outcome.ts'
 import type { Client } from '../opencode/client.ts'
 import { sentAt } from '../opencode/message-id.ts'
@@ -16,13 +15,14 @@ import { observeSession, type ObservedSession } from '../opencode/observe.ts'
 import { findServer } from '../opencode/server.ts'
 import { unlessTaken } from '../platform/locks.ts'
 import { tellUntold, untoldOf } from './announce.ts'
+import { freeForgottenSlots, sessionsAtWork } from './at-work.ts'
 import { note } from './journal.ts'
 import { keepEnd } from './kept-ends.ts'
 import type { Run, SessionRecord } from './record.ts'
 import { rememberAnswered } from './remembered.ts'
-import { rescueFor, rescueSessions } from './rescue.ts'
-import { releaseSlot, setSlotAside, slotHolders } from './slots.ts'
-import { changeSession, readSession, readSessions, type StoredSession } from './store.ts'
+import { rescueSessions } from './rescue.ts'
+import { releaseSlot, slotHolders } from './slots.ts'
+import { changeSession, readSession, readSessions } from './store.ts'
 
 export interface Ending {
   state: 'idle' | 'error' | 'timeout'
@@ -239,38 +239,4 @@ export async function settleWhatEnded(home: Home): Promise<void> {
 
 function sinceLastPrompt(run: Run, now: Date): number {
   return now.getTime() - sentAt(run.message_ids.at(-1) ?? '', now).getTime()
-}
-
-/** Frees the slots in phase `run` that no session names. */
-export function freeForgottenSlots(home: Home): void {
-  for (const holder of slotHolders(home)) {
-    if (holder.phase !== 'run') continue
-    if (mayName(home, holder.session, holder.id)) continue
-    if (namedBySome(home, holder.id)) continue // the reservation may be spoiled, and the run goes on
-    if (rescueFor(home, holder) !== undefined) continue
-    if (holder.owner === undefined) setSlotAside(home, holder.id)
-    else releaseSlot(home, holder.id)
-  }
-}
-
-/** The sessions with a run, whoever has to look after it. */
-export function sessionsAtWork(
-  home: Home,
-  sessions = readSessions(home),
-): (StoredSession & { record: { run: Run } })[] {
-  return sessions.filter((stored): stored is StoredSession & { record: { run: Run } } => Boolean(stored.record.run))
-}
-
-/** A session file that cannot be read may name it: unknown never means free. */
-function mayName(home: Home, session: string, slot: string): boolean {
-  try {
-    return readSession(home, session)?.run?.slot === slot
-  } catch (error) {
-    if (error instanceof KugetsuError) return true
-    throw error
-  }
-}
-
-function namedBySome(home: Home, slot: string): boolean {
-  return sessionsAtWork(home).some(({ record }) => record.run.slot === slot)
 }

@@ -2,10 +2,11 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { fileURLToPath } from 'node:url'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Item } from '../../src/queue/item.ts'
 import { createHome, type Home } from '../helpers/home.ts'
-import { kugetsuCommand, run, runJson, runOk, spawnKugetsu } from '../helpers/kugetsu.ts'
+import { kugetsuCommand, programPath, run, runJson, runOk, spawnKugetsu } from '../helpers/kugetsu.ts'
 import { daemonsOf, killQuietly, leftovers } from '../helpers/processes.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
@@ -157,6 +158,34 @@ describe('a daemon that runs for long', () => {
     expect(code).toBe(130)
     expect(stdout.trimEnd().split('\n')).toHaveLength(3 + much)
     await runOk(home, ['queue-daemon', 'stop'])
+  })
+})
+
+// One executable file has it all in itself.
+describe.skipIf(!programPath.endsWith('.js'))('a daemon whose program is replaced', () => {
+  const own = () => path.join(home.root, 'program')
+  const shared = fileURLToPath(new URL('../..', import.meta.url))
+  beforeEach(() => {
+    for (const name of ['bin', 'dist', 'package.json']) {
+      fs.cpSync(path.join(shared, name), path.join(own(), name), { recursive: true })
+    }
+    fs.symlinkSync(path.join(shared, 'node_modules'), path.join(own(), 'node_modules'))
+  })
+  afterEach(() => fs.rmSync(own(), { recursive: true }))
+
+  it.each(['start', 'run'])('goes on with what it was started from (%s)', async (how) => {
+    const command = [process.execPath, path.join(own(), 'bin', 'kugetsu.js')] as const
+    const running = how === 'run' ? spawnKugetsu(home, ['queue-daemon', 'run'], { command }) : undefined
+    if (running === undefined) await runOk(home, ['queue-daemon', 'start'], { command })
+    await waitFor('it to run', async () => (await status()).dispatching)
+    fs.renameSync(path.join(own(), 'dist'), path.join(own(), 'dist.before'))
+    await runOk(home, ['queue', 'enqueue', ref, 'a task'])
+    // Without a base session nothing can be started, which is what is told by the part that starts agents.
+    const said = () => running?.stdout() ?? log()
+    await waitFor('the task to be tried', () => /forge\.test\/me\/app#1: .*; it is tried again/.test(said()))
+    expect(said()).not.toMatch(/Cannot find|ENOENT.*dist/)
+    await (running === undefined ? runOk(home, ['queue-daemon', 'stop']) : running.kill('SIGTERM'))
+    await runOk(home, ['queue', 'clear', '--all'])
   })
 })
 

@@ -1,13 +1,20 @@
 /** What short commands load, which is most of what they take: counted, because milliseconds depend on the machine. */
 import { spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
+import { createRequire } from 'node:module'
 import * as path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Script } from 'node:vm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createHome, type Home } from '../helpers/home.ts'
 import { kugetsuCommand, programPath } from '../helpers/kugetsu.ts'
 
 const preload = fileURLToPath(new URL('../fixtures/loaded.cjs', import.meta.url))
+
+const { cache, openScript } = createRequire(import.meta.url)('../../bin/kugetsu.js') as {
+  cache: string
+  openScript: (name: string) => () => Script
+}
 
 let home: Home
 beforeAll(() => {
@@ -19,20 +26,25 @@ beforeAll(() => {
 })
 afterAll(() => home.cleanup())
 
-/** Runs a command with its output thrown away, as a script does, and tells which of the slow parts it has loaded. */
-function slowPartsOf(...args: string[]): string[] {
+/** Runs a command with its output thrown away, as a script does, and tells what it has loaded. */
+function loadedBy(...args: string[]): Record<'builtin' | 'packages' | 'files', string[]> {
   const file = path.join(home.root, 'loaded.json')
   const [program, ...first] = kugetsuCommand
   const env = { ...home.env, NODE_OPTIONS: `--require=${preload}`, KUGETSU_TEST_LOADED: file }
   const done = spawnSync(program, [...first, ...args], { env, cwd: home.cwd, stdio: 'ignore' })
   expect(done.status, args.join(' ')).toBe(0)
-  const { builtin, packages, files } = JSON.parse(fs.readFileSync(file, 'utf8')) as Record<string, string[]>
+  return JSON.parse(fs.readFileSync(file, 'utf8')) as ReturnType<typeof loadedBy>
+}
+
+/** The same, and which of the slow parts that were. */
+function slowPartsOf(...args: string[]): string[] {
+  const { builtin, packages, files } = loadedBy(...args)
   const slow =
     /^NativeModule (child_process|crypto|http|module|net|os|sqlite|stream|timers\/promises|tls|tty|worker_threads)$/
   return [
-    ...(builtin ?? []).flatMap((name) => slow.exec(name)?.[1] ?? []),
-    ...([...(packages ?? []), ...(files ?? [])].some((name) => name.includes('better-sqlite3')) ? ['sqlite'] : []),
-    ...((files ?? []).some((name) => path.basename(name) === 'schemas.cjs') ? ['zod'] : []),
+    ...builtin.flatMap((name) => slow.exec(name)?.[1] ?? []),
+    ...([...packages, ...files].some((name) => name.includes('better-sqlite3')) ? ['sqlite'] : []),
+    ...(files.some((name) => path.basename(name) === 'schemas.cjs') ? ['zod'] : []),
   ]
 }
 
@@ -60,5 +72,20 @@ describe.skipIf(!programPath.endsWith('.js'))('a short command', () => {
     expect(slowPartsOf('status')).toEqual([])
     fs.writeFileSync(path.join(home.kugetsuDir, 'notifications.json'), '[{ "message": 1 }]')
     expect(slowPartsOf('notify', 'clear')).toEqual(['sqlite', 'zod'])
+  })
+})
+
+describe.skipIf(!programPath.endsWith('.js'))('the daemon', () => {
+  it('has loaded nothing of what starts agents, nor of the commands, when there was nothing to do', () => {
+    const { files } = loadedBy('supervise')
+    const ours = files.map((name) => path.basename(name)).filter((name) => name.endsWith('.cjs'))
+    expect(ours).toEqual(expect.arrayContaining(['daemon.cjs', 'better-sqlite3.cjs']))
+    expect(ours.filter((name) => /^(main|schemas|daemon-work)\b/.test(name))).toEqual([])
+  })
+
+  it('leaves code in the cache that V8 takes, as all do', () => {
+    const names = fs.readdirSync(cache)
+    expect(names).toEqual(expect.arrayContaining(['main.cjs', 'daemon.cjs', 'better-sqlite3.cjs']))
+    expect(names.filter((name) => openScript(name)().cachedDataRejected !== false)).toEqual([])
   })
 })

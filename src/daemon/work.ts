@@ -1,0 +1,11 @@
+/** What a daemon needs once there is something to do: one module, so that it is loaded as one (for-work.ts). */
+export { findServer, stopServer } from '../opencode/server.ts'
+export { renewModels } from '../opencode/model-providers.ts'
+export { tellPmAgent } from '../sessions/pm-agent.ts'
+export { discardPrepared, prepareStart } from '../sessions/prepare.ts'
+export { findPullRequest } from '../sessions/pull-requests.ts'
+export { startAgent } from '../sessions/start.ts'
+export { commitsAhead } from '../worktrees/commits-ahead.ts'
+export { packMirror } from '../worktrees/pack-mirror.ts'
+export { createRunKeeper } from './runs.ts'
+export { startFailure } from './start-failure.ts'
