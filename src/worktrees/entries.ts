@@ -75,16 +75,15 @@ export function placeOfDropped(directory: string): string {
   return path.join(path.dirname(path.dirname(directory)), `dropped-${path.basename(directory)}`)
 }
 
-/** Where an entry is made: the same. */
-export function placeOfAdded(directory: string): string {
-  return path.join(path.dirname(path.dirname(directory)), `added-${path.basename(directory)}`)
+/** Where entries are made: the same. One at a time, since the mirror's lock is held. */
+export function placeOfAdded(mirror: string): string {
+  return path.join(mirror, 'added')
 }
 
 /** Deletes what dead processes have left of the entry of the worktree at `place`. The caller holds the mirror's lock. */
 export async function sweepEntry(mirror: string, place: string): Promise<void> {
-  const directory = path.join(mirror, 'worktrees', path.basename(place))
-  await sweepTemporary(placeOfDropped(directory))
-  await sweepTemporary(placeOfAdded(directory))
+  await sweepTemporary(placeOfDropped(path.join(mirror, 'worktrees', path.basename(place))))
+  await sweepTemporary(placeOfAdded(mirror))
 }
 
 export function unlockEntry(entry: WorktreeEntry): void {

@@ -22,8 +22,9 @@ import type { WorktreeOptions } from './worktrees.ts'
 export type Target = { branch: string; commit?: string } | { branch?: never; commit: string }
 
 /**
- * Registers a worktree at a free `path`; the caller holds the mirror's lock and knows of the `others`. A branch that is to be made or moved may not
- * be there, or not yet be moved, before `git reset --hard <commit>` in the worktree. Throws KugetsuError `worktree_failed`.
+ * Registers a worktree at a free `path`; the caller holds the mirror's lock and knows of the `others`. A branch that is to
+ * be made or moved may not be so before `git reset --hard <commit>` in the worktree. Throws KugetsuError `worktree_failed`;
+ * a branch that was to be made may be there then.
  */
 export async function register(
   options: WorktreeOptions,
@@ -36,9 +37,8 @@ export async function register(
 
 async function registerByGit(options: WorktreeOptions, { branch, commit }: Target): Promise<void> {
   const { mirror, signal } = options
-  const call = inMirror({ ...options, path: mirror })
   const failure = { message: `cannot make the worktree ${options.path}`, code: 'worktree_failed' }
-  const isNew = branch !== undefined && commit !== undefined && !exists(mirror, branch)
+  const call = { ...inMirror({ ...options, path: mirror }), failure }
   const where =
     branch === undefined
       ? ['--detach', '--', options.path, commit]
@@ -47,14 +47,7 @@ async function registerByGit(options: WorktreeOptions, { branch, commit }: Targe
         : ['-B', branch, '--no-track', '--', options.path, commit]
   // --lock marks it as unfinished until the checkout is complete; git does it before anything else.
   const add = ['worktree', 'add', '--no-checkout', '--lock', ...where]
-  try {
-    await despiteLocks(mirror, signal, () => runGit(add, { ...call, failure }))
-  } catch (error) {
-    // git undoes the worktree, not the branch it made first
-    if (isNew)
-      await runGit(['update-ref', '-d', `refs/heads/${branch}`, commit], { ...call, signal: undefined }).catch(() => {})
-    throw error
-  }
+  await despiteLocks(mirror, signal, () => runGit(add, call))
 }
 
 /** False, and nothing was changed, where git has to do it, or to say what is wrong. */
@@ -68,11 +61,10 @@ function registerAtOnce(
     const [repository, home] = [fs.realpathSync(mirror), fs.realpathSync(path.dirname(place))]
     const id = path.basename(place)
     const entry = path.join(repository, 'worktrees', id)
-    if (!isPlainName(id) || !isPlainPath(repository) || !isPlainPath(home)) return false
-    if (!isPlainMirror(repository)) return false
+    if (!isPlainName(id) || !isPlainPath(repository) || !isPlainPath(home) || !isPlainMirror(repository)) return false
     if (branch !== undefined && !(isFree(branch, others) && isMakeable(repository, branch, commit))) return false
 
-    const [files, temporary] = [temporarySibling(place), temporarySibling(placeOfAdded(entry))]
+    const [files, temporary] = [temporarySibling(place), temporarySibling(placeOfAdded(repository))]
     made.push(files, temporary)
     fs.mkdirSync(files)
     fs.writeFileSync(path.join(files, '.git'), `gitdir: ${entry}\n`)
@@ -91,8 +83,16 @@ function registerAtOnce(
     fs.renameSync(temporary, entry)
     return true
   } catch {
-    for (const directory of made.reverse()) fs.rmSync(directory, { recursive: true, force: true })
+    for (const directory of made.reverse()) removeQuietly(directory)
     return false
+  }
+}
+
+function removeQuietly(directory: string): void {
+  try {
+    fs.rmSync(directory, { recursive: true, force: true })
+  } catch {
+    // the next one sweeps it
   }
 }
 
@@ -106,10 +106,6 @@ function isMakeable(mirror: string, branch: string, commit: string | undefined):
   const ref = `refs/heads/${branch}`
   const refs = readRefs(mirror, [ref])
   return refs !== undefined && (refs.has(ref) || (commit !== undefined && hasRoom(mirror, ref)))
-}
-
-function exists(mirror: string, branch: string): boolean {
-  return readRefs(mirror, [`refs/heads/${branch}`])?.has(`refs/heads/${branch}`) !== false
 }
 
 /** Of what is set there nothing changes how an entry looks. Known are the settings that git and tools often write. */

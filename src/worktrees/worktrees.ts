@@ -86,7 +86,16 @@ export async function beginWorktree(options: AddWorktreeOptions, refs?: Refs): P
   const { branch } = options
   const others = await makeRoom(options, branch)
   const start = await chooseStart({ ...options, path: options.mirror, refs })
-  await register(options, start.kind === 'existing' ? { branch } : { branch, commit: start.commit }, others)
+  const target = start.kind === 'existing' ? { branch } : { branch, commit: start.commit }
+  try {
+    await register(options, target, others)
+  } catch (error) {
+    // git undoes the worktree, not the branch it made first
+    const call = inMirror({ ...options, path: options.mirror, signal: undefined })
+    const undo = ['update-ref', '-d', `refs/heads/${branch}`, start.commit]
+    if (start.isNew) await runGit(undo, call).catch(() => {})
+    throw error
+  }
   return start
 }
 
