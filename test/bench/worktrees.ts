@@ -4,9 +4,8 @@ import * as path from 'node:path'
 import { placeWorktree } from '../../src/worktrees/place-worktree.ts'
 import { startGitServer } from '../helpers/git-server.ts'
 import { createHome } from '../helpers/home.ts'
-import { startHttpGitServer } from '../helpers/http-git-server.ts'
 import type { Row } from './bench.ts'
-import { createLargeRepository } from './large-repository.ts'
+import { startLargeRemote } from './large-remote.ts'
 import { interleave, timeOfCall } from './measure.ts'
 
 const name = 'me/large'
@@ -22,23 +21,21 @@ export const worktrees: Row = {
     const home = createHome()
     bench.afterwards(() => home.cleanup())
     bench.doing('making a repository')
-    await createLargeRepository(git.pathOf(name), home.env)
-    const url = `${git.url}/${name}.git`
-    const web = await startHttpGitServer({ repositories: path.dirname(path.dirname(git.pathOf(name))) })
+    const repository = git.pathOf(name)
+    const web = await startLargeRemote(repository, path.dirname(path.dirname(repository)), home.env)
     bench.afterwards(() => web.stop())
+    const url = `${web.url}/${name}.git`
     const at = (...parts: string[]) => path.join(home.root, ...parts)
     const from = (remote: string, place: string) => (directory: string, branch: string) => {
       const own = { mirror: at('repos', `${place}.git`), lockFile: at(`${place}.lock`), path: directory, branch }
       return placeWorktree({ env: home.env, timeoutMs: 600_000, url: remote, ...own })
     }
     const mirror = at('repos', 'http.git')
-    const overHttp = from(`${web.url}/${name}.git`, 'http')
-    const overGit = from(url, 'git')
+    const overHttp = from(url, 'http')
+    const overGit = from(`${git.url}/${name}.git`, 'git')
     bench.doing('the first ones, which clone')
+    await overHttp(at('worktrees', 'first'), 'fix/first')
     await overGit(at('worktrees', 'first-git'), 'fix/first')
-    // No clone over HTTP: that server is in this process and keeps what it sends, and a large process starts others slowly.
-    await from(url, 'http')(at('worktrees', 'first'), 'fix/first')
-    await overHttp(at('worktrees', 'first-http'), 'fix/first-http')
     const run = (cwd: string, ...args: string[]) => execFileSync('git', args, { cwd, env: home.env, stdio: 'pipe' })
     let last = { worktree: '', clone: '' }
     const grown: number[] = []
@@ -113,7 +110,7 @@ export const worktrees: Row = {
       against: 'the files that are checked out',
       reach: 1.1,
     })
-    const objects = run(git.pathOf(name), 'count-objects', '-v').toString()
+    const objects = run(repository, 'count-objects', '-v').toString()
     const packed = Number(/^size-pack: (\d+)$/m.exec(objects)?.[1] ?? 0) / 1000
     const number = Number(/^in-pack: (\d+)$/m.exec(objects)?.[1] ?? 0)
     bench.note(
