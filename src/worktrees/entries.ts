@@ -6,7 +6,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { codeOf } from '../core/errors.ts'
 import { listDirectory, readText } from '../platform/files.ts'
-import { temporarySibling } from './temporary.ts'
+import { sweepTemporary, temporarySibling } from './temporary.ts'
 
 export interface WorktreeEntry {
   /** The worktree's own git directory, `<mirror>/worktrees/<id>`. */
@@ -19,8 +19,8 @@ export interface WorktreeEntry {
   detached: string | undefined
   /** Why it is locked, or undefined when it is not. */
   locked: string | undefined
-  /** Its directory is there and is a worktree of this entry. */
-  present: boolean
+  /** Its directory is there and is a worktree of this entry, at the moment of asking. */
+  readonly present: boolean
 }
 
 /** All entries of a mirror; none when there is no mirror. */
@@ -30,7 +30,13 @@ export function listEntries(mirror: string): WorktreeEntry[] {
 
 /** The entry of the worktree at `place`, whether or not that directory still exists. */
 export function entryOf(mirror: string, place: string): WorktreeEntry | undefined {
-  return listEntries(mirror).find((entry) => entry.path !== undefined && isSamePlace(entry.path, place))
+  const isHere = isAt(place)
+  const usual = path.basename(place)
+  const ids = listDirectory(path.join(mirror, 'worktrees'))
+  // Of the others nothing is read but where they are, and mostly not even that.
+  const inOrder = ids.includes(usual) ? [usual, ...ids.filter((id) => id !== usual)] : ids
+  const id = inOrder.find((each) => isHere(placeIn(path.join(mirror, 'worktrees', each))))
+  return id === undefined ? undefined : readEntry(path.join(mirror, 'worktrees', id))
 }
 
 /** The git directory that the `.git` file of a worktree names; undefined when there is none. */
@@ -41,9 +47,12 @@ export function linkOf(place: string): string | undefined {
   return link === undefined ? undefined : path.resolve(place, link)
 }
 
+/** Why a worktree is locked until its files are there. */
+export const lockedByAdd = 'added with --lock'
+
 /** `git worktree add` writes the first reason while it works, the second when told to leave its work locked. */
 export function isBeingSetUp(entry: WorktreeEntry): boolean {
-  return entry.locked === 'initializing' || entry.locked === 'added with --lock'
+  return entry.locked === 'initializing' || entry.locked === lockedByAdd
 }
 
 /**
@@ -66,6 +75,17 @@ export function placeOfDropped(directory: string): string {
   return path.join(path.dirname(path.dirname(directory)), `dropped-${path.basename(directory)}`)
 }
 
+/** Where entries are made: the same. One at a time, since the mirror's lock is held. */
+export function placeOfAdded(mirror: string): string {
+  return path.join(mirror, 'added')
+}
+
+/** Deletes what dead processes have left of the entry of the worktree at `place`. The caller holds the mirror's lock. */
+export async function sweepEntry(mirror: string, place: string): Promise<void> {
+  await sweepTemporary(placeOfDropped(path.join(mirror, 'worktrees', path.basename(place))))
+  await sweepTemporary(placeOfAdded(mirror))
+}
+
 export function unlockEntry(entry: WorktreeEntry): void {
   fs.rmSync(path.join(entry.directory, 'locked'), { force: true })
 }
@@ -75,19 +95,32 @@ export function isSamePlace(one: string, other: string): boolean {
   return one === other || realPlace(one) === realPlace(other)
 }
 
-function readEntry(directory: string): WorktreeEntry {
+/** The same for many paths and one place. */
+export function isAt(place: string): (other: string | undefined) => boolean {
+  let real: string | undefined
+  return (other) => other === place || (other !== undefined && realPlace(other) === (real ??= realPlace(place)))
+}
+
+function placeIn(directory: string): string | undefined {
   const gitFile = readText(path.join(directory, 'gitdir'))?.trim()
-  const place = gitFile === undefined || gitFile === '' ? undefined : path.dirname(path.resolve(directory, gitFile))
+  return gitFile === undefined || gitFile === '' ? undefined : path.dirname(path.resolve(directory, gitFile))
+}
+
+function readEntry(directory: string): WorktreeEntry {
+  const place = placeIn(directory)
   const head = readText(path.join(directory, 'HEAD'))?.trim() ?? ''
-  const link = place === undefined ? undefined : linkOf(place)
   return {
     directory,
     path: place,
     branch: head.startsWith('ref: refs/heads/') ? head.slice('ref: refs/heads/'.length) : undefined,
     detached: /^[0-9a-f]{40,64}$/.test(head) && !/^0+$/.test(head) ? head : undefined,
     locked: readText(path.join(directory, 'locked'))?.trim(),
-    present:
-      link !== undefined && isSamePlace(link, directory) && belongsTo(path.dirname(path.dirname(directory)), directory),
+    // Looked at when it is asked for: most listings do not.
+    get present() {
+      const link = place === undefined ? undefined : linkOf(place)
+      const mirror = path.dirname(path.dirname(directory))
+      return link !== undefined && isSamePlace(link, directory) && belongsTo(mirror, directory)
+    },
   }
 }
 
@@ -99,7 +132,7 @@ function belongsTo(mirror: string, directory: string): boolean {
 
 function realPlace(place: string): string {
   try {
-    return fs.realpathSync(place)
+    return fs.realpathSync.native(place)
   } catch {
     const parent = path.dirname(place)
     return parent === place ? place : path.join(realPlace(parent), path.basename(place))

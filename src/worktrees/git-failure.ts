@@ -48,7 +48,7 @@ const patterns: readonly (readonly [FailureReason, RegExp])[] = [
   ['disk_full', /No space left on device|Disk quota exceeded/i],
   [
     'locked',
-    /\.lock': File exists|could not lock config file|cannot lock ref|unable to update local ref|incorrect old value/,
+    /\.lock': File exists|could not lock config file|cannot lock ref(?![^\n]*; cannot create )|unable to update local ref|incorrect old value/,
   ],
   ['unknown_host_key', /Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/],
   [

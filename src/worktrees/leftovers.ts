@@ -1,7 +1,7 @@
 /** What a killed `git worktree add` leaves behind, which `git worktree prune` never clears because it is locked. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { dropEntry, isBeingSetUp, isSamePlace, linkOf, listEntries, type WorktreeEntry } from './entries.ts'
+import { dropEntry, isAt, isBeingSetUp, isSamePlace, linkOf, listEntries, type WorktreeEntry } from './entries.ts'
 import { type GitOptions, inMirror, runGit } from './git.ts'
 import { recoveryRef } from './recovery-refs.ts'
 import { removeTree } from './temporary.ts'
@@ -13,19 +13,27 @@ import { removeTree } from './temporary.ts'
  * Removed: entries of worktrees that were never finished and have no directory, or are at the very path; entries whose
  * directory is gone and which hold this path or this branch; a directory here that has nothing but a `.git` file
  * pointing nowhere. A detached HEAD among them is kept under a recovery ref.
+ *
+ * Returns the entries that stay.
  */
 export async function sweepLeftovers(
   options: GitOptions & { mirror: string; path: string; branch: string },
-): Promise<void> {
+): Promise<WorktreeEntry[]> {
+  const isHere = isAt(options.path)
+  const staying: WorktreeEntry[] = []
   for (const entry of listEntries(options.mirror)) {
-    const here = entry.path !== undefined && isSamePlace(entry.path, options.path)
+    const here = isHere(entry.path)
     if (isBeingSetUp(entry) || isBarelyBegun(entry)) {
       if (here) await removeTree(options.path)
       if (here || isCutOff(entry)) dropEntry(entry)
+      else staying.push(entry)
       continue
     }
     const inTheWay = here || entry.branch === options.branch
-    if (!inTheWay || entry.locked !== undefined || entry.path === undefined || fs.existsSync(entry.path)) continue
+    if (!inTheWay || entry.locked !== undefined || entry.path === undefined || fs.existsSync(entry.path)) {
+      staying.push(entry)
+      continue
+    }
     await keepDetached(options, entry)
     dropEntry(entry)
   }
@@ -33,6 +41,7 @@ export async function sweepLeftovers(
   const pointsNowhere =
     link !== undefined && isSamePlace(path.dirname(path.dirname(link)), options.mirror) && !fs.existsSync(link)
   if (pointsNowhere && fs.readdirSync(options.path).length === 1) await removeTree(options.path)
+  return staying
 }
 
 /** Cut off before it said where its worktree is, or even that it is locked: there is no index yet, so nothing to lose. */

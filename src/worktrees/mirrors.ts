@@ -6,8 +6,9 @@ import { ensureDirectory, setAside } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
 import { listEntries } from './entries.ts'
 import { beginFetch, completeFetch, fetchesSoFar } from './fetch-record.ts'
-import { askGit, type GitCall, type GitOptions, inMirror, runGit } from './git.ts'
-import { maskCredentials } from './git-failure.ts'
+import { askGit, type GitCall, gitEnvironment, type GitOptions, inMirror, runGit } from './git.ts'
+import { gitFailure, maskCredentials } from './git-failure.ts'
+import { readMirrorConfig } from './mirror-config.ts'
 import { settingsIn, usersValue } from './own-programs.ts'
 import { isRepository } from './place.ts'
 import { askRefs, readRefs } from './refs.ts'
@@ -23,6 +24,8 @@ export const mirrorLockWaitMs = 3_600_000
 /** The mirror's configuration could name another program, which would be run. */
 const theirUsual = ['--upload-pack=git-upload-pack']
 const branchesOfOrigin = '+refs/heads/*:refs/remotes/origin/*'
+
+const needsNoSsh = /^(https?|git|file):\/\//
 
 export interface MirrorOptions extends GitOptions {
   /** Where the mirror is, `…/<repo>.git`. */
@@ -66,12 +69,19 @@ export async function openMirror(options: MirrorOptions): Promise<Mirror> {
       await create(options)
       return { created: true, defaultBranch: await defaultBranch(options) }
     }
-    // Not beside the fetch: one that brings commits fails where it meets the entry of a worktree that is half made.
+    const isFetched = () => fetchesSoFar(options.lockFile).completed > known.begun
+    // Not beside the fetch: where git has to register a worktree, a fetch that brings commits fails beside that.
     const before = options.beforeFetch?.()
+    const isKnown = isSetUp(readMirrorConfig(options.path), options)
+    if (isKnown && needsNoSsh.test(options.url)) {
+      await before
+      if (isFetched() || (await fetchWithoutSsh(options)))
+        return { created: false, defaultBranch: await defaultBranch(options) }
+    }
     const settings = settingsOf(options)
     await Promise.allSettled([before, settings])
     const ssh = await checkSettings(options, await settings)
-    if (fetchesSoFar(options.lockFile).completed <= known.begun) await fetchOrigin(withSsh(options, ssh))
+    if (!isFetched()) await fetchOrigin(withSsh(options, ssh))
     return { created: false, defaultBranch: await defaultBranch(options) }
   })
 }
@@ -160,6 +170,10 @@ async function configure(repository: string, options: MirrorOptions): Promise<vo
   }
 }
 
+function isSetUp(settings: ReadonlyMap<string, string> | undefined, { url }: MirrorOptions): boolean {
+  return settings?.get('kugetsu.layout') === '1' && settings.get('remote.origin.url') === url
+}
+
 /** A listing of what has to be known before a fetch. */
 async function settingsOf(options: MirrorOptions): Promise<string> {
   const wanted = '^(remote\\.origin\\.url|kugetsu\\.layout|core\\.sshcommand)$'
@@ -169,7 +183,7 @@ async function settingsOf(options: MirrorOptions): Promise<string> {
 /** Brings the settings in line with the wanted URL; returns the user's core.sshCommand. */
 async function checkSettings(options: MirrorOptions, listing: string): Promise<string | undefined> {
   const settings = new Map(settingsIn(listing).map(({ name, value }) => [name, value]))
-  if (settings.get('kugetsu.layout') !== '1' || settings.get('remote.origin.url') !== options.url) {
+  if (!isSetUp(settings, options)) {
     await despiteLocks(options.path, options.signal, () => configure(options.path, options))
   }
   return usersValue(listing, 'core.sshcommand')
@@ -179,6 +193,22 @@ async function checkSettings(options: MirrorOptions, listing: string): Promise<s
 async function usersSsh(call: GitCall): Promise<string | undefined> {
   const args = ['config', '--show-scope', '-z', '--get-regexp', '^core\\.sshcommand$']
   return usersValue((await askGit(args, call)) ?? '', 'core.sshcommand')
+}
+
+/**
+ * A fetch for which git need not be asked first which ssh the user has set, a process less. False where it does need one:
+ * the user's url.*.insteadOf can lead any URL to ssh, and git refuses that here before it has done anything.
+ */
+async function fetchWithoutSsh(options: MirrorOptions): Promise<boolean> {
+  const allowed = gitEnvironment(options.env)['GIT_ALLOW_PROTOCOL'] ?? ''
+  const others = allowed.split(':').filter((protocol) => protocol !== 'ssh')
+  try {
+    await fetchOrigin({ ...options, env: { ...options.env, GIT_ALLOW_PROTOCOL: others.join(':') } })
+    return true
+  } catch (error) {
+    if (gitFailure(error)?.stderr.includes("transport 'ssh' not allowed") === true) return false
+    throw error
+  }
 }
 
 async function fetchOrigin(

@@ -56,11 +56,11 @@ export async function placeWorktree(options: PlaceWorktreeOptions): Promise<Plac
     isStill = () => sameRefs(before, read(), remoteStartRefs(options))
     const begun = await beginWorktree(options, before)
     const complete = async () => {
-      await completeWorktree({ ...options, signal }, begun)
-      if (options.onPlaced === undefined || !isStill()) return begun
+      const made = await completeWorktree({ ...options, signal }, begun)
+      if (options.onPlaced === undefined || !isStill()) return made
       told = true
-      options.onPlaced(begun)
-      return begun
+      options.onPlaced(made)
+      return made
     }
     // Outside of the lock. What is wrong with a mirror that may be old, the fetch mends or tells.
     early = complete().catch(() => undefined)

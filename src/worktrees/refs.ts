@@ -54,6 +54,16 @@ export function readRefs(mirror: string, names: readonly string[]): Refs | undef
   }
 }
 
+/** Whether a ref of that name, which there is not, could be made: no other is above or below it. From files, as readRefs. */
+export function hasRoom(mirror: string, name: string): boolean {
+  const packed = readPacked(mirror)
+  const above = name.split('/').map((_, index, parts) => parts.slice(0, index).join('/'))
+  const isTaken = (ref: string) =>
+    packedIn(packed, ref) !== undefined ||
+    fs.statSync(path.join(mirror, ref), { throwIfNoEntry: false })?.isFile() === true
+  return !packed.includes(` ${name}/`) && !above.slice(3).some(isTaken)
+}
+
 /** Whether both have all of these, or lack them, with the same values. */
 export function sameRefs(one: Refs | undefined, other: Refs | undefined, names: readonly string[]): boolean {
   if (one === undefined || other === undefined) return false

@@ -2,6 +2,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { messageOf } from '../core/errors.ts'
+import { listDirectory } from '../platform/files.ts'
 import { headsOf, stashesOf, unpushedOf } from './commits-at-risk.ts'
 import { listEntries } from './entries.ts'
 import { gitDirectories, type GitOptions, inWorktree, runGit } from './git.ts'
@@ -134,7 +135,8 @@ const operations = {
 
 /** What was begun in a worktree and not finished, by its git directory. */
 export function operationIn(gitDirectory: string): string | undefined {
-  return Object.entries(operations).find(([file]) => fs.existsSync(path.join(gitDirectory, file)))?.[1]
+  const files = new Set(listDirectory(gitDirectory))
+  return Object.entries(operations).find(([file]) => files.has(file))?.[1]
 }
 
 function counted(names: string[], what: string): string {

@@ -1,23 +1,14 @@
 /** The working directory of an issue: a worktree of its repository's mirror, on its own branch. */
 import * as fs from 'node:fs'
-import * as path from 'node:path'
 import { KugetsuError } from '../core/errors.ts'
-import { ensureDirectory } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
-import {
-  dropEntry,
-  entryOf,
-  isBeingSetUp,
-  listEntries,
-  placeOfDropped,
-  unlockEntry,
-  type WorktreeEntry,
-} from './entries.ts'
-import { askGit, type GitCall, type GitOptions, inMirror, inWorktree, runGit } from './git.ts'
+import { dropEntry, entryOf, isAt, isBeingSetUp, sweepEntry, unlockEntry, type WorktreeEntry } from './entries.ts'
+import { askGit, type GitOptions, inMirror, inWorktree, runGit } from './git.ts'
 import { sweepLeftovers } from './leftovers.ts'
 import { mirrorLockWaitMs } from './mirrors.ts'
 import { placeOf } from './place.ts'
 import type { Refs } from './refs.ts'
+import { register } from './register.ts'
 import { renewUntouched } from './renew.ts'
 import { despiteLocks } from './stale-locks.ts'
 import { baseOf, chooseStart, followRemote, type Start } from './start-point.ts'
@@ -84,35 +75,43 @@ export async function addWorktree(options: AddWorktreeOptions): Promise<AddedWor
     }
     return await beginWorktree(options)
   })
-  if (result.created) await completeWorktree(options, result)
-  return result
+  return 'kind' in result ? await completeWorktree(options, result) : result
 }
 
 /**
  * The first half of making one that is missing: it is registered, without any files, and locked as unfinished. Where it
  * begins follows from `refs` (startRefs), if given. The caller holds the mirror's lock. Throws as addWorktree.
  */
-export async function beginWorktree(options: AddWorktreeOptions, refs?: Refs): Promise<AddedWorktree> {
-  await sweepTemporary(options.path)
-  await sweepLeftovers(options)
-  requireFree(options)
+export async function beginWorktree(options: AddWorktreeOptions, refs?: Refs): Promise<Start> {
+  const { branch } = options
+  const others = await makeRoom(options, branch)
   const start = await chooseStart({ ...options, path: options.mirror, refs })
-  await register(options, start)
-  const { kind, isNew, onRemote, baseBranch, commit } = start
-  const isOfRemote = kind === 'at commit'
-  const isUntouched = isOfRemote && !onRemote
-  return { ...none, created: true, isOfRemote, isUntouched, branchCreated: isNew, baseBranch, head: commit }
+  const target = start.kind === 'existing' ? { branch } : { branch, commit: start.commit }
+  try {
+    await register(options, target, others)
+  } catch (error) {
+    // git undoes the worktree, not the branch it made first
+    const call = inMirror({ ...options, path: options.mirror, signal: undefined })
+    const undo = ['update-ref', '-d', `refs/heads/${branch}`, start.commit]
+    if (start.isNew) await runGit(undo, call).catch(() => {})
+    throw error
+  }
+  return start
 }
 
 /** The second half, its files, which needs no lock. It is gone again when that fails. Throws as addWorktree. */
-export async function completeWorktree(options: AddWorktreeOptions, begun: AddedWorktree): Promise<void> {
+export async function completeWorktree(options: AddWorktreeOptions, start: Start): Promise<AddedWorktree> {
+  const { kind, isNew, onRemote, baseBranch, commit } = start
   try {
-    await checkOut(options)
+    await checkOut(options, start)
   } catch (error) {
     const undo = { ...options, signal: undefined } // also when the signal is why we are here
-    await discardWorktree({ ...undo, deleteBranch: begun.branchCreated }).catch(() => {})
+    await discardWorktree({ ...undo, deleteBranch: isNew }).catch(() => {})
     throw error
   }
+  const isOfRemote = kind === 'at commit'
+  const isUntouched = isOfRemote && !onRemote
+  return { ...none, created: true, isOfRemote, isUntouched, branchCreated: isNew, baseBranch, head: commit }
 }
 
 /**
@@ -124,16 +123,19 @@ export async function registerWorktree(
   options: WorktreeOptions,
   target: { branch: string } | { commit: string },
 ): Promise<void> {
-  const branch = 'branch' in target ? target.branch : ''
+  await register(options, target, await makeRoom(options, 'branch' in target ? target.branch : ''))
+}
+
+/**
+ * Clears away what is left of earlier ones; throws where anything else has the place or the branch. Returns the entries of
+ * the other worktrees.
+ */
+async function makeRoom(options: WorktreeOptions, branch: string): Promise<WorktreeEntry[]> {
   await sweepTemporary(options.path)
-  await sweepLeftovers({ ...options, branch })
-  requireFree({ ...options, branch })
-  ensureDirectory(path.dirname(options.path))
-  const where = 'branch' in target ? ['--', options.path, branch] : ['--detach', '--', options.path, target.commit]
-  const failure = { message: `cannot make the worktree ${options.path}`, code: 'worktree_failed' }
-  const call = { ...inMirror({ ...options, path: options.mirror }), failure }
-  const add = ['worktree', 'add', '--no-checkout', '--lock', ...where]
-  await despiteLocks(options.mirror, options.signal, () => runGit(add, call))
+  await sweepEntry(options.mirror, options.path)
+  const others = await sweepLeftovers({ ...options, branch })
+  requireFree({ ...options, branch }, others)
+  return others
 }
 
 export interface RemoveWorktreeOptions extends WorktreeOptions {
@@ -176,7 +178,7 @@ async function takeDown(
   const { removed, branchDeleted, trash } = await exclusively(options.lockFile, lockWait(options), async () => {
     // What one that was killed had moved away.
     await sweepTemporary(options.path)
-    await sweepTemporary(placeOfDropped(path.join(mirror, 'worktrees', path.basename(options.path))))
+    await sweepEntry(mirror, options.path)
     // One rename: a kill from here on leaves no half worktree that looks like a whole one.
     const moved = moveAway(options.path)
     const entry = entryOf(mirror, options.path)
@@ -196,8 +198,8 @@ async function takeDown(
 }
 
 /** What keeps the place or the branch from being used, told before git is asked to. */
-function requireFree(options: AddWorktreeOptions): void {
-  const taken = listEntries(options.mirror).find((entry) => entry.branch === options.branch)
+function requireFree(options: AddWorktreeOptions, entries: readonly WorktreeEntry[]): void {
+  const taken = entries.find((entry) => entry.branch === options.branch)
   if (taken !== undefined) {
     throw new KugetsuError(`branch ${options.branch} is checked out in ${taken.path ?? taken.directory}`, {
       hint: taken.present
@@ -206,7 +208,8 @@ function requireFree(options: AddWorktreeOptions): void {
       code: 'branch_in_use',
     })
   }
-  const entry = entryOf(options.mirror, options.path)
+  const isHere = isAt(options.path)
+  const entry = entries.find((each) => isHere(each.path))
   if (entry !== undefined && !entry.present && entry.locked !== undefined) {
     throw new KugetsuError(`the worktree ${options.path} is missing and locked: ${entry.locked}`, {
       hint: 'Bring its directory back, or remove the entry with "git worktree remove --force --force".',
@@ -221,32 +224,14 @@ function requireFree(options: AddWorktreeOptions): void {
   })
 }
 
-async function register(options: AddWorktreeOptions, start: Start): Promise<void> {
-  const { mirror, branch } = options
-  ensureDirectory(path.dirname(options.path))
-  // --lock marks it as unfinished until the checkout is complete; git does it before anything else.
-  const common = ['worktree', 'add', '--no-checkout', '--lock']
-  const target =
-    start.kind === 'existing'
-      ? ['--', options.path, branch]
-      : ['-B', branch, '--no-track', '--', options.path, start.commit]
-  const call = inMirror({ ...options, path: mirror })
-  const failure = { message: `cannot make the worktree ${options.path}`, code: 'worktree_failed' }
-  try {
-    await despiteLocks(mirror, options.signal, () => runGit([...common, ...target], { ...call, failure }))
-  } catch (error) {
-    // git undoes the worktree, not the branch it made first
-    if (start.isNew)
-      await runGit(['update-ref', '-d', `refs/heads/${branch}`, start.commit], unhurried(call)).catch(() => {})
-    throw error
-  }
-  if (start.onRemote) await followRemote({ ...options, path: mirror })
-}
-
-async function checkOut(options: AddWorktreeOptions): Promise<void> {
+/** Makes or moves the branch as well. */
+async function checkOut(options: AddWorktreeOptions, start: Start): Promise<void> {
   const entry = ownEntry(options)
   const failure = { message: `cannot check out ${options.path}`, code: 'checkout_failed' }
-  await runGit(['reset', '--hard', '--quiet'], { ...inWorktree(options, entry.directory), failure })
+  const reset = ['reset', '--hard', '--quiet', ...(start.kind === 'existing' ? [] : [start.commit])]
+  const call = { ...inWorktree(options, entry.directory), failure }
+  await despiteLocks(options.mirror, options.signal, () => runGit(reset, call))
+  if (start.onRemote) await followRemote({ ...options, path: options.mirror })
   unlockEntry(entry)
 }
 
@@ -289,10 +274,6 @@ function moveAway(place: string): string | undefined {
       cause,
     })
   }
-}
-
-function unhurried(call: GitCall): GitCall {
-  return { ...call, signal: undefined }
 }
 
 function lockWait(options: GitOptions) {

@@ -11,6 +11,7 @@ import { daemon } from './daemon.ts'
 import { dispatch } from './dispatch.ts'
 import { drain } from './drain.ts'
 import { enqueue } from './enqueue.ts'
+import { serveLargeRepository } from './large-remote.ts'
 import { memory } from './memory.ts'
 import { projectRoot } from './paths.ts'
 import { head, line } from './report.ts'
@@ -39,6 +40,8 @@ interface Measured {
   seconds: number
   error?: string
 }
+
+await serveLargeRepository(process.argv.slice(2))
 
 const { values: flags } = parseArgs({
   options: {

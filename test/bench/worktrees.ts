@@ -4,9 +4,8 @@ import * as path from 'node:path'
 import { placeWorktree } from '../../src/worktrees/place-worktree.ts'
 import { startGitServer } from '../helpers/git-server.ts'
 import { createHome } from '../helpers/home.ts'
-import { startHttpGitServer } from '../helpers/http-git-server.ts'
 import type { Row } from './bench.ts'
-import { createLargeRepository } from './large-repository.ts'
+import { startLargeRemote } from './large-remote.ts'
 import { interleave, timeOfCall } from './measure.ts'
 
 const name = 'me/large'
@@ -22,23 +21,21 @@ export const worktrees: Row = {
     const home = createHome()
     bench.afterwards(() => home.cleanup())
     bench.doing('making a repository')
-    await createLargeRepository(git.pathOf(name), home.env)
-    const url = `${git.url}/${name}.git`
-    const web = await startHttpGitServer({ repositories: path.dirname(path.dirname(git.pathOf(name))) })
+    const repository = git.pathOf(name)
+    const web = await startLargeRemote(repository, path.dirname(path.dirname(repository)), home.env)
     bench.afterwards(() => web.stop())
+    const url = `${web.url}/${name}.git`
     const at = (...parts: string[]) => path.join(home.root, ...parts)
-    const mirror = at('repos', 'large.git')
-    const shared = { env: home.env, timeoutMs: 600_000 }
-    const prepare = (directory: string, branch: string) =>
-      placeWorktree({ ...shared, lockFile: at('mirror.lock'), mirror, url, path: directory, branch })
-    const webUrl = `${web.url}/${name}.git`
-    const overHttp = (directory: string, branch: string) => {
-      const own = { mirror: at('repos', 'web.git'), lockFile: at('web.lock'), url: webUrl }
-      return placeWorktree({ ...shared, ...own, path: directory, branch })
+    const from = (remote: string, place: string) => (directory: string, branch: string) => {
+      const own = { mirror: at('repos', `${place}.git`), lockFile: at(`${place}.lock`), path: directory, branch }
+      return placeWorktree({ env: home.env, timeoutMs: 600_000, url: remote, ...own })
     }
+    const mirror = at('repos', 'http.git')
+    const overHttp = from(url, 'http')
+    const overGit = from(`${git.url}/${name}.git`, 'git')
     bench.doing('the first ones, which clone')
-    await prepare(at('worktrees', 'first'), 'fix/first')
-    await overHttp(at('worktrees', 'first-web'), 'fix/first')
+    await overHttp(at('worktrees', 'first'), 'fix/first')
+    await overGit(at('worktrees', 'first-git'), 'fix/first')
     const run = (cwd: string, ...args: string[]) => execFileSync('git', args, { cwd, env: home.env, stdio: 'pipe' })
     let last = { worktree: '', clone: '' }
     const grown: number[] = []
@@ -46,12 +43,12 @@ export const worktrees: Row = {
       kugetsu: async (round: number) => {
         const directory = at('worktrees', `own-${round}`)
         const before = sizeOf(mirror)
-        const took = await timeOfCall(() => prepare(directory, `fix/issue-${round}`))
+        const took = await timeOfCall(() => overHttp(directory, `fix/issue-${round}`))
         grown.push(sizeOf(mirror) - before + sizeOf(directory))
         last.worktree = directory
         return took
       },
-      web: (round: number) => timeOfCall(() => overHttp(at('worktrees', `web-${round}`), `fix/issue-${round}`)),
+      git: (round: number) => timeOfCall(() => overGit(at('worktrees', `git-${round}`), `fix/git-${round}`)),
       plain: (round: number) =>
         timeOfCall(() =>
           run(
@@ -90,7 +87,7 @@ export const worktrees: Row = {
     })
     const many = await interleave(bench.rounds(10), {
       kugetsu: (round) => takes.kugetsu(100 + round),
-      web: (round) => takes.web(100 + round),
+      git: (round) => takes.git(100 + round),
       plain: (round) => takes.plain(100 + round),
     })
     bench.figure('time', {
@@ -100,12 +97,11 @@ export const worktrees: Row = {
       against: 'git worktree add by hand, without a fetch',
       reach: 1.1,
     })
-    bench.figure('time, over HTTP', {
+    bench.figure('time, over git://', {
       unit: 'ms',
-      measured: many.web,
+      measured: many.git,
       baseline: many.plain,
       against: 'git worktree add by hand, without a fetch',
-      reach: 1.1,
     })
     bench.figure('disk', {
       unit: 'MB',
@@ -114,7 +110,7 @@ export const worktrees: Row = {
       against: 'the files that are checked out',
       reach: 1.1,
     })
-    const objects = run(git.pathOf(name), 'count-objects', '-v').toString()
+    const objects = run(repository, 'count-objects', '-v').toString()
     const packed = Number(/^size-pack: (\d+)$/m.exec(objects)?.[1] ?? 0) / 1000
     const number = Number(/^in-pack: (\d+)$/m.exec(objects)?.[1] ?? 0)
     bench.note(

@@ -114,6 +114,17 @@ describe('openMirror', () => {
     expect(told.join('\n')).toMatch(/objects/)
   })
 
+  it("goes by the user's own ssh where their settings lead the URL there", async () => {
+    await open()
+    const [ssh, asked] = [path.join(ground.root, 'own-ssh'), path.join(ground.root, 'asked')]
+    fs.writeFileSync(ssh, `#!/bin/sh\ntouch ${asked}\nshift $(($# - 1))\nexec sh -c "$1"\n`, { mode: 0o755 })
+    ground.git(ground.root, 'config', '--global', 'core.sshCommand', ssh)
+    ground.git(ground.root, 'config', '--global', `url.ssh://there${ground.remote}.insteadOf`, ground.url)
+    const tip = ground.push('main', { 'a.txt': 'two\n' })
+    await open()
+    expect([ref('origin/main'), fs.existsSync(asked)]).toEqual([tip, true])
+  })
+
   it('runs no hook of a template', async () => {
     const marker = path.join(ground.root, 'ran')
     const template = path.join(ground.root, 'template')

@@ -11,7 +11,8 @@ export const points: Record<string, RegExp> = {
   'mirror cloned':
     /^((make|move|clear) <mirror> \(temporary\).*|make repos|run git (clone|config|for-each-ref|update-ref))$/,
   'mirror fetched': /^(put locks\/<lock>|run git (fetch|repack))$/,
-  'worktree registered': /^run git worktree add$/,
+  'worktree registered':
+    /^((make|create|put|clear) (<mirror>\/added \(temporary\)|worktrees\/<issue> \(temporary\)\/).*|make worktrees\/<issue> \(temporary\)|put worktrees\/<issue>|(make|put) <mirror>\/worktrees(\/<issue>)?|run git worktree add)$/,
   'worktree checked out': /^(run git reset|delete <mirror>\/worktrees\/<issue>\/locked)$/,
   'work looked at': /^run git (rev-parse|symbolic-ref|status|log|rev-list|diff-index|diff-tree|count-objects)$/,
   'work saved':

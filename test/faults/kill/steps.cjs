@@ -184,8 +184,8 @@ function commandName(program, args) {
 function watchRequests() {
   const { request } = http
   http.request = (url, options, answered) => {
-    if (options.method === 'GET') return request(url, options, answered)
-    const route = url.pathname.replace(/\bses_\w+/g, '<session>').replace(/\bper_\w+/g, '<request>')
+    if ((options.method ?? 'GET') === 'GET') return request(url, options, answered)
+    const route = new URL(url).pathname.replace(/\bses_\w+/g, '<session>').replace(/\bper_\w+/g, '<request>')
     return step(
       `${options.method} ${route}`,
       () => request(url, options, answered),

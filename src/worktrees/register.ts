@@ -1,0 +1,158 @@
+/**
+ * Registering a worktree in its mirror, without its files, locked as unfinished.
+ *
+ * `git worktree add` writes the entry file by file, and HEAD twice: first with a commit that does not exist. Another git that
+ * looks at all worktrees meanwhile fails ("bad object worktrees/…/HEAD"), a fetch that brings commits for one. So the entry
+ * is made where git does not look and put in its place by one rename (gitrepository-layout(5), "worktrees/"); it is what
+ * git 2.31 to 2.55 make. Where the mirror is not plainly of the kind that is known here, git does it.
+ */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { ensureDirectory } from '../platform/files.ts'
+import { lockedByAdd, placeOfAdded, type WorktreeEntry } from './entries.ts'
+import { inMirror, runGit } from './git.ts'
+import { type MirrorConfig, readMirrorConfig } from './mirror-config.ts'
+import { hasRoom, readRefs } from './refs.ts'
+import { despiteLocks } from './stale-locks.ts'
+import { temporarySibling } from './temporary.ts'
+import { operationIn } from './work-at-risk.ts'
+import type { WorktreeOptions } from './worktrees.ts'
+
+/** What HEAD shall be: a branch that exists, one to be made at (or moved to) a commit, or a commit alone. */
+export type Target = { branch: string; commit?: string } | { branch?: never; commit: string }
+
+/**
+ * Registers a worktree at a free `path`; the caller holds the mirror's lock and knows of the `others`. A branch that is to
+ * be made or moved may not be so before `git reset --hard <commit>` in the worktree. Throws KugetsuError `worktree_failed`;
+ * a branch that was to be made may be there then.
+ */
+export async function register(
+  options: WorktreeOptions,
+  target: Target,
+  others: readonly WorktreeEntry[],
+): Promise<void> {
+  ensureDirectory(path.dirname(options.path))
+  if (!registerAtOnce(options, target, others)) await registerByGit(options, target)
+}
+
+async function registerByGit(options: WorktreeOptions, { branch, commit }: Target): Promise<void> {
+  const { mirror, signal } = options
+  const failure = { message: `cannot make the worktree ${options.path}`, code: 'worktree_failed' }
+  const call = { ...inMirror({ ...options, path: mirror }), failure }
+  const where =
+    branch === undefined
+      ? ['--detach', '--', options.path, commit]
+      : commit === undefined
+        ? ['--', options.path, branch]
+        : ['-B', branch, '--no-track', '--', options.path, commit]
+  // --lock marks it as unfinished until the checkout is complete; git does it before anything else.
+  const add = ['worktree', 'add', '--no-checkout', '--lock', ...where]
+  await despiteLocks(mirror, signal, () => runGit(add, call))
+}
+
+/** False, and nothing was changed, where git has to do it, or to say what is wrong. */
+function registerAtOnce(
+  { mirror, path: place }: WorktreeOptions,
+  { branch, commit }: Target,
+  others: readonly WorktreeEntry[],
+): boolean {
+  const made: string[] = []
+  try {
+    const [repository, home] = [fs.realpathSync(mirror), fs.realpathSync(path.dirname(place))]
+    const id = path.basename(place)
+    const entry = path.join(repository, 'worktrees', id)
+    if (!isPlainName(id) || !isPlainPath(repository) || !isPlainPath(home) || !isPlainMirror(repository)) return false
+    if (branch !== undefined && !(isFree(branch, others) && isMakeable(repository, branch, commit))) return false
+
+    const [files, temporary] = [temporarySibling(place), temporarySibling(placeOfAdded(repository))]
+    made.push(files, temporary)
+    fs.mkdirSync(files)
+    fs.writeFileSync(path.join(files, '.git'), `gitdir: ${entry}\n`)
+    fs.mkdirSync(temporary)
+    fs.mkdirSync(path.join(temporary, 'refs'))
+    fs.writeFileSync(path.join(temporary, 'locked'), `${lockedByAdd}\n`)
+    fs.writeFileSync(path.join(temporary, 'gitdir'), `${path.join(home, id, '.git')}\n`)
+    fs.writeFileSync(path.join(temporary, 'commondir'), '../..\n')
+    fs.writeFileSync(path.join(temporary, 'HEAD'), branch === undefined ? `${commit}\n` : `ref: refs/heads/${branch}\n`)
+    fs.mkdirSync(path.dirname(entry), { recursive: true })
+    // A rename would take the place of a directory that another git has made and not written to yet.
+    if (fs.existsSync(entry)) throw new Error('git finds another name')
+    // The directory first: without an entry it is nothing to git, and swept when this process dies here.
+    fs.renameSync(files, place)
+    made.push(place)
+    fs.renameSync(temporary, entry)
+    return true
+  } catch {
+    for (const directory of made.reverse()) removeQuietly(directory)
+    return false
+  }
+}
+
+function removeQuietly(directory: string): void {
+  try {
+    fs.rmSync(directory, { recursive: true, force: true })
+  } catch {
+    // the next one sweeps it
+  }
+}
+
+/** One in the middle of a rebase or bisect may hold a branch that its HEAD does not name. */
+function isFree(branch: string, others: readonly WorktreeEntry[]): boolean {
+  return !others.some((entry) => entry.branch === branch || operationIn(entry.directory) !== undefined)
+}
+
+/** It exists, or nothing is in the way of making it. */
+function isMakeable(mirror: string, branch: string, commit: string | undefined): boolean {
+  const ref = `refs/heads/${branch}`
+  const refs = readRefs(mirror, [ref])
+  return refs !== undefined && (refs.has(ref) || (commit !== undefined && hasRoom(mirror, ref)))
+}
+
+/** Of what is set there nothing changes how an entry looks. Known are the settings that git and tools often write. */
+function isPlainMirror(mirror: string): boolean {
+  const config = readMirrorConfig(mirror)
+  if (config === undefined || fs.existsSync(path.join(mirror, 'info', 'sparse-checkout'))) return false
+  return isBare(config) && [...config].every(([name, value]) => isWithoutEffect(name, value))
+}
+
+function isBare(config: MirrorConfig): boolean {
+  const version = config.get('core.repositoryformatversion')
+  return config.get('core.bare') === 'true' && (version === '0' || version === '1')
+}
+
+function isWithoutEffect(name: string, value: string): boolean {
+  if (name.startsWith('extensions.')) return name === 'extensions.objectformat' && /^sha(1|256)$/.test(value)
+  return !name.startsWith('core.') || usual.has(name.slice('core.'.length))
+}
+
+const usual = new Set([
+  'repositoryformatversion',
+  'bare',
+  'filemode',
+  'symlinks',
+  'ignorecase',
+  'precomposeunicode',
+  'logallrefupdates',
+  'autocrlf',
+  'eol',
+  'safecrlf',
+  'editor',
+  'pager',
+  'hookspath',
+  'fsmonitor',
+  'untrackedcache',
+  'excludesfile',
+  'attributesfile',
+  'sshcommand',
+])
+
+/** One that git takes as it is for the name of an entry. */
+function isPlainName(id: string): boolean {
+  return /^[\w#+=,%][\w#+=,%.-]*$/.test(id) && !/\.\.|\.(lock)?$/.test(id)
+}
+
+/** A path that a file of one line can hold. */
+function isPlainPath(place: string): boolean {
+  // eslint-disable-next-line no-control-regex
+  return !/[\u0000-\u001f\u007f]/.test(place)
+}
