@@ -124,7 +124,7 @@ function functionsOf(names) {
   return values.map((each) => each.split(' as ')).map(([name, ours = name]) => [name, ours])
 }
 
-async function bundle(input, output, plugins = []) {
+async function bundle(input, output, plugins = [], checks = {}) {
   const built = await rolldown({
     input,
     platform: 'node',
@@ -132,6 +132,7 @@ async function bundle(input, output, plugins = []) {
     external: ['bindings'],
     moduleTypes: { '.md': 'text' },
     plugins,
+    checks,
     transform: { target: 'node20.19' },
   })
   const { output: chunks } = await built.write({ minify: true, sourcemap: true, charset: 'ascii', ...output })
@@ -188,6 +189,7 @@ try {
       sourcemap: false, // with --debug it is begun by main.cjs
     },
     [lazyChildProcess, ownDriver, lazySchemas, plainBuiltins],
+    { ineffectiveDynamicImport: false }, // what waits in a command is a part of what is loaded for work
   )
   modules.push(...ofDaemon)
   await bundle(
