@@ -193,9 +193,10 @@ export const scenes: Scene[] = [
     after: async (world, number, outcome) => {
       await expectGoesOn(world, number, outcome, ['start', ref(number), '--fresh'])
       const points = JSON.parse(await world.ok(['recover', '--json'])) as { id: string; issue_ref: string }[]
-      const mine = points.filter(({ issue_ref }) => issue_ref === ref(number))
+      // Saved by the command that was killed and by the one after, within the second, it is the same commit.
+      const mine = new Set(points.filter(({ issue_ref }) => issue_ref === ref(number)).map(({ id }) => id))
       const places = await Promise.all(
-        mine.map(async ({ id }) => {
+        [...mine].map(async (id) => {
           const place = path.join(world.home.root, `${id}-${number}`)
           await world.ok(['recover', id, '--to', place])
           return place
