@@ -10,6 +10,7 @@ import { rotateInPlace } from '../platform/files.ts'
 import { sweepLitter } from '../platform/litter.ts'
 import type { Queue } from '../queue/queue.ts'
 import { clearDelegations, clearFinished, clearLocks, clearTranscripts } from '../sessions/retention.ts'
+import { isWorthPacking } from '../worktrees/worth-packing.ts'
 import { loadForWork, serverOnFile } from './for-work.ts'
 
 const everyMs = 3_600_000
@@ -58,10 +59,15 @@ export function createUpkeep(home: Home, queue: Queue): Upkeep {
     if (!hourly) return
     for (const { path } of listMirrors(home.paths)) {
       if (closing.signal.aborted) return
-      const options = { env: home.env, timeoutMs: packMs, signal: AbortSignal.any([home.signal, closing.signal]), path }
-      const { packMirror } = await loadForWork()
-      await packMirror(options).catch((error) => tell(`pack ${path}`, error))
+      await pack(path).catch((error) => tell(`pack ${path}`, error))
     }
+  }
+
+  async function pack(mirror: string): Promise<void> {
+    if (!isWorthPacking(mirror)) return
+    const { packMirror } = await loadForWork()
+    const signal = AbortSignal.any([home.signal, closing.signal])
+    await packMirror({ env: home.env, timeoutMs: packMs, signal, path: mirror })
   }
 
   function attempt<T>(what: string, step: () => T, otherwise?: T): T {

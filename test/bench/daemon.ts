@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Answer } from '../../src/demo/chat-completions.ts'
@@ -33,6 +33,8 @@ async function idle(bench: Bench): Promise<void> {
   for (const name of fs.readdirSync(path.join(home.kugetsuDir, 'queue', 'items'))) {
     fs.rmSync(path.join(home.kugetsuDir, 'queue', 'items', name))
   }
+  // As in every home that has been worked in.
+  execFileSync('git', ['init', '-q', '--bare', path.join(home.kugetsuDir, 'repos', 'forge.test', 'me', 'app.git')])
   await runOk(home, ['queue-daemon', 'start'])
   const pid = await daemonOf(home)
   const node = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1 << 30)'], { env: home.env, stdio: 'ignore' })

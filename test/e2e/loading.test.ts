@@ -1,5 +1,5 @@
 /** What short commands load, which is most of what they take: counted, because milliseconds depend on the machine. */
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import { createRequire } from 'node:module'
 import * as path from 'node:path'
@@ -77,6 +77,12 @@ describe.skipIf(!programPath.endsWith('.js'))('a short command', () => {
 
 describe.skipIf(!programPath.endsWith('.js'))('the daemon', () => {
   it('has loaded nothing of what starts agents, nor of the commands, when there was nothing to do', () => {
+    // As in every home that has been worked in.
+    const at = (...parts: string[]) => path.join(home.kugetsuDir, ...parts)
+    execFileSync('git', ['init', '-q', '--bare', at('repos', 'forge.test', 'me', 'app.git')], { env: home.env })
+    const session = { type: 'forked', issue_ref: 'forge.test/me/app#1', opencode_session_id: 'ses_1', state: 'idle' }
+    fs.mkdirSync(at('sessions'), { recursive: true })
+    fs.writeFileSync(at('sessions', 'forge.test-me-app-1.json'), JSON.stringify(session))
     const { files } = loadedBy('supervise')
     const ours = files.map((name) => path.basename(name)).filter((name) => name.endsWith('.cjs'))
     expect(ours).toEqual(expect.arrayContaining(['daemon.cjs', 'better-sqlite3.cjs']))

@@ -4,6 +4,7 @@ import * as path from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { openMirror } from '../../src/worktrees/mirrors.ts'
 import { packMirror } from '../../src/worktrees/pack-mirror.ts'
+import { isWorthPacking } from '../../src/worktrees/worth-packing.ts'
 import { createGround, type Ground } from '../helpers/git-repository.ts'
 
 let ground: Ground
@@ -18,7 +19,7 @@ const pack = () => packMirror({ path: ground.mirror, env: ground.env, timeoutMs:
 const packs = () => fs.readdirSync(path.join(ground.mirror, 'objects', 'pack')).filter((name) => name.endsWith('.pack'))
 
 it('packs a mirror of many packs into one, and keeps what no ref reaches', async () => {
-  expect(await pack()).toBe(false)
+  expect(isWorthPacking(ground.mirror)).toBe(false)
   const git = (input: string, ...args: string[]) =>
     execFileSync('git', args, { cwd: ground.mirror, env: ground.env, input, encoding: 'utf8' }).trim()
   const blob = (text: string) => git(text, 'hash-object', '-w', '--stdin')
@@ -27,7 +28,20 @@ it('packs a mirror of many packs into one, and keeps what no ref reaches', async
   ground.git(ground.mirror, 'prune-packed')
   const loose = blob('loose')
   expect(packs().length).toBeGreaterThan(50)
-  expect(await pack()).toBe(true)
+  expect(isWorthPacking(ground.mirror)).toBe(true)
+  await pack()
+  expect(isWorthPacking(ground.mirror)).toBe(false)
   expect(packs().length).toBe(1)
   for (const sha of [...packed, loose]) expect(ground.git(ground.mirror, 'cat-file', '-t', sha)).toBe('blob')
+})
+
+it('is packed when it has about as many loose objects as git itself would pack', () => {
+  const directory = path.join(ground.mirror, 'objects', '17')
+  fs.mkdirSync(directory, { recursive: true })
+  const name = (number: number) => path.join(directory, number.toString(16).padStart(38, '0'))
+  for (let number = 0; number < 26; number++) fs.writeFileSync(name(number), '')
+  fs.writeFileSync(path.join(directory, 'tmp_obj_1'), '')
+  expect(isWorthPacking(ground.mirror)).toBe(false)
+  fs.writeFileSync(name(26), '')
+  expect(isWorthPacking(ground.mirror)).toBe(true)
 })
