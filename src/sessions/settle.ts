@@ -17,7 +17,7 @@ import { unlessTaken } from '../platform/locks.ts'
 import { tellUntold, untoldOf } from './announce.ts'
 import { freeForgottenSlots, sessionsAtWork } from './at-work.ts'
 import { note } from './journal.ts'
-import { keepEnd } from './kept-ends.ts'
+import { keepEnd, neverBegan } from './kept-ends.ts'
 import type { Run, SessionRecord } from './record.ts'
 import { rememberAnswered } from './remembered.ts'
 import { rescueSessions } from './rescue.ts'
@@ -71,6 +71,8 @@ export async function settleRun(home: Home, name: string, seen: Run, given: Endi
       state: ending.state,
       last_error: ending.error ?? null,
       run: null,
+      // Whoever sent its prompt may have died before noting that it has it; it would be told of the issue once more.
+      ...(current.briefed === false && !neverBegan(run, ending) ? { briefed: true } : {}),
       untold: untoldOf(home, current, run, ending),
       ...(ending.cost === undefined ? {} : { cost: ending.cost }),
       ...(ending.tokens === undefined ? {} : { tokens: ending.tokens }),

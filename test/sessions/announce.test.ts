@@ -46,6 +46,13 @@ async function end(of: Run, ending: Ending, more: Partial<SessionRecord> = {}) {
 }
 
 describe('the end of a run', () => {
+  it('is the end of a briefing too, unless its agent was never told, whoever died before noting it', async () => {
+    await end(run(), { state: 'error', error: 'no', undelivered: true }, { briefed: false })
+    expect(readSession(home, name)?.briefed).toBe(false)
+    await end(run(), { state: 'idle' }, { briefed: false })
+    expect(readSession(home, name)?.briefed).toBe(true)
+  })
+
   it('is told in the words of the agent, or by its branch', async () => {
     expect(await end(run(), { state: 'idle', answer: 'All\ndone.' })).toEqual([['task_completed', 'All done.']])
     const second = run({ message_ids: ['msg_2'], queue_item: 'q_2' })
