@@ -6,7 +6,7 @@
 import * as os from 'node:os'
 import { addModelsVariable, allModelsVariable } from '../core/model-variables.ts'
 import { readCatalogue, type CatalogueProvider } from '../opencode/catalogue.ts'
-import { loginsOf } from '../opencode/data-directory.ts'
+import { loginsOf } from '../opencode/directories.ts'
 import { parseJson } from '../platform/state-file.ts'
 
 /** What of a provider in opencode's configuration matters here; its models have the form of the catalogue. */

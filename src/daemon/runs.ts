@@ -10,10 +10,11 @@ import { sentAt } from '../opencode/message-id.ts'
 import { findServer, type Server } from '../opencode/server.ts'
 import { renderOutcome } from '../opencode/transcript.ts'
 import { isAlive, isOutOfSight } from '../platform/processes.ts'
+import type { AtWork } from '../sessions/at-work.ts'
 import type { Run } from '../sessions/record.ts'
 import { resumeRun } from '../sessions/resume.ts'
 import { endingOf, lookAtRun, settleNeverSent, settleRun, type Ending } from '../sessions/settle.ts'
-import { changeSession, type StoredSession } from '../sessions/store.ts'
+import { changeSession } from '../sessions/store.ts'
 import { allottedMs, createDeadlines } from './deadlines.ts'
 import { answerRequests } from './permissions.ts'
 import { startWatcher, type Watcher } from './watcher.ts'
@@ -29,8 +30,6 @@ const quietMs = 2_000
 const mostRetries = 6
 /** An error without an answer is the end of a run only when it stays so: the next prompt may be about to begin. */
 const errorSettlesMs = 500
-
-export type AtWork = StoredSession & { record: { run: Run } }
 
 export interface RunKeeper {
   /** One look at these runs, which are all there are; returns how soon to look again, in milliseconds. */

@@ -3,7 +3,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { KugetsuError } from '../core/errors.ts'
 import { openSqlite, type Sqlite, type Value } from '../platform/sqlite.ts'
-import { dataDirectory } from './data-directory.ts'
+import { dataDirectory } from './directories.ts'
 
 /** A rule of what an agent may do; opencode applies the last one that matches. */
 export interface PermissionRule {

@@ -24,7 +24,7 @@ import {
   type ServedModels,
 } from './catalogue.ts'
 import type { Client } from './client.ts'
-import { loginsOf } from './data-directory.ts'
+import { configurationDirectory, loginsOf } from './directories.ts'
 import type { ServerRecord } from './server-record.ts'
 
 const connectedFile = once(() =>
@@ -143,7 +143,7 @@ function readConnected(home: Home, program: string): Connected | undefined {
  * else may be configured, the plugin adds.
  */
 function setupOf({ env, userHome }: Home, program: string): string {
-  const configuration = path.join(env['XDG_CONFIG_HOME'] || path.join(userHome, '.config'), 'opencode')
+  const configuration = configurationDirectory(env, userHome)
   const files = ['opencode.json', 'opencode.jsonc', 'config.json'].map((name) => path.join(configuration, name))
   const state = files.map((file) => {
     const stat = fs.statSync(file, { throwIfNoEntry: false })

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { listDirectory } from '../platform/files.ts'
-import { dataDirectory } from './data-directory.ts'
+import { dataDirectory } from './directories.ts'
 
 /**
  * Removes the snapshots of a worktree that is gone; how many there were. They lie at `snapshot/<project>/<SHA-1 of the

@@ -6,6 +6,9 @@ import { rescueFor } from './rescue.ts'
 import { releaseSlot, setSlotAside, slotHolders } from './slots.ts'
 import { readSession, readSessions, type StoredSession } from './store.ts'
 
+/** A session with a run. */
+export type AtWork = StoredSession & { record: { run: Run } }
+
 /** Frees the slots in phase `run` that no session names. */
 export function freeForgottenSlots(home: Home): void {
   for (const holder of slotHolders(home)) {
@@ -19,11 +22,8 @@ export function freeForgottenSlots(home: Home): void {
 }
 
 /** The sessions with a run, whoever has to look after it. */
-export function sessionsAtWork(
-  home: Home,
-  sessions = readSessions(home),
-): (StoredSession & { record: { run: Run } })[] {
-  return sessions.filter((stored): stored is StoredSession & { record: { run: Run } } => Boolean(stored.record.run))
+export function sessionsAtWork(home: Home, sessions = readSessions(home)): AtWork[] {
+  return sessions.filter((stored): stored is AtWork => Boolean(stored.record.run))
 }
 
 /** A session file that cannot be read may name it: unknown never means free. */

@@ -2,7 +2,7 @@
 import * as path from 'node:path'
 import type { Home } from '../../config/home.ts'
 import { findCatalogue, variablesOf } from '../../opencode/catalogue.ts'
-import { loginsOf } from '../../opencode/data-directory.ts'
+import { configurationDirectory, loginsOf } from '../../opencode/directories.ts'
 import { listDirectory } from '../../platform/files.ts'
 import { at, jsonOf, type Fields } from './json.ts'
 
@@ -25,8 +25,9 @@ export function models(home: Home): string[] {
 
 /** The agents that a session can be with, sorted. */
 export function primaryAgents(home: Home): string[] {
+  const directory = configurationDirectory(home.env, home.userHome)
   const configured = at(configuration(home), 'agent')
-  const files = ['agent', 'agents'].flatMap((name) => listDirectory(path.join(configurationDirectory(home), name)))
+  const files = ['agent', 'agents'].flatMap((name) => listDirectory(path.join(directory, name)))
   const names = [
     ...builtIn,
     ...Object.keys(configured).filter((name) => at(configured, name)['mode'] !== 'subagent'),
@@ -36,9 +37,5 @@ export function primaryAgents(home: Home): string[] {
 }
 
 function configuration(home: Home): Fields {
-  return jsonOf(path.join(configurationDirectory(home), 'opencode.json'))
-}
-
-function configurationDirectory({ env, userHome }: Home): string {
-  return path.join(env['XDG_CONFIG_HOME'] || path.join(userHome, '.config'), 'opencode')
+  return jsonOf(path.join(configurationDirectory(home.env, home.userHome), 'opencode.json'))
 }

@@ -29,16 +29,16 @@ export function valuesIn(home: Home): Values {
       found.push(...items(home, itemStates[subcommand]))
     }
     if (command === 'server' && name === 'name' && subcommand !== 'add') found.push(...servers(home))
-    if (command === 'env' && name === 'agent') found.push(...named(agents(home)))
+    if (command === 'env' && name === 'agent') found.push(...candidatesOf(agents(home)))
     if (command === 'env' && /^(key|name|variable)$/i.test(name)) found.push(...variables(home))
-    if (name === 'model') found.push(...named(models(home)))
-    if (name === 'base') found.push(...named(branches(home, given[0] ?? '')))
-    if (command !== 'env' && name === 'agent') found.push(...named(primaryAgents(home)))
+    if (name === 'model') found.push(...candidatesOf(models(home)))
+    if (name === 'base') found.push(...candidatesOf(branches(home, given[0] ?? '')))
+    if (command !== 'env' && name === 'agent') found.push(...candidatesOf(primaryAgents(home)))
     return found.filter(({ value }) => isPlain(value))
   }
 }
 
-function named(values: string[]): Candidate[] {
+function candidatesOf(values: string[]): Candidate[] {
   return values.map((value) => ({ value }))
 }
 
@@ -50,7 +50,7 @@ function issueRefs(home: Home, typed: string): Candidate[] {
       ? []
       : refs.flatMap((ref) => [/[^/]+\/[^/]+$/, /[^/]+$/, /[^#]+$/].map((tail) => tail.exec(ref)?.[0] ?? ''))
   const unique = tails.filter((tail, index) => tails.indexOf(tail) === index && tails.lastIndexOf(tail) === index)
-  return [...refs, ...unique].map((value) => ({ value }))
+  return candidatesOf([...refs, ...unique])
 }
 
 function items(home: Home, state: string | undefined): Candidate[] {
@@ -70,7 +70,7 @@ function servers(home: Home): Candidate[] {
     value: textOf(at({ server }, 'server')['name']),
     description: undefined,
   }))
-  const configured = [...readConfig(home.paths.config, home.env).servers.keys()].map((value) => ({ value }))
+  const configured = candidatesOf([...readConfig(home.paths.config, home.env).servers.keys()])
   const all: Candidate[] = [...named, ...configured, { value: 'github.com' }]
   return all.filter(({ value }, index) => all.findIndex((each) => each.value === value) === index)
 }
@@ -85,7 +85,7 @@ function variables(home: Home): Candidate[] {
   const names = agents(home).flatMap((agent) => [
     ...parseEnv(readText(path.join(home.paths.env, `${agent}.env`)) ?? '').values.keys(),
   ])
-  return [...new Set(names)].map((value) => ({ value }))
+  return candidatesOf([...new Set(names)])
 }
 
 function textOf(value: unknown): string {

@@ -1,4 +1,4 @@
-/** Where opencode keeps what it has to keep, and the logins there. Also part of the plugin inside opencode. */
+/** The directories of opencode, and the logins that it keeps. Also part of the plugin inside opencode. */
 import * as path from 'node:path'
 import { readText } from '../platform/files.ts'
 import { parseJson } from '../platform/state-file.ts'
@@ -6,6 +6,11 @@ import { parseJson } from '../platform/state-file.ts'
 /** Where opencode keeps what it has to keep. */
 export function dataDirectory(env: NodeJS.ProcessEnv, userHome: string): string {
   return path.join(env['XDG_DATA_HOME'] || path.join(userHome, '.local', 'share'), 'opencode')
+}
+
+/** Where opencode has the configuration of its user. */
+export function configurationDirectory(env: NodeJS.ProcessEnv, userHome: string): string {
+  return path.join(env['XDG_CONFIG_HOME'] || path.join(userHome, '.config'), 'opencode')
 }
 
 /** The ids of the providers that opencode keeps a login to, sorted; it writes their file anew when it renews one. */
