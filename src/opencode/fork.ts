@@ -18,25 +18,28 @@ export async function forkBase(client: Client, base: string, near: string): Prom
 }
 
 /**
- * Makes a session work in `directory` and checks that it does, before any prompt is sent: a prompt always works where
- * the session says, and the base's directory must stay untouched. Throws KugetsuError `wrong_directory` otherwise.
+ * Makes a session work in `directory`, which is of the project `projectId`, and checks that it does, before any prompt is
+ * sent: a prompt always works where the session says, and the base's directory must stay untouched. Throws KugetsuError
+ * `wrong_directory` otherwise.
  */
 export async function moveSession(
   client: Client,
   id: string,
-  target: { directory: string; rules: PermissionRule[]; database: string; title: string },
+  target: { directory: string; projectId: string; rules: PermissionRule[]; database: string; title: string },
 ): Promise<void> {
-  const { id: projectId } = await client.project(target.directory)
-  retargetSession(target.database, id, { directory: target.directory, projectId, rules: target.rules })
-  const session = await client.session(id, target.directory)
-  if (session?.directory !== target.directory) {
+  const { directory, projectId, rules } = target
+  retargetSession(target.database, id, { directory, projectId, rules })
+  const named = client.rename(id, directory, target.title)
+  named.catch(() => {}) // a session in another directory is told of first
+  const session = await client.session(id, directory)
+  if (session?.directory !== directory) {
     throw new KugetsuError(
-      `opencode's session ${id} works in ${session?.directory ?? 'no directory'}, not in ${target.directory}`,
+      `opencode's session ${id} works in ${session?.directory ?? 'no directory'}, not in ${directory}`,
       {
         hint: 'Another opencode may use another database: see "opencode db path" and OPENCODE_DB.',
         code: 'wrong_directory',
       },
     )
   }
-  await client.rename(id, target.directory, target.title)
+  await named
 }

@@ -27,9 +27,12 @@ export async function observeSession(
 ): Promise<ObservedSession | undefined> {
   // Status first: a run that ends between the two questions then looks busy once more, never finished too early.
   const status = (await client.statuses(directory))[id]
-  const session = await client.session(id, directory)
+  const [session, tail = []] = await Promise.all([
+    client.session(id, directory),
+    client.messages(id, directory, tailLength),
+  ])
   if (session === undefined) return undefined
-  let messages = (await client.messages(id, directory, tailLength)) ?? []
+  let messages = tail
   if (messages.length >= tailLength && !reachesBack(messages, promptId)) {
     messages = (await client.messages(id, directory)) ?? []
   }

@@ -16,9 +16,13 @@ export async function modelFor(
   directory: string,
   wanted: { asked: string | undefined; forked: boolean; providers: Settings['modelProviders'] },
 ): Promise<string | undefined> {
-  const configured = wanted.forked && wanted.asked === undefined ? await client.configuredModel(directory) : undefined
+  if (wanted.asked === undefined && !wanted.forked) return undefined
+  const [configured, { providers: present }] = await Promise.all([
+    wanted.asked === undefined ? client.configuredModel(directory) : undefined,
+    client.providers(directory), // which it needs for the prompt anyway
+  ])
   const model = wanted.asked ?? configured
-  if (model?.includes('/') !== true || (await hasModel(client, directory, model))) return model
+  if (model?.includes('/') !== true || isAmong(present, model)) return model
   const { providers } = wanted
   const isLeftOut = typeof providers !== 'string' && !providers.some((id) => model.startsWith(`${id}/`))
   const hint = isLeftOut
@@ -33,9 +37,12 @@ export async function modelFor(
   })
 }
 
-/** Whether opencode can use a model in that directory; it has read what it needs for that anyway by the first prompt. */
+/** Whether opencode can use a model in that directory. */
 export async function hasModel(client: Client, directory: string, model: string): Promise<boolean> {
-  const { providers } = await client.providers(directory)
+  return isAmong((await client.providers(directory)).providers, model)
+}
+
+function isAmong(providers: { id: string; models: object }[], model: string): boolean {
   const slash = model.indexOf('/')
   const provider = providers.find(({ id }) => id === model.slice(0, slash))
   return provider !== undefined && Object.hasOwn(provider.models, model.slice(slash + 1))

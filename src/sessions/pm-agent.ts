@@ -59,8 +59,10 @@ async function pmSession(home: Home, server: Server): Promise<{ id: string; isNe
     home.warn(`the PM agent had ${known ? 'lost its' : 'no'} session; it begins anew as ${id}`)
     await changeIndex(home, (index) => ({ ...index, pm_agent: id }))
   }
+  const { id: projectId } = await server.client.project(home.paths.base)
   await moveSession(server.client, id, {
     directory: home.paths.base,
+    projectId,
     rules: permissionRules(),
     database: serverDatabase(home),
     title: pmTitle,

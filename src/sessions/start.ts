@@ -119,18 +119,16 @@ async function begin(home: Home, supervision: Supervision, request: Beginning): 
       ...request.existing,
       state: 'starting',
     }))
-    const { worktree, server, session } = await prepare(home, request, undo)
-    await moveSession(server.client, session.id, {
-      directory: worktree.path,
+    const made = await prepare(home, request, undo)
+    await moveSession(made.server.client, made.session.id, {
+      directory: made.worktree.path,
+      projectId: made.projectId,
       rules: permissionRules(),
       database: serverDatabase(home),
       title: issueRef,
     })
-    const asked = request.model ?? (session.forked ? (request.existing?.model ?? undefined) : undefined)
-    const providers = home.settings().modelProviders
-    const model = await modelFor(server.client, worktree.path, { asked, forked: session.forked, providers })
-    const record = await beginRun(home, request, { slot, worktree, server, session, issueRef, model })
-    return { how: session.forked ? 'started' : 'continued', name: request.name, record, recovery }
+    const record = await beginRun(home, request, { ...made, slot, issueRef })
+    return { how: made.session.forked ? 'started' : 'continued', name: request.name, record, recovery }
   } catch (error) {
     await undo.run()
     const reason = toldByDeath(error, request.used)
@@ -139,11 +137,25 @@ async function begin(home: Home, supervision: Supervision, request: Beginning): 
   }
 }
 
-/** Worktree and session at the same time: one waits for git, the other for opencode. */
-async function prepare(home: Home, request: Beginning, undo: Undo) {
+interface Made {
+  worktree: IssueWorktree
+  server: Server
+  session: Session
+  projectId: string
+  /** The one to name in the prompt. */
+  model: string | undefined
+}
+
+interface Session {
+  id: string
+  forked: boolean
+}
+
+/** Worktree, session, and what opencode says of the two, at the same time: git is waited for, and opencode as often. */
+async function prepare(home: Home, request: Beginning, undo: Undo): Promise<Made> {
   const failing = new AbortController()
   const part = { ...home, signal: AbortSignal.any([home.signal, failing.signal]) }
-  const stopOthers = (error: unknown) => {
+  const stopOthers = (error: unknown): never => {
     failing.abort(error)
     throw error
   }
@@ -159,44 +171,57 @@ async function prepare(home: Home, request: Beginning, undo: Undo) {
     },
     onMoved: forget,
   }
-  const [worktree, prepared] = await Promise.allSettled([
-    ensureIssueWorktree(part, { ...request, ...loading }, undo).catch(stopOthers),
-    prepareSession(part, home, request, undo).catch(stopOthers),
-  ])
+  const placed = ensureIssueWorktree(part, { ...request, ...loading }, undo).catch(stopOthers)
+  const found = agentServer(part).catch(stopOthers)
+  const ready = found.then((server) => sessionFor(home, server, request, undo)).catch(stopOthers)
+  const known = lookUp(part, request, { placed, found, ready }).catch(stopOthers)
+  const [worktree, server, session, facts] = await Promise.allSettled([placed, found, ready, known])
   home.signal.throwIfAborted()
   if (failing.signal.aborted) throw failing.signal.reason
   if (worktree.status === 'rejected') throw worktree.reason
-  if (prepared.status === 'rejected') throw prepared.reason
-  return { worktree: worktree.value, ...prepared.value }
+  if (server.status === 'rejected') throw server.reason
+  if (session.status === 'rejected') throw session.reason
+  if (facts.status === 'rejected') throw facts.reason
+  // What uses the server later must not be stopped by the signal of this step.
+  const lasting = { ...server.value, client: server.value.connect(home.signal) }
+  return { worktree: worktree.value, server: lasting, session: session.value, ...facts.value }
 }
 
-async function prepareSession(part: Home, home: Home, request: Beginning, undo: Undo) {
-  const found = await agentServer(part)
-  request.used = found
-  // What uses the server later must not be stopped by the signal of this step.
-  const server = { ...found, client: found.connect(home.signal) }
+/** The session that the issue has, or a new one. It is not stopped by what else fails, or nobody would know of the new one. */
+async function sessionFor(home: Home, server: Server, request: Beginning, undo: Undo): Promise<Session> {
+  request.used = server
+  const client = server.connect(home.signal)
   const known = request.existing?.opencode_session_id
   const directory = request.existing?.worktree_path
-  if (known && directory && (await server.client.session(known, directory)) !== undefined) {
-    return { server, session: { id: known, forked: false } }
-  }
-  const id = await forkBase(server.client, request.baseSession, home.paths.base)
+  if (known && directory && (await client.session(known, directory)) !== undefined) return { id: known, forked: false }
+  const id = await forkBase(client, request.baseSession, home.paths.base)
   undo.add('the opencode session', () => server.connect(undefined).deleteSession(id, home.paths.base))
-  return { server, session: { id, forked: true } }
+  return { id, forked: true }
+}
+
+/** What the prompt needs to be told of the directory that the agent will work in. */
+async function lookUp(
+  part: Home,
+  request: Beginning,
+  { placed, found, ready }: { placed: Promise<IssueWorktree>; found: Promise<Server>; ready: Promise<Session> },
+): Promise<Pick<Made, 'projectId' | 'model'>> {
+  const [{ path: directory }, server] = await Promise.all([placed, found])
+  // Only for an issue that had a session it depends on whether opencode still has that.
+  const forked = request.existing?.opencode_session_id ? (await ready).forked : true
+  const asked = request.model ?? (forked ? (request.existing?.model ?? undefined) : undefined)
+  const client = server.connect(part.signal)
+  const [project, model] = await Promise.all([
+    client.project(directory),
+    modelFor(client, directory, { asked, forked, providers: part.settings().modelProviders }),
+  ])
+  return { projectId: project.id, model }
 }
 
 /** From here on an agent may be at work: the session file and the slot say so before the prompt goes out. */
 async function beginRun(
   home: Home,
   request: Beginning,
-  made: {
-    slot: string
-    worktree: IssueWorktree
-    server: Server
-    session: { id: string; forked: boolean }
-    issueRef: string
-    model: string | undefined
-  },
+  made: Made & { slot: string; issueRef: string },
 ): Promise<SessionRecord> {
   const { slot, worktree, server, session, issueRef } = made
   const messageId = newMessageId(home.now())
