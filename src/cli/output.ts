@@ -64,14 +64,10 @@ export function printJson(context: Context, value: unknown): void {
 export function age(since: string | null, now: Date): string {
   const seconds = since === null ? Number.NaN : Math.floor((now.getTime() - Date.parse(since)) / 1000)
   if (Number.isNaN(seconds)) return ''
-  const [unit, size] = (
-    [
-      ['d', 86_400],
-      ['h', 3_600],
-      ['m', 60],
-    ] as const
-  ).find(([, length]) => seconds >= length) ?? ['s', 1]
-  return `${Math.max(0, Math.floor(seconds / size))}${unit}`
+  if (seconds >= 86_400) return `${Math.floor(seconds / 86_400)}d`
+  if (seconds >= 3_600) return `${Math.floor(seconds / 3_600)}h`
+  if (seconds >= 60) return `${Math.floor(seconds / 60)}m`
+  return `${Math.max(0, seconds)}s`
 }
 
 /** A path as a person writes it. */

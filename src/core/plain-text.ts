@@ -12,6 +12,8 @@ const unseen = /[\u0080-\u009f\u200b\u200e\u200f\u202a-\u202e\u2028\u2029\u2060\
 
 /** Nothing of the above is in there, and most lines are like that. */
 const ordinary = /^[ -~\n]*$/
+/** A line that needs nothing done to it, as nearly all are. */
+const plain = /^(?:[!-~]+(?: [!-~]+)*)?$/
 /** White space other than a single space. */
 const gaps = /\s{2,}|[^\S ]/g
 
@@ -46,6 +48,7 @@ function plainPiece(text: string): string {
 
 /** The same on one line of at most `length` characters, cut with an ellipsis. */
 export function plainLine(text: string, length: number): string {
+  if (text.length <= length && plain.test(text)) return text
   // Four times as much is enough to fill the line, and keeps a megabyte from being worked on for a line.
   const part = text.slice(0, length * 4)
   const line = (ordinary.test(part) ? part : plainText(part)).replace(gaps, ' ').trim()

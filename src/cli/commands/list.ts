@@ -6,6 +6,8 @@ import { age, printJson, table, tilde } from '../output.ts'
 
 const header = ['ISSUE_REF', 'TYPE', 'STATE', 'SESSION_ID', 'WORKTREE', 'AGE', 'BRANCH', 'PR', 'COST']
 
+const special: Partial<Record<string, string>> = { base: '(base)', pm_agent: '(pm-agent)' }
+
 const importance = {
   cutFirst: ['SESSION_ID', 'WORKTREE', 'BRANCH', 'PR'],
   leaveOut: ['SESSION_ID', 'WORKTREE'],
@@ -24,7 +26,8 @@ export async function runList(context: Context, options: { all?: boolean; json?:
     views = sessionViews(context, { all })
   }
   if (options.json === true) return printJson(context, views)
-  const rows = views.map((view) => row(context, view))
+  const now = context.now()
+  const rows = views.map((view) => row(context, view, now))
   context.io.out(table(header, rows, context.io.terminal ? { columns: context.io.columns, ...importance } : undefined))
 }
 
@@ -34,19 +37,18 @@ async function isWatched(context: Context): Promise<boolean> {
 }
 
 /** What is in the files was written by others, or is spoiled: nothing of it may move the cursor. */
-function row(context: Context, view: SessionView): string[] {
-  return cells(context, view).map((cell) => plainLine(cell, 1000))
+function row(context: Context, view: SessionView, now: Date): string[] {
+  return cells(context, view, now).map((cell) => plainLine(cell, 1000))
 }
 
-function cells(context: Context, view: SessionView): string[] {
-  const special = { base: '(base)', pm_agent: '(pm-agent)' }[view.type]
+function cells(context: Context, view: SessionView, now: Date): string[] {
   return [
-    view.issue_ref ?? special ?? '(unknown)',
+    view.issue_ref ?? special[view.type] ?? '(unknown)',
     view.type,
     view.state,
     view.opencode_session_id ?? '-',
     view.worktree_path === null ? '-' : context.io.terminal ? tilde(context, view.worktree_path) : view.worktree_path,
-    age(view.created_at, context.now()),
+    age(view.created_at, now),
     view.branch ?? '-',
     view.pr_url ?? '-',
     view.cost === null ? '-' : `$${view.cost.toFixed(2)}`,
