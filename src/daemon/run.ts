@@ -14,6 +14,7 @@ import { takeOverSpool } from '../sessions/notifications.ts'
 import { sessionsAtWork } from '../sessions/at-work.ts'
 import { slotHolders } from '../sessions/slots.ts'
 import type { Prepared } from '../sessions/prepare.ts'
+import { readIndex } from '../sessions/store.ts'
 import { createDispatcher, type Starts } from './dispatch.ts'
 import { isDispatchingWanted } from './dispatching.ts'
 import { loadForWork, serverOnFile } from './for-work.ts'
@@ -72,6 +73,7 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
     return { ok: true, pid: currentProcess().pid, dispatching: isDispatching(), foreground, since }
   })
   writeAtomic(home.paths.daemonPid, `${currentProcess().pid}\n`)
+  if (foreground) tellWhatItDoes(home)
   const queue = openQueue(home)
   const finder = createPullRequestFinder(home, queue, wakeUp.now)
   const upkeep = createUpkeep(home, queue)
@@ -127,6 +129,13 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
     removeFile(home.paths.daemonPid)
   }
   return told
+}
+
+/** The first lines of a log that somebody reads to see whether it works. */
+function tellWhatItDoes(home: Home): void {
+  const { maxConcurrentAgents: limit } = home.settings()
+  home.progress(`takes tasks from the queue, at most ${limit} ${limit === 1 ? 'agent' : 'agents'} at a time`)
+  if (!readIndex(home)?.base) home.progress('kugetsu is not initialised, so there are none yet; run "kugetsu init"')
 }
 
 /** One runs, one is about to, or one has left its file. */

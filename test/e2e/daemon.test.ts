@@ -58,6 +58,26 @@ describe('daemons started at the same instant', () => {
     }
     await runOk(home, ['queue-daemon', 'stop'])
   })
+
+  it('in the foreground of a home without init: it says so, and waits', async () => {
+    const fresh = createHome()
+    try {
+      const running = spawnKugetsu(fresh, ['queue-daemon', 'run'])
+      await waitFor('what it says', () => running.stdout().includes('not initialised'))
+      const { code } = await running.kill('SIGTERM')
+      expect({ code, lines: running.stdout().replace(/^\S+ /gm, '').split('\n') }).toEqual({
+        code: 0,
+        lines: [
+          'takes tasks from the queue, at most 3 agents at a time',
+          'kugetsu is not initialised, so there are none yet; run "kugetsu init"',
+          'ended; agents at work go on',
+          '',
+        ],
+      })
+    } finally {
+      await fresh.cleanup()
+    }
+  })
 })
 
 describe('a pid file that names another program by now', () => {

@@ -244,6 +244,7 @@ describe('the daemon', () => {
     await drained([id])
     const { code, stdout } = await running.kill('SIGTERM')
     expect(code).toBe(0)
+    expect(stdout).toMatch(/^\S+Z takes tasks from the queue, at most \d+ agents at a time\n/)
     expect(stdout).toMatch(new RegExp(`${id} ${ref(41)} completed\\n`))
     await stage.ok(['queue-daemon', 'stop'])
   })
