@@ -13,6 +13,12 @@ export function configurationDirectory(env: NodeJS.ProcessEnv, userHome: string)
   return path.join(env['XDG_CONFIG_HOME'] || path.join(userHome, '.config'), 'opencode')
 }
 
+/** The files of that, which need not be there, in the order in which it takes them: what a later one says counts. */
+export function configurationFiles(env: NodeJS.ProcessEnv, userHome: string): string[] {
+  const directory = configurationDirectory(env, userHome)
+  return ['config.json', 'opencode.json', 'opencode.jsonc'].map((name) => path.join(directory, name))
+}
+
 /** The ids of the providers that opencode keeps a login to, sorted; it writes their file anew when it renews one. */
 export function loginsOf({ env, userHome }: { env: NodeJS.ProcessEnv; userHome: string }): string[] {
   try {

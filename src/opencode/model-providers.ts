@@ -7,7 +7,6 @@
  */
 import { createHash } from 'node:crypto'
 import * as fs from 'node:fs'
-import * as path from 'node:path'
 import * as z from 'zod/mini'
 import type { Home } from '../config/home.ts'
 import { once } from '../core/once.ts'
@@ -24,7 +23,7 @@ import {
   type ServedModels,
 } from './catalogue.ts'
 import type { Client } from './client.ts'
-import { configurationDirectory, loginsOf } from './directories.ts'
+import { configurationFiles, loginsOf } from './directories.ts'
 import type { ServerRecord } from './server-record.ts'
 
 const connectedFile = once(() =>
@@ -143,9 +142,7 @@ function readConnected(home: Home, program: string): Connected | undefined {
  * else may be configured, the plugin adds.
  */
 function setupOf({ env, userHome }: Home, program: string): string {
-  const configuration = configurationDirectory(env, userHome)
-  const files = ['opencode.json', 'opencode.jsonc', 'config.json'].map((name) => path.join(configuration, name))
-  const state = files.map((file) => {
+  const state = configurationFiles(env, userHome).map((file) => {
     const stat = fs.statSync(file, { throwIfNoEntry: false })
     return stat && [stat.mtimeMs, stat.size]
   })

@@ -3,10 +3,10 @@ import { readText } from '../../platform/files.ts'
 
 export type Fields = Record<string, unknown>
 
-/** The object in a file. */
-export function jsonOf(file: string): Fields {
+/** The object in a file; `parse` is for one in which people write, with comments. */
+export function jsonOf(file: string, parse: (text: string) => unknown = JSON.parse): Fields {
   try {
-    return at({ file: JSON.parse(readText(file) ?? '{}') as unknown }, 'file')
+    return at({ file: parse(readText(file) ?? '{}') }, 'file')
   } catch {
     return {}
   }

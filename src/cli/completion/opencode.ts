@@ -1,8 +1,9 @@
 /** What opencode has for completion, as far as files tell: it is not asked, which could take seconds. */
 import * as path from 'node:path'
+import { parse } from 'jsonc-parser'
 import type { Home } from '../../config/home.ts'
 import { findCatalogue, variablesOf } from '../../opencode/catalogue.ts'
-import { configurationDirectory, loginsOf } from '../../opencode/directories.ts'
+import { configurationDirectory, configurationFiles, loginsOf } from '../../opencode/directories.ts'
 import { listDirectory } from '../../platform/files.ts'
 import { at, jsonOf, type Fields } from './json.ts'
 
@@ -16,9 +17,8 @@ export function models(home: Home): string[] {
   const known = Object.entries(findCatalogue(home)?.catalogue ?? {}).filter(
     ([id, provider]) => usable.has(id) || variablesOf(provider).some((name) => home.env[name]),
   )
-  const configured = at(configuration(home), 'provider')
-  const found = [...known, ...Object.keys(configured).map((id) => [id, at(configured, id)] as const)].flatMap(
-    ([id, provider]) => Object.keys(at({ ...provider }, 'models')).map((model) => `${id}/${model}`),
+  const found = [...known, ...configured(home, 'provider')].flatMap(([id, provider]) =>
+    Object.keys(at({ ...provider }, 'models')).map((model) => `${id}/${model}`),
   )
   return [...new Set(found)].toSorted()
 }
@@ -26,16 +26,20 @@ export function models(home: Home): string[] {
 /** The agents that a session can be with, sorted. */
 export function primaryAgents(home: Home): string[] {
   const directory = configurationDirectory(home.env, home.userHome)
-  const configured = at(configuration(home), 'agent')
   const files = ['agent', 'agents'].flatMap((name) => listDirectory(path.join(directory, name)))
+  const named = new Map(configured(home, 'agent')) // the last word counts
   const names = [
     ...builtIn,
-    ...Object.keys(configured).filter((name) => at(configured, name)['mode'] !== 'subagent'),
+    ...[...named.keys()].filter((name) => named.get(name)?.['mode'] !== 'subagent'),
     ...files.filter((file) => file.endsWith('.md')).map((file) => path.basename(file, '.md')),
   ]
   return [...new Set(names)].toSorted()
 }
 
-function configuration(home: Home): Fields {
-  return jsonOf(path.join(configurationDirectory(home.env, home.userHome), 'opencode.json'))
+/** What the files of opencode's configuration have in the object `field`, by name. */
+function configured(home: Home, field: string): [string, Fields][] {
+  return configurationFiles(home.env, home.userHome).flatMap((file) => {
+    const fields = at(jsonOf(file, parse), field)
+    return Object.keys(fields).map((name): [string, Fields] => [name, at(fields, name)])
+  })
 }

@@ -139,6 +139,20 @@ describe('completion', () => {
     expect(offered('start app#14 x --agent ')).toEqual(['build', 'odd', 'plan', 'review', 'tester', 'writer'])
   })
 
+  it('reads a configuration with comments, and goes by what the last of its files says', () => {
+    const configuration = path.join(context.userHome, '.config', 'opencode')
+    const review = `{
+      // who looks at it
+      "agent": { "critic": { "mode": "primary" }, "review": { "mode": "subagent" }, }, /* "gone": {} */
+      "provider": { "own": { "models": { "seven": {} } } },
+    }`
+    fs.writeFileSync(path.join(configuration, 'opencode.jsonc'), review)
+    expect(offered('start app#14 x --agent ')).toEqual(['build', 'critic', 'odd', 'plan', 'tester', 'writer'])
+    expect(offered('start app#14 x --model own/')).toEqual(['own/seven', 'own/six'])
+    fs.writeFileSync(path.join(configuration, 'opencode.jsonc'), '{ "agent": { "critic": {}, "rev')
+    expect(offered('start app#14 x --agent ')).toEqual(['build', 'critic', 'odd', 'plan', 'review', 'tester', 'writer'])
+  })
+
   it('offers the branches of the repository that is named, as its mirror has them', () => {
     const mirror = (repository: string) => path.join(context.paths.repos, `${repository}.git`)
     const git = (at: string, ...args: string[]) => execFileSync('git', ['-C', at, ...args], { encoding: 'utf8' }).trim()
