@@ -3,10 +3,10 @@ import { readText } from '../../platform/files.ts'
 
 export type Fields = Record<string, unknown>
 
-/** The object in a file; `parse` is for one in which people write, with comments. */
-export function jsonOf(file: string, parse: (text: string) => unknown = JSON.parse): Fields {
+/** The object in a file; `toJson` makes JSON of its text where that is something else. */
+export function jsonOf(file: string, toJson = (text: string) => text): Fields {
   try {
-    return at({ file: parse(readText(file) ?? '{}') }, 'file')
+    return at({ file: JSON.parse(toJson(readText(file) ?? '{}')) as unknown }, 'file')
   } catch {
     return {}
   }

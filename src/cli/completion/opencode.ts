@@ -1,6 +1,6 @@
 /** What opencode has for completion, as far as files tell: it is not asked, which could take seconds. */
 import * as path from 'node:path'
-import { parse } from 'jsonc-parser'
+import stripJsonComments from 'strip-json-comments'
 import type { Home } from '../../config/home.ts'
 import { findCatalogue, variablesOf } from '../../opencode/catalogue.ts'
 import { configurationDirectory, configurationFiles, loginsOf } from '../../opencode/directories.ts'
@@ -39,7 +39,11 @@ export function primaryAgents(home: Home): string[] {
 /** What the files of opencode's configuration have in the object `field`, by name. */
 function configured(home: Home, field: string): [string, Fields][] {
   return configurationFiles(home.env, home.userHome).flatMap((file) => {
-    const fields = at(jsonOf(file, parse), field)
+    const fields = at(jsonOf(file, withoutComments), field)
     return Object.keys(fields).map((name): [string, Fields] => [name, at(fields, name)])
   })
+}
+
+function withoutComments(text: string): string {
+  return stripJsonComments(text, { trailingCommas: true })
 }

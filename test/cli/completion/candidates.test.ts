@@ -150,7 +150,7 @@ describe('completion', () => {
     expect(offered('start app#14 x --agent ')).toEqual(['build', 'critic', 'odd', 'plan', 'tester', 'writer'])
     expect(offered('start app#14 x --model own/')).toEqual(['own/seven', 'own/six'])
     fs.writeFileSync(path.join(configuration, 'opencode.jsonc'), '{ "agent": { "critic": {}, "rev')
-    expect(offered('start app#14 x --agent ')).toEqual(['build', 'critic', 'odd', 'plan', 'review', 'tester', 'writer'])
+    expect(offered('start app#14 x --agent ')).toEqual(['build', 'odd', 'plan', 'review', 'tester', 'writer'])
   })
 
   it('offers the branches of the repository that is named, as its mirror has them', () => {
