@@ -17,12 +17,12 @@ export async function modelFor(
   wanted: { asked: string | undefined; forked: boolean; providers: Settings['modelProviders'] },
 ): Promise<string | undefined> {
   if (wanted.asked === undefined && !wanted.forked) return undefined
-  const [configured, { providers: present }] = await Promise.all([
-    wanted.asked === undefined ? client.configuredModel(directory) : undefined,
-    client.providers(directory), // which it needs for the prompt anyway
-  ])
+  // At the same time, because it has read what it needs for that anyway by the first prompt.
+  const present = client.providers(directory)
+  present.catch(() => {}) // thrown below, where it is needed
+  const configured = wanted.asked === undefined ? await client.configuredModel(directory) : undefined
   const model = wanted.asked ?? configured
-  if (model?.includes('/') !== true || isAmong(present, model)) return model
+  if (model?.includes('/') !== true || isAmong((await present).providers, model)) return model
   const { providers } = wanted
   const isLeftOut = typeof providers !== 'string' && !providers.some((id) => model.startsWith(`${id}/`))
   const hint = isLeftOut

@@ -151,7 +151,7 @@ interface Session {
   forked: boolean
 }
 
-/** Worktree, session, and what opencode says of the two, at the same time: git is waited for, and opencode as often. */
+/** Worktree, session, and what opencode says of the worktree, at the same time: most of it is waiting for others. */
 async function prepare(home: Home, request: Beginning, undo: Undo): Promise<Made> {
   const failing = new AbortController()
   const part = { ...home, signal: AbortSignal.any([home.signal, failing.signal]) }
@@ -174,7 +174,7 @@ async function prepare(home: Home, request: Beginning, undo: Undo): Promise<Made
   const placed = ensureIssueWorktree(part, { ...request, ...loading }, undo).catch(stopOthers)
   const found = agentServer(part).catch(stopOthers)
   const ready = found.then((server) => sessionFor(home, server, request, undo)).catch(stopOthers)
-  const known = lookUp(part, request, { placed, found, ready }).catch(stopOthers)
+  const known = lookUp(home, request, { placed, found, ready }).catch(stopOthers)
   const [worktree, server, session, facts] = await Promise.allSettled([placed, found, ready, known])
   home.signal.throwIfAborted()
   if (failing.signal.aborted) throw failing.signal.reason
@@ -199,9 +199,12 @@ async function sessionFor(home: Home, server: Server, request: Beginning, undo: 
   return { id, forked: true }
 }
 
-/** What the prompt needs to be told of the directory that the agent will work in. */
+/**
+ * What the prompt needs to be told of the directory that the agent will work in. Not stopped by what else fails either:
+ * opencode would answer all the same, and might have the directory open once more after it was told to forget it.
+ */
 async function lookUp(
-  part: Home,
+  home: Home,
   request: Beginning,
   { placed, found, ready }: { placed: Promise<IssueWorktree>; found: Promise<Server>; ready: Promise<Session> },
 ): Promise<Pick<Made, 'projectId' | 'model'>> {
@@ -209,12 +212,11 @@ async function lookUp(
   // Only for an issue that had a session it depends on whether opencode still has that.
   const forked = request.existing?.opencode_session_id ? (await ready).forked : true
   const asked = request.model ?? (forked ? (request.existing?.model ?? undefined) : undefined)
-  const client = server.connect(part.signal)
-  const [project, model] = await Promise.all([
-    client.project(directory),
-    modelFor(client, directory, { asked, forked, providers: part.settings().modelProviders }),
-  ])
-  return { projectId: project.id, model }
+  const client = server.connect(home.signal)
+  const project = client.project(directory)
+  const wanted = { asked, forked, providers: home.settings().modelProviders }
+  const model = await modelFor(client, directory, wanted).finally(() => project.catch(() => {}))
+  return { projectId: (await project).id, model }
 }
 
 /** From here on an agent may be at work: the session file and the slot say so before the prompt goes out. */
