@@ -43,12 +43,12 @@ export function tryExclusive(file: string): Release | undefined {
     if (found !== undefined && !found.isFile()) setAside(file, new Date())
     // It would make it readable for all. Only while it is missing: closing it again would let go of our own locks.
     if (!fs.existsSync(file)) createExclusive(file, '')
-    const inode = inodeOf(file)
+    const identity = identityOf(file)
     database = openSqlite(file, { timeoutMs: 0 })
     // No journal file: nothing is ever written, and a killed holder would leave it behind.
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
     // Removed since it was opened: whoever comes now takes the lock of another file.
-    if (inode === undefined || inodeOf(file) !== inode) {
+    if (identity === undefined || identityOf(file) !== identity) {
       database.close()
       return undefined
     }
@@ -83,8 +83,13 @@ export function removeLock(file: string): boolean {
   }
 }
 
-function inodeOf(file: string): number | undefined {
-  return fs.lstatSync(file, { throwIfNoEntry: false })?.ino
+/**
+ * What tells a file from the ones before and after it under its name. The number of the inode alone does not: when the
+ * file has been removed twice meanwhile, the third may have that of the first.
+ */
+function identityOf(file: string): string | undefined {
+  const stat = fs.lstatSync(file, { throwIfNoEntry: false })
+  return stat && `${stat.ino} ${stat.birthtimeMs}`
 }
 
 /**

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import * as os from 'node:os'
 import * as path from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -50,6 +51,48 @@ describe('exclusively', () => {
     }
     expect(visits.map((visit) => visit.said())).toEqual(visits.map(() => 'met 0\n'))
     expect(removed).toBeGreaterThan(0)
+  })
+
+  it('is not taken by who has locked a file that is gone, though the next one has the inode of the one before it', async () => {
+    tryExclusive(file)?.()
+    const first = fs.lstatSync(file)
+    const other = path.join(root, 'other')
+    await waitFor('a time that is another', () => {
+      fs.rmSync(other, { force: true })
+      fs.writeFileSync(other, '')
+      return fs.lstatSync(other).birthtimeMs > first.birthtimeMs
+    })
+    const { lstatSync } = fs
+    const anew = () => {
+      fs.unlinkSync(file)
+      fs.writeFileSync(file, '')
+    }
+    let looks = 0
+    // Between the looks of the one that takes it others do what they may: here it is opened, and here it is locked.
+    const looking = ((...args: Parameters<typeof lstatSync>) => {
+      if (args[0] === file && ++looks === 3) anew()
+      const found = lstatSync(...args)
+      if (args[0] === file && looks === 2) {
+        fs.unlinkSync(file)
+        fs.writeFileSync(`${file}.between`, '') // has the inode now
+        fs.writeFileSync(file, '')
+        fs.unlinkSync(`${file}.between`)
+      }
+      return found
+    }) as typeof lstatSync
+    const builtIn: { lstatSync: typeof lstatSync } = process.getBuiltinModule('node:fs')
+    builtIn.lstatSync = looking
+    syncBuiltinESMExports()
+    try {
+      expect(tryExclusive(file)).toBeUndefined()
+    } finally {
+      builtIn.lstatSync = lstatSync
+      syncBuiltinESMExports()
+    }
+    expect(looks).toBe(3)
+    const release = tryExclusive(file)
+    expect(release).toBeDefined()
+    release?.()
   })
 
   it('lets no two callers of one process in at once', async () => {
