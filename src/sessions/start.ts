@@ -175,16 +175,13 @@ async function prepare(home: Home, request: Beginning, undo: Undo): Promise<Made
   const found = agentServer(part).catch(stopOthers)
   const ready = found.then((server) => sessionFor(home, server, request, undo)).catch(stopOthers)
   const known = lookUp(home, request, { placed, found, ready }).catch(stopOthers)
-  const [worktree, server, session, facts] = await Promise.allSettled([placed, found, ready, known])
+  const parts = [placed, found, ready, known] as const
+  await Promise.allSettled(parts)
   home.signal.throwIfAborted()
-  if (failing.signal.aborted) throw failing.signal.reason
-  if (worktree.status === 'rejected') throw worktree.reason
-  if (server.status === 'rejected') throw server.reason
-  if (session.status === 'rejected') throw session.reason
-  if (facts.status === 'rejected') throw facts.reason
+  failing.signal.throwIfAborted() // with what failed first
+  const [worktree, server, session, facts] = await Promise.all(parts)
   // What uses the server later must not be stopped by the signal of this step.
-  const lasting = { ...server.value, client: server.value.connect(home.signal) }
-  return { worktree: worktree.value, server: lasting, session: session.value, ...facts.value }
+  return { worktree, server: { ...server, client: server.connect(home.signal) }, session, ...facts }
 }
 
 /** The session that the issue has, or a new one. It is not stopped by what else fails, or nobody would know of the new one. */

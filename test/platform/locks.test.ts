@@ -63,14 +63,13 @@ describe('exclusively', () => {
       return fs.lstatSync(other).birthtimeMs > first.birthtimeMs
     })
     const { lstatSync } = fs
-    const anew = () => {
-      fs.unlinkSync(file)
-      fs.writeFileSync(file, '')
-    }
     let looks = 0
     // Between the looks of the one that takes it others do what they may: here it is opened, and here it is locked.
     const looking = ((...args: Parameters<typeof lstatSync>) => {
-      if (args[0] === file && ++looks === 3) anew()
+      if (args[0] === file && ++looks === 3) {
+        fs.unlinkSync(file)
+        fs.writeFileSync(file, '')
+      }
       const found = lstatSync(...args)
       if (args[0] === file && looks === 2) {
         fs.unlinkSync(file)
