@@ -33,6 +33,7 @@ export async function warmStage(
   const { answer, ...rest } = options
   bench.doing('setting up')
   const stage = await setStage({
+    findsProviders: true,
     ...rest,
     model: { onRequest, ...(answer === undefined ? {} : { answer }) },
   })
@@ -67,7 +68,7 @@ export async function warmStage(
 
 /** A user of `opencode run`, with the same model and a database of its own. */
 export function opencodeUser(bench: Bench, stage: Stage): Home {
-  const home = createHome({ modelUrl: stage.model.url })
+  const home = createHome({ modelUrl: stage.model.url, findsProviders: true })
   bench.afterwards(() => home.cleanup())
   return home
 }

@@ -15,7 +15,7 @@ const words = 'Fix the login form: it drops what was typed when the password is 
 
 /** A home with `count` issues, each with a session that is done and a task in the queue. */
 export function filledHome(bench: Bench, count: number): Home {
-  const home = createHome()
+  const home = createHome({ findsProviders: true })
   bench.afterwards(() => home.cleanup())
   const paths = pathsOf(home.kugetsuDir)
   for (const directory of [paths.sessions, paths.queueItems]) fs.mkdirSync(directory, { recursive: true, mode: 0o700 })

@@ -18,7 +18,7 @@ export const worktrees: Row = {
   run: async (bench) => {
     const git = await startGitServer()
     bench.afterwards(() => git.stop())
-    const home = createHome()
+    const home = createHome({ findsProviders: true })
     bench.afterwards(() => home.cleanup())
     bench.doing('making a repository')
     const repository = git.pathOf(name)

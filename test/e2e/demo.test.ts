@@ -33,7 +33,7 @@ describe('the demo', () => {
   let ended: Finished
 
   beforeAll(async () => {
-    home = createHome()
+    home = createHome({ findsProviders: true })
     before = userFiles(home)
     // As `npm run demo` does; from elsewhere it names itself by its whole path, which may be as long as it likes.
     ended = await run(home, ['demo'], { cwd: fileURLToPath(new URL('../..', import.meta.url)) })
@@ -103,7 +103,7 @@ describe('a demo that cannot go on', () => {
   let home: Home
 
   beforeAll(() => {
-    home = createHome()
+    home = createHome({ findsProviders: true })
   })
   afterAll(() => home.cleanup())
 
@@ -134,7 +134,7 @@ describe('a demo that is interrupted', () => {
   const demos: string[] = []
 
   beforeAll(() => {
-    home = createHome()
+    home = createHome({ findsProviders: true })
   })
   afterAll(async () => {
     for (const root of demos) await killLeftovers(root)

@@ -18,7 +18,7 @@ const { cache, openScript } = createRequire(import.meta.url)('../../bin/kugetsu.
 
 let home: Home
 beforeAll(() => {
-  home = createHome()
+  home = createHome({ findsProviders: true })
   fs.mkdirSync(path.join(home.kugetsuDir, 'sessions'), { recursive: true })
   fs.writeFileSync(path.join(home.kugetsuDir, 'index.json'), '{ "base": "ses_none", "issues": {} }')
   const base = '{ "type": "base", "opencode_session_id": "ses_none", "state": "idle" }'

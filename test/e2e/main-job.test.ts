@@ -17,7 +17,7 @@ describe('an agent on an issue', () => {
     model = await startModel()
     git = await startGitServer()
     git.createRepository('me/app', { 'README.md': 'hello\n' })
-    home = createHome({ modelUrl: model.url })
+    home = createHome({ modelUrl: model.url, findsProviders: true })
     await runOk(home, ['server', 'add', 'forge.test', git.url])
   })
   afterAll(async () => {

@@ -34,7 +34,7 @@ const logIn = (id: string, login: object = { type: 'api', key: 'k' }) => {
 }
 
 beforeAll(async () => {
-  stage = await setStage({ env: { ALPHA_KEY: 'a' } })
+  stage = await setStage({ findsProviders: true, env: { ALPHA_KEY: 'a' } })
 })
 afterAll(() => stage.cleanup())
 

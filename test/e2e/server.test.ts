@@ -8,7 +8,7 @@ import { waitFor } from '../helpers/wait-for.ts'
 
 let stage: Stage
 beforeAll(async () => {
-  stage = await setStage({ init: false, config: { MAX_CONCURRENT_AGENTS: 5 } })
+  stage = await setStage({ init: false, findsProviders: true, config: { MAX_CONCURRENT_AGENTS: 5 } })
 })
 afterAll(() => stage.cleanup())
 

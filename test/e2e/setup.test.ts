@@ -13,7 +13,7 @@ const isRoot = process.getuid?.() === 0
 const has = (program: string) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0
 
 let home: Home
-beforeAll(() => void (home = createHome()))
+beforeAll(() => void (home = createHome({ findsProviders: true })))
 afterAll(() => home.cleanup())
 
 interface Ended {

@@ -32,8 +32,18 @@ const nowhere = 'http://127.0.0.1:9/v1'
 
 const projectRoot = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Creates a home whose opencode talks to the model at `modelUrl`, if any. Await its cleanup() when the test is done. */
-export function createHome(options: { modelUrl?: string } = {}): Home {
+export interface HomeOptions {
+  /** The scripted model; nobody listens without it. */
+  modelUrl?: string
+  /**
+   * True: opencode finds out by itself whose models it can use, as for a new user, which takes `kugetsu init` a second
+   * boot of it. Otherwise the scripted provider is named and the catalogue is empty.
+   */
+  findsProviders?: boolean
+}
+
+/** Creates a home with opencode and git. Await its cleanup() when the test is done. */
+export function createHome(options: HomeOptions = {}): Home {
   const root = fs.mkdtempSync(path.join(shortTemporaryDirectory(), 'kg-'))
   const at = (...parts: string[]) => path.join(root, ...parts)
   const directories = {
@@ -56,6 +66,11 @@ export function createHome(options: { modelUrl?: string } = {}): Home {
   fs.writeFileSync(configFile, JSON.stringify(opencodeConfig(options.modelUrl ?? nowhere), undefined, 2))
   pretendPlugin(path.dirname(configFile))
   fs.writeFileSync(at('gitconfig'), gitConfig)
+  if (options.findsProviders !== true) {
+    const catalogue = at('.cache', 'opencode', 'models.json')
+    fs.mkdirSync(path.dirname(catalogue))
+    fs.writeFileSync(catalogue, '{}')
+  }
 
   return {
     root,
@@ -77,6 +92,7 @@ export function createHome(options: { modelUrl?: string } = {}): Home {
       GIT_CONFIG_NOSYSTEM: '1',
       OPENCODE_DISABLE_MODELS_FETCH: '1',
       OPENCODE_DISABLE_AUTOUPDATE: '1',
+      ...(options.findsProviders === true ? {} : { KUGETSU_MODEL_PROVIDERS: 'scripted' }),
       // Should opencode install a package all the same: see pretendPlugin.
       npm_config_offline: 'true',
       npm_config_registry: 'http://127.0.0.1:9/',

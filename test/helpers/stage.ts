@@ -3,7 +3,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { SessionView } from '../../src/sessions/view.ts'
 import { startGitServer, type GitServer } from './git-server.ts'
-import { createHome, type Home } from './home.ts'
+import { createHome, type Home, type HomeOptions } from './home.ts'
 import { run, runJson, runOk, type Finished, type RunOptions } from './kugetsu.ts'
 import type { ScriptedModelOptions } from '../../src/demo/scripted-model.ts'
 import { startModel, type TestModel } from './model.ts'
@@ -32,7 +32,7 @@ export interface Stage {
   cleanup: () => Promise<void>
 }
 
-export interface StageOptions {
+export interface StageOptions extends Pick<HomeOptions, 'findsProviders'> {
   /** False: stop before `kugetsu init`. */
   init?: boolean
   /** The config file. */
@@ -49,7 +49,7 @@ export async function setStage(options: StageOptions = {}): Promise<Stage> {
   const model = await startModel(options.model)
   const git = await startGitServer()
   git.createRepository('me/app', { 'README.md': 'hello\n', 'src/app.txt': 'app\n' })
-  const home = createHome({ modelUrl: model.url })
+  const home = createHome({ modelUrl: model.url, findsProviders: options.findsProviders === true })
   Object.assign(home.env, options.env)
   const at = (...parts: string[]) => path.join(home.kugetsuDir, ...parts)
   const sessionFile = (number: number) => at('sessions', `forge.test-me-app-${number}.json`)
