@@ -41,7 +41,14 @@ export function isRepository(directory: string): boolean {
   )
 }
 
-function isNothing(place: string): boolean {
+/** Whether no file is at or below `place`: nothing is there, or directories alone. One that cannot be read may hold some. */
+export function isNothing(place: string): boolean {
   const stat = fs.lstatSync(place, { throwIfNoEntry: false })
-  return stat === undefined || (stat.isDirectory() && fs.readdirSync(place).length === 0)
+  if (stat === undefined) return true
+  if (!stat.isDirectory()) return false
+  try {
+    return fs.readdirSync(place).every((name) => isNothing(path.join(place, name)))
+  } catch {
+    return false
+  }
 }

@@ -1,12 +1,13 @@
 /** The working directory of an issue: a worktree of its repository's mirror, on its own branch. */
 import * as fs from 'node:fs'
+import * as path from 'node:path'
 import { KugetsuError } from '../core/errors.ts'
 import { exclusively } from '../platform/locks.ts'
 import { dropEntry, entryOf, isAt, isBeingSetUp, sweepEntry, unlockEntry, type WorktreeEntry } from './entries.ts'
 import { askGit, type GitOptions, inMirror, inWorktree, runGit } from './git.ts'
 import { sweepLeftovers } from './leftovers.ts'
 import { mirrorLockWaitMs } from './mirrors.ts'
-import { placeOf } from './place.ts'
+import { isNothing, placeOf } from './place.ts'
 import type { Refs } from './refs.ts'
 import { register } from './register.ts'
 import { renewUntouched } from './renew.ts'
@@ -135,7 +136,18 @@ async function makeRoom(options: WorktreeOptions, branch: string): Promise<Workt
   await sweepEntry(options.mirror, options.path)
   const others = await sweepLeftovers({ ...options, branch })
   requireFree({ ...options, branch }, others)
+  removeDirectories(options.path)
   return others
+}
+
+/** Removes a directory that holds directories alone. A file that is written there meanwhile stays, and git then refuses. */
+function removeDirectories(place: string): void {
+  try {
+    for (const name of fs.readdirSync(place)) removeDirectories(path.join(place, name))
+    fs.rmdirSync(place)
+  } catch {
+    // Nothing is there, or not only directories.
+  }
 }
 
 export interface RemoveWorktreeOptions extends WorktreeOptions {
@@ -216,8 +228,7 @@ function requireFree(options: AddWorktreeOptions, entries: readonly WorktreeEntr
       code: 'worktree_locked',
     })
   }
-  const stat = fs.lstatSync(options.path, { throwIfNoEntry: false })
-  if (stat === undefined || (stat.isDirectory() && fs.readdirSync(options.path).length === 0)) return
+  if (isNothing(options.path)) return
   throw new KugetsuError(`${options.path} exists and is not a worktree of ${options.mirror}`, {
     hint: 'Move it away and try again; nothing in it was touched.',
     code: 'path_taken',

@@ -197,6 +197,13 @@ describe('addWorktree', () => {
     })
   })
 
+  it('takes a place in which there are directories and no file, as a start that was killed leaves it', async () => {
+    fs.mkdirSync(path.join(ground.worktree('two'), 'apps', 'deep'), { recursive: true })
+    await add('two')
+    expect(inside('two', 'status', '--porcelain')).toBe('')
+    expect(read('two', 'a.txt')).toBe('one\n')
+  })
+
   it('takes an empty directory, and no other', async () => {
     fs.mkdirSync(ground.worktree('one'), { recursive: true })
     expect(await add('one')).toMatchObject({ created: true })
