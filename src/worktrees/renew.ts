@@ -1,4 +1,5 @@
 /** A worktree that was made and that nobody has worked in yet is as good as a new one, once it begins where that would. */
+import { isAsCheckedOut } from './as-checked-out.ts'
 import type { AddWorktreeOptions } from './worktrees.ts'
 import type { WorktreeEntry } from './entries.ts'
 import { askGit, inMirror, inWorktree, runGit } from './git.ts'
@@ -7,7 +8,7 @@ import { readStatus } from './status.ts'
 import { operationIn } from './work-at-risk.ts'
 
 /**
- * Moves the worktree of `entry` up to where a new one would begin, when it is on its branch, has no change, no untracked
+ * Moves the worktree of `entry` up to where a new one would begin, when it is on its branch, has no change of its own, no untracked
  * file and no operation under way, and its branch no commit that no branch of the remote has (or is where it was made).
  * Returns that start and whether it was elsewhere before; undefined when somebody has worked in it or it cannot be told:
  * it was not touched then. The caller holds the mirror's lock. Throws KugetsuError `unknown_base`, `no_default_branch`.
@@ -29,10 +30,15 @@ export async function renewUntouched(
   // The remote may have dropped the commit meanwhile: a branch that was merged, a base that was rewritten.
   const isAsMade = options.madeAt !== undefined && head === options.madeAt
   if ((count?.trim() !== '0' && !isAsMade) || status === undefined) return undefined
-  if (status.uncommitted.length + status.untracked.length > 0) return undefined
+  if (status.untracked.length + status.submodules.length > 0) return undefined
+  const isClean = status.uncommitted.length === 0
+  // Git calls some changed that it has just written, and would never move those up.
+  if (!isClean && !(await isAsCheckedOut(here).catch(() => false))) return undefined
+  options.signal?.throwIfAborted()
   const start = await chooseStart({ ...options, path: mirror, ownCommits: false })
-  // --keep refuses where a file was changed since.
-  if (start.kind === 'at commit') await runGit(['reset', '--keep', '--quiet', start.commit], here)
+  // --keep refuses where a file was changed since, and where git calls one changed.
+  const how = isClean ? '--keep' : '--hard'
+  if (start.kind === 'at commit') await runGit(['reset', how, '--quiet', start.commit], here)
   if (start.onRemote) await followRemote({ ...options, path: mirror })
   return { ...start, moved: start.commit !== head }
 }

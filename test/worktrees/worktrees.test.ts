@@ -173,6 +173,50 @@ describe('addWorktree', () => {
       expect(await add('one')).toEqual({ ...asNew, isUntouched: false, baseBranch: 'main', head })
     })
 
+    describe('also where git calls files changed that it wrote itself', () => {
+      const author = () => path.join(ground.root, 'author')
+      const shown = () => {
+        // Git looks at the contents once the file is not as old as it was when git wrote it.
+        fs.utimesSync(path.join(ground.worktree('one'), 'crlf.txt'), 1, 1)
+        return inside('one', 'status', '--porcelain')
+      }
+      const addTwo = async () => {
+        ground.push('main', { '.gitattributes': '*.txt text eol=lf\n' })
+        fs.writeFileSync(path.join(ground.root, 'crlf'), 'a\r\nb\r\n')
+        const blob = ground.git(author(), 'hash-object', '-w', '--no-filters', path.join(ground.root, 'crlf'))
+        ground.git(author(), 'update-index', '--add', '--cacheinfo', `100644,${blob},crlf.txt`)
+        ground.git(author(), 'commit', '--quiet', '--message', 'Add crlf.txt')
+        ground.git(author(), 'push', '--quiet', 'origin', 'main')
+        ground.git(author(), 'reset', '--hard', '--quiet')
+        await open()
+        await add('one')
+        expect(shown()).toBe('M crlf.txt')
+        const newest = ground.git(author(), 'commit-tree', 'HEAD^{tree}', '-p', 'HEAD', '-m', 'Go on')
+        ground.git(author(), 'push', '--quiet', 'origin', `${newest}:main`)
+        await open()
+        return newest
+      }
+
+      it('is moved up', async () => {
+        const head = await addTwo()
+        expect(await add('one')).toEqual({ ...asNew, baseBranch: 'main', head })
+        expect(read('one', 'crlf.txt')).toBe('a\r\nb\r\n')
+      })
+
+      it.each([
+        ['one of them was changed', () => write('one', 'crlf.txt', 'a\r\nc\r\n')],
+        ['one was made executable', () => fs.chmodSync(path.join(ground.worktree('one'), 'crlf.txt'), 0o755)],
+        ['one is staged', () => inside('one', 'add', 'crlf.txt')],
+      ])('is left as it is where %s', async (_what, work) => {
+        await addTwo()
+        const head = inside('one', 'rev-parse', 'HEAD')
+        work()
+        const before = inside('one', 'status', '--porcelain')
+        expect(await add('one')).toMatchObject({ moved: false, isUntouched: false, head })
+        expect(inside('one', 'status', '--porcelain')).toBe(before)
+      })
+    })
+
     it.each([
       ['a changed file', () => write('one', 'a.txt', 'changed')],
       ['a new file', () => write('one', 'new.txt', 'new')],

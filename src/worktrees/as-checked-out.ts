@@ -1,0 +1,86 @@
+/**
+ * Files that git calls changed though they are what it wrote itself: contents that do not survive the repository's own
+ * line ends, filters or git-lfs, and names that a file system takes for one.
+ */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { ensureDirectory } from '../platform/files.ts'
+import { askGit, type GitCall, runGit } from './git.ts'
+import { removeTree, sweepTemporary, temporarySibling } from './temporary.ts'
+
+/**
+ * Whether nothing is staged, and each tracked file of the worktree of `call` (inWorktree) that git calls changed is byte for
+ * byte what a checkout of the index writes: they are checked out once more, beside the worktree, and compared. Untracked
+ * files and submodules are not looked at. Throws KugetsuError when git fails.
+ */
+export async function isAsCheckedOut(call: GitCall): Promise<boolean> {
+  if ((await askGit(['diff-index', '--cached', '--quiet', 'HEAD', '--'], call)) === undefined) return false
+  const place = `${call.cwd}.again` // in the same file system, which may fold names
+  const directory = temporarySibling(place)
+  const [list, index, again] = ['list', 'index', 'files'].map((name) => path.join(directory, name)) as [
+    string,
+    string,
+    string,
+  ]
+  try {
+    await sweepTemporary(place, 'ofTheDead')
+    ensureDirectory(again)
+    // A file and not its output: names are bytes.
+    await runGit(['diff-files', '--name-only', '-z', `--output=${list}`], call)
+    const names = namesIn(fs.readFileSync(list))
+    if (names.length === 0) return true
+    fs.copyFileSync(path.join(call.variables?.['GIT_DIR'] ?? '', 'index'), index)
+    const variables = { ...call.variables, GIT_WORK_TREE: again, GIT_INDEX_FILE: index, GIT_LITERAL_PATHSPECS: '1' }
+    await runGit(['checkout', '--quiet', `--pathspec-from-file=${list}`, '--pathspec-file-nul'], {
+      ...call,
+      cwd: again,
+      variables,
+    })
+    for (const name of names) if (!(await isSame(within(call.cwd, name), within(again, name)))) return false
+    return true
+  } finally {
+    await removeTree(directory)
+  }
+}
+
+function namesIn(list: Buffer): Buffer[] {
+  const names: Buffer[] = []
+  for (let from = 0, end: number; (end = list.indexOf(0, from)) !== -1; from = end + 1)
+    names.push(list.subarray(from, end))
+  return names
+}
+
+function within(directory: string, name: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`${directory}${path.sep}`), name])
+}
+
+/** The same link, or files of the same bytes that are both executable or both not. */
+async function isSame(one: Buffer, other: Buffer): Promise<boolean> {
+  const [here, there] = [one, other].map((file) => fs.lstatSync(file, { throwIfNoEntry: false }))
+  if (here?.isSymbolicLink() === true && there?.isSymbolicLink() === true) {
+    return fs.readlinkSync(one, 'buffer').equals(fs.readlinkSync(other, 'buffer'))
+  }
+  if (here?.isFile() !== true || there?.isFile() !== true) return false
+  if (here.size !== there.size || ((here.mode ^ there.mode) & 0o100) !== 0) return false
+  const files = await Promise.all([one, other].map((file) => fs.promises.open(file)))
+  try {
+    const buffers = [Buffer.alloc(65_536), Buffer.alloc(65_536)] as const
+    for (;;) {
+      const [read, more] = await Promise.all(files.map((file, at) => fill(file, buffers[at === 0 ? 0 : 1])))
+      if (read === undefined || more === undefined || !read.equals(more)) return false
+      if (read.length === 0) return true
+    }
+  } finally {
+    await Promise.all(files.map((file) => file.close()))
+  }
+}
+
+/** The next bytes of a file, less than the buffer holds only at its end. */
+async function fill(file: fs.promises.FileHandle, buffer: Buffer): Promise<Buffer> {
+  let filled = 0
+  for (;;) {
+    const { bytesRead } = await file.read(buffer, filled, buffer.length - filled)
+    filled += bytesRead
+    if (bytesRead === 0 || filled === buffer.length) return buffer.subarray(0, filled)
+  }
+}
