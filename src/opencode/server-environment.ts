@@ -1,6 +1,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Home } from '../config/home.ts'
+import { withoutCaller } from '../core/callers-variables.ts'
 import { helperCommand, helperVariable } from '../core/credential-helper.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { addModelsVariable, allModelsVariable } from '../core/model-variables.ts'
@@ -28,15 +29,13 @@ const silent = {
   PAGER: 'cat',
 }
 
-/** Variables that would tie the server, or git in it, to wherever kugetsu happened to be called. */
+/** Of an opencode that kugetsu was called in, or of a directory that the server is not in. */
 const foreign = [
-  'GIT_DIR',
-  'GIT_WORK_TREE',
-  'GIT_INDEX_FILE',
-  'GIT_PREFIX',
-  'GIT_OBJECT_DIRECTORY',
   'OPENCODE',
   'OPENCODE_PID',
+  'OPENCODE_SERVER_USERNAME',
+  'PWD',
+  'OLDPWD',
   allModelsVariable,
   addModelsVariable,
 ]
@@ -46,8 +45,8 @@ export function serverEnvironment(
   home: Home,
   own: { password: string; marker: string; agents: AgentDefinitions; models: ModelChoice },
 ): NodeJS.ProcessEnv {
-  const surroundings = withoutAgent(home.env)
-  for (const name of [...foreign, 'OPENCODE_SERVER_USERNAME']) delete surroundings[name]
+  const surroundings = withoutCaller(withoutAgent(home.env))
+  for (const name of foreign) delete surroundings[name]
   return {
     // Newer versions write a line for each thing they do into a log that they never rotate.
     OPENCODE_LOG_LEVEL: 'WARN',

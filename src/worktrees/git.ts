@@ -6,6 +6,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { SimpleGitOptions } from 'simple-git'
 import { exitCodes, KugetsuError } from '../core/errors.ts'
+import { withoutCaller } from '../core/callers-variables.ts'
 import { unattended } from '../core/unattended.ts'
 import { requireHandles } from '../platform/handles.ts'
 import { disarmed, listSettings, mayNamePrograms } from './own-programs.ts'
@@ -136,10 +137,8 @@ export function gitDirectories(gitDirectory: string): { GIT_DIR: string; GIT_COM
 
 /** The environment git runs in: the user's, without what would prompt, open an editor or point to another repository. */
 export function gitEnvironment(base: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const environment: NodeJS.ProcessEnv = { ...base }
-  for (const name of foreign) delete environment[name]
   return {
-    ...environment,
+    ...withoutCaller(base),
     ...safely,
     // GIT_SSH is the older way to choose another ssh, which this variable would override.
     ...(base['GIT_SSH_COMMAND'] === undefined && base['GIT_SSH'] === undefined ? { GIT_SSH_COMMAND: batchSsh } : {}),
@@ -161,36 +160,6 @@ const safely = {
   GIT_DEFAULT_REF_FORMAT: 'files', // entries.ts reads HEAD files
   LC_ALL: 'C',
 }
-
-/** Variables that tie git to a repository, as inside a hook or an alias. */
-const foreign = [
-  'GIT_DIR',
-  'GIT_WORK_TREE',
-  'GIT_INDEX_FILE',
-  'GIT_INDEX_VERSION',
-  'GIT_OBJECT_DIRECTORY',
-  'GIT_ALTERNATE_OBJECT_DIRECTORIES',
-  'GIT_COMMON_DIR',
-  'GIT_NAMESPACE',
-  'GIT_PREFIX',
-  'GIT_CONFIG',
-  'GIT_CONFIG_PARAMETERS',
-  'GIT_IMPLICIT_WORK_TREE',
-  'GIT_GRAFT_FILE',
-  'GIT_SHALLOW_FILE',
-  'GIT_QUARANTINE_PATH',
-  'GIT_REPLACE_REF_BASE',
-  'GIT_NO_REPLACE_OBJECTS',
-  'GIT_INTERNAL_SUPER_PREFIX',
-  'GIT_DEFAULT_HASH',
-  'GIT_TEMPLATE_DIR',
-  'GIT_EXTERNAL_DIFF',
-  'GIT_ATTR_SOURCE',
-  'GIT_LITERAL_PATHSPECS',
-  'GIT_GLOB_PATHSPECS',
-  'GIT_NOGLOB_PATHSPECS',
-  'GIT_ICASE_PATHSPECS',
-]
 
 const configuration = [
   'core.alternateRefsCommand=true', // the program that prints nothing
