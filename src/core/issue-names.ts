@@ -1,6 +1,6 @@
-/** The names under which an issue's files go. Apart from the refs themselves, because crypto takes time to load. */
+/** The names under which the files of an issue or a repository go. Apart from the refs themselves, because crypto takes time to load. */
 import { createHash } from 'node:crypto'
-import { formatRef, type IssueRef } from './issue-ref.ts'
+import { formatRef, type IssueRef, type Repository } from './issue-ref.ts'
 
 const longestFileName = 160
 
@@ -25,6 +25,17 @@ export function uniqueNameOf(ref: IssueRef, ownerOf: (name: string) => string | 
   return names.find(isFree) ?? `${base}-${digestOf(ref)}`
 }
 
+/** A file name, without extension, that no other repository has: `github.com+shoko+kugetsu`. */
+export function fileNameOf({ host, owner, repo }: Repository): string {
+  // No part of a ref has a plus sign.
+  const name = [host.toLowerCase(), ...owner.split('/'), repo].join('+')
+  return name.length <= longestFileName ? name : `${name.slice(0, 80)}+${sha256(name)}+`
+}
+
 function digestOf(ref: IssueRef): string {
-  return createHash('sha256').update(formatRef(ref)).digest('hex')
+  return sha256(formatRef(ref))
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
 }

@@ -3,7 +3,8 @@ import * as path from 'node:path'
 import { cloneUrlOf } from '../config/clone-url.ts'
 import type { Home } from '../config/home.ts'
 import { withoutCredentials } from '../config/remote-url.ts'
-import { branchOf, formatRef, type IssueRef } from '../core/issue-ref.ts'
+import { fileNameOf } from '../core/issue-names.ts'
+import { branchOf, type IssueRef, type Repository } from '../core/issue-ref.ts'
 import { placeWorktree } from '../worktrees/place-worktree.ts'
 import { type AddedWorktree, discardWorktree } from '../worktrees/worktrees.ts'
 import type { SessionRecord } from './record.ts'
@@ -77,10 +78,6 @@ export async function ensureIssueWorktree(home: Home, request: WorktreeRequest, 
 }
 
 /** The lock of everything that writes to a repository's mirror. */
-export function mirrorLock(home: Home, ref: IssueRef): string {
-  return home.paths.lock(
-    `mirror-${formatRef({ ...ref, id: '0' })
-      .replace(/#0$/, '')
-      .replaceAll('/', '-')}`,
-  )
+export function mirrorLock(home: Home, repository: Repository): string {
+  return home.paths.lock(`mirror-${fileNameOf(repository)}`)
 }

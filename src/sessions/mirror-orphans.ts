@@ -68,7 +68,7 @@ function startsUnderWay(home: Home): string[] {
 function optionsFor(home: Home, mirror: MirrorOfHome) {
   return {
     mirror: mirror.path,
-    lockFile: mirrorLock(home, { ...mirror.repository, id: '0' }),
+    lockFile: mirrorLock(home, mirror.repository),
     now: home.now(),
     env: home.env,
     timeoutMs: gitTimeoutMs,

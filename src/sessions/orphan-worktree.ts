@@ -69,8 +69,7 @@ export function worktreeOrphan(
       const kept = [...(isNamed ? ['a session has it by now'] : []), ...(await reasons())]
       if (kept.length > 0) throw new KugetsuError(kept.join('; '), { code: 'work_at_risk' })
       const repository = found?.mirror.repository
-      const lockFile =
-        repository === undefined ? home.paths.lock(`worktree-${name}`) : mirrorLock(home, { ...repository, id: '0' })
+      const lockFile = repository === undefined ? home.paths.lock(`worktree-${name}`) : mirrorLock(home, repository)
       const saved =
         found === undefined
           ? undefined

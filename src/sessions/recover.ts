@@ -105,7 +105,7 @@ async function restoreInto(
   place: string,
   aside: boolean,
 ): Promise<Restored & { path: string }> {
-  const lockFile = mirrorLock(home, { ...point.mirror.repository, id: '0' })
+  const lockFile = mirrorLock(home, point.mirror.repository)
   const restored = await restoreWork({
     ...gitOptions(home),
     mirror: point.mirror.path,

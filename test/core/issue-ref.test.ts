@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { KugetsuError } from '../../src/core/errors.ts'
-import { baseNameOf, uniqueNameOf } from '../../src/core/issue-names.ts'
+import { baseNameOf, fileNameOf, uniqueNameOf } from '../../src/core/issue-names.ts'
 import { branchOf, formatRef, isInstance, matchTail, parseRef, resolveRef } from '../../src/core/issue-ref.ts'
 
 const here = { host: 'forge.test', owner: 'mika', repo: 'tools' }
@@ -232,6 +232,16 @@ describe('names', () => {
     expect(uniqueNameOf(other, () => undefined)).toBe('github.com-a-b-c-1')
   })
 
+  it('are of one repository each', () => {
+    const repositories = ['h/acme-w/api', 'h/acme/w-api', 'h-acme/w/api', 'h/acme/w/api', 'h:1/acme/w-api']
+    const names = repositories.map((each) => fileNameOf(ref(`${each}#1`)))
+    expect(new Set(names).size).toBe(repositories.length)
+    expect(fileNameOf(ref('GitHub.com/a/b/c#1'))).toBe('github.com+a+b+c')
+    const long = (end: string) => fileNameOf(ref(`h/${'a'.repeat(100)}/${'b'.repeat(100)}/${'c'.repeat(80)}${end}#1`))
+    expect(long('1').length).toBeLessThan(200)
+    expect(long('1')).not.toBe(long('2'))
+  })
+
   it('are not shared with a ref made to have the longer name either', () => {
     const victim = ref('github.com/a/b#1')
     const taken = new Set(['github.com-a-b-1'])
@@ -280,8 +290,11 @@ describe('matchTail', () => {
 
 describe('resolveRef', () => {
   const outside = { defaultHost: 'github.com' }
-  const resolve = (text: string, tracked: string[], place: { defaultHost: string; here?: typeof here } = outside) =>
-    formatRef(resolveRef(text, { ...place, tracked }))
+  const resolve = (
+    text: string,
+    tracked: string[],
+    place: { defaultHost: string; here?: typeof here | 'unknown' } = outside,
+  ) => formatRef(resolveRef(text, { ...place, tracked }))
 
   it('takes a complete ref as it is, whatever else ends so', () => {
     expect(resolve('work/a/b#1', ['gitlab.com/work/a/b#1'])).toBe('work/a/b#1')
@@ -291,6 +304,15 @@ describe('resolveRef', () => {
   it('takes #n in a clone for the clone, and elsewhere for the tracked one', () => {
     expect(resolve('#14', ['github.com/a/b#14'], around)).toBe('forge.test/mika/tools#14')
     expect(resolve('#14', ['github.com/a/b#14'])).toBe('github.com/a/b#14')
+  })
+
+  it('takes a number alone in a repository for that, or for nothing where that is not known', () => {
+    expect(resolve('14', ['github.com/a/b#14'], around)).toBe('forge.test/mika/tools#14')
+    for (const text of ['#14', '14', '#-discuss']) {
+      const place = { ...outside, here: 'unknown' as const }
+      const error = errorOf(() => resolve(text, ['github.com/a/b#14', 'github.com/a/b#-discuss'], place))
+      expect([error.code, error.message]).toEqual(['bad_ref', expect.stringContaining('cannot be told')])
+    }
   })
 
   it('takes owner/repo#n for the default server, unless only another one is tracked', () => {
