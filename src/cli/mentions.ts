@@ -12,7 +12,7 @@ import { refReader } from './refs.ts'
 /** The issues that `message` names, each with what it may mean. On a terminal the person is asked where that is several. */
 export async function mentionedIn(context: Context, message: string): Promise<Mention[]> {
   const tracked = trackedRefs(context)
-  const read = refReader(context, tracked)
+  const read = refReader(context, { tracked })
   const mentions: Mention[] = []
   for (const said of mentionsIn(message)) {
     const refs = await meaningsOf(read, tracked, said)

@@ -15,8 +15,8 @@ import { helpWidth } from './help-page.ts'
 const epilogue = `
 Issue refs:
   instance/owner/repo#14 or #-word, the URL of an issue or pull request,
-  owner/repo#14 (default git server), #14 inside a clone, or any unique tail of
-  a ref that has a session.
+  owner/repo#14 (default git server), #14 inside a clone (that repository's),
+  or elsewhere any unique tail of a ref that has a session.
 
 Exit codes:
   0 done, 1 failed (also wrong usage), 2 no free slot (MAX_CONCURRENT_AGENTS),

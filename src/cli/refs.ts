@@ -1,29 +1,43 @@
 import * as path from 'node:path'
 import { defaultInstance, listServers } from '../config/git-servers.ts'
-import { hostOfUrl } from '../config/remote-url.ts'
+import { readRepositories } from '../config/repositories.ts'
+import { repositoryOfRemote } from '../config/repository-of-remote.ts'
 import { KugetsuError } from '../core/errors.ts'
-import { formatRef, parseRef, resolveRef, type IssueRef, type Repository } from '../core/issue-ref.ts'
+import { type Around, formatRef, isNumberAlone, parseRef, resolveRef, type IssueRef } from '../core/issue-ref.ts'
 import { once } from '../core/once.ts'
 import type { SessionRecord } from '../sessions/record.ts'
 import { nameOf } from '../sessions/session-name.ts'
 import { pmAgentSession, readSession, readSessions, trackedRefs } from '../sessions/store.ts'
+import { gitFailure } from '../worktrees/git-failure.ts'
 import type { Context } from './context.ts'
 
+/** What an incomplete ref may mean. */
+export interface Meanings {
+  /** The canonical refs that it may be the end of; those that have a session when absent. */
+  tracked?: string[]
+  /** Something begins there: a number alone means this repository's issue, or nothing. */
+  begins?: boolean
+}
+
 /**
- * The issue a person means, among those `tracked` where the ref is not complete: see resolveRef for the forms.
- * Throws KugetsuError `bad_ref` or `ambiguous_ref`.
+ * The issue a person means: see resolveRef for the forms. Throws KugetsuError `bad_ref` or `ambiguous_ref`.
  */
-export async function issueRef(context: Context, text: string, tracked = trackedRefs(context)): Promise<IssueRef> {
-  return refReader(context, tracked)(text)
+export async function issueRef(context: Context, text: string, meanings: Meanings = {}): Promise<IssueRef> {
+  return refReader(context, meanings)(text)
 }
 
 /** The same for many refs in one text. */
-export function refReader(context: Context, tracked = trackedRefs(context)): (text: string) => Promise<IssueRef> {
+export function refReader(
+  context: Context,
+  { tracked = trackedRefs(context), begins = false }: Meanings = {},
+): (text: string) => Promise<IssueRef> {
   // Only `#14` needs to know where it was called, and asking git takes time.
   const here = once(() => repositoryHere(context))
   const defaultHost = once(() => defaultInstance(context))
-  return async (text) =>
-    resolveRef(text, { defaultHost: defaultHost(), here: text.startsWith('#') ? await here() : undefined, tracked })
+  return async (text) => {
+    if (!isNumberAlone(text)) return resolveRef(text, { defaultHost: defaultHost(), tracked })
+    return resolveRef(text, { defaultHost: defaultHost(), here: await here(), tracked: begins ? [] : tracked })
+  }
 }
 
 export interface TrackedSession {
@@ -65,26 +79,26 @@ export async function agentSession(context: Context, text: string): Promise<Agen
   throw new KugetsuError('there is no PM agent', { hint: 'Run "kugetsu init".', code: 'pm_agent_missing' })
 }
 
-/** The repository of the agent's worktree that the command was called in, or of a clone by its remote `origin`. */
-async function repositoryHere(context: Context): Promise<Repository | undefined> {
+/**
+ * The repository of the agent's worktree that the command was called in, or of a clone by its remote `origin`; `unknown` in
+ * one of which that cannot be told.
+ */
+async function repositoryHere(context: Context): Promise<Around['here']> {
   const session = readSessions(context).find(
     ({ record }) => record.issue_ref && isWithin(context.cwd, record.worktree_path),
   )
   if (session?.record.issue_ref) return parseRef(session.record.issue_ref, { defaultHost: '' })
   const { runGit } = await import('../worktrees/git.ts')
   const options = { cwd: context.cwd, env: context.env, timeoutMs: 10_000, signal: context.signal }
-  const url = await runGit(['remote', 'get-url', 'origin'], options).catch(() => undefined)
-  if (url === undefined) return undefined
-  const host = hostOfUrl(url.trim())?.host
-  const segments = url
-    .trim()
-    .replace(/\.git\/?$|\/$/, '')
-    .split(/[/:]/)
-    .filter((segment) => segment !== '')
-  const [owner, repo] = segments.slice(-2)
-  if (host === undefined || owner === undefined || repo === undefined) return undefined
-  const server = listServers(context).find(({ url: base }) => hostOfUrl(base)?.host === host)
-  return { host: server?.name ?? host, owner, repo }
+  try {
+    const url = await runGit(['remote', 'get-url', 'origin'], options)
+    const repositories = readRepositories(context.paths.repositories, context.now())
+    return repositoryOfRemote(url, { servers: listServers(context), repositories }) ?? 'unknown'
+  } catch (error) {
+    context.signal.throwIfAborted()
+    // A link that leads nowhere is told of in other words.
+    return /not a git repository \(or any/.test(gitFailure(error)?.stderr ?? '') ? undefined : 'unknown'
+  }
 }
 
 function isWithin(directory: string, worktree: string | null | undefined): boolean {

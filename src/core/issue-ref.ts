@@ -21,8 +21,8 @@ export interface IssueRef extends Repository {
 export interface Around {
   /** The instance of `owner/repo#n`. */
   defaultHost: string
-  /** The repository of `#n`: the clone or worktree the command was called in. */
-  here?: Repository | undefined
+  /** The repository of `#n`: of the clone or worktree that the command was called in. Undefined outside of repositories. */
+  here?: Repository | 'unknown' | undefined
 }
 
 const longestText = 2000
@@ -54,12 +54,14 @@ export function parseRef(text: string, around: Around): IssueRef {
 }
 
 /**
- * Finds out which issue a person means, given the canonical refs that are tracked already. A complete ref, a URL and
- * `#n` inside a clone mean what they say. `owner/repo#n` means the default server's if that is tracked, else the one
+ * Finds out which issue a person means, given the canonical refs that are tracked already. A complete ref, a URL, and a
+ * number alone inside a repository mean what they say. `owner/repo#n` means the default server's if that is tracked, else the one
  * tracked ref that ends so, else the default server's. Anything else is the tail of one tracked ref.
  * Throws KugetsuError `bad_ref` or `ambiguous_ref`.
  */
 export function resolveRef(text: string, around: Around & { tracked: string[] }): IssueRef {
+  const isInRepository = around.here !== undefined
+  if (isInRepository && isNumberAlone(text)) return parseRef(text.replace(/^#?/, '#'), around)
   const ref = read(text, around)
   if (typeof ref === 'string') {
     const found = matchTail(text, around.tracked)
@@ -101,10 +103,13 @@ function read(text: string, around: Around): IssueRef | string {
   const url = /^(https?):\/\/(.*)$/i.exec(text)
   if (url !== null) return readPage(url[2] ?? '', url[1]?.toLowerCase() === 'http' ? ':80' : ':443')
   const mark = text.indexOf('#')
+  if (/^\d+$/.test(text)) return 'the repository is missing'
   if (mark === -1) return /^[^/]*[.:][^/]*\/./.test(text) ? readPage(text, ':443') : 'it has no #identifier'
   const id = text.slice(mark + 1)
   if (mark === 0) {
-    return around.here === undefined ? 'this is no clone, so the repository is missing' : checked(around.here, id)
+    if (around.here === undefined) return 'this is no clone, so the repository is missing'
+    if (around.here === 'unknown') return 'the repository of this clone cannot be told by its remote "origin"'
+    return checked(around.here, id)
   }
   const segments = text.slice(0, mark).split('/')
   const repo = segments.pop() ?? ''
@@ -171,6 +176,11 @@ function nameProblem(text: string): string | undefined {
   return ['.lock', '.git'].includes(text.slice(text.lastIndexOf('.')).toLowerCase())
     ? 'must not end in .lock or .git'
     : undefined
+}
+
+/** `#14`, `14`, `#-discuss`: which repository is meant depends on where it is said. */
+export function isNumberAlone(text: string): boolean {
+  return /^(#|\d+$)/.test(text)
 }
 
 function isWithoutInstance(text: string): boolean {

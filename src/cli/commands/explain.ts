@@ -73,7 +73,10 @@ async function meant(
     if (item !== undefined) return { ref: item.issue_ref, item }
   }
   const queued = queue.flatMap(({ issue_ref }) => issue_ref ?? [])
-  return { ref: formatRef(await issueRef(context, text, [...trackedRefs(context), ...queued])), item: undefined }
+  return {
+    ref: formatRef(await issueRef(context, text, { tracked: [...trackedRefs(context), ...queued] })),
+    item: undefined,
+  }
 }
 
 function print(

@@ -47,7 +47,7 @@ export async function runQueueEnqueue(
   context: Context,
   options: Options & { ref: string; message: string; base?: string; model?: string; agent?: string },
 ): Promise<void> {
-  const ref = await issueRef(context, options.ref)
+  const ref = await issueRef(context, options.ref, { begins: true })
   const message = options.message === '-' ? await context.io.readInput() : options.message
   if (message.trim() === '') {
     throw new KugetsuError('the message is empty', {

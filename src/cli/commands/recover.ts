@@ -105,7 +105,7 @@ async function meant(
   if (named !== undefined) return { point: named, older: 0 }
   if (/^(?=.*[a-f])[0-9a-f]{7,64}$/.test(text)) throw nothing(text)
   const tracked = points.flatMap(({ issue }) => (issue === undefined ? [] : [formatRef(issue)]))
-  const ref = formatRef(await issueRef(context, text, tracked))
+  const ref = formatRef(await issueRef(context, text, { tracked }))
   const [point, ...older] = points.filter(({ issue }) => issue !== undefined && formatRef(issue) === ref)
   if (point === undefined) throw nothing(ref)
   return { point, older: older.length }

@@ -28,7 +28,7 @@ export interface StartOptions {
 }
 
 export async function runStart(context: Context, options: StartOptions): Promise<void> {
-  const ref = await issueRef(context, options.ref)
+  const ref = await issueRef(context, options.ref, { begins: options.command === 'start' })
   const message = options.message === '-' ? await context.io.readInput() : (options.message ?? '')
   if (message.trim() === '' && (options.command === 'start' || options.message !== undefined)) {
     throw new KugetsuError('the message is empty', {
