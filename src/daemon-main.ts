@@ -3,7 +3,7 @@ import { runSupervise } from './cli/commands/supervise.ts'
 import { renderError } from './cli/render-error.ts'
 import { exitCodes } from './core/errors.ts'
 import { daemonCommand } from './daemon/names.ts'
-import { createContext, createInterruption } from './process.ts'
+import { createContext, createInterruption, requireHome } from './process.ts'
 
 /** Runs until nothing is left to do, or until it is told to end, and sets the exit code. `argv` is that of a daemon. */
 export async function main([command]: string[]): Promise<void> {
@@ -11,6 +11,7 @@ export async function main([command]: string[]): Promise<void> {
   const foreground = command !== daemonCommand
   const context = createContext(interruption, !foreground)
   try {
+    requireHome(context.env)
     await runSupervise(context, { foreground })
     if (interruption.happened()) process.exitCode ??= exitCodes.interrupted
   } catch (error) {

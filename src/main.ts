@@ -10,7 +10,7 @@ import { usageError, withoutHelp } from './cli/usage.ts'
 import { exitCodes } from './core/errors.ts'
 import { daemonCommand } from './daemon/names.ts'
 import { packedText } from './platform/packed.ts'
-import { createContext, createInterruption } from './process.ts'
+import { createContext, createInterruption, requireHome } from './process.ts'
 
 /** Runs the command that `argv` (without program and script) asks for and sets the exit code. */
 export async function main(argv: string[]): Promise<void> {
@@ -25,6 +25,7 @@ export async function main(argv: string[]): Promise<void> {
   const program = createProgram(context, version(), argv)
   const asked = withoutHelp(program, argv)
   try {
+    requireHome(context.env)
     quietly(program, context, flags.json)
     await program.parseAsync(argv.length === 0 ? ['help'] : asked, { from: 'user' })
     // Unless the command said itself how it went.

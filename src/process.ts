@@ -1,6 +1,7 @@
 /** What a kugetsu has of its process: environment, streams, signals. main.ts has the arguments and the exit code. */
 import * as fs from 'node:fs'
 import * as os from 'node:os'
+import * as path from 'node:path'
 import type { Context, Io } from './cli/context.ts'
 import { styled } from './cli/output.ts'
 import { homeDirectory, pathsOf } from './config/paths.ts'
@@ -13,7 +14,10 @@ import { isPacked } from './platform/packed.ts'
 /** `inBackground`: what it says is read by nobody. */
 export function createContext(interruption: Interruption, inBackground: boolean): Context {
   const env = process.env
-  const userHome = env['HOME'] ?? os.homedir() // as that does, without loading it
+  const known = homeOfUser(env)
+  const userHome = known ?? '/'
+  // Some of the programs that are called take an empty one for the directory in which they are called.
+  if (!env['HOME'] && known !== undefined) env['HOME'] = known
   const io = createIo(interruption.readerGone)
   let settings: Settings | undefined
   const paths = pathsOf(homeDirectory(env, userHome))
@@ -42,6 +46,38 @@ export function createContext(interruption: Interruption, inBackground: boolean)
     return read
   }
   return context
+}
+
+/**
+ * The user's home directory: HOME, else what the system has on file. Undefined where neither says one; a HOME that is empty
+ * or relative (in cron, under `env -i`) would be the directory in which kugetsu is called.
+ */
+function homeOfUser(env: NodeJS.ProcessEnv): string | undefined {
+  const given = env['HOME'] ?? ''
+  if (path.isAbsolute(given)) return given
+  try {
+    const { homedir } = os.userInfo()
+    return path.isAbsolute(homedir) ? homedir : undefined
+  } catch {
+    return undefined // a user of no entry, as in containers
+  }
+}
+
+/** Throws KugetsuError `bad_home` where the environment of createContext() leaves open where the user's home directory is. */
+export function requireHome(env: NodeJS.ProcessEnv): void {
+  const given = env['HOME'] ?? ''
+  if (given !== '' && !path.isAbsolute(given)) {
+    throw new KugetsuError(`HOME is a relative path: ${JSON.stringify(given)}`, {
+      hint: 'Set it to the full path of your home directory.',
+      code: 'bad_home',
+    })
+  }
+  if (given === '' && !env['KUGETSU_DIR']) {
+    throw new KugetsuError('HOME is not set, and the system knows no home directory of this user', {
+      hint: 'Set HOME, or KUGETSU_DIR to where kugetsu shall keep its files.',
+      code: 'bad_home',
+    })
+  }
 }
 
 function createIo(readerGone: () => void): Io & Pick<Context, 'progress'> {
