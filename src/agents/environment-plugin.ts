@@ -106,6 +106,8 @@ function environmentFor(call: ShellCall, given: Record<string, string>): Record<
     ...setIf('KUGETSU_AGENT', agent?.kind),
     ...setIf('KUGETSU_ISSUE_REF', agent?.session?.issueRef),
     ...setIf('KUGETSU_WORKTREE', agent?.session?.worktree),
+    // What a person runs in a terminal of opencode is not ended with the issue (sessions/left-running.ts).
+    KUGETSU_TERMINAL: call.sessionID === undefined ? '1' : '',
     ...setIf('PATH', searchPath(variables['PATH'] ?? given['PATH'] ?? process.env['PATH'])),
   }
 }

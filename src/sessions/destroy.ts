@@ -12,6 +12,7 @@ import { removeWorktree } from '../worktrees/worktrees.ts'
 import { agentServer } from './agent-server.ts'
 import { mirrorLock } from './issue-worktree.ts'
 import { note } from './journal.ts'
+import { quietWorktree } from './left-running.ts'
 import { unload } from './loading.ts'
 import { requirePmAtRest } from './pm-at-rest.ts'
 import { noPullRequests, pullRequestsOf, type PullRequests } from './pull-requests.ts'
@@ -153,6 +154,7 @@ export async function destroyBase(
 
 /** Removes the worktree, saved first, and the opencode session of an issue on which nobody is at work. */
 export async function removeWork(home: Home, record: SessionRecord, name: string): Promise<Recovery | undefined> {
+  await quietWorktree(home, { issueRef: record.issue_ref, worktree: record.worktree_path })
   const recovery = await removeIssueWorktree(home, record, name)
   await deleteOpencodeSession(home, record)
   return recovery

@@ -15,6 +15,7 @@ import { describeWork, inspectWork, isAtRisk } from '../worktrees/work-at-risk.t
 import { removeWorktree } from '../worktrees/worktrees.ts'
 import { mirrorLock } from './issue-worktree.ts'
 import { note } from './journal.ts'
+import { quietWorktree } from './left-running.ts'
 import { asidesOf, type Orphan } from './orphan.ts'
 import { slotHolders } from './slots.ts'
 import { readSessions } from './store.ts'
@@ -68,6 +69,7 @@ export function worktreeOrphan(
       )
       const kept = [...(isNamed ? ['a session has it by now'] : []), ...(await reasons())]
       if (kept.length > 0) throw new KugetsuError(kept.join('; '), { code: 'work_at_risk' })
+      await quietWorktree(home, { issueRef, worktree: place })
       const repository = found?.mirror.repository
       const lockFile = repository === undefined ? home.paths.lock(`worktree-${name}`) : mirrorLock(home, repository)
       const saved =

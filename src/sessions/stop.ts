@@ -4,6 +4,7 @@ import { KugetsuError } from '../core/errors.ts'
 import { findServer, type Server } from '../opencode/server.ts'
 import { exclusively } from '../platform/locks.ts'
 import { isAlive } from '../platform/processes.ts'
+import { endProcessesOf } from './left-running.ts'
 import type { Run, SessionRecord } from './record.ts'
 import { settleRun } from './settle.ts'
 import { changeSession, readSession } from './store.ts'
@@ -16,8 +17,9 @@ const daemonMs = 5_000
 const deathMs = 2_000
 
 /**
- * Stops the agent of an issue and the command it runs; session and worktree stay. Returns what its file says then.
- * Throws KugetsuError `not_running` when no agent is at work on it, `opencode_request` when the server does not obey.
+ * Stops the agent of an issue, the command it runs and what it left running; session and worktree stay. Returns what its
+ * file says then. Throws KugetsuError `not_running` when neither an agent is at work on it nor anything left running,
+ * `opencode_request` when the server does not obey.
  */
 export async function stopAgent(home: Home, supervision: Supervision, name: string): Promise<SessionRecord> {
   return exclusively(home.paths.lock(`issue-${name}`), { timeoutMs: issueWaitMs, signal: home.signal }, async () => {
@@ -25,6 +27,8 @@ export async function stopAgent(home: Home, supervision: Supervision, name: stri
       current?.run ? { ...current, run: { ...current.run, stop_requested: true } } : undefined,
     )
     if (!record?.run) {
+      const atRest = readSession(home, name)
+      if (atRest !== undefined && (await endLeftRunning(home, atRest))) return atRest
       throw new KugetsuError(`no agent is at work on ${record?.issue_ref ?? name}`, {
         hint: 'See "kugetsu list".',
         code: 'not_running',
@@ -38,8 +42,17 @@ export async function stopAgent(home: Home, supervision: Supervision, name: stri
       })
     }
     await supervision.wake()
-    return settled(home, name, record.run)
+    const after = await settled(home, name, record.run)
+    await endLeftRunning(home, record)
+    return after
   })
+}
+
+/** Ends what the agent of an issue left in the background, and tells of it; false where there was nothing. */
+async function endLeftRunning(home: Home, { issue_ref: issueRef }: SessionRecord): Promise<boolean> {
+  const ended = issueRef ? await endProcessesOf(home, { issueRef }) : []
+  for (const name of ended) home.progress(`ended ${name}, which the agent had left running`)
+  return ended.length > 0
 }
 
 /** Its agents end with it, and it takes a moment to be gone after the last that is heard of it. */

@@ -18,6 +18,7 @@ const listed = async (...flags: string[]) =>
   (await runJson<SessionView[]>(stage.home, ['list', '--json', ...flags])).json
 const status = async () => (await stage.ok(['status'])).split('\n')[0]
 const file = (...parts: string[]) => path.join(stage.home.kugetsuDir, ...parts)
+const running = (command: string) => leftovers(stage.home.root).some((one) => one.command === command)
 
 /** Starts an agent that is held until release(`gate`), and waits until it asks the model. */
 async function hold(number: number, gate: string): Promise<void> {
@@ -338,8 +339,9 @@ describe('wait', () => {
 })
 
 describe('stop', () => {
-  it('ends the agent and the command it runs, and keeps session and worktree', async () => {
-    await stage.ok(['start', ref(7), 'SAY{{I begin}} BASH{{echo $$ > pid.txt; exec sleep 1000}}'])
+  it('ends the agent, the command it runs and what it left running, and keeps session and worktree', async () => {
+    const leaving = 'BASH{{setsid sleep 1010 > /dev/null 2>&1 & echo $$ > pid.txt; exec sleep 1000}}'
+    await stage.ok(['start', ref(7), `SAY{{I begin}} ${leaving}`])
     const pid = await waitFor('the command of the agent', () =>
       Number(fs.readFileSync(path.join(stage.worktree(7), 'pid.txt'), 'utf8')),
     )
@@ -349,6 +351,7 @@ describe('stop', () => {
 
     expect(await stage.ok(['stop', ref(7)])).toContain(`Stopped ${ref(7)}`)
     await waitFor('the end of the command', () => !isSleeping())
+    expect(running('sleep 1010')).toBe(false)
     expect(await stage.session(7)).toMatchObject({ state: 'idle', last_error: null, opencode_session_id: id })
     expect(stage.slots()).toEqual([])
     expect(fs.existsSync(path.join(stage.worktree(7), 'pid.txt'))).toBe(true)
@@ -356,7 +359,9 @@ describe('stop', () => {
     const again = await stage.kugetsu(['stop', ref(7)])
     expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining(`no agent is at work on ${ref(7)}`) })
 
-    await stage.ok(['continue', ref(7), 'SAY{{going on}}', '--wait'])
+    const left = 'BASH{{setsid sleep 1011 > /dev/null 2>&1 &}}'
+    await stage.ok(['continue', ref(7), `SAY{{going on}} ${left}`, '--wait'])
+    expect(running('sleep 1011')).toBe(true)
     const turn = stage.model.turns('going on')[0]
     expect(turn?.messages.map(({ text }) => text).join('\n')).toContain('I begin')
     expect((await stage.session(7)).opencode_session_id).toBe(id)
@@ -473,6 +478,7 @@ describe('destroy', () => {
     await stage.ok(['destroy', '--base', '-y'])
     expect(await listed('--all')).toEqual([])
     expect(fs.readdirSync(file('worktrees'))).toEqual([])
+    expect(running('sleep 1011')).toBe(false)
     expect(await status()).toBe('base_session_missing')
     await runOk(stage.home, ['init'])
     expect(await status()).toBe('ok')

@@ -9,13 +9,18 @@ import { socketPath } from '../../daemon/socket.ts'
 import { readServer } from '../../opencode/server-record.ts'
 import { markerVariable } from '../../opencode/server-environment.ts'
 import { clearDeadServer, findServer } from '../../opencode/server.ts'
-import { removeFile } from '../../platform/files.ts'
+import { endProcesses } from '../../platform/end-processes.ts'
+import { listDirectory, removeFile } from '../../platform/files.ts'
 import { exclusively, tryExclusive } from '../../platform/locks.ts'
 import { isAlive, kill, processesWith, variableOf } from '../../platform/processes.ts'
+import { describeProcess, processesWithoutIssue } from '../../sessions/left-running.ts'
+import { reservations } from '../../sessions/slots.ts'
 import { byItself, fail, pass, some, warn, type Check } from '../check.ts'
+import { subjectOf, type Subject } from '../subject.ts'
 
 const answerMs = 5_000
 const lockWaitMs = 30_000
+const graceMs = 5_000
 /** How long a server that was just started may take to be on file. */
 const startMs = 500
 const startDispatching = 'kugetsu queue-daemon start'
@@ -96,25 +101,44 @@ function remnants(home: Home): string[] {
 
 const processes: Check = {
   name: 'processes',
-  look: async ({ home, server }) => {
-    const marker = () => server()?.marker
-    if ((await orphansOf(home, marker())).length === 0) return pass('no command outlived its server')
+  look: async (subject) => {
+    const { home, server } = subject
+    const isSuspect = (await orphansOf(home, server()?.marker)).length > 0 || withoutIssue(subject).length > 0
+    if (!isSuspect) return pass('no command outlived its server or its issue')
     // A server that is just being started is on file a moment after it runs.
     await sleep(startMs, undefined, { signal: home.signal })
     const orphans = await orphansOf(home, readServerQuietly(home))
-    return orphans.length === 0
-      ? pass('no command outlived its server')
-      : warn(
-          `outlived the opencode server that ran ${orphans.length === 1 ? 'it' : 'them'}: pid ${some(orphans.map(String), 5)}`,
-          byItself,
-        )
+    const left = withoutIssue(subjectOf(home)).filter(({ pid }) => !orphans.includes(pid))
+    const told = [
+      ...(orphans.length === 0
+        ? []
+        : [
+            `outlived the opencode server that ran ${orphans.length === 1 ? 'it' : 'them'}: pid ${some(orphans.map(String), 5)}`,
+          ]),
+      ...left.slice(0, 3).map(({ pid, issueRef }) => `outlived ${issueRef}: ${describeProcess(home, pid)}`),
+      ...(left.length > 3 ? [`${left.length - 3} more outlived their issues`] : []),
+    ]
+    return told.length === 0 ? pass('no command outlived its server or its issue') : warn(told.join('; '), byItself)
   },
   fix: (home) =>
     // Under the lock of those who start servers, so that none is being started.
     exclusively(home.paths.lock('opencode-server'), { timeoutMs: lockWaitMs, signal: home.signal }, async () => {
       const ended = (await orphansOf(home, readServerQuietly(home))).filter(kill)
-      return ended.length === 0 ? [] : [`ended ${counted(ended.length, 'command')} that had outlived the server`]
+      const { gone } = await endProcesses(() => withoutIssue(subjectOf(home)).map(({ pid }) => pid), graceMs)
+      return [
+        ...(ended.length === 0 ? [] : [`ended ${counted(ended.length, 'command')} that had outlived the server`]),
+        ...(gone.length === 0 ? [] : [`ended ${counted(gone.length, 'command')} of issues that are gone`]),
+      ]
     }),
+}
+
+/** Processes of issues that have neither session nor slot. Where a session file cannot be read, nothing is concluded. */
+function withoutIssue({ home, sessions, unreadable }: Subject): ReturnType<typeof processesWithoutIssue> {
+  const isSession = (file: string) => file.startsWith('sessions/')
+  if (unreadable().some(isSession) || listDirectory(home.paths.sessions).some((name) => name.includes('.unreadable-')))
+    return []
+  const slots = reservations(home).map(({ issueRef }) => issueRef)
+  return processesWithoutIssue(home, new Set([...sessions().flatMap(({ record }) => record.issue_ref ?? []), ...slots]))
 }
 
 /** The marker of the server on file, if that lives. */
