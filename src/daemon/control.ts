@@ -33,6 +33,7 @@ export function supervisionOf(home: Home): Supervision {
         home.warn(`no daemon follows the agents: ${messageOf(error)}`)
       }
     },
+    takesTasks: () => pokeDispatcher(home),
   }
 }
 

@@ -82,7 +82,7 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
     finder.look(session, run)
     upkeep.ended()
   })
-  const self = { isRunning: async () => true, wake: async () => wakeUp.now() }
+  const self = { isRunning: async () => true, wake: async () => wakeUp.now(), takesTasks: async () => isDispatching() }
   const starts: Starts<Prepared> = {
     start: async (at, request) => (await loadForWork()).startAgent(at, self, request),
     tell: async (at, delegation) => (await loadForWork()).tellPmAgent(at, delegation),

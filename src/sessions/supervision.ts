@@ -4,4 +4,6 @@ export interface Supervision {
   isRunning: () => Promise<boolean>
   /** Starts one if there is none, and makes it look at the runs now. Never throws: a run works on without. */
   wake: () => Promise<void>
+  /** Whether tasks are taken from the queue, by a daemon that is started if one was meant to and has died. */
+  takesTasks: () => Promise<boolean>
 }

@@ -152,7 +152,14 @@ describe('tasks of one issue', () => {
     expect(said).toMatch(/^Queued forge\.test\/me\/app#10 as q_\d+, ahead of new work$/m)
     const ids = (await items()).filter(({ state }) => state === 'pending').map(({ id }) => id)
     expect(ids[0]).toBe(later)
+    const early = await stage.kugetsu(['wait', ref(10), '--timeout', '0'])
+    expect(early).toMatchObject({
+      code: 124,
+      stderr: expect.stringMatching(/^Error: still queued after 0 s: \S+app#10 \(q_/),
+    })
     stage.model.release('full')
+    expect(await stage.ok(['wait', ref(10)])).toBe(`idle  ${ref(10)}\n`)
+    expect(lines(10)).toContain('third')
     const [newWork, third] = await drained(ids)
     expect(Date.parse(third?.notified_at ?? '')).toBeLessThanOrEqual(Date.parse(newWork?.notified_at ?? ''))
     expect(lines(10)).toEqual(['first', 'second', 'third'])

@@ -19,7 +19,11 @@ export interface IssueGround extends Ground {
 }
 
 /** For commands that would need a daemon. */
-export const noSupervision: Supervision = { isRunning: async () => false, wake: async () => {} }
+export const noSupervision: Supervision = {
+  isRunning: async () => false,
+  wake: async () => {},
+  takesTasks: async () => false,
+}
 
 /** Makes the ground with `files` on the remote's main branch. Call its cleanup() when the test is done. */
 export function createIssueGround(files: Record<string, string>): IssueGround {
