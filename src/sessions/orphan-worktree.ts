@@ -6,6 +6,7 @@ import type { MirrorOfHome } from '../config/mirrors.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { baseNameOf } from '../core/issue-names.ts'
 import { formatRef, parseRef } from '../core/issue-ref.ts'
+import { displayName } from '../platform/byte-names.ts'
 import { tryExclusive } from '../platform/locks.ts'
 import { isSamePlace, type WorktreeEntry } from '../worktrees/entries.ts'
 import { sortIgnored } from '../worktrees/ignored-files.ts'
@@ -56,7 +57,7 @@ export function worktreeOrphan(
     const work = await inspectWork(inspected)
     if (isAtRisk(work)) kept.push(...describeWork(work))
     const ignored = found === undefined ? sortIgnored(place, work.ignored).kept : []
-    if (ignored.length > 0) kept.push(`ignored files: ${ignored.slice(0, 5).join(', ')}`)
+    if (ignored.length > 0) kept.push(`ignored files: ${ignored.slice(0, 5).map(displayName).join(', ')}`)
     return kept
   }
 

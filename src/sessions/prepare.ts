@@ -5,6 +5,7 @@
  */
 import type { Home } from '../config/home.ts'
 import type { IssueRef } from '../core/issue-ref.ts'
+import { displayName } from '../platform/byte-names.ts'
 import { isMadeByReading } from '../opencode/project-files.ts'
 import { unlessTaken } from '../platform/locks.ts'
 import { inspectWork, isAtRisk } from '../worktrees/work-at-risk.ts'
@@ -53,7 +54,7 @@ export async function discardPrepared(home: Home, { name, ref, worktree, undo }:
     const mirror = home.paths.mirror(ref)
     const options = { path: worktree.path, branch: worktree.branch, mirror, env: home.env, timeoutMs: gitTimeoutMs }
     const work = await inspectWork(options)
-    if (isAtRisk(work) || !work.ignored.every(isMadeByReading)) return
+    if (isAtRisk(work) || !work.ignored.map(displayName).every(isMadeByReading)) return
     await unload(home, worktree.path).catch(() => {}) // memory, no more
     await undo.run()
   })

@@ -6,9 +6,8 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { SimpleGitOptions } from 'simple-git'
 import { exitCodes, KugetsuError } from '../core/errors.ts'
-import { withoutCaller } from '../core/callers-variables.ts'
-import { unattended } from '../core/unattended.ts'
 import { requireHandles } from '../platform/handles.ts'
+import { gitEnvironment } from './git-environment.ts'
 import { disarmed, listSettings, mayNamePrograms } from './own-programs.ts'
 import { explain, type FailureReason, GitFailure, gitFailure, maskCredentials, reasonOf } from './git-failure.ts'
 
@@ -32,6 +31,8 @@ export interface GitCall extends GitOptions {
   settingsAsTheyAre?: boolean
   /** Gets git's progress, a line at a time. */
   onProgress?: ((text: string) => void) | undefined
+  /** Gets what git said on standard error though it succeeded, such as a directory that it could not read. */
+  onWarning?: ((text: string) => void) | undefined
   /** How to report a failure: what could not be done, and the error's code. */
   failure?: { message: string; code: string }
 }
@@ -41,7 +42,18 @@ export interface GitCall extends GitOptions {
  * GitFailure; its code is that of `call.failure`, or `git_failed`, `git_missing`, `interrupted`.
  */
 export async function runGit(args: readonly string[], call: GitCall): Promise<string> {
-  return await execute(args, { ...call, variables: { ...call.variables, ...(await takenBack(call)) } })
+  return await execute(args, await withTakenBack(call))
+}
+
+/** Like runGit, with one character for each byte of what git printed: for names (platform/byte-names.ts). */
+export async function runGitForBytes(args: readonly string[], call: GitCall): Promise<string> {
+  const chunks: string[] = []
+  await execute(args, await withTakenBack(call), (chunk) => chunks.push(chunk.toString('latin1')))
+  return chunks.join('')
+}
+
+async function withTakenBack(call: GitCall): Promise<GitCall> {
+  return { ...call, variables: { ...call.variables, ...(await takenBack(call)) } }
 }
 
 /** What the repository's own settings would have git run is taken back by variables; none in the usual case. */
@@ -56,11 +68,13 @@ async function takenBack(call: GitCall): Promise<Record<string, string>> {
       .map((directory) => ({ ...call, cwd: directory, variables: { GIT_DIR: directory } })),
   ]
   if (armed.length === 0) return {}
-  const listings = await Promise.all(armed.map((each) => execute(listSettings, { ...each, onProgress: undefined })))
+  const listings = await Promise.all(
+    armed.map((each) => execute(listSettings, { ...each, onProgress: undefined, onWarning: undefined })),
+  )
   return disarmed(listings, call.env)
 }
 
-async function execute(args: readonly string[], call: GitCall): Promise<string> {
+async function execute(args: readonly string[], call: GitCall, onOutput?: (chunk: Buffer) => void): Promise<string> {
   if (!fs.existsSync(call.cwd)) throw new KugetsuError(`${call.cwd} does not exist`, { code: 'missing_directory' })
   requireHandles()
   const { simpleGit } = await import('simple-git')
@@ -86,14 +100,17 @@ async function execute(args: readonly string[], call: GitCall): Promise<string> 
     },
   })
   try {
-    return await git
+    const printed = await git
       .env({ ...gitEnvironment(call.env), ...call.variables })
       .outputHandler((_command, stdout, errors) => {
+        if (onOutput !== undefined) stdout.on('data', onOutput)
         settle(stdout, errors)
         letGo(call.signal, stdout, errors)
         if (call.onProgress !== undefined) report(errors, call.onProgress)
       })
       .raw([...args])
+    if (stderr.trim() !== '') call.onWarning?.(stderr.trim())
+    return printed
   } catch (error) {
     const reason = call.signal?.aborted === true ? 'aborted' : timedOut ? 'timed_out' : reasonOf(stderr)
     if (!ended && reason === 'other') stderr = maskCredentials(String(error)) // it was never started
@@ -133,32 +150,6 @@ export function gitDirectories(gitDirectory: string): { GIT_DIR: string; GIT_COM
   const above = path.dirname(gitDirectory)
   const isEntry = path.basename(above) === 'worktrees' && path.basename(gitDirectory) !== '.git'
   return { GIT_DIR: gitDirectory, GIT_COMMON_DIR: isEntry ? path.dirname(above) : gitDirectory }
-}
-
-/** The environment git runs in: the user's, without what would prompt, open an editor or point to another repository. */
-export function gitEnvironment(base: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return {
-    ...withoutCaller(base),
-    ...safely,
-    // GIT_SSH is the older way to choose another ssh, which this variable would override.
-    ...(base['GIT_SSH_COMMAND'] === undefined && base['GIT_SSH'] === undefined ? { GIT_SSH_COMMAND: batchSsh } : {}),
-    // Stands above all protocol.* configuration: no ext:: and no other helper that runs programs.
-    GIT_ALLOW_PROTOCOL: base['GIT_ALLOW_PROTOCOL'] ?? 'file:git:http:https:ssh',
-  }
-}
-
-const batchSsh = 'ssh -o BatchMode=yes'
-
-const safely = {
-  ...unattended,
-  GIT_ASKPASS: '', // empty, not absent: absent means core.askPass and then SSH_ASKPASS
-  SSH_ASKPASS: '',
-  SSH_ASKPASS_REQUIRE: 'never',
-  GCM_INTERACTIVE: 'never',
-  GIT_OPTIONAL_LOCKS: '0',
-  GIT_NO_LAZY_FETCH: '1', // a mirror is whole; what says otherwise names a remote to ask, and how
-  GIT_DEFAULT_REF_FORMAT: 'files', // entries.ts reads HEAD files
-  LC_ALL: 'C',
 }
 
 const configuration = [

@@ -3,7 +3,7 @@
  * local database is work as well; `node_modules` is not.
  */
 import * as fs from 'node:fs'
-import * as path from 'node:path'
+import { type ByteName, charactersOf, displayName, listNames, placeIn } from '../platform/byte-names.ts'
 
 /** Directories that tools make, and make again: never kept, and no reason to keep a worktree. */
 const made = wordsOf(`.angular .bundle .cache .dart_tool .eggs .gradle .mypy_cache .next .nuxt .nyc_output .parcel-cache
@@ -15,7 +15,7 @@ const mostFiles = 5_000
 
 export interface IgnoredFiles {
   /** Saved with the rest: all of them together are within the limits. */
-  kept: string[]
+  kept: ByteName[]
   /** Not saved, though it may be work, each with the reason. */
   left: string[]
   /** Not saved: what tools make. */
@@ -23,11 +23,11 @@ export interface IgnoredFiles {
 }
 
 /** Sorts the ignored files and directories of a worktree, named as `git status` does, by what is to become of them. */
-export function sortIgnored(worktree: string, names: readonly string[]): IgnoredFiles {
+export function sortIgnored(worktree: string, names: readonly ByteName[]): IgnoredFiles {
   const sorted: IgnoredFiles = { kept: [], left: [], generated: [] }
-  const measured: { name: string; bytes: number; files: number }[] = []
+  const measured: { name: ByteName; bytes: number; files: number }[] = []
   for (const name of names) {
-    const size = isAmong(made, name) ? 'made by tools' : measure(path.join(worktree, name))
+    const size = isAmong(made, name) ? 'made by tools' : measure(placeIn(worktree, name))
     if (typeof size !== 'string') measured.push({ name, ...size })
     else leave(sorted, name, size)
   }
@@ -42,18 +42,19 @@ export function sortIgnored(worktree: string, names: readonly string[]): Ignored
   return sorted
 }
 
-function leave(sorted: IgnoredFiles, name: string, reason: string): void {
-  if (isAmong(made, name) || isAmong(mostlyMade, name)) sorted.generated.push(name)
-  else sorted.left.push(`${name} (${reason})`)
+function leave(sorted: IgnoredFiles, name: ByteName, reason: string): void {
+  if (isAmong(made, name) || isAmong(mostlyMade, name)) sorted.generated.push(displayName(name))
+  else sorted.left.push(`${displayName(name)} (${reason})`)
 }
 
 /** Whether it is, or lies in, a directory of one of these names. */
-function isAmong(directories: ReadonlySet<string>, name: string): boolean {
-  return name.endsWith('/') && name.split('/').some((part) => directories.has(part))
+function isAmong(directories: ReadonlySet<string>, name: ByteName): boolean {
+  const characters = charactersOf(name)
+  return characters.endsWith('/') && characters.split('/').some((part) => directories.has(part))
 }
 
 /** Its size, or what keeps it from being saved. */
-function measure(place: string): { bytes: number; files: number } | string {
+function measure(place: Buffer): { bytes: number; files: number } | string {
   let bytes = 0
   let files = 0
   const waiting = [place]
@@ -65,9 +66,9 @@ function measure(place: string): { bytes: number; files: number } | string {
         bytes += stat.size
         files += 1
       } else {
-        const names = fs.readdirSync(next)
-        if (names.includes('.git')) return 'a repository of its own'
-        for (const name of names) waiting.push(path.join(next, name))
+        const names = listNames(next)
+        if (names.some((name) => charactersOf(name) === '.git')) return 'a repository of its own'
+        for (const name of names) waiting.push(placeIn(next, name))
       }
       if (bytes > mostBytes) return `more than ${inWords(mostBytes)}`
       if (files > mostFiles) return `more than ${mostFiles} files`

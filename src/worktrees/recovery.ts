@@ -6,6 +6,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { KugetsuError } from '../core/errors.ts'
+import { displayName } from '../platform/byte-names.ts'
 import { ensureDirectory, writeAtomic } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
 import { headsOf, stashesOf, unpushedOf, type Heads, type Stash } from './commits-at-risk.ts'
@@ -70,7 +71,7 @@ export async function saveWork(options: SaveOptions): Promise<SavedWork | undefi
   if (!withFiles && commits.size === 0 && stashes.length === 0 && ignored.kept.length === 0) return undefined
   if (work.submodules.length > 0) {
     throw unsavable(
-      `changes inside submodules cannot be saved: ${work.submodules.join(', ')}`,
+      `changes inside submodules cannot be saved: ${work.submodules.map(displayName).join(', ')}`,
       'Push or move them first.',
     )
   }

@@ -2,7 +2,8 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { KugetsuError } from '../core/errors.ts'
-import { type GitCall, runGit } from './git.ts'
+import { type ByteName, displayName, nameIn, writeNames } from '../platform/byte-names.ts'
+import { type GitCall, runGit, runGitForBytes } from './git.ts'
 import { gitFailure } from './git-failure.ts'
 import type { Place } from './place.ts'
 
@@ -17,7 +18,7 @@ export interface SnapshotOptions {
   /** Whether to take the files; of a worktree that is missing, what its index has. */
   files: boolean
   /** The ignored files and directories to take. */
-  ignored: readonly string[]
+  ignored: readonly ByteName[]
   /** The user's own exclude file of the repository. */
   exclude: string
 }
@@ -63,7 +64,7 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
 async function takeIgnored(options: SnapshotOptions, inside: GitCall): Promise<string | undefined> {
   if (options.ignored.length === 0) return undefined
   const list = path.join(options.directory, 'ignored')
-  fs.writeFileSync(list, options.ignored.map((name) => `${name}\0`).join(''))
+  writeNames(list, options.ignored)
   const call = { ...inside, variables: { ...inside.variables, GIT_LITERAL_PATHSPECS: '1' } }
   await ask(['read-tree', '--empty'], call)
   await ask(['add', '--force', `--pathspec-from-file=${list}`, '--pathspec-file-nul'], call)
@@ -77,8 +78,11 @@ async function refuseNested(call: GitCall, head: string | undefined): Promise<vo
       ? await ask(['hash-object', '-w', '-t', 'tree', '/dev/null'], call)
       : await ask(['rev-parse', `${head}^{tree}`], call)
   const args = ['diff-index', '--cached', '--raw', '-z', '--no-renames', '--ignore-submodules=none', base, '--']
-  const fields = (await runGit(args, call)).split('\0')
-  const nested = fields.filter((_, at) => /^:\d{6} 160000 /.test(fields[at - 1] ?? ''))
+  const fields = (await runGitForBytes(args, call)).split('\0')
+  const nested = fields
+    .filter((_, at) => /^:\d{6} 160000 /.test(fields[at - 1] ?? ''))
+    .map(nameIn)
+    .map(displayName)
   if (nested.length > 0) {
     throw new KugetsuError(`repositories inside the worktree cannot be saved: ${nested.join(', ')}`, {
       hint: 'Move them away first.',

@@ -1,36 +1,37 @@
 /** `git status --porcelain=v2 -z`, read into what matters for losing work. */
-import { type GitCall, runGit } from './git.ts'
+import { type ByteName, nameIn } from '../platform/byte-names.ts'
+import { type GitCall, runGitForBytes } from './git.ts'
 import { submoduleDirectories } from './submodules.ts'
 
 export interface Status {
   /** Changed, staged, deleted or conflicted paths. */
-  uncommitted: string[]
+  uncommitted: ByteName[]
   /** Files and whole directories (ending in `/`) that git does not know. */
-  untracked: string[]
+  untracked: ByteName[]
   /** Ignored files and directories, whole directories collapsed. */
-  ignored: string[]
+  ignored: ByteName[]
   /** Submodules with changes or commits inside, which live only there. */
-  submodules: string[]
+  submodules: ByteName[]
 }
 
 /** Reads the status of a worktree without touching its index. Throws KugetsuError when git fails. */
 export async function readStatus(call: GitCall): Promise<Status> {
   const shown = ['--untracked-files=normal', '--ignored=traditional', '--ignore-submodules=none']
   const inside = await submoduleDirectories(call)
-  return parseStatus(await runGit(['status', '--porcelain=v2', '-z', ...shown], { ...call, inside }))
+  return parseStatus(await runGitForBytes(['status', '--porcelain=v2', '-z', ...shown], { ...call, inside }))
 }
 
 /**
- * Records end in NUL. `1` and `u` records have 8 and 10 fields before the path; a `2` (renamed) has 9, and the old path
- * as a record of its own behind it.
+ * The text has one character for each byte. Records end in NUL. `1` and `u` records have 8 and 10 fields before the path; a `2` (renamed) has 9, and
+ * the old path as a record of its own behind it.
  */
 export function parseStatus(text: string): Status {
   const status: Status = { uncommitted: [], untracked: [], ignored: [], submodules: [] }
   const records = text.split('\0').values()
   for (const record of records) {
     const kind = record[0]
-    if (kind === '?') status.untracked.push(record.slice(2))
-    else if (kind === '!') status.ignored.push(record.slice(2))
+    if (kind === '?') status.untracked.push(nameIn(record.slice(2)))
+    else if (kind === '!') status.ignored.push(nameIn(record.slice(2)))
     else if (kind === '1' || kind === '2' || kind === 'u') {
       const path = afterFields(record, kind === '1' ? 8 : kind === '2' ? 9 : 10)
       status.uncommitted.push(path)
@@ -42,8 +43,8 @@ export function parseStatus(text: string): Status {
 }
 
 /** What follows the first `count` fields; a path may have spaces. */
-function afterFields(record: string, count: number): string {
+function afterFields(record: string, count: number): ByteName {
   let from = 0
   for (let field = 0; field < count; field++) from = record.indexOf(' ', from) + 1
-  return record.slice(from)
+  return nameIn(record.slice(from))
 }

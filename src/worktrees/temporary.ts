@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { pid } from 'node:process'
+import { listNames, placeIn } from '../platform/byte-names.ts'
 import { listDirectory } from '../platform/files.ts'
 import { identify } from '../platform/processes.ts'
 
@@ -45,7 +46,7 @@ export async function removeTree(directory: string): Promise<boolean> {
     await remove()
     return true
   } catch {
-    makeWritable(directory)
+    makeWritable(Buffer.from(directory))
   }
   return await remove().then(
     () => true,
@@ -53,11 +54,12 @@ export async function removeTree(directory: string): Promise<boolean> {
   )
 }
 
-function makeWritable(directory: string): void {
+function makeWritable(directory: Buffer): void {
   try {
     fs.chmodSync(directory, 0o700)
-    for (const entry of fs.readdirSync(directory, { withFileTypes: true })) {
-      if (entry.isDirectory()) makeWritable(path.join(directory, entry.name))
+    for (const name of listNames(directory)) {
+      const place = placeIn(directory, name)
+      if (fs.lstatSync(place).isDirectory()) makeWritable(place)
     }
   } catch {
     // not ours: the second attempt will tell

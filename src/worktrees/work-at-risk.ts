@@ -2,10 +2,11 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { messageOf } from '../core/errors.ts'
+import { type ByteName, displayName, namesIn } from '../platform/byte-names.ts'
 import { listDirectory } from '../platform/files.ts'
 import { headsOf, stashesOf, unpushedOf } from './commits-at-risk.ts'
 import { listEntries } from './entries.ts'
-import { gitDirectories, type GitOptions, inWorktree, runGit } from './git.ts'
+import { gitDirectories, type GitOptions, inWorktree, runGitForBytes } from './git.ts'
 import { sortIgnored } from './ignored-files.ts'
 import { fetchMirror } from './mirrors.ts'
 import { placeOf, type Place } from './place.ts'
@@ -120,8 +121,8 @@ async function filesOf(options: InspectOptions, place: Exclude<Place, { kind: 'u
   if (directory === undefined || !fs.existsSync(path.join(directory, 'index'))) return {}
   const { env, timeoutMs, signal } = options
   const call = { env, timeoutMs, signal, cwd: options.mirror, variables: gitDirectories(directory) }
-  const text = await runGit(['diff-index', '--cached', '--name-only', '-z', '--no-renames', 'HEAD', '--'], call)
-  return { uncommitted: text.split('\0').filter((name) => name !== '') }
+  const args = ['diff-index', '--cached', '--name-only', '-z', '--no-renames', 'HEAD', '--']
+  return { uncommitted: namesIn(await runGitForBytes(args, call)) }
 }
 
 const operations = {
@@ -139,15 +140,17 @@ export function operationIn(gitDirectory: string): string | undefined {
   return Object.entries(operations).find(([file]) => files.has(file))?.[1]
 }
 
-function counted(names: string[], what: string): string {
-  return `${plural(names.length, what)}: ${sample(names, names.length)}`
+function counted(names: ByteName[], what: string): string {
+  return `${plural(names.length, what)}: ${sample(names.slice(0, shownNames).map(displayName), names.length)}`
 }
 
 function plural(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`
 }
 
+const shownNames = 5
+
 function sample(names: string[], count: number): string {
-  const shown = names.slice(0, 5).map((name) => JSON.stringify(name).slice(1, -1))
+  const shown = names.slice(0, shownNames).map((name) => JSON.stringify(name).slice(1, -1))
   return shown.join(', ') + (count > shown.length ? ` and ${count - shown.length} more` : '')
 }

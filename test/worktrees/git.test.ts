@@ -2,7 +2,8 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { KugetsuError } from '../../src/core/errors.ts'
-import { askGit, runGit } from '../../src/worktrees/git.ts'
+import { byteName, namesIn, placeIn } from '../../src/platform/byte-names.ts'
+import { askGit, runGit, runGitForBytes } from '../../src/worktrees/git.ts'
 import { gitFailure } from '../../src/worktrees/git-failure.ts'
 import { createGround, type Ground } from '../helpers/git-repository.ts'
 
@@ -39,6 +40,22 @@ async function errorOf(work: Promise<unknown>): Promise<KugetsuError> {
 describe('runGit', () => {
   it('returns what git printed, byte for byte', async () => {
     expect(await runGit(['cat-file', 'blob', 'HEAD:a.txt'], call())).toBe('one\n')
+  })
+
+  it('returns names as their bytes, whatever they are', async () => {
+    const names = [Buffer.from([0x63, 0x61, 0x66, 0xe9]), Buffer.from('\u{1f98a}')].map(byteName)
+    for (const name of names) fs.writeFileSync(placeIn(call().cwd, name), '')
+    const printed = await runGitForBytes(['ls-files', '--others', '-z'], call())
+    expect(namesIn(printed)).toEqual(names)
+  })
+
+  it('hands on what git warns of though it succeeds', async () => {
+    const warnings: string[] = []
+    const env = program('git-warns', 'echo "warning: could not open directory" >&2')
+    const onWarning = (text: string) => void warnings.push(text)
+    await runGit(['warns'], { ...call({ env }), onWarning })
+    await runGit(['version'], { ...call(), onWarning })
+    expect(warnings).toEqual(['warning: could not open directory'])
   })
 
   it('runs in the directory it is told, whatever repository the environment points to', async () => {

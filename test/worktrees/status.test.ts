@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { byteName } from '../../src/platform/byte-names.ts'
 import { parseStatus } from '../../src/worktrees/status.ts'
 
 const hashes = `${'a'.repeat(40)} ${'b'.repeat(40)}`
@@ -13,11 +14,13 @@ it('reads every kind of record, whatever the names are', () => {
     `1 .M S.MU 160000 160000 160000 ${hashes} module`,
     '? dir/',
     '! node_modules/',
+    '? caf\xe9',
+    '! \xf0\x9f\xa6\x8a/',
   ]
   expect(parseStatus(records.map((record) => `${record}\0`).join(''))).toEqual({
     uncommitted: ['with two  spaces', 'line\nbreak', 'new name', 'both "changed"', 'module'],
-    untracked: ['dir/'],
-    ignored: ['node_modules/'],
+    untracked: ['dir/', byteName(Buffer.from([0x63, 0x61, 0x66, 0xe9]))],
+    ignored: ['node_modules/', byteName('🦊/')],
     submodules: ['module'],
   })
 })
