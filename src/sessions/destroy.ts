@@ -2,15 +2,15 @@
 import * as fs from 'node:fs'
 import type { Home } from '../config/home.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
-import { branchOf, formatRef, parseRef, type IssueRef } from '../core/issue-ref.ts'
+import { formatRef } from '../core/issue-ref.ts'
 import { removeSnapshots } from '../opencode/snapshots.ts'
 import { exclusively } from '../platform/locks.ts'
-import { fetchMirror, hasCommit } from '../worktrees/mirrors.ts'
+import { describeInventory, describeLost, isAtRisk } from '../worktrees/at-risk/describe.ts'
+import type { Inventory } from '../worktrees/at-risk/inventory.ts'
 import { saveWork } from '../worktrees/recovery.ts'
-import { describeWork, inspectWork, isAtRisk, type InspectOptions } from '../worktrees/work-at-risk.ts'
 import { removeWorktree } from '../worktrees/worktrees.ts'
 import { agentServer } from './agent-server.ts'
-import { mirrorLock } from './issue-worktree.ts'
+import { type IssueWork, workOf } from './inventory.ts'
 import { note } from './journal.ts'
 import { quietWorktree } from './left-running.ts'
 import { unload } from './loading.ts'
@@ -18,13 +18,11 @@ import { requirePmAtRest } from './pm-at-rest.ts'
 import { noPullRequests, pullRequestsOf, type PullRequests } from './pull-requests.ts'
 import type { SessionRecord } from './record.ts'
 import { forgetRemembered } from './remembered.ts'
-import { remoteEnvironment } from './remote-access.ts'
 import { stopAgent } from './stop.ts'
 import { baseName, changeIndex, forgetSession, pmAgentSession, readIndex, readSession, readSessions } from './store.ts'
 import type { Supervision } from './supervision.ts'
 
 const issueWaitMs = 10_000
-const gitTimeoutMs = 120_000
 
 /** Where work was saved: see recoveryCommands. */
 export interface Recovery {
@@ -44,25 +42,26 @@ export interface Destroyed {
  */
 export async function reasonsToKeep(home: Home, record: SessionRecord, known?: PullRequests): Promise<string[]> {
   const pullRequests = known ?? (await pullRequestsToCheck(home, record))
-  const working = record.run || record.state === 'starting' ? ['an agent is at work on it'] : []
-  const reasons = [...working, ...openOnes(pullRequests)]
-  const worktree = record.worktree_path
-  const ref = refOf(record)
-  if (!worktree || ref === undefined || isNothingLeft(home, record, ref)) return reasons
+  return [...atWork(record), ...openOnes(pullRequests), ...(await workToKeep(home, record, pullRequests))]
+}
+
+async function workToKeep(home: Home, record: SessionRecord, pullRequests: PullRequests): Promise<string[]> {
   try {
-    const inspected = inspection(home, record, ref, worktree)
-    const work = await inspectWork({ ...inspected, ...(await afterMerging(home, ref, inspected, pullRequests)) })
-    if (!isAtRisk(work)) return reasons
-    const { unknown } = pullRequests
-    // Files are in no pull request.
-    const unsure =
-      unknown === undefined || work.unpushed.count === 0
-        ? []
-        : [`whether its pull request was merged cannot be told: ${unknown}`]
-    return [...reasons, ...describeWork(work), ...unsure]
+    return reasonsIn(await workOf(home, record, pullRequests)?.inventory(), pullRequests)
   } catch (error) {
-    return [...reasons, `cannot tell what would be lost: ${messageOf(error)}`]
+    home.signal.throwIfAborted()
+    return [`cannot tell what would be lost: ${messageOf(error)}`]
   }
+}
+
+function reasonsIn(found: Inventory | undefined, { unknown }: PullRequests): string[] {
+  if (found === undefined || !isAtRisk(found)) return []
+  // Files are in no pull request.
+  const unsure =
+    unknown === undefined || found.unpushed.count === 0
+      ? []
+      : [`whether its pull request was merged cannot be told: ${unknown}`]
+  return [...describeInventory(found), ...unsure]
 }
 
 /**
@@ -78,13 +77,19 @@ export async function destroyIssue(
 ): Promise<Destroyed> {
   const before = readSession(home, name)
   if (options.force && before?.run) await stopAgent(home, supervision, name)
-  // Before the lock: a forge may take its time.
+  // Before the lock: a forge and a remote may take their time.
   const pullRequests = options.force || !before ? noPullRequests : await pullRequestsToCheck(home, before)
+  const early = before && workOf(home, before, pullRequests)
+  await early?.askAhead()
   return exclusively(home.paths.lock(`issue-${name}`), { timeoutMs: issueWaitMs, signal: home.signal }, async () => {
     const record = readSession(home, name)
     if (record === undefined) throw new KugetsuError(`no session ${name}`, { code: 'unknown_session' })
     const issueRef = record.issue_ref ?? name
-    const reasons = options.force ? [] : await reasonsToKeep(home, record, pullRequests)
+    const work = early?.path === record.worktree_path ? early : workOf(home, record, pullRequests)
+    const found = await work?.inventory()
+    const reasons = options.force
+      ? []
+      : [...atWork(record), ...openOnes(pullRequests), ...reasonsIn(found, pullRequests)]
     if (reasons.length > 0) {
       note(home, 'not_destroyed', { issue_ref: issueRef, reason: reasons.join('; ') })
       const onlyOpen = reasons.length === openOnes(pullRequests).length
@@ -95,7 +100,10 @@ export async function destroyIssue(
         code: onlyOpen ? 'pull_request_open' : 'work_at_risk',
       })
     }
-    const recovery = await removeWork(home, record, name)
+    const ended = await quietWorktree(home, { issueRef: record.issue_ref, worktree: record.worktree_path })
+    const last = ended.length === 0 ? found : await work?.inventory()
+    const recovery = work && last && (await removeIssueWorktree(home, name, work, last))
+    await deleteOpencodeSession(home, record)
     await forgetSession(home, name)
     await forgetConversation(home, name)
     await closeWorktree(home, record.worktree_path)
@@ -155,23 +163,24 @@ export async function destroyBase(
 /** Removes the worktree, saved first, and the opencode session of an issue on which nobody is at work. */
 export async function removeWork(home: Home, record: SessionRecord, name: string): Promise<Recovery | undefined> {
   await quietWorktree(home, { issueRef: record.issue_ref, worktree: record.worktree_path })
-  const recovery = await removeIssueWorktree(home, record, name)
+  const work = workOf(home, record)
+  const recovery = work && (await removeIssueWorktree(home, name, work, await work.inventory()))
   await deleteOpencodeSession(home, record)
   return recovery
 }
 
-async function removeIssueWorktree(home: Home, record: SessionRecord, name: string): Promise<Recovery | undefined> {
-  const ref = refOf(record)
-  const worktree = record.worktree_path
-  if (ref === undefined || !worktree || isNothingLeft(home, record, ref)) return undefined
-  const inspected = inspection(home, record, ref, worktree)
-  // Saved even when all of it seems to be pushed: it costs nothing, and looking and removing are two moments.
-  const lockFile = mirrorLock(home, ref)
-  const saved = await saveWork({ ...inspected, lockFile, name, issue: formatRef(ref), now: home.now() })
-  const { leftBehind } = await removeWorktree({ ...inspected, lockFile, deleteBranch: saved !== undefined })
-  for (const file of saved?.unsaved ?? []) home.warn(`not saved, and gone with the worktree: ${file}`)
+async function removeIssueWorktree(
+  home: Home,
+  name: string,
+  work: IssueWork,
+  found: Inventory,
+): Promise<Recovery | undefined> {
+  // Also where all of it is on the remote: small ignored files, and commits that only its records have, cost nothing to keep.
+  const saved = await saveWork({ ...work, name, issue: formatRef(work.ref), now: home.now() }, found)
+  for (const line of describeLost(found)) home.warn(`not saved, and gone with the worktree: ${line}`)
+  const { leftBehind } = await removeWorktree({ ...work, deleteBranch: saved !== undefined })
   if (leftBehind !== undefined) home.warn(`some files could not be deleted; they are in ${leftBehind}`)
-  return saved === undefined ? undefined : { ref: saved.ref, mirror: inspected.mirror }
+  return saved === undefined ? undefined : { ref: saved.ref, mirror: work.mirror }
 }
 
 /** The session is removed from opencode too, else a later init would find its context again. Not being able to is no reason to stop. */
@@ -215,46 +224,6 @@ function openOnes({ found }: PullRequests): string[] {
   return found.filter(({ state }) => state === 'open').map(({ url }) => `its pull request ${url} is open`)
 }
 
-/**
- * How to look at work whose pull request is merged or closed. Its branch may have been deleted at the remote since, so
- * that is asked. What was merged, squashed or not, is safe with all commits before the head of the pull request.
- */
-async function afterMerging(
-  home: Home,
-  ref: IssueRef,
-  inspected: ReturnType<typeof inspection>,
-  { found }: PullRequests,
-): Promise<Pick<InspectOptions, 'merged' | 'fetch'>> {
-  const lockFile = mirrorLock(home, ref)
-  const mirror = { ...inspected, path: inspected.mirror, lockFile }
-  const merged: string[] = []
-  for (const { state, headSha: commit, headRef } of found) {
-    if (state !== 'merged' || commit === undefined || !fs.existsSync(inspected.mirror)) continue
-    if (await hasCommit({ ...mirror, commit, ref: headRef })) merged.push(commit)
-  }
-  if (found.some(({ state }) => state === 'closed')) return { merged, fetch: { lockFile } }
-  // A remote that does not answer leaves the look where it is without a pull request.
-  if (merged.length > 0) await fetchMirror(mirror).catch(() => home.signal.throwIfAborted())
-  return { merged }
-}
-
-function inspection(home: Home, record: SessionRecord, ref: IssueRef, worktree: string) {
-  return {
-    path: worktree,
-    mirror: home.paths.mirror(ref),
-    branch: record.branch_name ?? branchOf(ref),
-    baseBranch: record.base_branch ?? undefined,
-    env: remoteEnvironment(home),
-    timeoutMs: gitTimeoutMs,
-    signal: home.signal,
-  }
-}
-
-/** Neither a worktree nor a mirror: there never was any, or both are gone, and with them whatever there was to lose. */
-function isNothingLeft(home: Home, record: SessionRecord, ref: IssueRef): boolean {
-  return !fs.existsSync(record.worktree_path ?? '') && !fs.existsSync(home.paths.mirror(ref))
-}
-
-function refOf(record: SessionRecord): IssueRef | undefined {
-  return record.issue_ref ? parseRef(record.issue_ref, { defaultHost: '' }) : undefined
+function atWork(record: SessionRecord): string[] {
+  return record.run || record.state === 'starting' ? ['an agent is at work on it'] : []
 }

@@ -72,14 +72,14 @@ export async function endProcessesOf(home: Home, owner: Owner): Promise<string[]
   return gone.map((pid) => names.get(pid) ?? String(pid))
 }
 
-/** Closes a worktree that is to be removed in opencode, and ends what still runs for it or in it. */
-export async function quietWorktree(home: Home, owner: Owner): Promise<void> {
+/** Closes a worktree that is to be removed in opencode, ends what still runs for it or in it, and returns that as endProcessesOf. */
+export async function quietWorktree(home: Home, owner: Owner): Promise<string[]> {
   if (owner.worktree && fs.existsSync(owner.worktree)) {
     await unload(home, owner.worktree).catch((error: unknown) => {
       home.warn(`opencode keeps ${owner.worktree} open: ${messageOf(error)}`)
     })
   }
-  await endProcessesOf(home, owner)
+  return endProcessesOf(home, owner)
 }
 
 /** A process for a person: `npm run dev (pid 4711)`. */

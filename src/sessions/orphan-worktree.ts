@@ -6,14 +6,13 @@ import type { MirrorOfHome } from '../config/mirrors.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { baseNameOf } from '../core/issue-names.ts'
 import { formatRef, parseRef } from '../core/issue-ref.ts'
-import { displayName } from '../platform/byte-names.ts'
 import { tryExclusive } from '../platform/locks.ts'
+import { describeInventory, describeLost, describeSavedByItself, isAtRisk } from '../worktrees/at-risk/describe.ts'
+import { type Inventory, takeInventory } from '../worktrees/at-risk/inventory.ts'
 import { isSamePlace, type WorktreeEntry } from '../worktrees/entries.ts'
-import { sortIgnored } from '../worktrees/ignored-files.ts'
-import { placeOf } from '../worktrees/place.ts'
 import { saveWork } from '../worktrees/recovery.ts'
-import { describeWork, inspectWork, isAtRisk } from '../worktrees/work-at-risk.ts'
 import { removeWorktree } from '../worktrees/worktrees.ts'
+import { remoteOf } from './inventory.ts'
 import { mirrorLock } from './issue-worktree.ts'
 import { note } from './journal.ts'
 import { quietWorktree } from './left-running.ts'
@@ -46,19 +45,22 @@ export function worktreeOrphan(
     env: home.env,
     timeoutMs: gitTimeoutMs,
     signal: home.signal,
+    ...(found === undefined ? {} : { askRemote: remoteOf(home, mirrorOf(home, found.mirror)) }),
   }
 
-  async function reasons(): Promise<string[]> {
+  const reasons = async () => (await look()).kept
+
+  async function look(): Promise<{ kept: string[]; inventory: Inventory }> {
     const kept = asidesOf(home, `${name}.json`)
     if (!place.startsWith(`${home.paths.worktrees}${path.sep}`))
       kept.push('it lies outside of this home, and may be of another one')
     if (slotHolders(home).some(({ session }) => session === name)) kept.push('an agent is at work in it')
-    if (placeOf(inspected).kind === 'unknown') return [...kept, 'cannot tell what is in it: it is no git worktree']
-    const work = await inspectWork(inspected)
-    if (isAtRisk(work)) kept.push(...describeWork(work))
-    const ignored = found === undefined ? sortIgnored(place, work.ignored).kept : []
-    if (ignored.length > 0) kept.push(`ignored files: ${ignored.slice(0, 5).map(displayName).join(', ')}`)
-    return kept
+    const inventory = await takeInventory(inspected)
+    if (inventory.place.kind === 'unknown') kept.push('cannot tell what is in it: it is no git worktree')
+    else if (isAtRisk(inventory)) kept.push(...describeInventory(inventory))
+    // Without a mirror nothing can be saved.
+    if (found === undefined) kept.push(...describeSavedByItself(inventory))
+    return { kept, inventory }
   }
 
   async function remove(): Promise<void> {
@@ -68,7 +70,8 @@ export function worktreeOrphan(
       const isNamed = readSessions(home).some(
         ({ record }) => record.worktree_path && isSamePlace(record.worktree_path, place),
       )
-      const kept = [...(isNamed ? ['a session has it by now'] : []), ...(await reasons())]
+      const { kept, inventory } = await look()
+      if (isNamed) kept.unshift('a session has it by now')
       if (kept.length > 0) throw new KugetsuError(kept.join('; '), { code: 'work_at_risk' })
       await quietWorktree(home, { issueRef, worktree: place })
       const repository = found?.mirror.repository
@@ -76,7 +79,8 @@ export function worktreeOrphan(
       const saved =
         found === undefined
           ? undefined
-          : await saveWork({ ...inspected, lockFile, name, issue: issueRef, now: home.now() })
+          : await saveWork({ ...inspected, lockFile, name, issue: issueRef, now: home.now() }, inventory)
+      for (const line of describeLost(inventory)) home.warn(`not saved, and gone with the worktree: ${line}`)
       const deletion = branch === '' ? {} : { branch }
       const removal = { ...inspected, branch: undefined, ...deletion, lockFile, deleteBranch: saved !== undefined }
       const { leftBehind } = await removeWorktree(removal)
@@ -89,6 +93,11 @@ export function worktreeOrphan(
   }
 
   return { kind: 'worktree', issueRef: issueRef ?? null, what: place, why: 'no session names it', reasons, remove }
+}
+
+function mirrorOf(home: Home, { path: mirror, repository }: MirrorOfHome) {
+  const ref = { ...repository, id: '0' }
+  return { ref, mirror, lockFile: mirrorLock(home, ref) }
 }
 
 /** The issue that a worktree of this name on this branch was made for. */

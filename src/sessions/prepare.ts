@@ -8,7 +8,8 @@ import type { IssueRef } from '../core/issue-ref.ts'
 import { displayName } from '../platform/byte-names.ts'
 import { isMadeByReading } from '../opencode/project-files.ts'
 import { unlessTaken } from '../platform/locks.ts'
-import { inspectWork, isAtRisk } from '../worktrees/work-at-risk.ts'
+import { isAtRisk } from '../worktrees/at-risk/describe.ts'
+import { takeInventory } from '../worktrees/at-risk/inventory.ts'
 import { ensureIssueWorktree, type IssueWorktree } from './issue-worktree.ts'
 import { loadAhead, unload } from './loading.ts'
 import { nameOf } from './session-name.ts'
@@ -53,8 +54,9 @@ export async function discardPrepared(home: Home, { name, ref, worktree, undo }:
     if (readSession(home, name) !== undefined) return
     const mirror = home.paths.mirror(ref)
     const options = { path: worktree.path, branch: worktree.branch, mirror, env: home.env, timeoutMs: gitTimeoutMs }
-    const work = await inspectWork(options)
-    if (isAtRisk(work) || !work.ignored.map(displayName).every(isMadeByReading)) return
+    const found = await takeInventory(options)
+    if (isAtRisk(found) || found.parked.length > 0 || !found.ignored.names.map(displayName).every(isMadeByReading))
+      return
     await unload(home, worktree.path).catch(() => {}) // memory, no more
     await undo.run()
   })

@@ -6,20 +6,18 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { KugetsuError } from '../core/errors.ts'
-import { displayName } from '../platform/byte-names.ts'
 import { ensureDirectory, writeAtomic } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
-import { headsOf, stashesOf, unpushedOf, type Heads, type Stash } from './commits-at-risk.ts'
+import type { Heads, KnownPlace, Stash } from './at-risk/commits.ts'
+import { describeSavable, plural } from './at-risk/describe.ts'
+import type { Inventory } from './at-risk/inventory.ts'
 import { type GitCall, type GitOptions, inMirror, runGit } from './git.ts'
-import { sortIgnored, type IgnoredFiles } from './ignored-files.ts'
 import { mirrorLockWaitMs } from './mirrors.ts'
-import { placeOf, type Place } from './place.ts'
 import { withPlainRepository } from './plain-repository.ts'
 import { listRecovery, recoveryRef, type RecoveryPoint } from './recovery-refs.ts'
 import { messageOfSaved, type SavedRecord } from './saved-work.ts'
 import { takeSnapshot, type Snapshot } from './snapshot.ts'
 import { removeTree, temporarySibling } from './temporary.ts'
-import { describeWork, inspectWork, type WorkAtRisk } from './work-at-risk.ts'
 
 export interface SaveOptions extends GitOptions {
   /** The worktree, or a clone of its own; it may be missing, then its commits are saved. */
@@ -43,46 +41,33 @@ export interface SavedWork {
   unsaved: string[]
 }
 
-type KnownPlace = Exclude<Place, { kind: 'unknown' }>
-
 /**
- * Saves what inspectWork() finds at risk, and ignored files (see ignored-files.ts); undefined when there is nothing.
- * The worktree and its index are not touched. What a clone of its own has is brought into the mirror, which is made
- * when it is missing.
+ * Saves what can be saved of what takeInventory() found; undefined when there is nothing. The worktree and its index are
+ * not touched. What a clone of its own has is brought into the mirror, which is made when it is missing.
  *
- * Throws KugetsuError `unsavable` where it could not save all (a nested repository, changes inside a submodule, a
- * directory that is no repository), `save_failed` when git fails.
+ * Throws KugetsuError `unsavable` where it could not save all, `save_failed` when git fails.
  */
-export async function saveWork(options: SaveOptions): Promise<SavedWork | undefined> {
-  const place = placeOf(options)
-  if (place.kind === 'unknown') {
-    throw unsavable(`${options.path} is not a worktree of ${options.mirror}`, 'Move it away yourself.')
-  }
-  const work = await inspectWork(options)
-  if (place.kind === 'clone' && work.unknown !== undefined) throw unsavable(work.unknown, 'Deal with that first.')
-  const heads = await headsOf(options, place)
-  const [stashes, { commits }] = await Promise.all([
-    stashesOf(options, place, heads),
-    unpushedOf(options, place, heads),
-  ])
-  const ignored = sortIgnored(options.path, work.ignored)
-  const changed = work.uncommitted.length + work.untracked.length > 0 || work.inProgress !== undefined
-  const withFiles = changed || (place.kind !== 'missing' && work.unknown !== undefined)
-  if (!withFiles && commits.size === 0 && stashes.length === 0 && ignored.kept.length === 0) return undefined
-  if (work.submodules.length > 0) {
+export async function saveWork(options: SaveOptions, inventory: Inventory): Promise<SavedWork | undefined> {
+  const { place, heads, stashes, ignored, parked, uncommitted, untracked } = inventory
+  const [problem] = [...inventory.unsavable, ...inventory.unknown]
+  if (problem !== undefined || place.kind === 'unknown') {
     throw unsavable(
-      `changes inside submodules cannot be saved: ${work.submodules.map(displayName).join(', ')}`,
-      'Push or move them first.',
+      `not all of ${options.path} can be saved: ${problem ?? 'it is no worktree'}`,
+      'Deal with that first.',
     )
   }
+  const withFiles = uncommitted.length + untracked.length > 0 || inventory.inProgress !== undefined
+  const { commits } = inventory.unpushed
+  const hasCommits = commits.size + parked.length > 0 || inventory.unasked !== undefined
+  if (!withFiles && !hasCommits && stashes.length === 0 && ignored.kept.length === 0) return undefined
   const before = place.kind === 'missing' ? await savedBefore(options, heads, stashes) : undefined
   if (before !== undefined) {
     const ref = recoveryRef(options.name, options.now)
     await keep(options, place, { ref, saved: before.commit, directory: options.mirror })
     return { ref, summary: before.summary, unsaved: [] }
   }
-  const found = { work, heads: withoutPushed(heads, place, commits), stashes, ignored, withFiles }
-  const summary = summaryOf(options, found)
+  const found = { inventory: { ...inventory, heads: withoutPushed(heads, place, commits) }, withFiles }
+  const summary = summaryOf(options, inventory)
   const ref = recoveryRef(options.name, options.now)
   const sha256 = heads.head?.length === 64
   const failure = failureOf(options)
@@ -90,14 +75,11 @@ export async function saveWork(options: SaveOptions): Promise<SavedWork | undefi
     const saved = await commitAll(options, place, { ...found, summary, directory })
     await keep(options, place, { ref, saved, directory })
   })
-  return { ref, summary, unsaved: ignored.left }
+  return { ref, summary, unsaved: inventory.ignored.left }
 }
 
 interface Found {
-  work: WorkAtRisk
-  heads: Heads
-  stashes: Stash[]
-  ignored: IgnoredFiles
+  inventory: Inventory
   withFiles: boolean
 }
 
@@ -123,7 +105,8 @@ async function commitAll(
   place: KnownPlace,
   found: Found & { summary: string; directory: string },
 ): Promise<string> {
-  const { heads, stashes, ignored, directory, work } = found
+  const { directory, inventory } = found
+  const { heads, stashes, ignored, parked } = inventory
   const isOwn = place.kind === 'clone' || place.kind === 'elsewhere'
   if (isOwn) borrow(place.repository, directory)
   const call: GitCall = {
@@ -163,19 +146,23 @@ async function commitAll(
     index: snapshot.index ?? null,
     ignored: keptIgnored[0] ?? null,
     stashes: stashes.map((each) => ({ ...each })),
-    in_progress: work.inProgress ?? null,
+    in_progress: inventory.inProgress ?? null,
     left_out: [...ignored.left, ...ignored.generated].slice(0, 50),
     counts: {
-      commits: work.unpushed.count,
-      uncommitted: work.uncommitted.length,
-      untracked: work.untracked.length,
+      commits: inventory.unpushed.count,
+      uncommitted: inventory.uncommitted.length,
+      untracked: inventory.untracked.length,
       ignored: ignored.kept.length,
       stashes: stashes.length,
     },
   }
   const message = path.join(directory, 'message')
   writeAtomic(message, messageOfSaved(found.summary, record))
-  const others = [...heads.branches.values(), ...heads.incoming, ...stashes.map(({ commit: each }) => each)]
+  const others = [
+    ...heads.branches.values(),
+    ...heads.incoming,
+    ...[...stashes, ...parked].map(({ commit: each }) => each),
+  ]
   return await commit(tree, [...new Set([...parents, ...index, ...keptIgnored, ...others])], ['-F', message])
 }
 
@@ -260,11 +247,11 @@ async function ask(args: string[], call: GitCall): Promise<string> {
   return (await runGit(args, call)).trim()
 }
 
-function summaryOf(options: SaveOptions, { work, ignored }: Found): string {
-  const { unknown: _, unsaved: __, ...known } = work
-  const lines = describeWork({ ...known, unsaved: [] }).map((line) => line.replace(/:.*/, ''))
-  const kept = ignored.kept.length
+function summaryOf(options: SaveOptions, inventory: Inventory): string {
+  const lines = describeSavable(inventory).map((line) => line.replace(/:.*/, ''))
+  const kept = inventory.ignored.kept.length
   if (kept > 0) lines.push(`${kept} ignored ${kept === 1 ? 'file' : 'files'}`)
+  if (inventory.parked.length > 0) lines.push(plural(inventory.parked.length, 'commit', 'commits') + ' of no branch')
   return `${lines.length === 0 ? 'files' : lines.join(', ')} of ${options.branch}`
 }
 

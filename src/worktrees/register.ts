@@ -15,7 +15,7 @@ import { type MirrorConfig, readMirrorConfig } from './mirror-config.ts'
 import { hasRoom, readRefs } from './refs.ts'
 import { despiteLocks } from './stale-locks.ts'
 import { temporarySibling } from './temporary.ts'
-import { operationIn } from './work-at-risk.ts'
+import { operationIn } from './at-risk/operations.ts'
 import type { WorktreeOptions } from './worktrees.ts'
 
 /** What HEAD shall be: a branch that exists, one to be made at (or moved to) a commit, or a commit alone. */

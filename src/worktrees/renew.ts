@@ -4,8 +4,8 @@ import type { AddWorktreeOptions } from './worktrees.ts'
 import type { WorktreeEntry } from './entries.ts'
 import { askGit, inMirror, inWorktree, runGit } from './git.ts'
 import { chooseStart, followRemote, type Start } from './start-point.ts'
-import { readStatus } from './status.ts'
-import { operationIn } from './work-at-risk.ts'
+import { readStatus } from './at-risk/status.ts'
+import { operationIn } from './at-risk/operations.ts'
 
 /**
  * Moves the worktree of `entry` up to where a new one would begin, when it is on its branch, has no change of its own, no untracked

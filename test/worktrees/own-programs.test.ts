@@ -6,9 +6,9 @@ import type { AddressInfo } from 'node:net'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { commitsAhead } from '../../src/worktrees/commits-ahead.ts'
-import { hasCommit, openMirror } from '../../src/worktrees/mirrors.ts'
+import { fetchMirror, hasCommit, openMirror } from '../../src/worktrees/mirrors.ts'
 import { saveWork } from '../../src/worktrees/recovery.ts'
-import { inspectWork } from '../../src/worktrees/work-at-risk.ts'
+import { takeInventory } from '../../src/worktrees/at-risk/inventory.ts'
 import { addWorktree, removeWorktree } from '../../src/worktrees/worktrees.ts'
 import { createGround, type Ground } from '../helpers/git-repository.ts'
 
@@ -53,9 +53,9 @@ async function wholeLife(): Promise<void> {
   // Same size and time as before: git has to look into the file, and so runs its filter.
   fs.writeFileSync(path.join(place, 'a.txt'), 'two\n')
   fs.writeFileSync(path.join(place, 'new.txt'), 'new\n')
-  await inspectWork({ ...work(), fetch: { lockFile: ground.lockFile } })
+  await takeInventory({ ...work(), askRemote: () => fetchMirror({ ...work(), path: ground.mirror }) })
   await commitsAhead({ ...running(), path: place, branch: 'fix/issue-1', base: 'main' })
-  await saveWork({ ...work(), name: 'forge.test-owner-repo-1', now: new Date() })
+  await saveWork({ ...work(), name: 'forge.test-owner-repo-1', now: new Date() }, await takeInventory(work()))
   await removeWorktree({ ...work(), deleteBranch: true })
   await addWorktree({ ...work(), path: ground.worktree('two'), branch: 'fix/issue-2' })
 }
@@ -158,8 +158,10 @@ describe('a mirror that an agent has tampered with', () => {
     armMirror(path.join(evil, 'config'))
     fs.writeFileSync(path.join(ground.mirror, 'worktrees', 'one', 'commondir'), `${evil}\n`)
     fs.writeFileSync(path.join(place, 'a.txt'), 'two\n')
-    expect((await inspectWork(work())).unknown).toContain('is not a worktree of')
-    await expect(saveWork({ ...work(), name: 'x', now: new Date() })).rejects.toMatchObject({ code: 'unsavable' })
+    expect((await takeInventory(work())).unknown).toEqual([expect.stringContaining('is not a worktree of')])
+    await expect(
+      saveWork({ ...work(), name: 'x', now: new Date() }, await takeInventory(work())),
+    ).rejects.toMatchObject({ code: 'unsavable' })
     expect(ran()).toEqual([])
   })
 
@@ -178,8 +180,8 @@ describe('a mirror that an agent has tampered with', () => {
     ground.git(ground.root, 'clone', '--quiet', ground.remote, place)
     arm(path.join(place, '.git'))
     fs.writeFileSync(path.join(place, 'a.txt'), 'two\n')
-    expect(await inspectWork(work())).toMatchObject({ uncommitted: ['a.txt'] })
-    await saveWork({ ...work(), name: 'forge.test-owner-repo-1', now: new Date() })
+    expect(await takeInventory(work())).toMatchObject({ uncommitted: ['a.txt'] })
+    await saveWork({ ...work(), name: 'forge.test-owner-repo-1', now: new Date() }, await takeInventory(work()))
     expect(ran()).toEqual([])
     careless(place, 'status')
     expect(ran()).toContain('filter-process') // the trap is one
@@ -201,7 +203,7 @@ describe('a mirror that an agent has tampered with', () => {
     const config = path.join(ground.git(module, 'rev-parse', '--git-dir'), 'config')
     armMirror(path.resolve(module, config))
     fs.writeFileSync(path.join(module, 'a.txt'), 'two\n')
-    expect(await inspectWork(work())).toMatchObject({ submodules: ['module'] })
+    expect(await takeInventory(work())).toMatchObject({ unsavable: [expect.stringContaining('module')] })
     expect(ran()).toEqual([])
     careless(place, 'status')
     expect(ran()).toContain('filter-process') // the trap is one
@@ -220,7 +222,7 @@ describe("the user's own settings", () => {
     await addWorktree(work())
     expect(fs.readFileSync(path.join(place, 'b.md'), 'utf8')).toBe('POINTER\n')
     fs.utimesSync(path.join(place, 'b.md'), new Date(), new Date(0))
-    expect(await inspectWork(work())).toMatchObject({ uncommitted: [] })
+    expect(await takeInventory(work())).toMatchObject({ uncommitted: [] })
     expect(ran()).toEqual([])
   })
 
@@ -330,7 +332,7 @@ describe('what a repository holds', () => {
       (error: unknown) => (error as { code?: string }).code,
     )
     expect(['made', 'checkout_failed']).toContain(made)
-    await inspectWork(work())
+    await takeInventory(work())
     expect(ran()).toEqual([])
     expect(fs.readFileSync(path.join(ground.mirror, 'config'), 'utf8')).toBe(before)
     expect(fs.existsSync(path.join(path.dirname(place), 'config'))).toBe(false)

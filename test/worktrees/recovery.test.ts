@@ -1,6 +1,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { takeInventory } from '../../src/worktrees/at-risk/inventory.ts'
 import { openMirror } from '../../src/worktrees/mirrors.ts'
 import { dropRecovery, listRecovery, pointNamed } from '../../src/worktrees/recovery-refs.ts'
 import { saveWork } from '../../src/worktrees/recovery.ts'
@@ -26,8 +27,18 @@ beforeEach(async () => {
 })
 afterEach(() => ground.cleanup())
 
-const save = (more: { now?: Date; name?: string } = {}) =>
-  saveWork({ path: place, mirror: ground.mirror, branch, name: 'forge.test-owner-repo-1', now, ...running(), ...more })
+const save = async (more: { now?: Date; name?: string } = {}) => {
+  const options = {
+    path: place,
+    mirror: ground.mirror,
+    branch,
+    name: 'forge.test-owner-repo-1',
+    now,
+    ...running(),
+    ...more,
+  }
+  return saveWork(options, await takeInventory(options))
+}
 const git = (...args: string[]) => ground.git(place, ...args)
 const mirror = (...args: string[]) => ground.git(ground.mirror, ...args)
 const write = (file: string, bytes: string | Buffer) => {

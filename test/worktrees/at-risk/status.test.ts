@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { byteName } from '../../src/platform/byte-names.ts'
-import { parseStatus } from '../../src/worktrees/status.ts'
+import { byteName } from '../../../src/platform/byte-names.ts'
+import { parseStatus } from '../../../src/worktrees/at-risk/status.ts'
 
 const hashes = `${'a'.repeat(40)} ${'b'.repeat(40)}`
 

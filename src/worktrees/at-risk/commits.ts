@@ -1,12 +1,12 @@
 /** The commits that go with a worktree: where HEAD is, branches, stashes, and what of them no remote has. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { readText } from '../platform/files.ts'
-import { askGit, type GitCall, gitDirectories, type GitOptions, inMirror, runGit } from './git.ts'
-import type { Place } from './place.ts'
-import { recoveryPrefix } from './recovery-refs.ts'
+import { readText } from '../../platform/files.ts'
+import { askGit, type GitCall, gitDirectories, type GitOptions, inMirror, runGit } from '../git.ts'
+import type { Place } from '../place.ts'
+import { recoveryPrefix } from '../recovery-refs.ts'
 
-type KnownPlace = Exclude<Place, { kind: 'unknown' }>
+export type KnownPlace = Exclude<Place, { kind: 'unknown' }>
 
 export interface Heads {
   /** The commit of HEAD; undefined before the first commit, and without a worktree. */
@@ -24,6 +24,16 @@ export interface Stash {
   message: string
 }
 
+export interface Unpushed {
+  count: number
+  commits: ReadonlySet<string>
+  /** Of the same commits, newest first. */
+  subjects: string[]
+}
+
+/** The branch in a full name of a ref. */
+const ofBranch = /^refs\/heads\/(.+)$/
+
 /** Reads where HEAD and the branches are; `branch` is the issue's. Throws KugetsuError when git fails. */
 export async function headsOf(options: GitOptions & { branch: string }, place: KnownPlace): Promise<Heads> {
   const gitDirectory = place.kind === 'missing' ? wholeDirectory(place.entry?.directory) : place.gitDirectory
@@ -36,7 +46,8 @@ export async function headsOf(options: GitOptions & { branch: string }, place: K
     ask(['rev-parse', '--verify', '--quiet', `${name}^{commit}`], from)
   const [head, on, own] = await Promise.all([
     commitOf('HEAD'),
-    ask(['symbolic-ref', '--quiet', '--short', 'HEAD'], inside),
+    // Its full name: git makes the short one longer where a tag has the same.
+    ask(['symbolic-ref', '--quiet', 'HEAD'], inside),
     place.kind === 'elsewhere' || place.kind === 'clone' ? undefined : commitOf(`refs/heads/${options.branch}`, call),
   ])
   const branches = place.kind === 'clone' ? await localBranches(call) : new Map<string, string>()
@@ -44,7 +55,7 @@ export async function headsOf(options: GitOptions & { branch: string }, place: K
   const incoming = ['MERGE_HEAD', 'CHERRY_PICK_HEAD', 'REVERT_HEAD'].flatMap((name) =>
     gitDirectory === undefined ? [] : commitsIn(path.join(gitDirectory, name)),
   )
-  return { head, on, branches, incoming }
+  return { head, on: ofBranch.exec(on ?? '')?.[1], branches, incoming }
 }
 
 /** Without HEAD it is what a removal by git left that was killed. */
@@ -57,18 +68,22 @@ export async function unpushedOf(
   options: GitOptions & { merged?: readonly string[] | undefined },
   place: KnownPlace,
   heads: Heads,
-): Promise<{ count: number; commits: Set<string>; subjects: string[] }> {
+): Promise<Unpushed> {
   const tips = [...new Set([...(heads.head === undefined ? [] : [heads.head]), ...heads.branches.values()])]
   if (tips.length === 0) return { count: 0, commits: new Set(), subjects: [] }
-  const known = { worktree: ['--remotes=origin'], missing: ['--remotes=origin'], clone: ['--remotes'] }
-  const elsewhere = place.kind === 'elsewhere' ? ['--remotes', '--branches'] : known[place.kind]
-  // Those are commits of the mirror.
-  const merged = place.kind === 'worktree' || place.kind === 'missing' ? (options.merged ?? []) : []
-  const args = ['log', '-z', '--format=%H %s', ...tips, '--not', ...elsewhere, ...merged, '--']
+  const args = ['log', '-z', '--format=%H %s', ...tips, '--not', ...pushedAt(options, place), '--']
   const text = await runGit(args, inRepository(options, place))
   const lines = text === '' ? [] : text.replace(/\0$/, '').split('\0')
   const commits = new Set(lines.map((line) => line.slice(0, line.indexOf(' '))))
   return { count: lines.length, commits, subjects: lines.map((line) => line.slice(line.indexOf(' ') + 1)) }
+}
+
+/** What git is to leave out of a log as being on a remote, or merged. */
+export function pushedAt(options: { merged?: readonly string[] | undefined }, place: KnownPlace): string[] {
+  if (place.kind === 'elsewhere') return ['--remotes', '--branches']
+  if (place.kind === 'clone') return ['--remotes']
+  // Those are commits of the mirror.
+  return ['--remotes=origin', ...(options.merged ?? [])]
 }
 
 /**

@@ -3,7 +3,7 @@
  * local database is work as well; `node_modules` is not.
  */
 import * as fs from 'node:fs'
-import { type ByteName, charactersOf, displayName, listNames, placeIn } from '../platform/byte-names.ts'
+import { type ByteName, charactersOf, displayName, listNames, placeIn } from '../../platform/byte-names.ts'
 
 /** Directories that tools make, and make again: never kept, and no reason to keep a worktree. */
 const made = wordsOf(`.angular .bundle .cache .dart_tool .eggs .gradle .mypy_cache .next .nuxt .nyc_output .parcel-cache
@@ -14,6 +14,8 @@ const mostBytes = 20 * 1024 * 1024
 const mostFiles = 5_000
 
 export interface IgnoredFiles {
+  /** All of them, named as `git status` does. */
+  names: readonly ByteName[]
   /** Saved with the rest: all of them together are within the limits. */
   kept: ByteName[]
   /** Not saved, though it may be work, each with the reason. */
@@ -24,7 +26,7 @@ export interface IgnoredFiles {
 
 /** Sorts the ignored files and directories of a worktree, named as `git status` does, by what is to become of them. */
 export function sortIgnored(worktree: string, names: readonly ByteName[]): IgnoredFiles {
-  const sorted: IgnoredFiles = { kept: [], left: [], generated: [] }
+  const sorted: IgnoredFiles = { names, kept: [], left: [], generated: [] }
   const measured: { name: ByteName; bytes: number; files: number }[] = []
   for (const name of names) {
     const size = isAmong(made, name) ? 'made by tools' : measure(placeIn(worktree, name))

@@ -1,8 +1,8 @@
 /** Repositories inside a worktree, into which `git status` looks with the settings that they have themselves. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { linkOf } from './entries.ts'
-import { type GitCall, runGit } from './git.ts'
+import { linkOf } from '../entries.ts'
+import { type GitCall, runGit } from '../git.ts'
 
 const deepest = 5
 

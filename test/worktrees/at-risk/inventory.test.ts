@@ -1,10 +1,11 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { openMirror } from '../../src/worktrees/mirrors.ts'
-import { describeWork, inspectWork, isAtRisk } from '../../src/worktrees/work-at-risk.ts'
-import { addWorktree } from '../../src/worktrees/worktrees.ts'
-import { createGround, type Ground } from '../helpers/git-repository.ts'
+import { fetchMirror, openMirror } from '../../../src/worktrees/mirrors.ts'
+import { describeInventory, isAtRisk } from '../../../src/worktrees/at-risk/describe.ts'
+import { type InventoryOptions, takeInventory } from '../../../src/worktrees/at-risk/inventory.ts'
+import { addWorktree } from '../../../src/worktrees/worktrees.ts'
+import { createGround, type Ground } from '../../helpers/git-repository.ts'
 
 const branch = 'fix/issue-1'
 let ground: Ground
@@ -18,8 +19,10 @@ beforeEach(async () => {
 })
 afterEach(() => ground.cleanup())
 
-const inspect = (more: { fetch?: { lockFile: string }; signal?: AbortSignal } = {}) =>
-  inspectWork({ path: place, mirror: ground.mirror, branch, env: ground.env, timeoutMs: 30_000, ...more })
+const inspect = (more: Partial<InventoryOptions> = {}) =>
+  takeInventory({ path: place, mirror: ground.mirror, branch, env: ground.env, timeoutMs: 30_000, ...more })
+const askRemote = () =>
+  fetchMirror({ path: ground.mirror, lockFile: ground.lockFile, env: ground.env, timeoutMs: 30_000 })
 const git = (...args: string[]) => ground.git(place, ...args)
 const write = (file: string, text: string) => {
   fs.mkdirSync(path.dirname(path.join(place, file)), { recursive: true })
@@ -40,21 +43,25 @@ const conflict = () => {
   expect(() => git('rebase', 'other')).toThrow()
 }
 
-describe('inspectWork', () => {
+describe('takeInventory', () => {
   it('finds nothing in a clean worktree', async () => {
-    const work = await inspect()
+    const [work, head] = [await inspect(), git('rev-parse', 'HEAD')]
     expect(work).toEqual({
+      place: expect.objectContaining({ kind: 'worktree' }),
+      heads: { head, on: branch, branches: new Map([[branch, head]]), incoming: [] },
       uncommitted: [],
       untracked: [],
-      ignored: [],
-      submodules: [],
       inProgress: undefined,
-      unpushed: { count: 0, subjects: [] },
-      stashes: 0,
-      unsaved: [],
+      unpushed: { count: 0, commits: new Set(), subjects: [] },
+      parked: [],
+      stashes: [],
+      ignored: { names: [], kept: [], left: [], generated: [] },
+      unasked: undefined,
+      unsavable: [],
+      unknown: [],
     })
     expect(isAtRisk(work)).toBe(false)
-    expect(describeWork(work)).toEqual([])
+    expect(describeInventory(work)).toEqual([])
   })
 
   it('finds changed, deleted, staged, renamed and oddly named files', async () => {
@@ -71,15 +78,15 @@ describe('inspectWork', () => {
     expect(work.uncommitted.sort()).toEqual(['a.txt', 'gone.txt', 'new "name"\n.txt', 'staged file'])
     expect(work.unpushed.count).toBe(0)
     expect(isAtRisk(work)).toBe(true)
-    expect(describeWork(work)[0]).toMatch(/^4 uncommitted changes: /)
-    expect(describeWork(work).join('')).not.toContain('\n')
+    expect(describeInventory(work)[0]).toMatch(/^4 uncommitted changes: /)
+    expect(describeInventory(work).join('')).not.toContain('\n')
   })
 
   it('finds untracked files, and tells ignored ones apart', async () => {
     write('build/deep/out', 'o')
     write('x.log', 'l')
     const ignored = await inspect()
-    expect(ignored.ignored.sort()).toEqual(['build/', 'x.log'])
+    expect(ignored.ignored.names.toSorted()).toEqual(['build/', 'x.log'])
     expect(isAtRisk(ignored)).toBe(false)
     write('new.txt', 'n')
     write('dir/deep/file', 'd')
@@ -98,8 +105,8 @@ describe('inspectWork', () => {
     commit('x.txt')
     commit('y.txt')
     const work = await inspect()
-    expect(work.unpushed).toEqual({ count: 2, subjects: ['Add y.txt', 'Add x.txt'] })
-    expect(describeWork(work)).toEqual(['2 unpushed commits: Add y.txt, Add x.txt'])
+    expect(work.unpushed).toMatchObject({ count: 2, subjects: ['Add y.txt', 'Add x.txt'] })
+    expect(describeInventory(work)).toEqual(['2 unpushed commits: Add y.txt, Add x.txt'])
     git('push', '--quiet')
     expect(isAtRisk(await inspect())).toBe(false)
   })
@@ -116,14 +123,21 @@ describe('inspectWork', () => {
     git('push', '--quiet')
     ground.git(ground.remote, 'branch', '-D', branch)
     expect((await inspect()).unpushed.count).toBe(0)
-    expect((await inspect({ fetch: { lockFile: ground.lockFile } })).unpushed.count).toBe(1)
+    expect((await inspect({ askRemote })).unpushed.count).toBe(1)
   })
 
   it('does not know when it is to look at the remote and cannot', async () => {
+    const made = fs.readFileSync(path.join(ground.mirror, 'worktrees', 'one', 'logs', 'HEAD'))
+    commit('x.txt')
+    git('push', '--quiet')
     fs.renameSync(ground.remote, `${ground.remote}.away`)
-    const work = await inspect({ fetch: { lockFile: ground.lockFile } })
-    expect(work.unknown).toContain('not found')
+    const work = await inspect({ askRemote })
+    expect(work.unasked).toContain('not found')
     expect(isAtRisk(work)).toBe(true)
+    // As it was made it has nothing that the remote would have to have.
+    git('reset', '--quiet', '--hard', 'origin/main')
+    fs.writeFileSync(path.join(ground.mirror, 'worktrees', 'one', 'logs', 'HEAD'), made)
+    expect((await inspect({ askRemote })).unasked).toBeUndefined()
   })
 
   it('counts the stashes of the branch, not those of other worktrees', async () => {
@@ -134,9 +148,9 @@ describe('inspectWork', () => {
     git('stash', 'push', '--quiet', '--message', 'with a message')
     git('checkout', '--quiet', branch)
     const work = await inspect()
-    expect(work.stashes).toBe(1)
+    expect(work.stashes).toHaveLength(1)
     expect(isAtRisk(work)).toBe(true)
-    expect(describeWork(work)).toEqual(['1 stash'])
+    expect(describeInventory(work)).toEqual(['1 stash'])
   })
 
   it('finds a rebase and a merge that are not finished', async () => {
@@ -162,7 +176,7 @@ describe('inspectWork', () => {
   })
 })
 
-describe('inspectWork of a worktree that is missing', () => {
+describe('takeInventory of a worktree that is missing', () => {
   beforeEach(() => {
     write('a.txt', 'staged')
     git('add', 'a.txt')
@@ -174,7 +188,7 @@ describe('inspectWork of a worktree that is missing', () => {
     git('add', 'b.txt')
     fs.rmSync(place, { recursive: true })
     const work = await inspect()
-    expect(describeWork(work)).toEqual(['1 uncommitted change: b.txt', '1 unpushed commit: Change a'])
+    expect(describeInventory(work)).toEqual(['1 uncommitted change: b.txt', '1 unpushed commit: Change a'])
     expect(isAtRisk(work)).toBe(true)
   })
 
@@ -186,24 +200,24 @@ describe('inspectWork of a worktree that is missing', () => {
   })
 })
 
-describe('inspectWork does not know', () => {
+describe('takeInventory does not know', () => {
   it('about a directory that is not a worktree of the mirror', async () => {
     fs.rmSync(path.join(place, '.git'))
-    expect((await inspect()).unknown).toContain('is not a worktree of')
+    expect((await inspect()).unknown[0]).toContain('is not a worktree of')
   })
 
   it('without a mirror', async () => {
     fs.rmSync(ground.mirror, { recursive: true })
     const work = await inspect()
-    expect(work.unknown).toContain('mirror')
+    expect(work.unknown[0]).toContain('mirror')
     expect(isAtRisk(work)).toBe(true)
   })
 
   it('when git fails', async () => {
     fs.writeFileSync(path.join(ground.mirror, 'worktrees', 'one', 'index'), 'garbage, not an index')
     const work = await inspect()
-    expect(work.unknown).toMatch(/index file/)
-    expect(describeWork(work)[0]).toMatch(/^cannot tell what would be lost: /)
+    expect(work.unknown[0]).toMatch(/index file/)
+    expect(describeInventory(work)[0]).toMatch(/^cannot tell what would be lost: /)
   })
 
   it('and is interrupted rather than silent', async () => {

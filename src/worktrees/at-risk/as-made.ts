@@ -1,0 +1,18 @@
+import * as path from 'node:path'
+import { readText } from '../../platform/files.ts'
+import type { Place } from '../place.ts'
+import { readRefs } from '../refs.ts'
+
+const base = 'refs/remotes/origin/HEAD'
+
+/**
+ * Whether nothing was ever committed, fetched or checked out in a worktree, by its files alone: HEAD was put at one commit by
+ * `git reset --hard <commit>`, as kugetsu does, and that is where the remote's default branch is in the mirror. Then no
+ * commit of it can be lost, whatever the remote has by now. False when it cannot be told.
+ */
+export function isAsMade(place: Place): boolean {
+  if (place.kind !== 'worktree') return false
+  const log = readText(path.join(place.gitDirectory, 'logs', 'HEAD')) ?? ''
+  const made = /^0+ ([0-9a-f]{40,64}) [^\n\t]*\treset: moving to \1\n$/.exec(log)?.[1]
+  return made !== undefined && readRefs(place.repository, [base])?.get(base)?.commit === made
+}

@@ -1,0 +1,66 @@
+/** An inventory in words. */
+import { type ByteName, displayName } from '../../platform/byte-names.ts'
+import type { Inventory } from './inventory.ts'
+
+/** Whether removing the worktree could lose anything without being told to. What is saved by itself (see Inventory) does not count; not knowing does. */
+export function isAtRisk(found: Inventory): boolean {
+  return (
+    found.unknown.length + found.unsavable.length > 0 ||
+    found.unasked !== undefined ||
+    found.inProgress !== undefined ||
+    found.uncommitted.length + found.untracked.length + found.unpushed.count + found.stashes.length > 0 ||
+    found.ignored.left.length > 0
+  )
+}
+
+/** What would be lost, a line for each kind; nothing for a clean worktree. */
+export function describeInventory(found: Inventory): string[] {
+  const lines = found.unknown.map((reason) => `cannot tell what would be lost: ${reason}`)
+  if (found.unasked !== undefined) lines.push(`cannot tell what the remote has: ${found.unasked}`)
+  lines.push(...found.unsavable, ...describeSavable(found))
+  const { left } = found.ignored
+  if (left.length > 0) {
+    lines.push(`${plural(left.length, 'ignored file')} that cannot be saved: ${sample(left)}`)
+  }
+  return lines
+}
+
+/** The part of it that saveWork() saves and that has to be saved by a command of its own. */
+export function describeSavable(found: Inventory): string[] {
+  const lines: string[] = []
+  const { inProgress, uncommitted, untracked, unpushed, stashes } = found
+  if (inProgress !== undefined) lines.push(`${inProgress} is in progress`)
+  if (uncommitted.length > 0) lines.push(named(uncommitted, 'uncommitted change'))
+  if (untracked.length > 0) lines.push(named(untracked, 'untracked file'))
+  if (unpushed.count > 0) {
+    lines.push(`${plural(unpushed.count, 'unpushed commit')}: ${sample(unpushed.subjects, unpushed.count)}`)
+  }
+  if (stashes.length > 0) lines.push(plural(stashes.length, 'stash', 'stashes'))
+  return lines
+}
+
+/** What saveWork() saves without being told to, a line for each kind. */
+export function describeSavedByItself({ ignored, parked }: Inventory): string[] {
+  const files = ignored.kept.length === 0 ? [] : [named(ignored.kept, 'ignored file')]
+  const commits = parked.length === 0 ? [] : [`${plural(parked.length, 'commit')} of no branch`]
+  return [...files, ...commits]
+}
+
+/** What goes with the worktree and is not saved, a line each: to be said before. */
+export function describeLost({ ignored }: Inventory): string[] {
+  return ignored.left
+}
+
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`
+}
+
+function named(names: ByteName[], what: string): string {
+  return `${plural(names.length, what)}: ${sample(names.slice(0, 5).map(displayName), names.length)}`
+}
+
+/** The first five, escaped for one line, and how many more there are. */
+export function sample(texts: readonly string[], count = texts.length): string {
+  const shown = texts.slice(0, 5).map((text) => JSON.stringify(text).slice(1, -1))
+  return shown.join(', ') + (count > shown.length ? ` and ${count - shown.length} more` : '')
+}

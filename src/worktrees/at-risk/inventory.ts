@@ -1,0 +1,144 @@
+/**
+ * What would be gone with a worktree: the one answer that destroying, beginning anew, pruning and saving go by. Each thing in it
+ * is on a remote that was asked (then it is not listed), can be saved (saveWork), or is named as what cannot. Not being able
+ * to tell is said, and never means that nothing would be lost.
+ */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { messageOf } from '../../core/errors.ts'
+import { type ByteName, displayName, namesIn } from '../../platform/byte-names.ts'
+import { isBeingSetUp, listEntries } from '../entries.ts'
+import { gitDirectories, type GitOptions, inWorktree, runGitForBytes } from '../git.ts'
+import { placeOf, type Place } from '../place.ts'
+import { isAsMade } from './as-made.ts'
+import { type Heads, headsOf, type Stash, stashesOf, type Unpushed, unpushedOf } from './commits.ts'
+import { type IgnoredFiles, sortIgnored } from './ignored-files.ts'
+import { operationIn } from './operations.ts'
+import { type Parked, parkedOf } from './parked.ts'
+import { readStatus, type Status } from './status.ts'
+
+export interface Inventory {
+  place: Place
+  /** Where HEAD and the branches are. Saved as soon as anything is. */
+  heads: Heads
+  /** Changed, staged, deleted or conflicted files. Saved. */
+  uncommitted: ByteName[]
+  /** Files and whole directories (ending in `/`) that git does not know. Saved. */
+  untracked: ByteName[]
+  /** A merge, rebase, cherry-pick, revert or bisect that was begun and not finished. Its files are saved. */
+  inProgress: string | undefined
+  /** Commits of HEAD and of the branches that no branch of the remote has, and that were not merged; newest first. Saved. */
+  unpushed: Unpushed
+  /**
+   * Commits that neither HEAD nor a branch has, only the worktree's own records (reflogs, ORIG_HEAD, refs/worktree): those
+   * behind which all others of them are. Saved, and no reason to keep the worktree.
+   */
+  parked: Parked[]
+  /** Stashes made on the branch (the worktrees of a mirror share the list), not saved before. Saved. */
+  stashes: Stash[]
+  /** `kept` are saved, and no reason to keep the worktree; `left` are lost with it and have to be named before. */
+  ignored: IgnoredFiles
+  /** Why the remote could not be asked: what is not `unpushed` was pushed as of the last fetch, and is to be saved with the rest. */
+  unasked: string | undefined
+  /** What cannot be saved and must not be lost, a line each that names it: the worktree has to stay. */
+  unsavable: string[]
+  /** What could not be told, a line each: there may be more than is listed, so the worktree has to stay. */
+  unknown: string[]
+}
+
+export interface InventoryOptions extends GitOptions {
+  /** The worktree. */
+  path: string
+  mirror: string
+  /** The branch of the issue, which goes with the worktree. */
+  branch: string
+  /**
+   * Brings the remote's branches up to date in the mirror; rejects when the remote cannot be asked. Without it, what was
+   * pushed is as of the last fetch.
+   */
+  askRemote?: (() => Promise<void>) | undefined
+  /** Commits of the mirror that are known to be merged, with all before them, though no branch may have them. */
+  merged?: readonly string[] | undefined
+}
+
+/** Looks at a worktree, or at what its mirror still has of one that is missing. Throws only when interrupted. */
+export async function takeInventory(options: InventoryOptions): Promise<Inventory> {
+  const place = placeOf(options)
+  const found: Inventory = {
+    place,
+    heads: { head: undefined, on: undefined, branches: new Map(), incoming: [] },
+    uncommitted: [],
+    untracked: [],
+    inProgress: undefined,
+    unpushed: { count: 0, commits: new Set(), subjects: [] },
+    parked: [],
+    stashes: [],
+    ignored: { names: [], kept: [], left: [], generated: [] },
+    unasked: undefined,
+    unsavable: [],
+    unknown: [],
+  }
+  const attempt = async (step: () => Promise<void>, failed = (reason: string) => void found.unknown.push(reason)) => {
+    await step().catch((error: unknown) => {
+      options.signal?.throwIfAborted()
+      failed(messageOf(error))
+    })
+  }
+  const hasMirror = fs.existsSync(options.mirror)
+  if (!hasMirror && (place.kind === 'unknown' || place.kind === 'missing')) {
+    return { ...found, unknown: [`the mirror ${options.mirror} is missing`] }
+  }
+  if (place.kind === 'unknown') {
+    return { ...found, unknown: [`${options.path} is not a worktree of ${options.mirror}`] }
+  }
+  const { askRemote } = options
+  if (askRemote !== undefined && hasMirror && !isAsMade(place))
+    await attempt(askRemote, (reason) => void (found.unasked = reason))
+
+  await Promise.all([
+    attempt(async () => {
+      const status = await filesOf(options, place, (warning) => found.unknown.push(warning))
+      found.uncommitted = status.uncommitted
+      found.untracked = status.untracked
+      found.ignored = sortIgnored(options.path, status.ignored)
+      for (const name of status.submodules) found.unsavable.push(`changes inside a submodule: ${displayName(name)}`)
+    }),
+    attempt(async () => {
+      found.heads = await headsOf(options, place)
+      const [unpushed, stashes, parked] = await Promise.all([
+        unpushedOf(options, place, found.heads),
+        stashesOf(options, place, found.heads),
+        parkedOf(options, place, found.heads),
+      ])
+      Object.assign(found, { unpushed, stashes, parked })
+    }),
+  ])
+  if (place.kind !== 'missing') found.inProgress = operationIn(place.gitDirectory)
+  found.unsavable.push(...lockOf(place))
+  const others = place.kind === 'clone' ? listEntries(place.repository).filter(({ present }) => present) : []
+  if (others.length > 0) found.unsavable.push(`${others[0]?.path ?? 'another directory'} is a worktree of that clone`)
+  return found
+}
+
+/** A lock that somebody put there; not the one under which a worktree is made. */
+function lockOf(place: Place): string[] {
+  const entry = place.kind === 'unknown' || place.kind === 'clone' ? undefined : place.entry
+  if (entry?.locked === undefined || isBeingSetUp(entry)) return []
+  return [`it is locked: ${entry.locked || 'no reason given'}`]
+}
+
+/** What is in the files; of a worktree that is missing, what only its index still has. */
+async function filesOf(
+  options: InventoryOptions,
+  place: Exclude<Place, { kind: 'unknown' }>,
+  onWarning: (text: string) => void,
+): Promise<Status> {
+  if (place.kind !== 'missing') return readStatus({ ...inWorktree(options, place.gitDirectory), onWarning })
+  const none: Status = { uncommitted: [], untracked: [], ignored: [], submodules: [] }
+  const directory = place.entry?.directory
+  if (directory === undefined || !fs.existsSync(path.join(directory, 'index'))) return none
+  const { env, timeoutMs, signal } = options
+  const call = { env, timeoutMs, signal, cwd: options.mirror, variables: gitDirectories(directory) }
+  const args = ['diff-index', '--cached', '--name-only', '-z', '--no-renames', 'HEAD', '--']
+  return { ...none, uncommitted: namesIn(await runGitForBytes(args, call)) }
+}

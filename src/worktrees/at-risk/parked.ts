@@ -1,0 +1,118 @@
+/**
+ * Commits that only the records of a worktree name, which go with it: the reflog of its HEAD (a detached HEAD that was left, what a
+ * rebase or an amended commit replaced), ORIG_HEAD and its like, refs/worktree, refs/bisect and refs/rewritten.
+ */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { readText } from '../../platform/files.ts'
+import { type GitOptions, runGit } from '../git.ts'
+import { type Heads, inRepository, type KnownPlace, pushedAt } from './commits.ts'
+
+export interface Parked {
+  commit: string
+  /** The record that names it, or one of those after it: `logs/HEAD`, `ORIG_HEAD`, `refs/worktree/wip`. */
+  from: string
+}
+
+/** How many commits are named to one call: an argument of 41 bytes each, of which there can be two megabytes. */
+const namesACall = 20_000
+
+/**
+ * The commits of the records that neither the heads, nor a remote, nor another branch has; of those that follow one another the
+ * last. What the object store has lost already is not among them. Throws KugetsuError when git fails.
+ */
+export async function parkedOf(
+  options: GitOptions & { branch: string; merged?: readonly string[] | undefined },
+  place: KnownPlace,
+  heads: Heads,
+): Promise<Parked[]> {
+  const records = recordsOf(place, options.branch)
+  const tips = [heads.head, ...heads.branches.values(), ...heads.incoming].filter((tip) => tip !== undefined)
+  for (const tip of tips) records.delete(tip)
+  if (records.size === 0) return []
+  // The branch of the issue goes with the worktree.
+  const staying = place.kind === 'clone' ? [] : [`--exclude=refs/heads/${options.branch}`, '--branches']
+  const elsewhere = [...tips, ...pushedAt(options, place), ...staying]
+  const names = [...records.keys()]
+  const found = new Map<string, string[]>()
+  for (let from = 0; from < names.length; from += namesACall) {
+    const args = ['log', '--ignore-missing', '--format=%H %P', ...names.slice(from, from + namesACall)]
+    const text = await runGit([...args, '--not', ...elsewhere, '--'], inRepository(options, place))
+    for (const line of text.split('\n').filter((each) => each !== '')) {
+      const [commit = '', ...parents] = line.split(' ')
+      found.set(commit, parents)
+    }
+  }
+  const parents = new Set([...found.values()].flat())
+  return [...found.keys()]
+    .filter((commit) => !parents.has(commit))
+    .map((commit) => ({ commit, from: records.get(commit) ?? 'its records' }))
+}
+
+/** All that the records name, by the id of the object, each with a record that does. */
+function recordsOf(place: KnownPlace, branch: string): Map<string, string> {
+  const gitDirectory = place.kind === 'missing' ? place.entry?.directory : place.gitDirectory
+  const named = new Map<string, string>()
+  if (gitDirectory !== undefined) {
+    const isClone = place.kind === 'clone'
+    for (const [from, text] of filesOf(gitDirectory, isClone)) {
+      for (const id of idsIn(text)) named.set(id, from)
+    }
+  }
+  // The reflog of the branch goes with it, also where it was moved from another worktree.
+  if (place.kind === 'worktree' || place.kind === 'missing') {
+    const log = path.join('logs', 'refs', 'heads', branch)
+    for (const id of idsIn(readText(path.join(place.repository, log)) ?? '')) if (!named.has(id)) named.set(id, log)
+  }
+  return named
+}
+
+/** The text of the files of a git directory that name commits. */
+export function filesOf(gitDirectory: string, isRepository: boolean): [name: string, text: string][] {
+  const top = fs.readdirSync(gitDirectory, { withFileTypes: true })
+  // What FETCH_HEAD names came from a remote.
+  const pseudo = top.filter((each) => each.isFile() && /^[A-Z_]+$/.test(each.name) && each.name !== 'FETCH_HEAD')
+  const own = ['worktree', 'bisect', 'rewritten'].flatMap((kind) => [`refs/${kind}`, `logs/refs/${kind}`])
+  const folders = isRepository ? ['refs', 'logs'] : own
+  const names = [
+    ...pseudo.map(({ name }) => name),
+    'logs/HEAD',
+    'packed-refs',
+    'rebase-merge/orig-head',
+    'rebase-merge/stopped-sha',
+    'rebase-apply/orig-head',
+    ...folders.flatMap((folder) => within(gitDirectory, folder)),
+  ]
+  return [...new Set(names)]
+    .filter((name) => !elsewhere.test(name))
+    .flatMap((name) => {
+      const text = readText(path.join(gitDirectory, name))
+      return text === undefined ? [] : [[name, name === 'packed-refs' ? localOf(text) : text] as [string, string]]
+    })
+}
+
+/** What a fetch writes, and the stashes, which are listed by themselves. */
+const elsewhere = /^(logs\/)?refs\/(remotes\/|stash$)/
+
+function localOf(packed: string): string {
+  return packed
+    .split('\n')
+    .filter((line) => !/ refs\/(remotes\/|stash$)/.test(line))
+    .join('\n')
+}
+
+function within(gitDirectory: string, folder: string): string[] {
+  const at = path.join(gitDirectory, folder)
+  if (!fs.existsSync(at)) return []
+  return fs
+    .readdirSync(at, { recursive: true, withFileTypes: true })
+    .filter((each) => each.isFile())
+    .map((each) => path.relative(gitDirectory, path.join(each.parentPath, each.name)))
+}
+
+/** The ids in a ref, a reflog or a list of refs: at the beginning of a line, in a reflog two of them. */
+export function idsIn(text: string): Set<string> {
+  const found = text.matchAll(/^(?:([0-9a-f]{40}|[0-9a-f]{64}) )?([0-9a-f]{40}|[0-9a-f]{64})(?![0-9a-f])/gm)
+  const ids = [...found].flatMap(([, before, id]) => [before, id])
+  return new Set(ids.filter((id): id is string => id !== undefined && !/^0+$/.test(id)))
+}
