@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Home } from '../config/home.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
 import { byItself, fail, type Check, type Found } from './check.ts'
+import { gitFiles } from './checks/git-files.ts'
 import { fileChecks } from './checks/files.ts'
 import { gitServers } from './checks/git-servers.ts'
 import { homeChecks } from './checks/home.ts'
@@ -28,6 +29,7 @@ export const allChecks: readonly Check[] = [
   providers,
   ...slotChecks,
   ...sessionChecks,
+  gitFiles,
   savedWork,
   gitServers,
 ]

@@ -7,6 +7,7 @@
 import type { Home } from '../config/home.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Item } from '../queue/item.ts'
+import { branchNow } from './branches.ts'
 import { neverBegan } from './kept-ends.ts'
 import { messageLine, type Notice, type NotificationType } from './notice.ts'
 import { addNotifications, notify } from './notifications.ts'
@@ -36,7 +37,8 @@ export async function tellBegin(home: Home, issueRef: string | null, run: Run, m
 export function untoldOf(home: Home, record: SessionRecord, run: Run, ending: Ending): SessionRecord['untold'] {
   const isUntold = neverBegan(run, ending)
   if (ending.stopped === true || (isUntold && run.queue_item !== undefined)) return record.untold
-  const branch = record.branch_name ? `on branch ${record.branch_name}` : 'without a word'
+  const current = branchNow(record)
+  const branch = current ? `on branch ${current}` : 'without a word'
   // Who was to tell that it began was killed in between.
   const begin = record.state === 'starting' && !isUntold ? beginOf(record.issue_ref ?? null, run, branch) : []
   const type = ({ idle: 'task_completed', error: 'task_error', timeout: 'task_timeout' } as const)[ending.state]

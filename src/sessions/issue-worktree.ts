@@ -5,6 +5,10 @@ import type { Home } from '../config/home.ts'
 import { withoutCredentials } from '../config/remote-url.ts'
 import { fileNameOf } from '../core/issue-names.ts'
 import { branchOf, type IssueRef, type Repository } from '../core/issue-ref.ts'
+import { exclusively } from '../platform/locks.ts'
+import { branchAt } from '../worktrees/entries.ts'
+import { lostParts, mendWorktree } from '../worktrees/mend.ts'
+import { mirrorLockWaitMs } from '../worktrees/mirrors.ts'
 import { placeWorktree } from '../worktrees/place-worktree.ts'
 import { type AddedWorktree, discardWorktree } from '../worktrees/worktrees.ts'
 import type { SessionRecord } from './record.ts'
@@ -12,6 +16,7 @@ import { remoteAccess } from './remote-access.ts'
 import type { Undo } from './undo.ts'
 
 const cloneTimeoutMs = 30 * 60_000
+const mendTimeoutMs = 120_000
 
 export interface IssueWorktree {
   path: string
@@ -40,8 +45,10 @@ export async function ensureIssueWorktree(home: Home, request: WorktreeRequest, 
   const recorded = request.existing?.worktree_path
   const branch = request.existing?.branch_name ?? branchOf(request.ref)
   // Also one that the bash tool put elsewhere, and one that was a clone of its own.
+  if (recorded) await mendIfBroken(home, request.ref, { path: recorded, branch })
   if (recorded && fs.existsSync(path.join(recorded, '.git'))) {
-    return { path: recorded, branch, baseBranch: request.existing?.base_branch ?? undefined, workExists: true }
+    const baseBranch = request.existing?.base_branch ?? undefined
+    return { path: recorded, branch: branchAt(recorded) ?? branch, baseBranch, workExists: true }
   }
   const mirror = home.paths.mirror(request.ref)
   const url = cloneUrlOf(home, request.ref)
@@ -67,6 +74,7 @@ export async function ensureIssueWorktree(home: Home, request: WorktreeRequest, 
     url,
     access: remoteAccess(home, url),
     onProgress: (text) => home.progress(text, 'passing'),
+    onMended: (parts) => home.warn(`git did not work in ${mirror}, and was mended: ${parts.join(', ')}`),
     onPlaced: (early) => {
       undoIt(early)
       request.onPlaced?.(worktree)
@@ -75,6 +83,26 @@ export async function ensureIssueWorktree(home: Home, request: WorktreeRequest, 
   if (made.created && !made.told) undoIt(made)
   if (made.moved && (made.told || !made.created)) await request.onMoved?.(worktree)
   return { path: worktree, branch, baseBranch: made.baseBranch, workExists: !made.isUntouched }
+}
+
+/**
+ * Mends a worktree in which git does not work because files of git's are gone or empty; tells of it. Returns what it was.
+ * Throws KugetsuError `worktree_broken` where it cannot be mended.
+ */
+export async function mendIfBroken(
+  home: Home,
+  ref: IssueRef,
+  worktree: { path: string; branch: string },
+): Promise<string[]> {
+  const options = { ...worktree, mirror: home.paths.mirror(ref) }
+  if (lostParts(options).length === 0) return []
+  const { env, signal } = home
+  const wait = { timeoutMs: mirrorLockWaitMs, signal }
+  const mended = await exclusively(mirrorLock(home, ref), wait, () =>
+    mendWorktree({ ...options, env, timeoutMs: mendTimeoutMs, signal }),
+  )
+  if (mended.length > 0) home.warn(`git did not work in ${worktree.path}, and was mended: ${mended.join(', ')}`)
+  return mended
 }
 
 /** The lock of everything that writes to a repository's mirror. */

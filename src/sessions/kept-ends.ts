@@ -8,6 +8,7 @@ import type { Home } from '../config/home.ts'
 import { once } from '../core/once.ts'
 import { ensureDirectory, listDirectory, removeFile, writeJson } from '../platform/files.ts'
 import { readState } from '../platform/state-file.ts'
+import { branchNow } from './branches.ts'
 import type { Run, SessionRecord } from './record.ts'
 import type { Ending } from './settle.ts'
 
@@ -52,7 +53,7 @@ export function keepEnd(home: Home, session: string, record: SessionRecord, run:
     ended_at: home.now().toISOString(),
     opencode_session_id: record.opencode_session_id ?? null,
     cost: costOfRun(record.cost ?? 0, ending.cost),
-    branch: record.branch_name ?? null,
+    branch: branchNow(record) ?? null,
     base_branch: record.base_branch ?? null,
     worktree_path: record.worktree_path ?? null,
     pr_url: record.pr_url ?? null,

@@ -3,12 +3,13 @@ import { agentVariables } from '../agents/env-files.ts'
 import { findServer, listServers } from '../config/git-servers.ts'
 import type { Home } from '../config/home.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
-import { branchOf, formatRef, parseRef, type IssueRef } from '../core/issue-ref.ts'
+import { formatRef, parseRef, type IssueRef } from '../core/issue-ref.ts'
 import { plainLine } from '../core/plain-text.ts'
 import type { PullRequest, Standing } from '../forges/forge.ts'
 import type { ForgeRepository, LookUp } from '../forges/look-up.ts'
 import { readPullRequestUrl } from '../forges/pull-request-url.ts'
 import { isOnRemote } from '../worktrees/commits-ahead.ts'
+import { branchesOf } from './branches.ts'
 import type { SessionRecord } from './record.ts'
 import { changeSession, readSession } from './store.ts'
 
@@ -36,7 +37,7 @@ export async function pullRequestsOf(home: Home, record: SessionRecord): Promise
     const { pullRequestOfBranch } = await import('../forges/look-up.ts')
     const looked = await Promise.all([
       ofUrl(home, at, ref, record.pr_url),
-      pullRequestOfBranch(at, record.branch_name ?? branchOf(ref)),
+      ...branchesOf(record, ref).map((branch) => pullRequestOfBranch(at, branch)),
     ])
     const found = looked.flatMap((look) => (look?.kind === 'found' ? [look.pullRequest] : []))
     const unknown = looked.find((look) => look?.kind === 'unknown')
@@ -116,21 +117,25 @@ export async function findPullRequest(
   const record = readSession(home, name)
   const ref = record && refOf(record)
   if (record === undefined || ref === undefined || record.pr_url || !record.worktree_path) return undefined
-  const branch = record.branch_name ?? branchOf(ref)
+  const branches = branchesOf(record, ref)
   return within(home, async (signal) => {
     const git = { env: home.env, timeoutMs: gitTimeoutMs, signal }
     const at = await forgeAt({ ...home, signal }, ref)
-    if (at === undefined || !(await isOnRemote({ ...git, path: record.worktree_path ?? '', branch }))) return undefined
-    const { pullRequestOfBranch } = await import('../forges/look-up.ts')
-    const look = await pullRequestOfBranch(at, branch)
-    if (look.kind === 'unknown') explain(look.reason)
-    if (look.kind !== 'found') return undefined
-    const { url } = look.pullRequest
-    const isSame = (current: SessionRecord) => !current.pr_url && (current.branch_name ?? branch) === branch
-    const after = await changeSession(home, name, (current) =>
-      current && isSame(current) ? { ...current, pr_url: url } : undefined,
-    )
-    return after?.pr_url ?? undefined
+    if (at === undefined) return undefined
+    for (const branch of branches) {
+      if (!(await isOnRemote({ ...git, path: record.worktree_path ?? '', branch }))) continue
+      const { pullRequestOfBranch } = await import('../forges/look-up.ts')
+      const look = await pullRequestOfBranch(at, branch)
+      if (look.kind === 'unknown') explain(look.reason)
+      if (look.kind !== 'found') continue
+      const { url } = look.pullRequest
+      const isSame = (current: SessionRecord) => !current.pr_url && branchesOf(current, ref).includes(branch)
+      const after = await changeSession(home, name, (current) =>
+        current && isSame(current) ? { ...current, pr_url: url } : undefined,
+      )
+      return after?.pr_url ?? undefined
+    }
+    return undefined
   }).catch((error: unknown) => {
     home.signal.throwIfAborted()
     explain(messageOf(error))

@@ -3,6 +3,7 @@ import { KugetsuError, messageOf } from '../core/errors.ts'
 import { once } from '../core/once.ts'
 import { readServer } from '../opencode/server-record.ts'
 import { isAlive } from '../platform/processes.ts'
+import { branchNow } from './branches.ts'
 import type { SessionRecord } from './record.ts'
 import { slotHolders, type Holder } from './slots.ts'
 import { baseName, pmAgentSession, readIndex, readSessions } from './store.ts'
@@ -80,7 +81,7 @@ function viewOf(record: SessionRecord, state: string): SessionView {
     state,
     opencode_session_id: record.opencode_session_id ?? null,
     worktree_path: record.worktree_path ?? null,
-    branch: record.branch_name ?? null,
+    branch: branchNow(record) ?? null,
     base_branch: record.base_branch ?? null,
     pr_url: record.pr_url || null,
     created_at: record.created_at ?? null,

@@ -47,6 +47,16 @@ export function linkOf(place: string): string | undefined {
   return link === undefined ? undefined : path.resolve(place, link)
 }
 
+/** The branch on which the worktree or clone at `place` is; undefined on none, and where that cannot be told. */
+export function branchAt(place: string): string | undefined {
+  try {
+    const head = readText(path.join(linkOf(place) ?? path.join(place, '.git'), 'HEAD')) ?? ''
+    return /^ref: refs\/heads\/(\S+)\n?$/.exec(head)?.[1]
+  } catch {
+    return undefined
+  }
+}
+
 /** Why a worktree is locked until its files are there. */
 export const lockedByAdd = 'added with --lock'
 

@@ -2,13 +2,14 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { KugetsuError } from '../core/errors.ts'
-import { ensureDirectory, setAside } from '../platform/files.ts'
+import { ensureDirectory } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
-import { listEntries } from './entries.ts'
-import { beginFetch, completeFetch, fetchesSoFar } from './fetch-record.ts'
+import { setAsideDamaged } from './damaged-mirror.ts'
+import { beginFetch, completeFetch, fetchesSoFar, type Fetches } from './fetch-record.ts'
 import { askGit, type GitCall, type GitOptions, inMirror, runGit } from './git.ts'
 import { gitEnvironment } from './git-environment.ts'
 import { gitFailure, maskCredentials } from './git-failure.ts'
+import { lostPartsOfMirror, mendMirror } from './mend-mirror.ts'
 import { readMirrorConfig } from './mirror-config.ts'
 import { settingsIn, usersValue } from './own-programs.ts'
 import { isRepository } from './place.ts'
@@ -42,6 +43,8 @@ export interface MirrorOptions extends GitOptions {
    * since others wait for the lock, and must not reject.
    */
   beforeFetch?: (() => Promise<void>) | undefined
+  /** Told what of the mirror was lost and is mended. */
+  onMended?: ((parts: string[]) => void) | undefined
 }
 
 export interface Mirror {
@@ -64,27 +67,40 @@ export async function openMirror(options: MirrorOptions): Promise<Mirror> {
   }
   const known = fetchesSoFar(options.lockFile)
   return await exclusively(options.lockFile, { timeoutMs: mirrorLockWaitMs, signal: options.signal }, async () => {
-    await sweepTemporary(options.path)
-    if (!isRepository(options.path)) {
-      setAsideDamaged(options.path)
-      await create(options)
-      return { created: true, defaultBranch: await defaultBranch(options) }
+    try {
+      return await cloneOrFetch(options, known)
+    } catch (error) {
+      // What one worktree has lost can keep git from fetching for all.
+      if (!isRepository(options.path) || lostPartsOfMirror(options.path).length === 0) throw error
+      const mended = await mendMirror(options)
+      options.onMended?.(mended)
+      return await cloneOrFetch({ ...options, beforeFetch: undefined }, known)
     }
-    const isFetched = () => fetchesSoFar(options.lockFile).completed > known.begun
-    // Not beside the fetch: where git has to register a worktree, a fetch that brings commits fails beside that.
-    const before = options.beforeFetch?.()
-    const isKnown = isSetUp(readMirrorConfig(options.path), options)
-    if (isKnown && needsNoSsh.test(options.url)) {
-      await before
-      if (isFetched() || (await fetchWithoutSsh(options)))
-        return { created: false, defaultBranch: await defaultBranch(options) }
-    }
-    const settings = settingsOf(options)
-    await Promise.allSettled([before, settings])
-    const ssh = await checkSettings(options, await settings)
-    if (!isFetched()) await fetchOrigin(withSsh(options, ssh))
-    return { created: false, defaultBranch: await defaultBranch(options) }
   })
+}
+
+/** The caller holds the lock, and knew of these fetches when it was called. */
+async function cloneOrFetch(options: MirrorOptions, known: Fetches): Promise<Mirror> {
+  await sweepTemporary(options.path)
+  if (!isRepository(options.path)) {
+    setAsideDamaged(options.path)
+    await create(options)
+    return { created: true, defaultBranch: await defaultBranch(options) }
+  }
+  const isFetched = () => fetchesSoFar(options.lockFile).completed > known.begun
+  // Not beside the fetch: where git has to register a worktree, a fetch that brings commits fails beside that.
+  const before = options.beforeFetch?.()
+  const isKnown = isSetUp(readMirrorConfig(options.path), options)
+  if (isKnown && needsNoSsh.test(options.url)) {
+    await before
+    if (isFetched() || (await fetchWithoutSsh(options)))
+      return { created: false, defaultBranch: await defaultBranch(options) }
+  }
+  const settings = settingsOf(options)
+  await Promise.allSettled([before, settings])
+  const ssh = await checkSettings(options, await settings)
+  if (!isFetched()) await fetchOrigin(withSsh(options, ssh))
+  return { created: false, defaultBranch: await defaultBranch(options) }
 }
 
 /** Fetches into an existing mirror. Throws KugetsuError `fetch_failed`. */
@@ -273,21 +289,4 @@ async function requireBranch(options: GitOptions & { path: string; url: string }
     hint: 'Push a first commit, then try again.',
     code: 'empty_repository',
   })
-}
-
-function setAsideDamaged(repository: string): void {
-  if (fs.lstatSync(repository, { throwIfNoEntry: false }) === undefined) return
-  const worktrees = listEntries(repository).filter((entry) => entry.present)
-  if (worktrees.length > 0) {
-    throw new KugetsuError(`the mirror ${repository} is damaged, and ${worktrees.length} worktrees depend on it`, {
-      hint: 'Save what you need from those worktrees, then move the mirror and them away and try again.',
-      code: 'mirror_damaged',
-    })
-  }
-  if (setAside(repository, new Date()) === undefined) {
-    throw new KugetsuError(`${repository} is not a git repository and cannot be moved`, {
-      hint: 'Move it away and try again.',
-      code: 'mirror_damaged',
-    })
-  }
 }

@@ -20,6 +20,8 @@ export interface PlaceWorktreeOptions extends Omit<AddWorktreeOptions, 'madeAt'>
   access?: Partial<Pick<GitOptions, 'env' | 'loginHint'>>
   /** Gets what git says while it clones or fetches, a line at a time. */
   onProgress?: ((text: string) => void) | undefined
+  /** Told what of the mirror was lost and is mended. */
+  onMended?: ((parts: string[]) => void) | undefined
   /**
    * Called when all files of a worktree that this call made are there, maybe before the remote has answered: it is moved
    * then where that says otherwise. From here on it is the caller's to undo.

@@ -431,3 +431,13 @@ describe('git servers', () => {
     expect(await look('git-servers')).toMatchObject({ status: 'pass', detail: 'disk answer' })
   })
 })
+
+it('names files of git that are empty, and mends them', async () => {
+  const mirror = at('repos', 'forge.test', 'me', 'app.git')
+  spawnSync('git', ['init', '--quiet', '--bare', mirror])
+  expect(await look('git files')).toMatchObject({ status: 'pass' })
+  fs.writeFileSync(path.join(mirror, 'HEAD'), '')
+  const found = await look('git files')
+  expect(found).toMatchObject({ status: 'fail', detail: `${mirror} has lost HEAD of the mirror` })
+  expect(await mend('git files')).toMatchObject({ failed: [], after: 'pass' })
+})

@@ -6,6 +6,7 @@ import { mirrorLock } from '../../src/sessions/issue-worktree.ts'
 import { reasonsToKeep } from '../../src/sessions/destroy.ts'
 import { findPullRequest, setPullRequest } from '../../src/sessions/pull-requests.ts'
 import type { SessionRecord } from '../../src/sessions/record.ts'
+import { sessionView } from '../../src/sessions/view.ts'
 import { changeSession, readSession } from '../../src/sessions/store.ts'
 import { openMirror } from '../../src/worktrees/mirrors.ts'
 import { addWorktree } from '../../src/worktrees/worktrees.ts'
@@ -89,6 +90,16 @@ describe('a worktree whose pull request is open', () => {
   it('is kept for the one on file, whatever its branch', async () => {
     forge.pulls = [{ number: 4, branch: 'another', state: 'open' }]
     expect(await reasonsToKeep(home, { ...record, pr_url: page(4) })).toEqual([`its pull request ${page(4)} is open`])
+  })
+
+  it('is kept, and found, on the branch that the agent has made of its own', async () => {
+    git('branch', '--move', 'better-name')
+    const headSha = commit('x.txt')
+    git('push', '--quiet', 'origin', 'HEAD:better-name')
+    forge.pulls = [{ number: 5, branch: 'better-name', state: 'open', headSha }]
+    expect(await reasonsToKeep(home, record)).toEqual([`its pull request ${page(5)} is open`])
+    expect(await findPullRequest(home, name, () => {})).toBe(page(5))
+    expect(sessionView(home, name, record).branch).toBe('better-name')
   })
 
   it('is not asked about when that is switched off', async () => {

@@ -1,0 +1,82 @@
+/** What git needs of its own files in worktrees and mirrors: deleted by hand, or left empty when the power went. */
+import type { Home } from '../../config/home.ts'
+import { listMirrors } from '../../config/mirrors.ts'
+import { KugetsuError, messageOf } from '../../core/errors.ts'
+import { branchOf, parseRef, type IssueRef } from '../../core/issue-ref.ts'
+import { exclusively, unlessTaken } from '../../platform/locks.ts'
+import { mendIfBroken, mirrorLock } from '../../sessions/issue-worktree.ts'
+import { lostParts } from '../../worktrees/mend.ts'
+import { lostPartsOfMirror, mendMirror } from '../../worktrees/mend-mirror.ts'
+import { mirrorLockWaitMs } from '../../worktrees/mirrors.ts'
+import { byItself, fail, pass, some, type Check } from '../check.ts'
+import { subjectOf, type Subject } from '../subject.ts'
+
+const gitTimeoutMs = 120_000
+
+interface IssueWorktree {
+  name: string
+  ref: IssueRef
+  path: string
+  branch: string
+}
+
+export const gitFiles: Check = {
+  name: 'git files',
+  look: (subject) => {
+    const { paths } = subject.home
+    const lost: string[] = []
+    const hopeless: KugetsuError[] = []
+    const add = (what: string, look: () => string[]) => {
+      try {
+        const parts = look()
+        if (parts.length > 0) lost.push(`${what} has lost ${parts.join(', ')}`)
+      } catch (error) {
+        if (!(error instanceof KugetsuError)) throw error
+        hopeless.push(error)
+      }
+    }
+    for (const mirror of listMirrors(paths)) add(mirror.path, () => lostPartsOfMirror(mirror.path))
+    for (const worktree of worktreesOf(subject)) {
+      const options = { ...worktree, mirror: paths.mirror(worktree.ref) }
+      add(worktree.path, () => lostParts(options))
+    }
+    if (lost.length + hopeless.length === 0) return pass('as git needs them')
+    const [first] = hopeless
+    return fail(some([...lost, ...hopeless.map(messageOf)]), lost.length > 0 ? byItself : (first?.hint ?? byItself))
+  },
+  fix: async (home) => {
+    const done: string[] = []
+    for (const { path, repository } of listMirrors(home.paths)) {
+      const wait = { timeoutMs: mirrorLockWaitMs, signal: home.signal }
+      const options = { env: home.env, timeoutMs: gitTimeoutMs, signal: home.signal, path }
+      if (lostPartsOfMirror(path).length === 0) continue
+      const mended = await exclusively(mirrorLock(home, repository), wait, () => mendMirror(options))
+      done.push(...mended.map((part) => `mended in ${path}: ${part}`))
+    }
+    for (const worktree of worktreesOf(subjectOf(home))) done.push(...(await mendWorktreeOf(home, worktree)))
+    return done
+  },
+}
+
+/** Nobody is at the issue meanwhile. One that cannot be mended stays a finding. */
+async function mendWorktreeOf(home: Home, worktree: IssueWorktree): Promise<string[]> {
+  const mended = await unlessTaken(home.paths.lock(`issue-${worktree.name}`), () =>
+    mendIfBroken({ ...home, warn: () => {} }, worktree.ref, worktree).catch((error: unknown) => {
+      if (error instanceof KugetsuError && error.code === 'worktree_broken') return []
+      throw error
+    }),
+  )
+  return (mended ?? []).map((part) => `mended in ${worktree.path}: ${part}`)
+}
+
+function worktreesOf(subject: Subject): IssueWorktree[] {
+  return subject.sessions().flatMap(({ name, record }) => {
+    if (!record.issue_ref || !record.worktree_path) return []
+    try {
+      const ref = parseRef(record.issue_ref, { defaultHost: '' })
+      return [{ name, ref, path: record.worktree_path, branch: record.branch_name ?? branchOf(ref) }]
+    } catch {
+      return [] // no issue, so no worktree that kugetsu has made
+    }
+  })
+}
