@@ -2,13 +2,14 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Home } from '../config/home.ts'
-import { listMirrors, type MirrorOfHome } from '../config/mirrors.ts'
+import { listMirrorsAndSaved, type MirrorOfHome } from '../config/mirrors.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { branchOf, formatRef, parseRef, type IssueRef } from '../core/issue-ref.ts'
 import { exclusively } from '../platform/locks.ts'
 import { entryOf, isBeingSetUp } from '../worktrees/entries.ts'
-import { dropRecovery, listRecovery, type RecoveryPoint } from '../worktrees/recovery-refs.ts'
+import { listRecovery, type RecoveryPoint } from '../worktrees/recovery-refs.ts'
 import { restoreWork, type Restored } from '../worktrees/restore.ts'
+import { dropRecovery } from '../worktrees/saved-repository.ts'
 import { mirrorLock } from './issue-worktree.ts'
 import { note } from './journal.ts'
 import { nameOf } from './session-name.ts'
@@ -32,7 +33,7 @@ export interface Recovered extends Restored {
 /** Everything that is saved, newest first. A mirror that git cannot read is told of and hides no other. */
 export async function listSaved(home: Home): Promise<SavedPoint[]> {
   const lists = await Promise.all(
-    listMirrors(home.paths).map(async (mirror) => {
+    listMirrorsAndSaved(home.paths).map(async (mirror) => {
       try {
         const points = await listRecovery({ ...gitOptions(home), mirror: mirror.path })
         return points.map((point) => ({ ...point, mirror, issue: issueOf(home, point) }))
@@ -66,7 +67,8 @@ export async function recoverWork(
 
 /** Removes saved work for good. */
 export async function dropSaved(home: Home, point: SavedPoint): Promise<void> {
-  await dropRecovery({ ...gitOptions(home), mirror: point.mirror.path }, point)
+  const lockFile = mirrorLock(home, { ...point.mirror.repository, id: '0' })
+  await dropRecovery({ ...gitOptions(home), mirror: point.mirror.path, lockFile }, point)
 }
 
 async function intoIssue(home: Home, point: SavedPoint): Promise<Restored & { path: string }> {

@@ -6,7 +6,7 @@ import { dropEntry, isBeingSetUp, listEntries, type WorktreeEntry } from './entr
 import { askGit, type GitCall, gitDirectories, type GitOptions, runGit } from './git.ts'
 import { isUnfinished } from './leftovers.ts'
 import { mirrorLockWaitMs } from './mirrors.ts'
-import { recoveryPrefix } from './recovery-refs.ts'
+import { isSaved } from './recovery-refs.ts'
 
 type Options = GitOptions & { mirror: string }
 
@@ -30,9 +30,11 @@ export async function reasonsToKeepEntry(options: Options, entry: WorktreeEntry)
     if (!isClean) reasons.push('changes were staged in it')
   }
   if (entry.branch === undefined) {
-    const elsewhere = ['--not', '--remotes=origin', '--branches', `--glob=${recoveryPrefix}*`]
+    const elsewhere = ['--not', '--remotes=origin', '--branches']
     const count = (await runGit(['rev-list', '--count', 'HEAD', ...elsewhere, '--'], call)).trim()
-    if (count !== '0') reasons.push(`its detached HEAD has unpushed commits (${count})`)
+    const { detached } = entry
+    if (count !== '0' && (detached === undefined || !(await isSaved(options, detached))))
+      reasons.push(`its detached HEAD has unpushed commits (${count})`)
   }
   return reasons
 }

@@ -2,8 +2,10 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { dropEntry, isAt, isBeingSetUp, isSamePlace, linkOf, listEntries, type WorktreeEntry } from './entries.ts'
-import { type GitOptions, inMirror, runGit } from './git.ts'
+import type { GitOptions } from './git.ts'
+import { withPlainRepository } from './plain-repository.ts'
 import { recoveryRef } from './recovery-refs.ts'
+import { lend, storeSaved } from './saved-repository.ts'
 import { removeTree } from './temporary.ts'
 
 /**
@@ -60,7 +62,13 @@ function isCutOff(entry: WorktreeEntry): boolean {
 }
 
 async function keepDetached(options: GitOptions & { mirror: string }, entry: WorktreeEntry): Promise<void> {
-  if (entry.detached === undefined) return
-  const ref = recoveryRef(path.basename(entry.path ?? entry.directory), new Date())
-  await runGit(['update-ref', ref, entry.detached], inMirror({ ...options, path: options.mirror }))
+  const { detached: commit, directory } = entry
+  if (commit === undefined) return
+  const ref = recoveryRef(path.basename(entry.path ?? directory), new Date())
+  const failure = { message: `cannot save the detached HEAD of ${entry.path ?? directory}`, code: 'save_failed' }
+  const { mirror } = options
+  await withPlainRepository({ ...options, beside: mirror, sha256: commit.length === 64, failure }, async (plain) => {
+    lend(plain, [mirror])
+    await storeSaved({ ...options, failure }, { ref, commit, plain })
+  })
 }

@@ -1,9 +1,18 @@
-/** Recovery refs, `refs/kugetsu/recovery/<name>/<time>`: outside of what a fetch prunes, and kept by gc. */
+/**
+ * Recovery refs, `refs/kugetsu/recovery/<name>/<time>`, in the repository beside the mirror (saved-repository.ts). Homes of version
+ * 0.1 have some in the mirror itself: those count as well.
+ */
+import * as fs from 'node:fs'
+import { savedRepositoryOf } from '../config/mirrors.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { type GitOptions, inMirror, runGit } from './git.ts'
+import { mayHaveRefs } from './refs.ts'
 import type { SavedRecord } from './saved-work.ts'
 
 export const recoveryPrefix = 'refs/kugetsu/recovery/'
+
+/** Refs of public commits that saved work is based on, `refs/kugetsu/public/<name>/<time>/<number>`: they publish nothing. */
+export const publicPrefix = 'refs/kugetsu/public/'
 
 /** How long saved work is kept at least. */
 export const recoveryDays = 30
@@ -22,6 +31,8 @@ export function recoveryRef(name: string, now: Date): string {
 export interface RecoveryPoint {
   ref: string
   commit: string
+  /** The repository that has the ref. */
+  repository: string
   /** The first eight digits of the commit, by which a person names it. */
   id: string
   /** The file name form of the issue ref. */
@@ -34,29 +45,39 @@ export interface RecoveryPoint {
   record: SavedRecord | undefined
 }
 
-/** What is saved in a mirror, newest first. Throws KugetsuError when git fails. */
+/** What is saved of a mirror, newest first. Throws KugetsuError when git fails. */
 export async function listRecovery(options: GitOptions & { mirror: string }): Promise<RecoveryPoint[]> {
+  const lists = await Promise.all(repositoriesOf(options.mirror).map((repository) => listIn(options, repository)))
+  return lists.flat().sort((a, b) => b.savedAt.getTime() - a.savedAt.getTime())
+}
+
+/** Whether a commit of the mirror is behind a recovery ref. Throws KugetsuError when git fails. */
+export async function isSaved(options: GitOptions & { mirror: string }, commit: string): Promise<boolean> {
+  const args = ['for-each-ref', '--count=1', `--contains=${commit}`, recoveryPrefix]
+  const found = repositoriesOf(options.mirror).map((path) => runGit(args, inMirror({ ...options, path })))
+  return (await Promise.all(found)).some((text) => text !== '')
+}
+
+/** The repositories that may have recovery refs of a mirror. */
+function repositoriesOf(mirror: string): string[] {
+  const saved = savedRepositoryOf(mirror)
+  return [...(fs.existsSync(saved) ? [saved] : []), ...(mayHaveRefs(mirror, recoveryPrefix) ? [mirror] : [])]
+}
+
+async function listIn(options: GitOptions, repository: string): Promise<RecoveryPoint[]> {
   const fields = ['refname', 'objectname', 'committerdate:iso-strict', 'contents:subject', 'contents:body']
   const format = `--format=${fields.map((field) => `%(${field})`).join('%00')}%00%01`
-  const text = await runGit(['for-each-ref', format, recoveryPrefix], inMirror({ ...options, path: options.mirror }))
+  const text = await runGit(['for-each-ref', format, recoveryPrefix], inMirror({ ...options, path: repository }))
   const records = text.split('\0\u0001').filter((record) => record.trim() !== '')
   if (records.length === 0) return []
   const { recordIn } = await import('./saved-work.ts')
-  const points = records.map((record) => {
+  return records.map((record) => {
     const [ref = '', commit = '', committed = '', summary = '', body = ''] = record.replace(/^\n/, '').split('\0')
     const [name = '', time = ''] = ref.slice(recoveryPrefix.length).split('/')
     const savedAt = timeIn(time) ?? new Date(committed)
     const expiresAt = new Date(savedAt.getTime() + recoveryDays * dayMs)
-    return { ref, commit, id: commit.slice(0, 8), name, savedAt, expiresAt, summary, record: recordIn(body) }
-  })
-  return points.sort((a, b) => b.savedAt.getTime() - a.savedAt.getTime())
-}
-
-/** Removes a recovery ref, unless it points elsewhere by now. Throws KugetsuError when git fails. */
-export async function dropRecovery(options: GitOptions & { mirror: string }, point: RecoveryPoint): Promise<void> {
-  await runGit(['update-ref', '-d', point.ref, point.commit], {
-    ...inMirror({ ...options, path: options.mirror }),
-    failure: { message: `cannot remove ${point.ref}`, code: 'git_failed' },
+    const id = commit.slice(0, 8)
+    return { ref, commit, repository, id, name, savedAt, expiresAt, summary, record: recordIn(body) }
   })
 }
 

@@ -1,12 +1,13 @@
 /**
- * Work that is about to be deleted, kept in the mirror as a commit under a ref of its own. The commit holds the working
+ * Work that is about to be deleted, kept beside the mirror (saved-repository.ts) as a commit under a ref of its own. The commit holds the working
  * files as they are, byte for byte, and has as parents what they were based on: HEAD, the index, the ignored files,
  * the branches, the stashes. What is what stands in its message, see saved-work.ts; restore.ts puts it back.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
+import { savedRepositoryOf } from '../config/mirrors.ts'
 import { KugetsuError } from '../core/errors.ts'
-import { ensureDirectory, writeAtomic } from '../platform/files.ts'
+import { writeAtomic } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
 import type { Heads, KnownPlace, Stash } from './at-risk/commits.ts'
 import { describeSavable, plural } from './at-risk/describe.ts'
@@ -15,15 +16,15 @@ import { type GitCall, type GitOptions, inMirror, runGit } from './git.ts'
 import { mirrorLockWaitMs } from './mirrors.ts'
 import { withPlainRepository } from './plain-repository.ts'
 import { listRecovery, recoveryRef, type RecoveryPoint } from './recovery-refs.ts'
+import { lend, storeSaved } from './saved-repository.ts'
 import { messageOfSaved, type SavedRecord } from './saved-work.ts'
 import { takeSnapshot, type Snapshot } from './snapshot.ts'
-import { removeTree, temporarySibling } from './temporary.ts'
 
 export interface SaveOptions extends GitOptions {
   /** The worktree, or a clone of its own; it may be missing, then its commits are saved. */
   path: string
   mirror: string
-  /** The mirror's lock, for bringing in what a clone of its own has. */
+  /** The mirror's lock. */
   lockFile: string
   branch: string
   /** Names the ref: the file name form of the issue ref. */
@@ -42,8 +43,8 @@ export interface SavedWork {
 }
 
 /**
- * Saves what can be saved of what takeInventory() found; undefined when there is nothing. The worktree and its index are
- * not touched. What a clone of its own has is brought into the mirror, which is made when it is missing.
+ * Saves what can be saved of what takeInventory() found; undefined when there is nothing. The worktree, its index and the
+ * mirror's branches are not touched.
  *
  * Throws KugetsuError `unsavable` where it could not save all, `save_failed` when git fails.
  */
@@ -61,21 +62,19 @@ export async function saveWork(options: SaveOptions, inventory: Inventory): Prom
   const hasCommits = commits.size + parked.length > 0 || inventory.unasked !== undefined
   if (!withFiles && !hasCommits && stashes.length === 0 && ignored.kept.length === 0) return undefined
   const before = place.kind === 'missing' ? await savedBefore(options, heads, stashes) : undefined
-  if (before !== undefined) {
-    const ref = recoveryRef(options.name, options.now)
-    await keep(options, place, { ref, saved: before.commit, directory: options.mirror })
-    return { ref, summary: before.summary, unsaved: [] }
-  }
   const found = { inventory: { ...inventory, heads: withoutPushed(heads, place, commits) }, withFiles }
-  const summary = summaryOf(options, inventory)
+  const summary = before?.summary ?? summaryOf(options, inventory)
   const ref = recoveryRef(options.name, options.now)
-  const sha256 = heads.head?.length === 64
+  const sha256 = [heads.head, ...heads.branches.values()].some((commit) => commit?.length === 64)
   const failure = failureOf(options)
-  await withPlainRepository({ ...options, beside: options.mirror, sha256, failure }, async (directory) => {
-    const saved = await commitAll(options, place, { ...found, summary, directory })
-    await keep(options, place, { ref, saved, directory })
+  await withPlainRepository({ ...options, beside: options.mirror, sha256, failure }, async (plain) => {
+    lend(plain, [place.repository, options.mirror, savedRepositoryOf(options.mirror)])
+    const commit = before?.commit ?? (await commitAll(options, place, { ...found, summary, plain }))
+    await exclusively(options.lockFile, { timeoutMs: mirrorLockWaitMs, signal: options.signal }, () =>
+      storeSaved({ ...options, failure }, { ref, commit, plain }),
+    )
   })
-  return { ref, summary, unsaved: inventory.ignored.left }
+  return { ref, summary, unsaved: before === undefined ? ignored.left : [] }
 }
 
 interface Found {
@@ -94,34 +93,31 @@ async function savedBefore(options: SaveOptions, heads: Heads, stashes: Stash[])
   for (const point of await listRecovery(options)) {
     if (path.dirname(point.ref) !== mine || wanted.length === 0) continue
     const args = ['rev-list', '--count', ...wanted, '--not', point.commit, '--remotes=origin', '--']
-    if ((await ask(args, saving(options, options.mirror))) === '0') return point
+    const mirror = saving(options, options.mirror)
+    const objects = path.join(savedRepositoryOf(options.mirror), 'objects')
+    const variables = { ...mirror.variables, GIT_ALTERNATE_OBJECT_DIRECTORIES: objects }
+    if ((await ask(args, { ...mirror, variables })) === '0') return point
   }
   return undefined
 }
 
-/** Writes all of it as commits, in the objects of the mirror or, for a clone, of the throwaway repository. */
+/** Writes all of it as commits, in the objects of the plain repository. */
 async function commitAll(
   options: SaveOptions,
   place: KnownPlace,
-  found: Found & { summary: string; directory: string },
+  found: Found & { summary: string; plain: string },
 ): Promise<string> {
-  const { directory, inventory } = found
+  const { plain, inventory } = found
   const { heads, stashes, ignored, parked } = inventory
-  const isOwn = place.kind === 'clone' || place.kind === 'elsewhere'
-  if (isOwn) borrow(place.repository, directory)
-  const call: GitCall = {
-    ...saving(options, isOwn ? directory : options.mirror),
-    variables: {
-      GIT_DIR: directory,
-      ...(isOwn ? {} : { GIT_OBJECT_DIRECTORY: path.join(options.mirror, 'objects') }),
-      ...identity(options.now),
-    },
-  }
+  // The history of a clone may be cut short.
+  const shallow = path.join(place.repository, 'shallow')
+  if (fs.existsSync(shallow)) fs.copyFileSync(shallow, path.join(plain, 'shallow'))
+  const call: GitCall = { ...saving(options, plain), variables: { GIT_DIR: plain, ...identity(options.now) } }
   const commit = (tree: string, parents: string[], message: string[]) =>
     ask(['commit-tree', ...message, ...parents.flatMap((parent) => ['-p', parent]), tree], call)
   const snapshot: Snapshot = await takeSnapshot({
     call,
-    directory,
+    directory: plain,
     place,
     path: options.path,
     head: heads.head,
@@ -144,6 +140,7 @@ async function commitAll(
     branches: Object.fromEntries(heads.branches),
     files: snapshot.files !== undefined,
     index: snapshot.index ?? null,
+    index_commit: index[0] ?? null,
     ignored: keptIgnored[0] ?? null,
     stashes: stashes.map((each) => ({ ...each })),
     in_progress: inventory.inProgress ?? null,
@@ -156,7 +153,7 @@ async function commitAll(
       stashes: stashes.length,
     },
   }
-  const message = path.join(directory, 'message')
+  const message = path.join(plain, 'message')
   writeAtomic(message, messageOfSaved(found.summary, record))
   const others = [
     ...heads.branches.values(),
@@ -164,52 +161,6 @@ async function commitAll(
     ...[...stashes, ...parked].map(({ commit: each }) => each),
   ]
   return await commit(tree, [...new Set([...parents, ...index, ...keptIgnored, ...others])], ['-F', message])
-}
-
-/** Puts the ref in place, at once with all that is behind it. It never replaces what was saved before. */
-async function keep(
-  options: SaveOptions,
-  place: KnownPlace,
-  made: { ref: string; saved: string; directory: string },
-): Promise<void> {
-  const { ref, saved, directory } = made
-  const nothing = '0'.repeat(saved.length)
-  const update = ['update-ref', '-m', 'kugetsu: saved before removal', ref, saved, nothing]
-  if (place.kind !== 'clone' && place.kind !== 'elsewhere') {
-    await ask(update, saving(options, options.mirror))
-    return
-  }
-  await ask(update, saving(options, directory))
-  await exclusively(options.lockFile, { timeoutMs: mirrorLockWaitMs, signal: options.signal }, async () => {
-    if (!fs.existsSync(options.mirror)) await makeMirror(options, saved.length === 64)
-    const call = saving(options, options.mirror)
-    await ask(['fetch', '--no-tags', '--no-write-fetch-head', '--quiet', directory, `${ref}:${ref}`], call)
-    const there = await ask(['rev-parse', '--verify', ref], call)
-    if (there !== saved) throw unsavable(`${ref} exists in ${options.mirror}`, 'Try again.')
-  })
-}
-
-/** Without a word to the remote, which may be gone: openMirror() makes a whole one of it when it is needed. */
-async function makeMirror(options: SaveOptions, sha256: boolean): Promise<void> {
-  const temporary = temporarySibling(options.mirror)
-  const format = sha256 ? ['--object-format=sha256'] : []
-  try {
-    ensureDirectory(temporary)
-    const call = { ...saving(options, temporary), variables: {} }
-    await ask(['init', '--bare', '--quiet', '--template=', ...format, temporary], call)
-    fs.renameSync(temporary, options.mirror)
-  } finally {
-    await removeTree(temporary)
-  }
-}
-
-/** Lets a repository read the objects of another one, whose history may be cut short. */
-function borrow(repository: string, directory: string): void {
-  const alternates = path.join(directory, 'objects', 'info', 'alternates')
-  ensureDirectory(path.dirname(alternates))
-  writeAtomic(alternates, `${path.join(repository, 'objects')}\n`)
-  const shallow = path.join(repository, 'shallow')
-  if (fs.existsSync(shallow)) fs.copyFileSync(shallow, path.join(directory, 'shallow'))
 }
 
 /** The branches of a clone that its remote has all of need no saving. */

@@ -64,6 +64,16 @@ export function hasRoom(mirror: string, name: string): boolean {
   return !packed.includes(` ${name}/`) && !above.slice(3).some(isTaken)
 }
 
+/** Whether a repository may have refs below a prefix (`refs/kugetsu/`), by its files; false when there is no repository. */
+export function mayHaveRefs(repository: string, prefix: string): boolean {
+  if (['reftable', prefix].some((name) => fs.existsSync(path.join(repository, name)))) return true
+  try {
+    return readPacked(repository).includes(` ${prefix}`)
+  } catch {
+    return true
+  }
+}
+
 /** Whether both have all of these, or lack them, with the same values. */
 export function sameRefs(one: Refs | undefined, other: Refs | undefined, names: readonly string[]): boolean {
   if (one === undefined || other === undefined) return false

@@ -1,19 +1,17 @@
 /** Saved work put back as it was: branches, HEAD, the index, the files, the ignored files, the stashes. */
 import * as fs from 'node:fs'
-import * as path from 'node:path'
 import { KugetsuError } from '../core/errors.ts'
+import { namesIn, placeIn } from '../platform/byte-names.ts'
 import { exclusively } from '../platform/locks.ts'
 import { listStashes } from './at-risk/commits.ts'
 import { entryOf, listEntries, unlockEntry } from './entries.ts'
-import { askGit, type GitCall, type GitOptions, inMirror, inWorktree, runGit } from './git.ts'
+import { askGit, type GitCall, type GitOptions, inMirror, inWorktree, runGit, runGitForBytes } from './git.ts'
 import { mirrorLockWaitMs } from './mirrors.ts'
 import { withPlainRepository } from './plain-repository.ts'
 import type { RecoveryPoint } from './recovery-refs.ts'
+import { bringBack, lend, makeEmptyMirror } from './saved-repository.ts'
 import type { SavedRecord } from './saved-work.ts'
 import { discardWorktree, registerWorktree } from './worktrees.ts'
-
-/** Their names are arguments, of which there can be two megabytes. */
-const filesACall = 200
 
 export interface RestoreOptions extends GitOptions {
   mirror: string
@@ -44,12 +42,29 @@ export interface Restored {
  */
 export async function restoreWork(options: RestoreOptions): Promise<Restored> {
   const { point, mirror } = options
-  const call: GitCall = { ...inMirror({ ...options, path: mirror }), failure: failureOf(options) }
+  const failure = failureOf(options)
+  const sha256 = point.commit.length === 64
+  if (!fs.existsSync(mirror)) {
+    await exclusively(options.lockFile, waiting(options), () => makeEmptyMirror({ ...options, failure }, sha256))
+  }
+  return await withPlainRepository({ ...options, beside: mirror, sha256, failure }, async (plain) => {
+    lend(plain, [point.repository, mirror])
+    return await restoreBy(options, plain)
+  })
+}
+
+async function restoreBy(options: RestoreOptions, plain: string): Promise<Restored> {
+  const { point, mirror } = options
+  const failure = failureOf(options)
+  const call: GitCall = { ...inMirror({ ...options, path: mirror }), failure }
   const record = point.record ?? bare(point)
   const head = record.head ?? (await rootCommit(call))
   const undo: (() => Promise<unknown>)[] = []
   try {
     const { branch, renamed } = await exclusively(options.lockFile, waiting(options), async () => {
+      if (point.repository !== mirror) {
+        await bringBack({ ...options, failure }, { ref: point.ref, commits: commitsOf(record), plain })
+      }
       const branches = { ...record.branches, ...(record.on === null ? {} : { [record.on]: head }) }
       const names = await nameBranches(options, call, branches, record.on)
       for (const [name, target] of names.values()) {
@@ -64,7 +79,7 @@ export async function restoreWork(options: RestoreOptions): Promise<Restored> {
       const moved = [...names].filter(([own, [name]]) => own !== name).map(([own, [name]]) => [own, name] as const)
       return { branch: on, renamed: Object.fromEntries(moved) }
     })
-    await fill(options, record, head)
+    await fill(options, record, head, plain)
     return {
       branch,
       head,
@@ -76,6 +91,13 @@ export async function restoreWork(options: RestoreOptions): Promise<Restored> {
     for (const step of undo.reverse()) await step().catch(() => {})
     throw error
   }
+}
+
+/** What the worktree and its repository need again. Saved files go into the directory only. */
+function commitsOf(record: SavedRecord): string[] {
+  const { head, branches, stashes, index_commit: index } = record
+  const named = [head, index, ...Object.values(branches), ...stashes.map(({ commit }) => commit)]
+  return named.filter((commit) => commit !== null && commit !== undefined)
 }
 
 /** Which branch each of the saved ones becomes, by its own name: that, where no other work is in the way. */
@@ -120,7 +142,7 @@ async function inTheWay(
 }
 
 /** Puts files, index and stashes into the new worktree, which is locked until all of it is there. */
-async function fill(options: RestoreOptions, record: SavedRecord, head: string): Promise<void> {
+async function fill(options: RestoreOptions, record: SavedRecord, head: string, plain: string): Promise<void> {
   const { mirror } = options
   const entry = entryOf(mirror, options.path)
   if (entry?.present !== true) {
@@ -132,39 +154,24 @@ async function fill(options: RestoreOptions, record: SavedRecord, head: string):
   const index = record.index ?? head
   await runGit(['read-tree', index], inside)
   await runGit(['checkout-index', '--all', '--force', '--quiet', '--index'], inside)
-  await withPlainRepository({ ...options, beside: mirror, sha256: head.length === 64, failure }, async (directory) => {
-    const objects = path.join(mirror, 'objects')
-    const variables = { GIT_DIR: directory, GIT_WORK_TREE: options.path, GIT_OBJECT_DIRECTORY: objects }
-    const plain: GitCall = { ...call, cwd: options.path, variables }
-    if (record.files) await putFiles(options, plain, index)
-    if (record.ignored !== null) {
-      await runGit(['read-tree', record.ignored], plain)
-      await runGit(['checkout-index', '--all', '--force', '--quiet'], plain)
-      await forTheOwnerAlone(options, plain)
-    }
-  })
+  const bytes: GitCall = { ...call, cwd: options.path, variables: { GIT_DIR: plain, GIT_WORK_TREE: options.path } }
+  if (record.files) await putFiles(options, bytes, index)
+  if (record.ignored !== null) {
+    await runGit(['read-tree', record.ignored], bytes)
+    await runGit(['checkout-index', '--all', '--force', '--quiet'], bytes)
+    await forTheOwnerAlone(options, bytes)
+  }
   await storeStashes(options, record, inside, call)
   unlockEntry(entry)
 }
 
 /**
  * Puts the files there that are not as in the index, byte for byte. The others have been checked out as always: what
- * filters make of them (line ends, Git LFS) was not saved.
+ * filters make of them (line ends, Git LFS) was not saved. No name leaves git, which has them as bytes.
  */
 async function putFiles(options: RestoreOptions, plain: GitCall, index: string): Promise<void> {
-  const { point } = options
-  const args = ['diff-tree', '-r', '-z', '--no-renames', '--name-status', `${index}^{tree}`, `${point.commit}^{tree}`]
-  const fields = (await runGit([...args, '--'], plain)).split('\0').filter((field) => field !== '')
-  const changed: string[] = []
-  for (let at = 0; at + 1 < fields.length; at += 2) {
-    const file = fields[at + 1] ?? ''
-    if (fields[at] === 'D') fs.rmSync(path.join(options.path, file), { recursive: true, force: true })
-    else changed.push(file)
-  }
-  await runGit(['read-tree', point.commit], plain)
-  for (let from = 0; from < changed.length; from += filesACall) {
-    await runGit(['checkout-index', '--force', '--quiet', '--', ...changed.slice(from, from + filesACall)], plain)
-  }
+  await runGit(['read-tree', index], plain)
+  await runGit(['read-tree', '--reset', '-u', `${index}^{tree}`, `${options.point.commit}^{tree}`], plain)
 }
 
 /** A stash that is still in the list is not put there twice. */
@@ -186,9 +193,8 @@ async function storeStashes(
 
 /** Git knows of no mode but executable, and ignored files hold passwords more often than others. */
 async function forTheOwnerAlone(options: RestoreOptions, plain: GitCall): Promise<void> {
-  const files = (await runGit(['ls-files', '-z'], plain)).split('\0').filter((file) => file !== '')
-  for (const file of files) {
-    const place = path.join(options.path, file)
+  for (const name of namesIn(await runGitForBytes(['ls-files', '-z'], plain))) {
+    const place = placeIn(options.path, name)
     const stat = fs.lstatSync(place)
     if (stat.isFile()) fs.chmodSync(place, stat.mode & 0o700)
   }

@@ -18,6 +18,8 @@ const schema = once(() => {
     files: z.boolean(),
     /** The tree of the index; null when it had conflicts, or there was none. */
     index: text,
+    /** A commit that has that tree; of version 0.1 there is none. */
+    index_commit: z.optional(text),
     /** A commit whose tree is the ignored files. */
     ignored: text,
     stashes: z.array(z.looseObject({ commit: z.string(), message: z.string() })),

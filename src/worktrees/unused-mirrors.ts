@@ -6,6 +6,7 @@ import { listEntries } from './entries.ts'
 import { askGit, type GitOptions, inMirror, runGit } from './git.ts'
 import { fetchMirror, mirrorLockWaitMs } from './mirrors.ts'
 import { listRecovery } from './recovery-refs.ts'
+import { removeSaved } from './saved-repository.ts'
 import { removeTree, temporarySibling } from './temporary.ts'
 
 type Options = GitOptions & { mirror: string; lockFile: string; now: Date }
@@ -17,7 +18,7 @@ export async function reasonsToKeepMirror(options: Options): Promise<string[]> {
   const worktrees = listEntries(options.mirror).filter(({ present, locked }) => present || locked !== undefined)
   if (worktrees.length > 0) reasons.push(`worktrees use it: ${worktrees.map(({ path }) => path ?? '?').join(', ')}`)
   const saved = (await listRecovery(options)).filter(({ expiresAt }) => expiresAt > options.now)
-  if (saved.length > 0) reasons.push(`saved work is in it (${saved.length}): kugetsu recover`)
+  if (saved.length > 0) reasons.push(`saved work is based on it (${saved.length}): kugetsu recover`)
   if ((await askGit(['rev-parse', '--verify', '--quiet', 'refs/stash'], call)) !== undefined) {
     reasons.push('stashes are in it')
   }
@@ -39,6 +40,7 @@ export async function removeMirror(options: Options): Promise<void> {
     const reasons = await reasonsToKeepMirror(options)
     if (reasons.length > 0) throw new KugetsuError(reasons.join('; '), { code: 'work_at_risk' })
     fs.renameSync(options.mirror, trash)
+    await removeSaved(options.mirror)
   })
   await removeTree(trash)
 }

@@ -1,11 +1,13 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { savedRepositoryOf } from '../../src/config/mirrors.ts'
 import { takeInventory } from '../../src/worktrees/at-risk/inventory.ts'
 import { openMirror } from '../../src/worktrees/mirrors.ts'
-import { dropRecovery, listRecovery, pointNamed } from '../../src/worktrees/recovery-refs.ts'
+import { listRecovery, pointNamed } from '../../src/worktrees/recovery-refs.ts'
 import { saveWork } from '../../src/worktrees/recovery.ts'
 import { restoreWork } from '../../src/worktrees/restore.ts'
+import { dropRecovery } from '../../src/worktrees/saved-repository.ts'
 import { addWorktree, removeWorktree } from '../../src/worktrees/worktrees.ts'
 import { createGround, type Ground } from '../helpers/git-repository.ts'
 
@@ -41,6 +43,8 @@ const save = async (more: { now?: Date; name?: string } = {}) => {
 }
 const git = (...args: string[]) => ground.git(place, ...args)
 const mirror = (...args: string[]) => ground.git(ground.mirror, ...args)
+/** In the repository of what is saved. */
+const kept = (...args: string[]) => ground.git(savedRepositoryOf(ground.mirror), ...args)
 const write = (file: string, bytes: string | Buffer) => {
   fs.mkdirSync(path.dirname(path.join(place, file)), { recursive: true })
   fs.writeFileSync(path.join(place, file), bytes)
@@ -116,7 +120,7 @@ describe('saveWork', () => {
     expect([fs.readFileSync(index).toString('hex'), git('status', '--porcelain'), git('rev-parse', 'HEAD')]).toEqual(
       before,
     )
-    expect(fs.readdirSync(path.dirname(ground.mirror))).toEqual(['repo.git'])
+    expect(fs.readdirSync(path.dirname(ground.mirror))).toEqual(['.repo.git.saved', 'repo.git'])
   })
 
   it.each([
@@ -136,7 +140,7 @@ describe('saveWork', () => {
     write('a.txt', 'two\n')
     inThatSecond(path.join(place, 'a.txt'))
     const { ref } = (await save()) ?? { ref: '' }
-    expect(mirror('show', `${ref}:a.txt`)).toBe('two')
+    expect(kept('show', `${ref}:a.txt`)).toBe('two')
   })
 
   it('keeps what was staged and is different in the files', async () => {
@@ -144,8 +148,8 @@ describe('saveWork', () => {
     git('add', 'a.txt')
     write('a.txt', 'changed again')
     const { ref } = (await save()) ?? { ref: '' }
-    expect(mirror('show', `${ref}:a.txt`)).toBe('changed again')
-    expect(mirror('show', `${ref}^2:a.txt`)).toBe('staged')
+    expect(kept('show', `${ref}:a.txt`)).toBe('changed again')
+    expect(kept('show', `${ref}^2:a.txt`)).toBe('staged')
   })
 
   it('keeps the branch, a detached HEAD and the stashes', async () => {
@@ -160,8 +164,8 @@ describe('saveWork', () => {
     await remove()
     mirror('reflog', 'expire', '--expire=now', '--all')
     mirror('gc', '--quiet', '--prune=now')
-    expect(mirror('log', '--format=%P', '-1', ref).split(' ')).toEqual([detached, onBranch, stash])
-    expect(mirror('show', `${stash}:a.txt`)).toBe('stashed')
+    expect(kept('log', '--format=%P', '-1', ref).split(' ')).toEqual([detached, onBranch, stash])
+    expect(kept('show', `${stash}:a.txt`)).toBe('stashed')
   })
 
   it('keeps the files of a conflict', async () => {
@@ -173,7 +177,7 @@ describe('saveWork', () => {
     git('commit', '--quiet', '--all', '--message', 'theirs')
     expect(() => git('merge', branch)).toThrow()
     const { ref } = (await save()) ?? { ref: '' }
-    expect(mirror('show', `${ref}:a.txt`)).toContain('<<<<<<<')
+    expect(kept('show', `${ref}:a.txt`)).toContain('<<<<<<<')
   })
 
   it('saves the commits of a worktree whose directory is gone', async () => {
@@ -181,8 +185,8 @@ describe('saveWork', () => {
     fs.rmSync(place, { recursive: true })
     const { ref } = (await save()) ?? { ref: '' }
     await remove()
-    expect(mirror('rev-parse', `${ref}^`)).toBe(head)
-    expect(mirror('show', `${ref}:x.txt`)).toBe('x.txt')
+    expect(kept('rev-parse', `${ref}^`)).toBe(head)
+    expect(kept('show', `${ref}:x.txt`)).toBe('x.txt')
   })
 
   it('needs no identity, and runs no hook and no filter', async () => {
@@ -198,10 +202,10 @@ describe('saveWork', () => {
     fs.writeFileSync(path.join(ground.root, 'gitconfig'), settings)
     write('new.txt', 'n')
     const saved = await save()
-    expect(mirror('log', '-1', '--format=%an <%ae> %cn <%ce> %ct', saved?.ref ?? '')).toBe(
+    expect(kept('log', '-1', '--format=%an <%ae> %cn <%ce> %ct', saved?.ref ?? '')).toBe(
       `kugetsu <kugetsu@localhost> kugetsu <kugetsu@localhost> ${Math.floor(now.getTime() / 1000)}`,
     )
-    expect(mirror('show', `${saved?.ref ?? ''}:new.txt`)).toBe('n')
+    expect(kept('show', `${saved?.ref ?? ''}:new.txt`)).toBe('n')
     expect(fs.existsSync(marker)).toBe(false)
   })
 
@@ -210,16 +214,16 @@ describe('saveWork', () => {
     const { ref } = (await save()) ?? { ref: '' }
     write('new.txt', 'second')
     await expect(save()).rejects.toMatchObject({ code: 'save_failed' })
-    expect(mirror('show', `${ref}:new.txt`)).toBe('first')
+    expect(kept('show', `${ref}:new.txt`)).toBe('first')
     const later = await save({ now: new Date(now.getTime() + 1) })
-    expect(mirror('show', `${later?.ref ?? ''}:new.txt`)).toBe('second')
+    expect(kept('show', `${later?.ref ?? ''}:new.txt`)).toBe('second')
   })
 
   it.each(['../../heads/main', '-x', 'a..b.lock', ''])('makes a ref of any name: "%s"', async (name) => {
     write('new.txt', 'n')
     const { ref } = (await save({ name })) ?? { ref: '' }
     expect(ref).toMatch(/^refs\/kugetsu\/recovery\/[^/]+\/[^/]+$/)
-    expect(mirror('rev-parse', '--verify', ref)).toMatch(/^[0-9a-f]{40}$/)
+    expect(kept('rev-parse', '--verify', ref)).toMatch(/^[0-9a-f]{40}$/)
   })
 })
 

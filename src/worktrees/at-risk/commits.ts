@@ -4,7 +4,7 @@ import * as path from 'node:path'
 import { readText } from '../../platform/files.ts'
 import { askGit, type GitCall, gitDirectories, type GitOptions, inMirror, runGit } from '../git.ts'
 import type { Place } from '../place.ts'
-import { recoveryPrefix } from '../recovery-refs.ts'
+import { isSaved } from '../recovery-refs.ts'
 
 export type KnownPlace = Exclude<Place, { kind: 'unknown' }>
 
@@ -114,7 +114,7 @@ export async function stashesOf(
   const mine = listed.filter(({ message }) =>
     places.has(/^(?:WIP on|On) (\(no branch\)|[^:]+): /.exec(message)?.[1] ?? ''),
   )
-  const saved = await Promise.all(mine.map(({ commit }) => isSaved(call, commit)))
+  const saved = await Promise.all(mine.map(({ commit }) => isSaved({ ...options, mirror: place.repository }, commit)))
   return [...own, ...mine.filter((_, index) => saved[index] === false)]
 }
 
@@ -131,11 +131,6 @@ export async function listStashes(call: GitCall): Promise<Stash[]> {
 export function inRepository(options: GitOptions, place: KnownPlace): GitCall {
   const { env, timeoutMs, signal } = options
   return inMirror({ env, timeoutMs, signal, path: place.repository })
-}
-
-async function isSaved(call: GitCall, commit: string): Promise<boolean> {
-  const found = await runGit(['for-each-ref', '--count=1', `--contains=${commit}`, recoveryPrefix], call)
-  return found !== ''
 }
 
 async function localBranches(call: GitCall): Promise<Map<string, string>> {
