@@ -143,6 +143,7 @@ async function commitAll(
     index_commit: index[0] ?? null,
     ignored: keptIgnored[0] ?? null,
     stashes: stashes.map((each) => ({ ...each })),
+    parked: parked.map((each) => ({ ...each })),
     in_progress: inventory.inProgress ?? null,
     left_out: [...ignored.left, ...ignored.generated].slice(0, 50),
     counts: {

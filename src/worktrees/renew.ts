@@ -1,16 +1,17 @@
 /** A worktree that was made and that nobody has worked in yet is as good as a new one, once it begins where that would. */
+import { type ByteName, charactersOf, namesIn } from '../platform/byte-names.ts'
 import { isAsCheckedOut } from './as-checked-out.ts'
 import type { AddWorktreeOptions } from './worktrees.ts'
 import type { WorktreeEntry } from './entries.ts'
-import { askGit, inMirror, inWorktree, runGit } from './git.ts'
+import { askGit, type GitCall, inMirror, inWorktree, runGit, runGitForBytes } from './git.ts'
 import { chooseStart, followRemote, type Start } from './start-point.ts'
 import { readStatus } from './at-risk/status.ts'
 import { operationIn } from './at-risk/operations.ts'
 
 /**
  * Moves the worktree of `entry` up to where a new one would begin, when it is on its branch, has no change of its own, no untracked
- * file and no operation under way, and its branch no commit that no branch of the remote has (or is where it was made).
- * Returns that start and whether it was elsewhere before; undefined when somebody has worked in it or it cannot be told:
+ * file and no operation under way, and its branch no commit that is not behind that start (or is where it was made just
+ * now): nothing leaves the branch, and no ignored file is overwritten. Returns that start and whether it was elsewhere before; undefined when somebody has worked in it or it cannot be told:
  * it was not touched then. The caller holds the mirror's lock. Throws KugetsuError `unknown_base`, `no_default_branch`.
  */
 export async function renewUntouched(
@@ -36,9 +37,30 @@ export async function renewUntouched(
   if (!isClean && !(await isAsCheckedOut(here).catch(() => false))) return undefined
   options.signal?.throwIfAborted()
   const start = await chooseStart({ ...options, path: mirror, ownCommits: false })
+  if (start.commit !== head && !isAsMade && !(await isBehind(options, start.commit))) return undefined
+  // git reset overwrites ignored files.
+  if (await hasInTheWay(here, start.commit, status.ignored)) return undefined
   // --keep refuses where a file was changed since, and where git calls one changed.
   const how = isClean ? '--keep' : '--hard'
   if (start.kind === 'at commit') await runGit(['reset', how, '--quiet', start.commit], here)
   if (start.onRemote) await followRemote({ ...options, path: mirror })
   return { ...start, moved: start.commit !== head }
+}
+
+/** The branch may have commits that the remote has under another name. */
+async function isBehind({ branch, mirror, ...options }: AddWorktreeOptions, commit: string): Promise<boolean> {
+  const args = ['merge-base', '--is-ancestor', `refs/heads/${branch}`, commit]
+  return (await askGit(args, inMirror({ ...options, path: mirror }))) !== undefined
+}
+
+/** Whether the commit has files, which HEAD has not, where ignored ones are. */
+async function hasInTheWay(here: GitCall, commit: string, ignored: readonly ByteName[]): Promise<boolean> {
+  if (ignored.length === 0) return false
+  const args = ['diff-tree', '-r', '-z', '--name-only', '--no-renames', '--diff-filter=A', 'HEAD', commit, '--']
+  const added = namesIn(await runGitForBytes(args, here)).map(charactersOf)
+  // A directory ends in `/`.
+  const there = ignored.map(charactersOf)
+  return added.some((name) =>
+    there.some((each) => each === name || each.startsWith(`${name}/`) || (each.endsWith('/') && name.startsWith(each))),
+  )
 }

@@ -1,10 +1,13 @@
 /** Saved work put back as it was: branches, HEAD, the index, the files, the ignored files, the stashes. */
 import * as fs from 'node:fs'
+import * as path from 'node:path'
 import { KugetsuError } from '../core/errors.ts'
+import { plainLine } from '../core/plain-text.ts'
 import { namesIn, placeIn } from '../platform/byte-names.ts'
+import { readText, writeAtomic } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
 import { listStashes } from './at-risk/commits.ts'
-import { entryOf, listEntries, unlockEntry } from './entries.ts'
+import { entryOf, listEntries, unlockEntry, type WorktreeEntry } from './entries.ts'
 import { askGit, type GitCall, type GitOptions, inMirror, inWorktree, runGit, runGitForBytes } from './git.ts'
 import { mirrorLockWaitMs } from './mirrors.ts'
 import { withPlainRepository } from './plain-repository.ts'
@@ -95,8 +98,8 @@ async function restoreBy(options: RestoreOptions, plain: string): Promise<Restor
 
 /** What the worktree and its repository need again. Saved files go into the directory only. */
 function commitsOf(record: SavedRecord): string[] {
-  const { head, branches, stashes, index_commit: index } = record
-  const named = [head, index, ...Object.values(branches), ...stashes.map(({ commit }) => commit)]
+  const { head, branches, stashes, parked = [], index_commit: index } = record
+  const named = [head, index, ...Object.values(branches), ...[...stashes, ...parked].map(({ commit }) => commit)]
   return named.filter((commit) => commit !== null && commit !== undefined)
 }
 
@@ -162,6 +165,7 @@ async function fill(options: RestoreOptions, record: SavedRecord, head: string, 
     await forTheOwnerAlone(options, bytes)
   }
   await storeStashes(options, record, inside, call)
+  putIntoReflog(entry, options.point, record)
   unlockEntry(entry)
 }
 
@@ -189,6 +193,20 @@ async function storeStashes(
       if (!listed.includes(commit)) await runGit(['stash', 'store', '--quiet', '-m', message, commit], inside)
     }
   })
+}
+
+/**
+ * Commits of no branch: the reflog of HEAD names them, keeps them from gc, and is pushed by nobody. In front of what is in it,
+ * as a file (gitrepository-layout(5)), since git adds to it only what HEAD moves to.
+ */
+function putIntoReflog(entry: WorktreeEntry, point: RecoveryPoint, record: SavedRecord): void {
+  const log = path.join(entry.directory, 'logs', 'HEAD')
+  const seconds = Math.floor(Date.now() / 1000)
+  const lines = (record.parked ?? []).map(({ commit, from }) => {
+    const before = '0'.repeat(commit.length)
+    return `${before} ${commit} kugetsu <kugetsu@localhost> ${seconds} +0000\tkugetsu: saved in ${point.id}, named by ${plainLine(from, 200)}\n`
+  })
+  if (lines.length > 0) writeAtomic(log, lines.join('') + (readText(log) ?? ''))
 }
 
 /** Git knows of no mode but executable, and ignored files hold passwords more often than others. */

@@ -23,6 +23,8 @@ const schema = once(() => {
     /** A commit whose tree is the ignored files. */
     ignored: text,
     stashes: z.array(z.looseObject({ commit: z.string(), message: z.string() })),
+    /** Commits of no branch, and the record of the worktree that named each. Of version 0.1 there are none. */
+    parked: z.optional(z.array(z.looseObject({ commit: z.string(), from: z.string() }))),
     in_progress: text,
     /** Ignored files that were not saved. */
     left_out: z.array(z.string()),

@@ -40,6 +40,12 @@ const commit = (name: string, file: string) => {
   return inside(name, 'rev-parse', 'HEAD')
 }
 
+/** As the user's own exclude file says. */
+const ignore = (name: string) => {
+  fs.mkdirSync(path.join(ground.mirror, 'info'), { recursive: true })
+  fs.appendFileSync(path.join(ground.mirror, 'info', 'exclude'), `${name}\n`)
+}
+
 describe('addWorktree', () => {
   it('starts a new branch at the default branch, clean', async () => {
     const head = ground.git(ground.remote, 'rev-parse', 'main')
@@ -225,6 +231,12 @@ describe('addWorktree', () => {
       ['another branch', () => inside('one', 'checkout', '--quiet', '-b', 'elsewhere')],
       ['no branch', () => inside('one', 'checkout', '--quiet', '--detach')],
       ['a bisect', () => inside('one', 'bisect', 'start')],
+      [
+        'a commit that was pushed under another name',
+        () => (commit('one', 'mine.txt'), inside('one', 'push', '--quiet', 'origin', 'HEAD:login')),
+      ],
+      ['an ignored file that the remote has by now', () => (ignore('local'), write('one', 'local', 'mine'))],
+      ['an ignored directory that the remote has by now', () => (ignore('l'), write('one', 'l/b', 'mine'))],
     ])('is left as it is with %s', async (_what, work) => {
       await add('one')
       work()
@@ -232,9 +244,10 @@ describe('addWorktree', () => {
         inside('one', 'rev-parse', 'HEAD'),
         inside('one', 'status', '--porcelain'),
         read('one', 'a.txt'),
+        ...['local', 'l/b'].map((file) => fs.existsSync(path.join(ground.worktree('one'), file)) && read('one', file)),
       ]
       const before = state()
-      ground.push('main', { 'a.txt': 'two\n' })
+      ground.push('main', { 'a.txt': 'two\n', local: 'theirs', 'l/b': 'theirs' })
       await open()
       expect(await add('one')).toMatchObject({ created: false, isUntouched: false, head: before[0] })
       expect(state()).toEqual(before)
