@@ -67,7 +67,7 @@ export async function recoverWork(
 
 /** Removes saved work for good. */
 export async function dropSaved(home: Home, point: SavedPoint): Promise<void> {
-  const lockFile = mirrorLock(home, { ...point.mirror.repository, id: '0' })
+  const lockFile = mirrorLock(home, point.mirror.repository)
   await dropRecovery({ ...gitOptions(home), mirror: point.mirror.path, lockFile }, point)
 }
 

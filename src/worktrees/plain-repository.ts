@@ -27,6 +27,8 @@ export async function withPlainRepository<T>(
     fs.mkdirSync(path.join(directory, 'info'), { recursive: true })
     const off = '* -text -eol -crlf -filter -ident -working-tree-encoding\n'
     fs.writeFileSync(path.join(directory, 'info', 'attributes'), off)
+    // Names that only another system takes for .git, such as "git~1".
+    fs.appendFileSync(path.join(directory, 'config'), '[core]\n\tprotectNTFS = false\n\tprotectHFS = false\n')
     return await work(directory)
   } finally {
     await removeTree(directory)

@@ -224,7 +224,6 @@ async function carry(
   writeAtomic(path.join(plain, 'packed-refs'), `# pack-refs with: sorted \n${names.join('')}`, 'unsynced')
   await runGit(['bundle', 'create', '--quiet', bundle, '--glob=refs/carried', ...beyond], isOf)
   await runGit(['bundle', 'unbundle', bundle], inside(options, to))
-  fs.rmSync(bundle)
 }
 
 /** Where history is cut short in the mirror, it is so in all that borrow from it. */

@@ -14,10 +14,11 @@ export const points: Record<string, RegExp> = {
   'worktree registered':
     /^((make|create|put|clear) (<mirror>\/added \(temporary\)|worktrees\/<issue> \(temporary\)\/).*|make worktrees\/<issue> \(temporary\)|put worktrees\/<issue>|(make|put) <mirror>\/worktrees(\/<issue>)?|run git worktree add)$/,
   'worktree checked out': /^(run git reset|delete <mirror>\/worktrees\/<issue>\/locked)$/,
-  'work looked at': /^run git (rev-parse|symbolic-ref|status|log|rev-list|diff-index|diff-tree|count-objects)$/,
+  'work looked at':
+    /^run git (rev-parse|symbolic-ref|status|log|rev-list|merge-base|diff-index|diff-tree|count-objects)$/,
   'work saved':
-    /^((make|create|write|put|clear) <mirror>\.plain \(temporary\).*|run git (init|write-tree|add|commit-tree))$/,
-  'work restored': /^run git (read-tree|checkout-index)$/,
+    /^((make|create|write|put|clear|delete|move away) <mirror>\.(plain|saved)( \(temporary\))?(\/.*)?|run git (init|write-tree|add|commit-tree|bundle))$/,
+  'work restored': /^(run git (read-tree|checkout-index)|(write|put) <mirror>\/worktrees\/<issue>\/logs\/HEAD)$/,
   'worktree moved away': /^move away worktrees\/<issue>$/,
   'worktree entry dropped': /^(move away|delete|clear) <mirror>\/(worktrees|dropped-)\/?<issue>(?!\/locked).*$/,
   'worktree deleted': /^clear worktrees\/<issue> \(temporary\)$/,
