@@ -1,5 +1,5 @@
 /**
- * The plugin that hands each agent its environment, holds the PM agent's shell to plain commands, adds the models that a
+ * The plugin that hands each agent its environment, holds the PM agent to what it may call and read, adds the models that a
  * directory needs besides, and keeps the server's clock from going back. It is bundled into one file and runs inside
  * opencode's own runtime, in the shared server: plain JavaScript and node modules only, its settings from the server's
  * environment (server-environment.ts sets them). opencode calls it before every shell command of every session.
@@ -7,11 +7,12 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { credentialVariables, helperVariable } from '../core/credential-helper.ts'
+import { pmShellCommand } from '../core/pm-shell.ts'
 import { unattended } from '../core/unattended.ts'
 import { readText } from '../platform/files.ts'
 import { agentVariables, type AgentKind } from './env-files.ts'
 import { addLeftOut, allModels } from './left-out-models.ts'
-import { refusedToPm } from './pm-agent.ts'
+import { refuseTool } from './pm-shell/tools.ts'
 import { keepClockRising } from './rising-clock.ts'
 
 interface ShellCall {
@@ -52,6 +53,15 @@ const silent = {
 /** The server's own: who has these can drive every agent. A command inherits the server's environment, so they are blanked. */
 const hidden = { OPENCODE_SERVER_PASSWORD: '', OPENCODE_SERVER_USERNAME: '', OPENCODE_CONFIG_CONTENT: '' }
 
+/**
+ * Variables by which a shell, git or a forge's program runs another one: none of the env files' reaches the PM agent, who
+ * has no program but those of its list. What they say to the other agents is the user's to say.
+ */
+const startsPrograms =
+  /^(?:BASH_ENV|ENV|ZDOTDIR|SHELLOPTS|BASHOPTS|PS4|PROMPT_COMMAND|NODE_OPTIONS|LD_\w+|DYLD_\w+|GIT_EXTERNAL_DIFF|\w*PAGER|\w*EDITOR|VISUAL|\w*BROWSER|LESSOPEN)$/
+/** Nor the user's own: what a shell reads before its first command. */
+const noStartupFile = { BASH_ENV: '', ENV: '' }
+
 /** Finds commands that outlive the server; set by whoever starts it and never by an env file. */
 const marker = 'KUGETSU_SERVER'
 
@@ -77,17 +87,33 @@ const hooks = {
     Object.assign(output.env, hidden, allModels(process.env))
   },
   'tool.execute.before': async (input: ToolCall, output: { args: unknown }): Promise<void> => {
-    if (input.tool !== 'bash' || !isPmAgent(input.sessionID)) return
-    const { command } = output.args as { command?: unknown }
-    const problem = typeof command === 'string' ? refusedToPm(command) : 'there is no command'
+    const args = output.args as Record<string, unknown>
+    const home = process.env['KUGETSU_DIR'] ?? ''
+    const problem = isPmAgent(home, input.sessionID)
+      ? refuseTool(home, path.join(home, 'base'), input.tool, args)
+      : refusedToOthers(home, input, args)
     if (problem === undefined) return
-    throw new Error(`kugetsu refused this command, and nothing of it was run: ${problem}.`)
+    const what = input.tool === 'bash' ? 'command' : 'call'
+    throw new Error(`kugetsu refused this ${what}, and nothing of it was run: ${problem}.`)
   },
 }
 
-function isPmAgent(sessionId: string): boolean {
-  const home = process.env['KUGETSU_DIR']
-  return home !== undefined && home !== '' && readSession(home, 'pm-agent.json')?.sessionId === sessionId
+/**
+ * opencode's rules let the PM agent call the runner, behind which the plugin puts its commands. Where its session cannot
+ * be told, because the file of it is gone, the plugin has not done so.
+ */
+function refusedToOthers(
+  home: string,
+  { tool, sessionID }: ToolCall,
+  args: Record<string, unknown>,
+): string | undefined {
+  if (tool !== 'bash' || home === '' || !String(args['command']).includes(`kugetsu ${pmShellCommand}`)) return undefined
+  const isDev = devSessions(home).some((session) => session.sessionId === sessionID)
+  return isDev ? undefined : `kugetsu ${pmShellCommand} is not called by hand`
+}
+
+function isPmAgent(home: string, sessionId: string): boolean {
+  return home !== '' && readSession(home, 'pm-agent.json')?.sessionId === sessionId
 }
 
 function environmentFor(call: ShellCall, given: Record<string, string>): Record<string, string> {
@@ -96,12 +122,15 @@ function environmentFor(call: ShellCall, given: Record<string, string>): Record<
   const agent = attempt(() => agentOf(home, call))
   const variables = (agent && attempt(() => agentVariables(path.join(home, 'env'), agent.kind))) ?? {}
   delete variables[marker]
+  const isPm = agent?.kind === 'pm-agent'
+  if (isPm) for (const name of Object.keys(variables)) if (startsPrograms.test(name)) delete variables[name]
   const helper = process.env[helperVariable]
   return {
     ...silent,
     ...setIf('KUGETSU_TEMP_DIR', process.env['KUGETSU_TEMP_DIR']),
     ...variables,
     ...(agent && helper ? credentialVariables({ ...process.env, ...given, ...variables }, helper, agent.kind) : {}),
+    ...(isPm ? noStartupFile : {}),
     KUGETSU_DIR: home,
     ...setIf('KUGETSU_AGENT', agent?.kind),
     ...setIf('KUGETSU_ISSUE_REF', agent?.session?.issueRef),

@@ -1,114 +1,24 @@
-/** The PM agent: what it is told, and what it may do. It coordinates; its limits are rules, not only words. */
+/** The PM agent: what it is told, and what it may use. It coordinates; its limits are rules, not only words. */
 import afterInterruption from '../../skills/kugetsu/pm/after-interruption.md'
 import firstMessage from '../../skills/kugetsu/pm/first-message.md'
 import instructions from '../../skills/kugetsu/pm/instructions.md'
+import { pmShellCommand } from '../core/pm-shell.ts'
 import type { PermissionRule } from '../opencode/database.ts'
-import { callsIn } from './plain-commands.ts'
 import { rememberedSection, type Conversation } from './remembered-section.ts'
 
 export const pmAgentName = 'kugetsu-pm'
 
 export type Verbosity = 'verbose' | 'default' | 'quiet'
 
-/** Commands of kugetsu that the PM agent works with. What is not named here (delegate, init, env, demo …) is refused. */
-const kugetsuCommands = [
-  'start',
-  'continue',
-  'list',
-  'status',
-  'logs',
-  'wait',
-  'stop',
-  'destroy',
-  'set-pr',
-  'context',
-  'queue',
-  'notify',
-  'explain',
-  'help',
-  'queue-daemon status',
-  'queue-daemon start',
-  'queue-daemon logs',
-  'server list',
-  'server get',
-  'env list',
-].flatMap((command) => [`kugetsu ${command}`, `kugetsu ${command} *`])
-
-const exactCommands = [
-  'kugetsu',
-  'kugetsu --help',
-  'kugetsu --version',
-  'kugetsu prune',
-  'kugetsu doctor',
-  'kugetsu doctor --json',
-]
-
-/** `git log` and `git log *`, not `git log*`: that would let `git difftool` in by way of `git diff*`. */
-const gitReads = [
-  'log',
-  'show',
-  'diff',
-  'status',
-  'blame',
-  'shortlog',
-  'rev-parse',
-  'ls-files',
-  'branch --list',
-  'remote get-url',
-]
-  .map((command) => `git ${command}`)
-  .flatMap((command) => [command, `${command} *`])
-const gitExact = ['git branch', 'git branch -a', 'git branch -r', 'git branch -vv', 'git remote', 'git remote -v']
-
-const digits = ['1', '2', '3', '4', '5', '6', '7', '8', '9']
-const forgeReads = [
-  ...[
-    'issue list',
-    'issue view',
-    'pr list',
-    'pr view',
-    'pr checks',
-    'pr diff',
-    'pr status',
-    'run list',
-    'run view',
-    'repo view',
-  ].map((command) => `gh ${command}`),
-  ...['issue list', 'issue view', 'mr list', 'mr view', 'mr diff', 'ci list', 'repo view'].map(
-    (command) => `glab ${command}`,
-  ),
-  ...['issues', 'issues list', 'pulls', 'pulls list', 'repos list'].map((command) => `tea ${command}`),
-].flatMap((command) => (/^tea (issues|pulls)$/.test(command) ? [command] : [command, `${command} *`]))
-// `tea issues 14` shows one, `tea issues close 14` closes it.
-const teaShows = digits.flatMap((digit) => [`tea issues ${digit}*`, `tea pulls ${digit}*`])
-
-const filters = ['head', 'tail', 'grep', 'wc', 'jq'].flatMap((command) => [command, `${command} *`])
-
-const refused = [
-  'kugetsu destroy*--force*',
-  'kugetsu destroy* -f*',
-  // The person's override of the limit.
-  'kugetsu continue*--now*',
-  'kugetsu start*--now*',
-  'kugetsu destroy*--base*',
-  'kugetsu destroy*--pm-agent*',
-  // Options by which reading commands write files or run programs.
-  'git *--ou*',
-  'git *--ext*',
-  'gh * --web*',
-  'gh * -w*',
-  'glab * --web*',
-  'glab * -w*',
-]
-
 /**
- * In order; the last that matches decides. They see the calls in a command only: plain-commands.ts refuses the rest,
- * redirections among them.
+ * In order; the last that matches decides. A command for the shell reaches opencode as a call of kugetsu's own runner
+ * (pm-shell/), which the plugin has made of it; there it is judged by its words. Without the plugin nothing matches.
  */
 export const pmAgentRules: readonly PermissionRule[] = [
   { permission: '*', pattern: '*', action: 'deny' },
+  // The plugin holds these to worktrees as well (pm-shell/tools.ts).
   ...allow('read', ['*']),
-  ...deny('read', ['*.env', '*.env.*']),
+  ...deny('read', ['*.env', '*.env.*', '*/.ssh/*', '*/opencode/server.json', 'mcp:*']),
   ...allow('grep', ['*']),
   ...allow('glob', ['*']),
   ...allow('list', ['*']),
@@ -124,40 +34,8 @@ export const pmAgentRules: readonly PermissionRule[] = [
   // A sub-agent has permissions of its own, a shell among them.
   ...deny('task', ['*']),
   ...deny('bash', ['*']),
-  ...allow('bash', [
-    ...kugetsuCommands,
-    ...exactCommands,
-    ...gitReads,
-    ...gitExact,
-    ...forgeReads,
-    ...teaShows,
-    ...filters,
-  ]),
-  ...deny('bash', refused),
+  ...allow('bash', [`kugetsu ${pmShellCommand} *`]),
 ]
-
-/**
- * What the PM agent reads when its shell refuses `command`, undefined when it may run it. opencode refuses the same by
- * the rules above; it says so by printing all of them, which would fill the session that is to last for weeks.
- */
-export function refusedToPm(command: string): string | undefined {
-  const read = callsIn(command)
-  if ('problem' in read) return read.problem
-  const call = read.calls.find((each) => !/^cd(\s|$)/.test(each) && !isAllowed(each))
-  if (call === undefined) return undefined
-  return `${JSON.stringify(call.slice(0, 100))} is not among the commands for you; they are those of your instructions, in their plain form`
-}
-
-/** opencode's way of matching: `*` is anything, a last ` *` may be missing, the last rule that matches decides. */
-function isAllowed(call: string): boolean {
-  const rules = pmAgentRules.filter(({ permission }) => permission === 'bash')
-  return rules.findLast(({ pattern }) => matcherOf(pattern).test(call))?.action === 'allow'
-}
-
-function matcherOf(pattern: string): RegExp {
-  const expression = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*')
-  return new RegExp(`^${expression.replace(/ \.\*$/, '( .*)?')}$`, 's')
-}
 
 /** What the PM agent's session begins with. */
 export const pmPriming = firstMessage.trimEnd()

@@ -1,6 +1,7 @@
 /** The command line. definitions/ has every command: its name, its flags, and the call; what it does is loaded when it runs. */
 import { Command } from 'commander'
 import { credentialCommand } from '../core/credential-helper.ts'
+import { pmShellCommand } from '../core/pm-shell.ts'
 import { daemonCommand } from '../daemon/names.ts'
 import type { Context } from './context.ts'
 import { agents } from './definitions/agents.ts'
@@ -27,7 +28,7 @@ Configuration:
   KUGETSU_OPENCODE the opencode to use, NO_COLOR turns colours off.`
 
 /** What other programs call. */
-const internal = [daemonCommand, credentialCommand, completeCommand]
+const internal = [daemonCommand, credentialCommand, completeCommand, pmShellCommand]
 
 /** In the order of help, under these headings. */
 const sections: [string, Definitions][] = [

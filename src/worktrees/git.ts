@@ -84,7 +84,7 @@ async function execute(args: readonly string[], call: GitCall, onOutput?: (chunk
   let timedOut = false
   const git = simpleGit({
     baseDir: call.cwd,
-    config: [...configuration],
+    config: [...gitConfiguration],
     // The default looks at the exit as well, 50 ms after which it drops what was not read yet.
     completion: { onClose: true, onExit: false },
     timeout: { block: call.timeoutMs },
@@ -152,7 +152,8 @@ export function gitDirectories(gitDirectory: string): { GIT_DIR: string; GIT_COM
   return { GIT_DIR: gitDirectory, GIT_COMMON_DIR: isEntry ? path.dirname(above) : gitDirectory }
 }
 
-const configuration = [
+/** Settings that hold for every call, as `name=value`. */
+export const gitConfiguration = [
   'core.alternateRefsCommand=true', // the program that prints nothing
   'core.hooksPath=/dev/null',
   'core.fsmonitor=false',

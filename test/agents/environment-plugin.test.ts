@@ -187,21 +187,86 @@ describe('for everybody', () => {
   })
 })
 
-describe("the PM agent's shell", () => {
-  const run = async (command: unknown, sessionID: string, tool = 'bash') =>
-    (await KugetsuEnvironment())['tool.execute.before']({ tool, sessionID }, { args: { command } })
+describe('what the PM agent calls', () => {
+  const run = async (args: object, sessionID: string, tool: string) =>
+    (await KugetsuEnvironment())['tool.execute.before']({ tool, sessionID }, { args })
+  const bash = async (command: unknown, sessionID = 'ses_pm') => {
+    const args = { command }
+    await run(args, sessionID, 'bash')
+    return args.command
+  }
 
-  test('takes plain commands only', async () => {
-    await run('kugetsu list', 'ses_pm')
-    await expect(run('kugetsu list > file', 'ses_pm')).rejects.toThrow('refused this command')
-    await expect(run('export A=b', 'ses_pm')).rejects.toThrow('refused this command')
-    await expect(run(undefined, 'ses_pm')).rejects.toThrow('refused this command')
-    await run(undefined, 'ses_pm', 'read')
+  test('is a plain command, which is run by kugetsu', async () => {
+    expect(await bash('kugetsu list')).toBe("kugetsu pm-shell 'kugetsu list'")
+    expect(await bash("git log --format='%s' | head -3")).toBe(
+      "kugetsu pm-shell 'git log --format='\\''%s'\\'' | head -3'",
+    )
+    for (const command of ['kugetsu list > file', 'export A=b', "kugetsu pm-shell 'x'", undefined]) {
+      await expect(bash(command)).rejects.toThrow('kugetsu refused this command')
+    }
   })
 
-  test('is the only one that is held so', async () => {
-    for (const session of ['ses_one', 'ses_child', 'ses_base', '']) {
-      await expect(run('echo > file', session)).resolves.toBeUndefined()
+  test('reads in worktrees and in its own directory, wherever links lead', async () => {
+    write('worktrees/one/README.md', 'x')
+    write('worktrees/one/.env', 'x')
+    fs.symlinkSync(at('env'), at('worktrees/one/link'))
+    fs.symlinkSync(at('worktrees/one/loop'), at('worktrees/one/loop'))
+    fs.symlinkSync(at('env/not-yet'), at('worktrees/one/dangling'))
+    for (const file of [
+      'worktrees/one/README.md',
+      'worktrees/one/none',
+      'worktrees',
+      'base/notes',
+      'worktrees/one/env.ts',
+    ]) {
+      await run({ filePath: at(file) }, 'ses_pm', 'read')
     }
+    await run({}, 'ses_pm', 'list')
+    await run({ pattern: 'x', path: at('worktrees/one') }, 'ses_pm', 'grep')
+    await run({ pattern: '**/*.{ts,md}', path: at('worktrees/one') }, 'ses_pm', 'glob')
+    const outside = ['env/default.env', 'opencode/server.json', 'worktrees/one/.env', 'worktrees/one/link/default.env']
+    const links = ['worktrees/one/loop', 'worktrees/one/dangling', 'worktrees/one/link', 'worktrees/../env', '', '..']
+    for (const file of [...outside, ...links]) {
+      for (const [tool, name] of [
+        ['read', 'filePath'],
+        ['grep', 'path'],
+        ['glob', 'path'],
+        ['list', 'path'],
+      ] as const) {
+        await expect(run({ pattern: 'x', [name]: at(file) }, 'ses_pm', tool)).rejects.toThrow('refused this call')
+      }
+    }
+    for (const pattern of ['/etc/*', '../*', 'a/../../*', '~/*', '{../*,x}']) {
+      await expect(run({ pattern }, 'ses_pm', 'glob')).rejects.toThrow('lead out')
+    }
+  })
+
+  test('is one of the tools that it is known to have', async () => {
+    await run({ url: 'https://forge.test' }, 'ses_pm', 'webfetch')
+    for (const tool of ['write', 'edit', 'task', 'batch', 'some_mcp_tool', 'constructor']) {
+      await expect(run({}, 'ses_pm', tool)).rejects.toThrow('is not for you')
+    }
+  })
+
+  test('is held so in its session alone', async () => {
+    for (const session of ['ses_one', 'ses_child', 'ses_base', '']) {
+      expect(await bash('echo > file', session)).toBe('echo > file')
+      await run({ filePath: '/etc/passwd' }, session, 'read')
+    }
+  })
+
+  test('is not run unjudged where its session cannot be told', async () => {
+    write('sessions/pm-agent.json', 'torn')
+    await expect(bash("kugetsu pm-shell 'kugetsu list' > file")).rejects.toThrow('by hand')
+    expect(await bash('grep "kugetsu pm-shell" src', 'ses_one')).toBe('grep "kugetsu pm-shell" src')
+  })
+
+  test('starts with no program that an env file names', async () => {
+    write('env/default.env', 'BASH_ENV=x\nGIT_EXTERNAL_DIFF=x\nGH_PAGER=x\nNODE_OPTIONS=x\nLD_PRELOAD=x\nKEPT=x\n')
+    const env = await environment(at('base'), 'ses_pm')
+    expect(env).toMatchObject({ BASH_ENV: '', ENV: '', KEPT: 'x' })
+    for (const name of ['GIT_EXTERNAL_DIFF', 'GH_PAGER', 'NODE_OPTIONS', 'LD_PRELOAD'])
+      expect(env).not.toHaveProperty(name)
+    expect(await environment(at('worktrees/one'), 'ses_one')).toMatchObject({ BASH_ENV: 'x', GH_PAGER: 'x' })
   })
 })

@@ -8,8 +8,9 @@ import {
   pmAgentName,
   pmPriming,
   pmResumeMessage,
-  refusedToPm,
 } from '../../src/agents/pm-agent.ts'
+import { judge } from '../../src/agents/pm-shell/judge.ts'
+import { pmShellCall } from '../../src/core/pm-shell.ts'
 import { documentedCalls, wrongWith } from '../helpers/documented.ts'
 
 /** opencode's way of matching: `*` anything, `?` one character, a last ` *` may be absent, the last rule wins. */
@@ -63,8 +64,10 @@ describe.each([
     'head -5',
     'jq .state',
   ])('may %s', (command) => {
-    expect(action(rules, 'bash', command)).toBe('allow')
-    expect(refusedToPm(command)).toBeUndefined()
+    expect(judge(command)).toHaveProperty('pipelines')
+    expect(action(rules, 'bash', pmShellCall(command))).toBe('allow')
+    // As the model wrote it, it is refused: it has to come by way of the plugin.
+    expect(action(rules, 'bash', command)).toBe('deny')
   })
 
   test.each([
@@ -97,7 +100,7 @@ describe.each([
     'rm -rf /',
   ])('may not %s', (command) => {
     expect(action(rules, 'bash', command)).toBe('deny')
-    expect(refusedToPm(command)).toEqual(expect.any(String))
+    expect(judge(command)).toHaveProperty('problem')
   })
 
   test('reads, and does not write, ask, or send somebody else', () => {
@@ -107,7 +110,9 @@ describe.each([
     for (const permission of ['edit', 'task', 'question', 'plan_enter', 'some_mcp_tool']) {
       expect(action(rules, permission, 'src/a.ts')).toBe('deny')
     }
-    expect(action(rules, 'read', '/home/x/.kugetsu/env/default.env')).toBe('deny')
+    for (const file of ['.kugetsu/env/default.env', '.kugetsu/opencode/server.json', '.ssh/id_rsa']) {
+      expect(action(rules, 'read', `/home/x/${file}`)).toBe('deny')
+    }
   })
 })
 
@@ -147,11 +152,12 @@ describe('what the PM agent is told', () => {
   })
 
   test.each(
-    [...new Set([definition.prompt, pmPriming, pmResumeMessage].flatMap(documentedCalls).map((call) => call.join(' ')))]
-      .filter((call) => call !== 'delegate') // it is told not to
-      .map((call) => [call]),
+    [definition.prompt, pmPriming, pmResumeMessage]
+      .flatMap(documentedCalls)
+      .filter(([name]) => name !== 'delegate') // it is told not to
+      .map((call) => [call.map((word) => `'${word}'`).join(' ')]),
   )('is in its power: kugetsu %s', (call) => {
-    expect(action(asDefined, 'bash', `kugetsu ${call}`)).toBe('allow')
+    expect(judge(`kugetsu ${call}`)).toHaveProperty('pipelines')
   })
 
   test('names no command or flag that there is not', () => {

@@ -162,17 +162,28 @@ describe('the PM agent', () => {
       `kugetsu list "$(touch ${file})"`,
       'kugetsu delegate "and again"',
       `kugetsu destroy -y --force ${ref(11)}`,
+      `cd ${stage.worktree(11)} && git log -1 --o\\utput=${file}`,
+      `cd ${stage.worktree(11)} && git branch --list --no-list -D fix/issue-11`,
+      `head ${at('env', 'default.env')}`,
+      `cd ${stage.worktree(11)} && git diff README.md ../../env/default.env`,
+      `kugetsu pm-shell 'kugetsu list' > ${file}`,
+      `kugetsu start ${ref(13)} 'with another model' --model other/one`,
     ]
     const script = refused.map((command) => `BASH{{${command}}}`).join(' ')
     const write = `TOOL{{write {"filePath": "${file}", "content": "x"}}}`
-    await stage.ok(['delegate', `${script} ${write} SAY{{nothing worked}}`, '--wait'])
+    const read = `TOOL{{read {"filePath": "${at('env', 'default.env')}"}}}`
+    await stage.ok(['delegate', `${script} ${write} ${read} SAY{{nothing worked}}`, '--wait'])
     const results = toolResults('nothing worked')
-    expect(results).toHaveLength(refused.length + 1)
+    expect(results).toHaveLength(refused.length + 2)
     // opencode would print all of its rules each time.
     expect(Math.max(...results.map(({ length }) => length))).toBeLessThan(500)
     expect(results.filter((text) => !/refused|prevents|denied|not allowed|unavailable/i.test(text))).toEqual([])
     expect(fs.existsSync(file)).toBe(false)
     expect(fs.existsSync(stage.worktree(11))).toBe(true)
+    expect(results.join('\n')).not.toContain('GITHUB_TOKEN')
+    const looks = `BASH{{cd ${stage.worktree(11)} && git branch --list 'fix/issue-11' | grep -o 'fix.*'}}`
+    await stage.ok(['delegate', `${looks} SAY{{looked around}}`, '--wait'])
+    expect(toolResults('looked around')).toEqual(['fix/issue-11\n'])
     // Were its shell's rules lifted, the command would still say no.
     const forbidden = await stage.kugetsu(['delegate', 'again'], { env: { KUGETSU_AGENT: 'pm-agent' } })
     expect(forbidden).toMatchObject({ code: 1, stderr: expect.stringContaining('the PM agent cannot delegate') })

@@ -1,3 +1,4 @@
+import { pmShellCommand } from '../../core/pm-shell.ts'
 import { seconds, type Definitions } from './define.ts'
 
 export const pmAgent: Definitions = {
@@ -12,5 +13,10 @@ export const pmAgent: Definitions = {
       .action(async (message, options) =>
         (await import('../commands/delegate.ts')).runDelegate(context, { ...options, message }),
       )
+  },
+  [pmShellCommand]: (command, context) => {
+    command(`${pmShellCommand} <command>`, 'runs a shell command of the PM agent; called by its shell').action(
+      async (text) => (await import('../commands/pm-shell.ts')).runPmShell(context, { command: text }),
+    )
   },
 }
