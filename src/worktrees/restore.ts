@@ -4,7 +4,7 @@ import * as path from 'node:path'
 import { KugetsuError } from '../core/errors.ts'
 import { plainLine } from '../core/plain-text.ts'
 import { namesIn, placeIn } from '../platform/byte-names.ts'
-import { readText, writeAtomic } from '../platform/files.ts'
+import { ensureDirectory, readText, writeAtomic } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
 import { listStashes } from './at-risk/commits.ts'
 import { entryOf, listEntries, unlockEntry, type WorktreeEntry } from './entries.ts'
@@ -206,7 +206,9 @@ function putIntoReflog(entry: WorktreeEntry, point: RecoveryPoint, record: Saved
     const before = '0'.repeat(commit.length)
     return `${before} ${commit} kugetsu <kugetsu@localhost> ${seconds} +0000\tkugetsu: saved in ${point.id}, named by ${plainLine(from, 200)}\n`
   })
-  if (lines.length > 0) writeAtomic(log, lines.join('') + (readText(log) ?? ''))
+  if (lines.length === 0) return
+  ensureDirectory(path.dirname(log))
+  writeAtomic(log, lines.join('') + (readText(log) ?? ''))
 }
 
 /** Git knows of no mode but executable, and ignored files hold passwords more often than others. */
