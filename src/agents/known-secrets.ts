@@ -1,5 +1,5 @@
 /** What may not be told, wherever an agent's words and errors are written down. */
-import { isSecretName, maskSecrets } from '../core/masking.ts'
+import { isSecretName, maskCredentials, maskSecrets } from '../core/masking.ts'
 import { fileVariables } from './env-files.ts'
 
 /** A shorter line of a value with several is nothing that one would know again. */
@@ -10,10 +10,10 @@ interface SecretsHome {
   env: Readonly<Record<string, string | undefined>>
 }
 
-/** Masks in texts the secrets that a home has now. */
+/** Masks in texts the secrets that a home has now, and what URLs hold of users and passwords. */
 export function maskerOf(home: SecretsHome): (text: string) => string {
   const secrets = knownSecrets(home)
-  return (text) => maskSecrets(text, secrets)
+  return (text) => maskCredentials(maskSecrets(text, secrets))
 }
 
 /**

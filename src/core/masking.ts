@@ -4,9 +4,25 @@ export const masked = '***MASKED***'
 /** Shorter values ("true", "3000") turn up in any text by chance; masking them would only make it unreadable. */
 const shortestSecret = 6
 
-/** Whether the value of a variable of this name is a secret: TOKEN, KEY, PASSWORD or SECRET is in the name. */
+/**
+ * What makes the name of a variable that of a secret: these wherever they stand in it, short ones as a word of it only
+ * (GITHUB_PAT and not PATH), AUTH as the last. docs/configuration.md lists them.
+ */
+const secretName =
+  /TOKEN|KEY|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL|AUTHORIZATION|(?<![A-Z])(PAT|PASS|PGPASS|PWD|JWT|COOKIE)(?![A-Z])|(?<![A-Z])AUTH$/i
+/** Where the shell is. */
+const noSecrets = /^(OLD)?PWD$/
+
+/** Whether the value of a variable of this name is a secret: the one rule for what is masked and what is not shown. */
 export function isSecretName(name: string): boolean {
-  return /TOKEN|KEY|PASSWORD|SECRET/i.test(name)
+  return secretName.test(name) && !noSecrets.test(name)
+}
+
+/** Text without the user names, passwords and tokens of the URLs in it. */
+export function maskCredentials(text: string): string {
+  return text
+    .replace(/\b(https?|ftps?):\/\/[^/\s'"]+@/gi, '$1://***@')
+    .replace(/\b([a-z][a-z0-9+.-]*):\/\/[^/\s'":@]*:[^/\s'"]+@/gi, '$1://***@')
 }
 
 /** The text with each of the secret values in it replaced; values that overlap are replaced as one. */

@@ -35,13 +35,6 @@ export function gitFailure(error: unknown): GitFailure | undefined {
   return error instanceof Error && error.cause instanceof GitFailure ? error.cause : undefined
 }
 
-/** Text without the user names, passwords and tokens of the URLs in it. */
-export function maskCredentials(text: string): string {
-  return text
-    .replace(/\b(https?|ftps?):\/\/[^/\s'"]+@/gi, '$1://***@')
-    .replace(/\b([a-z][a-z0-9+.-]*):\/\/[^/\s'":@]*:[^/\s'"]+@/gi, '$1://***@')
-}
-
 // In this order: ssh and git end most failures with a general "Could not read from remote repository".
 const patterns: readonly (readonly [FailureReason, RegExp])[] = [
   ['git_missing', /spawn git ENOENT/],

@@ -6,10 +6,11 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { SimpleGitOptions } from 'simple-git'
 import { exitCodes, KugetsuError } from '../core/errors.ts'
+import { maskCredentials } from '../core/masking.ts'
 import { requireHandles } from '../platform/handles.ts'
 import { gitEnvironment } from './git-environment.ts'
 import { disarmed, listSettings, mayNamePrograms } from './own-programs.ts'
-import { explain, type FailureReason, GitFailure, gitFailure, maskCredentials, reasonOf } from './git-failure.ts'
+import { explain, type FailureReason, GitFailure, gitFailure, reasonOf } from './git-failure.ts'
 
 export interface GitOptions {
   /** The user's environment, as the base of git's. */

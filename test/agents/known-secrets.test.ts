@@ -32,6 +32,13 @@ it('hides them as commands print them: without outer blanks, or one line of seve
   expect(mask('head -2: c2VjcmV0IG1hdGVyaWFs, and the end')).toBe('head -2: ***MASKED***, and the end')
 })
 
+it('hides what URLs hold of users and passwords, wherever they come from', () => {
+  write('GITHUB_PAT', 'pat-of-an-agent')
+  expect(mask('pushed with pat-of-an-agent to https://me:not-known@forge.test/me/app and ssh://git@forge.test/x')).toBe(
+    'pushed with ***MASKED*** to https://***@forge.test/me/app and ssh://git@forge.test/x',
+  )
+})
+
 it('does what it can where a file cannot be read', () => {
   write('A_TOKEN', 'of-dev-alone')
   fs.mkdirSync(`${home.paths.env}/default.env`)

@@ -27,13 +27,30 @@ test('secrets with characters of regular expressions and with newlines are found
   expect(maskSecrets('key:\nline one\nline two\nend', ['line one\nline two'])).toBe(`key:\n${masked}\nend`)
 })
 
-test.each(['GITEA_TOKEN', 'API_KEY', 'db_password', 'SECRET', 'MY_SECRET_VALUE'])(
-  '%s is the name of a secret',
-  (name) => {
-    expect(isSecretName(name)).toBe(true)
-  },
-)
+test.each([
+  'GITEA_TOKEN',
+  'API_KEY',
+  'db_password',
+  'SECRET',
+  'MY_SECRET_VALUE',
+  'GITHUB_PAT',
+  'PAT',
+  'GITHUB_PAT_2',
+  'GCP_CREDENTIAL',
+  'AWS_CREDENTIALS',
+  'AUTHORIZATION',
+  'HTTP_PROXY_AUTHORIZATION',
+  'REDISCLI_AUTH',
+  'npm_config__auth',
+  'PGPASSWORD',
+  'MYSQL_PWD',
+  'SMTP_PASS',
+  'MYSQL_PASSWD',
+  'GPG_PASSPHRASE',
+])('%s is the name of a secret', (name) => {
+  expect(isSecretName(name)).toBe(true)
+})
 
-test.each(['PATH', 'MY_VAR', 'GITEA_URL'])('%s is not', (name) => {
+test.each(['PATH', 'MY_VAR', 'GITEA_URL', 'PWD', 'OLDPWD', 'SSH_AUTH_SOCK', 'GIT_AUTHOR_NAME', 'COMPASS', 'PATTERN'])('%s is not', (name) => {
   expect(isSecretName(name)).toBe(false)
 })

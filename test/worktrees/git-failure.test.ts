@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { explain, GitFailure, maskCredentials, reasonOf } from '../../src/worktrees/git-failure.ts'
+import { maskCredentials } from '../../src/core/masking.ts'
+import { explain, GitFailure, reasonOf } from '../../src/worktrees/git-failure.ts'
 
 describe('maskCredentials', () => {
   it.each([

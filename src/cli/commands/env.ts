@@ -9,9 +9,8 @@ import {
   type StoredEnv,
 } from '../../agents/env-store.ts'
 import { KugetsuError } from '../../core/errors.ts'
-import { isSecretName, masked, maskSecrets } from '../../core/masking.ts'
+import { isSecretName, maskCredentials, masked, maskSecrets } from '../../core/masking.ts'
 import { plainLine } from '../../core/plain-text.ts'
-import { maskCredentials } from '../../worktrees/git-failure.ts'
 import type { Context } from '../context.ts'
 import { printJson, styled, table, tilde, type Fit } from '../output.ts'
 
