@@ -13,6 +13,7 @@ import { programs } from './checks/programs.ts'
 import { savedWork } from './checks/saved-work.ts'
 import { sessionChecks } from './checks/sessions.ts'
 import { slotChecks } from './checks/slots.ts'
+import { toolOutput } from './checks/tool-output.ts'
 import { subjectOf, type Subject } from './subject.ts'
 
 /** As they are shown, and in the order in which they are mended: sessions last, for they may start a server. */
@@ -31,6 +32,7 @@ export const allChecks: readonly Check[] = [
   ...sessionChecks,
   gitFiles,
   savedWork,
+  toolOutput,
   gitServers,
 ]
 

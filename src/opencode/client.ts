@@ -1,5 +1,6 @@
 /** The routes of opencode's HTTP API that kugetsu uses, the same on every version from 1.2 on. */
 import * as z from 'zod/mini'
+import { startOf } from '../core/columns.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
 import { answeredModels } from './answered-models.ts'
 import { exchange } from './exchange.ts'
@@ -65,7 +66,7 @@ export function createClient(
       throw failed(what, timeout.aborted ? 'no answer in time' : messageOf(cause), cause)
     })
     if (status < 200 || status > 299) {
-      throw failed(what, `status ${status} ${text.slice(0, 200)}`, new RequestFailure(status, text))
+      throw failed(what, `status ${status} ${startOf(text, 200)}`, new RequestFailure(status, text))
     }
     return text
   }
@@ -116,6 +117,9 @@ export function createClient(
       ask(session, 'POST', '/session', { directory, body: { title }, timeoutMs: firstRequestMs }),
     fork: (id: string, directory: string) => ask(session, 'POST', `/session/${id}/fork`, { directory, body: {} }),
     session: (id: string, directory: string) => unlessMissing(ask(session, 'GET', `/session/${id}`, { directory })),
+    /** The sessions of its sub-agents. */
+    children: async (id: string, directory: string) =>
+      (await unlessMissing(ask(z.array(session), 'GET', `/session/${id}/children`, { directory }))) ?? [],
     /** Sets the title. Versions before 1.14 ignore it, which is harmless. */
     rename: (id: string, directory: string, title: string) =>
       request('PATCH', `/session/${id}`, { directory, body: { title } }),
@@ -170,7 +174,7 @@ export function createClient(
 export class RequestFailure extends Error {
   readonly status: number
   constructor(status: number, body: string) {
-    super(`status ${status}: ${body.slice(0, 500)}`)
+    super(`status ${status}: ${startOf(body, 500)}`)
     this.status = status
   }
 }

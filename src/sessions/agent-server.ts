@@ -3,6 +3,7 @@ import type { Home } from '../config/home.ts'
 import { codeOf, KugetsuError, messageOf } from '../core/errors.ts'
 import { databasePath, dateBack } from '../opencode/database.ts'
 import { ensureServer, type Server } from '../opencode/server.ts'
+import { closeToolOutput } from '../opencode/tool-output.ts'
 import { isAlive } from '../platform/processes.ts'
 import { slotHolders } from './slots.ts'
 import { pmAgentSession, readSession, readSessions } from './store.ts'
@@ -12,7 +13,10 @@ export function agentServer(home: Home): Promise<Server> {
   return ensureServer(home, {
     isIdle: () => slotHolders(home).every(({ phase }) => phase !== 'run') && !readSession(home, pmAgentSession)?.run,
     agents: { [pmAgentName]: pmAgentDefinition() },
-    beforeBoot: () => followTheClock(home),
+    beforeBoot: () => {
+      followTheClock(home)
+      closeToolOutput(home)
+    },
   })
 }
 

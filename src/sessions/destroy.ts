@@ -4,6 +4,7 @@ import type { Home } from '../config/home.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
 import { formatRef } from '../core/issue-ref.ts'
 import { removeSnapshots } from '../opencode/snapshots.ts'
+import { toolOutputsOf } from '../opencode/tool-output.ts'
 import { exclusively } from '../platform/locks.ts'
 import { describeInventory, describeLost, isAtRisk } from '../worktrees/at-risk/describe.ts'
 import type { Inventory } from '../worktrees/at-risk/inventory.ts'
@@ -183,13 +184,15 @@ async function removeIssueWorktree(
   return saved === undefined ? undefined : { ref: saved.ref, mirror: work.mirror }
 }
 
-/** The session is removed from opencode too, else a later init would find its context again. Not being able to is no reason to stop. */
+/** The session is removed from opencode too, with what its commands printed, else a later init would find its context again. Not being able to is no reason to stop. */
 async function deleteOpencodeSession(home: Home, record: SessionRecord): Promise<void> {
   const id = record.opencode_session_id
   if (!id) return
   try {
-    const server = await agentServer(home)
-    await server.client.deleteSession(id, home.paths.base)
+    const { client } = await agentServer(home)
+    const outputs = await toolOutputsOf(home, client, { id, directory: home.paths.base }).catch(() => [])
+    await client.deleteSession(id, home.paths.base)
+    for (const file of outputs) fs.rmSync(file, { force: true })
   } catch (error) {
     home.warn(`the opencode session ${id} stays: ${messageOf(error)}`)
   }

@@ -381,6 +381,28 @@ describe('the daemon', () => {
   })
 })
 
+describe('the output of commands', () => {
+  it('is told of, and closed to others', async () => {
+    expect(await look('output of commands')).toMatchObject({ status: 'pass' })
+    const directory = path.join(home.userHome, '.local', 'share', 'opencode', 'tool-output')
+    fs.mkdirSync(directory, { recursive: true })
+    fs.chmodSync(directory, 0o755)
+    fs.writeFileSync(path.join(directory, 'tool_1'), 'x')
+    expect(await look('output of commands')).toMatchObject({
+      status: 'warn',
+      detail: `1 file, 1 MB in ${directory}, which other users can read`,
+    })
+    expect(await mend('output of commands')).toEqual({
+      done: ['closed the output of commands to other users'],
+      failed: [],
+      after: 'pass',
+    })
+    expect(fs.statSync(directory).mode & 0o777).toBe(0o700)
+    fs.truncateSync(path.join(directory, 'tool_1'), 3 * 1024 ** 3)
+    expect(await look('output of commands')).toMatchObject({ status: 'warn', hint: expect.stringContaining('destroy') })
+  })
+})
+
 describe('saved work', () => {
   it('is told of when it is old, and never removed by a repair', async () => {
     expect(await look('saved work')).toMatchObject({ status: 'pass', detail: '0 recovery points' })

@@ -1,0 +1,28 @@
+import { counted } from '../../core/wording.ts'
+import { closeToolOutput, lookAtToolOutput, toolOutputDirectory } from '../../opencode/tool-output.ts'
+import { byItself, pass, warn, type Check } from '../check.ts'
+
+/** Worth a look: a single command was seen to leave 300 MB. */
+const large = 2 * 1024 ** 3
+
+/** What commands of agents printed, secrets perhaps among it, in a directory of opencode's. */
+export const toolOutput: Check = {
+  name: 'output of commands',
+  look: ({ home }) => {
+    const found = lookAtToolOutput(home)
+    if (found === undefined) return pass('none kept by opencode')
+    const detail = `${counted(found.files, 'file')}, ${Math.ceil(found.bytes / 1024 ** 2)} MB in ${toolOutputDirectory(home)}`
+    if (found.open) return warn(`${detail}, which other users can read`, byItself)
+    return found.bytes < large
+      ? pass(detail)
+      : warn(
+          detail,
+          'opencode removes them after a week, "kugetsu destroy" those of an issue; remove what you do not need.',
+        )
+  },
+  fix: async (home) => {
+    if (lookAtToolOutput(home)?.open !== true) return []
+    closeToolOutput(home)
+    return ['closed the output of commands to other users']
+  },
+}
