@@ -5,11 +5,19 @@ export interface SeenMessage {
   role: string
   parentId: string | undefined
   completed: boolean
-  /** Why the model stopped; `tool-calls` means that another step follows. */
+  /** Why the model stopped; `tool-calls` and `unknown` mean that another step follows. */
   finish: string | undefined
   error: string | undefined
   /** The error is that a person stopped it. */
   aborted: boolean
+  /** opencode's own: `request` asks for the messages before it to be replaced by a summary, `summary` is that. */
+  compaction: 'request' | 'summary' | undefined
+  /** Its text without the space around it. */
+  text: string
+  /** The model thought. */
+  thought: boolean
+  /** Its calls of tools, how far each came. */
+  calls: readonly ('finished' | 'failed' | 'cut off')[]
 }
 
 export type RunOutcome =
@@ -19,31 +27,77 @@ export type RunOutcome =
   | { kind: 'undelivered' }
   /** The prompt is there and nothing works on it: not begun yet, failed without a word, or interrupted. */
   | { kind: 'unanswered' }
+  /** opencode has summed up a prompt of the run before the model saw it: the model has perhaps never read it. */
+  | { kind: 'unread'; promptId: string; text: string }
+  /** The model has ended without an answer; `how`, in words that can follow "it ended:". */
+  | { kind: 'lacking'; how: string }
   /** The agent has finished; `error` when it finished badly, `aborted` when somebody stopped it. */
   | { kind: 'done'; error: string | undefined; aborted: boolean }
   /** opencode does not know the session any more. */
   | { kind: 'lost' }
 
 /**
- * A run is over when the session is idle and the assistant message that answers the last prompt is complete or failed.
- * `messages` are in order and reach back at least to the last prompt, or are all there are.
+ * A run is over when the session is idle and the assistant message that answers the last prompt is an answer or failed.
+ * `messages` are in order and reach back at least to the last prompt, or are all there are. `repeats` are the prompts
+ * that were sent because an earlier one was unread.
  */
 export function outcomeOf(
   promptIds: readonly string[],
   session: { busy: boolean; messages: readonly SeenMessage[] } | undefined,
+  repeats: readonly string[] = [],
 ): RunOutcome {
   if (session === undefined) return { kind: 'lost' }
   if (session.busy) return { kind: 'working' }
   const last = promptIds.at(-1)
   const from = session.messages.findIndex(({ id }) => id === last)
-  const answers =
+  const answers = (
     from === -1
       ? session.messages.filter(({ role, parentId }) => role === 'assistant' && parentId === last)
       : session.messages.slice(from + 1).filter(({ role }) => role === 'assistant')
+  ).filter(({ compaction, error }) => compaction === undefined || error !== undefined)
   if (from === -1 && answers.length === 0) return { kind: 'undelivered' }
   const final = answers.at(-1)
-  if (final === undefined) return { kind: 'unanswered' }
-  if (final.error !== undefined) return { kind: 'done', error: final.error, aborted: final.aborted }
-  if (!final.completed || final.finish === 'tool-calls') return { kind: 'unanswered' }
-  return { kind: 'done', error: undefined, aborted: false }
+  if (final?.error !== undefined) return { kind: 'done', error: final.error, aborted: final.aborted }
+  const unread = promptIds.find((id) => !repeats.includes(id) && isUnread(id, session.messages))
+  if (unread !== undefined) {
+    const text = session.messages.find(({ id }) => id === unread)?.text ?? ''
+    return { kind: 'unread', promptId: unread, text }
+  }
+  if (final === undefined || !final.completed || anotherStepFollows(final.finish)) return { kind: 'unanswered' }
+  const how = lackOf(final, answers.at(-2))
+  return how === undefined ? { kind: 'done', error: undefined, aborted: false } : { kind: 'lacking', how }
+}
+
+function anotherStepFollows(finish: string | undefined): boolean {
+  return finish === 'tool-calls' || finish === 'unknown' || finish === undefined
+}
+
+/**
+ * What keeps the last message of a run from being an answer, undefined when it is one: text or a finished call, not cut
+ * off. A model that has nothing to add to a call that it has finished ends with nothing at all; that is an answer too.
+ */
+export function lackOf(final: SeenMessage, before: SeenMessage | undefined): string | undefined {
+  if (final.finish === 'length') return 'cut off at its output limit'
+  if (final.finish === 'content-filter') return "cut off by its provider's content filter"
+  if (final.finish !== 'stop') return `ended by its provider for an unknown reason (${final.finish ?? 'none'})`
+  if (final.text !== '' || final.calls.includes('finished')) return undefined
+  if (final.calls.length > 0) return 'its last call failed or was cut off, and it said nothing'
+  if (final.thought) return 'it thought, and neither said nor did anything'
+  const hasActed = before !== undefined && before.calls.length > 0 && before.calls.every((call) => call === 'finished')
+  return hasActed ? undefined : 'it neither said nor did anything'
+}
+
+/**
+ * Whether a prompt lies before a summary with nothing of the model's between the two: it came during the step that filled
+ * the context, or was the first one after it. opencode sends some of these again itself, as a message of its own.
+ */
+function isUnread(promptId: string, messages: readonly SeenMessage[]): boolean {
+  const at = messages.findIndex(({ id }) => id === promptId)
+  if (at === -1) return false
+  const after = messages.slice(at + 1)
+  const request = after.findIndex(({ compaction }) => compaction === 'request')
+  if (request === -1) return false
+  const isAnswered = after.slice(0, request).some(({ role }) => role === 'assistant')
+  const isSaidAgain = after.some(({ role, text }) => role === 'user' && text === messages[at]?.text)
+  return !isAnswered && !isSaidAgain
 }

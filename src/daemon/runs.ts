@@ -12,6 +12,7 @@ import { renderOutcome } from '../opencode/transcript.ts'
 import { isAlive, isOutOfSight } from '../platform/processes.ts'
 import type { AtWork } from '../sessions/at-work.ts'
 import type { Run } from '../sessions/record.ts'
+import { promptAgain } from '../sessions/prompt-again.ts'
 import { resumeRun } from '../sessions/resume.ts'
 import { endingOf, lookAtRun, settleNeverSent, settleRun, type Ending } from '../sessions/settle.ts'
 import { changeSession } from '../sessions/store.ts'
@@ -143,11 +144,15 @@ export function createRunKeeper(
         endingOf(look, run, unansweredFor) ??
         (restMs > 0 ? undefined : timedOut(run)) ??
         hopeless(look.observed?.retry) ??
+        inCircles(look.outcome.kind, follower.stuckOf(id)) ??
         failedStart(look.outcome.kind, follower.errorOf(id), unansweredFor)
       if (ending !== undefined) return await end(server, follower, stored, ending, look.outcome.kind === 'working')
       if (look.outcome.kind === 'undelivered') {
         const ended = await settleNeverSent(home, server.client, stored.name, { soughtMs: idleForMs })
         if (ended !== undefined) tellEnd(follower, stored, ended)
+      }
+      if (look.outcome.kind === 'lacking' || look.outcome.kind === 'unread') {
+        await promptAgain(home, server.client, stored.name)
       }
       const unclear = look.outcome.kind !== 'working'
       return unclear ? soonMs : Math.min(fallbackMs, restMs + 1)
@@ -230,6 +235,10 @@ function timedOut(run: Run): Ending {
 function failedStart(kind: string, error: string | undefined, unansweredFor: number): Ending | undefined {
   if (kind !== 'unanswered' || error === undefined || unansweredFor < errorSettlesMs) return undefined
   return { state: 'error', error }
+}
+
+function inCircles(kind: string, stuck: string | undefined): Ending | undefined {
+  return kind === 'working' && stuck !== undefined ? { state: 'error', error: stuck } : undefined
 }
 
 function hopeless(retry: { attempt: number; text: string } | undefined): Ending | undefined {

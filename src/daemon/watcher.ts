@@ -14,7 +14,9 @@ import {
   type SessionStatus,
 } from '../opencode/shapes.ts'
 import { isFinished, renderHeader, renderPart } from '../opencode/transcript.ts'
+import { note } from '../sessions/journal.ts'
 import type { Run, SessionRecord } from '../sessions/record.ts'
+import { createStepReader, type Counted, type StepReader } from './steps.ts'
 import { openTranscript, type Transcript } from './transcripts.ts'
 
 /** An agent's session that has a run. */
@@ -28,6 +30,10 @@ interface Watched {
   missed: boolean
   /** The messages before the run's, as far as the session has been read back: those copied by the fork among them. */
   earlier: Set<string>
+  /** Its own steps: those of its sub-agents are theirs. */
+  steps: StepReader
+  /** Why nothing will come of its steps. */
+  stuck: string | undefined
 }
 
 /** Why to look at a run: it may stand differently, or it asks for something as well. */
@@ -47,6 +53,8 @@ export interface Watcher {
   takeNews: () => ReadonlyMap<string, News>
   /** The text of the last error that a session reported, if any since its run began. */
   errorOf: (id: string) => string | undefined
+  /** Why nothing will come of a session's steps, if so. */
+  stuckOf: (id: string) => string | undefined
   /** The session an id belongs to: itself, or that of the agent whose sub-agent it is. */
   rootOf: (id: string) => string | undefined
   connected: () => boolean
@@ -130,6 +138,13 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
     target.caughtUp = true
   }
 
+  function heed(own: Watched, id: string, { stuck, repeated }: Counted): void {
+    if (repeated !== undefined) note(home, 'repeats', { issue_ref: own.record.issue_ref, reason: repeated })
+    if (stuck === undefined) return
+    own.stuck = stuck
+    tell(id, 'changed')
+  }
+
   /** opencode waits and tries again when a provider fails, which can take minutes: the reader is told why. */
   async function tellRetry(sessionId: string, status: SessionStatus): Promise<void> {
     const root = rootOf(sessionId)
@@ -147,12 +162,15 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
       case 'message.updated': {
         const { info } = eventProperties[type].parse(properties)
         remember(info)
+        const own = watched.get(info.sessionID)
+        if (own !== undefined) heed(own, info.sessionID, own.steps.message(info))
         break
       }
       case 'message.part.updated': {
         const { part } = eventProperties[type].parse(properties)
         const role = roles.get(part.messageID)
         const target = watched.get(rootOf(part.sessionID) ?? '')
+        watched.get(part.sessionID)?.steps.part(part)
         if (target?.caughtUp === false) {
           target.missed = true
           if (role?.role === 'assistant' && isFinished(part, role.role)) tell(part.sessionID, 'changed')
@@ -229,7 +247,16 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
         errors.delete(id)
         const file = transcriptOf(home, record, run)
         const transcript = openTranscript(file, () => headerOf(record, id, home.now()))
-        watched.set(id, { record, run, transcript, caughtUp: false, missed: false, earlier: new Set() })
+        watched.set(id, {
+          record,
+          run,
+          transcript,
+          caughtUp: false,
+          missed: false,
+          earlier: new Set(),
+          steps: createStepReader(),
+          stuck: undefined,
+        })
       }
       if (watched.size === 0) for (const memory of [parents, roles, errors]) memory.clear()
     },
@@ -241,6 +268,7 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
     },
     tellEnd: (id, run, text) => watched.get(id)?.transcript.append(`end-${run.slot}`, text),
     errorOf: (id) => errors.get(id),
+    stuckOf: (id) => watched.get(id)?.stuck,
     rootOf,
     connected: () => open,
     close: () => abort.abort(),

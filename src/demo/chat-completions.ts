@@ -20,17 +20,24 @@ export interface ModelRequest {
   tools: string[]
 }
 
-/** What to reply: text, a tool call, or both; or a failure; or nothing, ever. */
+/** What to reply: text, thoughts, a tool call; or a failure; or nothing, ever. */
 export interface Answer {
   text?: string
-  call?: { name: string; args: Record<string, unknown> }
+  reasoning?: string
+  /** Arguments that are a string are sent as they are, JSON or not. */
+  call?: { name: string; args: Record<string, unknown> | string }
+  /** Instead of `stop` or `tool_calls`; `none` ends the stream without a reason. */
+  finish?: string
+  /** How many tokens the prompt is said to have taken. */
+  tokens?: number
   /** Answer with this HTTP status instead. */
   status?: number
   hang?: boolean
 }
 
 const bodyLimit = 50 * 1024 * 1024
-const usage = { prompt_tokens: 10, completion_tokens: 2, total_tokens: 12 }
+const usage = ({ tokens = 10 }: Answer) => ({ prompt_tokens: tokens, completion_tokens: 2, total_tokens: tokens + 2 })
+const finishOf = ({ finish, call }: Answer) => finish ?? (call === undefined ? 'stop' : 'tool_calls')
 
 /** What a request says, whatever is missing or of another type left empty. */
 export function readRequest(body: Record<string, unknown>, headers: http.IncomingHttpHeaders): ModelRequest {
@@ -61,11 +68,8 @@ export function readRequest(body: Record<string, unknown>, headers: http.Incomin
 }
 
 /** Sends an answer's text as server-sent chunks, and returns the bytes that end the answer. */
-export async function startStream(
-  response: http.ServerResponse,
-  model: unknown,
-  { text = '', call }: Answer,
-): Promise<string> {
+export async function startStream(response: http.ServerResponse, model: unknown, answer: Answer): Promise<string> {
+  const { text = '', reasoning, call } = answer
   const id = newId('chatcmpl')
   const event = (choice: object, extra: object = {}) => {
     const chunk = {
@@ -79,25 +83,36 @@ export async function startStream(
     return `data: ${JSON.stringify(chunk)}\n\n`
   }
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' })
+  if (reasoning !== undefined) response.write(event({ delta: { role: 'assistant', reasoning_content: reasoning } }))
   for (const content of text.match(/[^]{1,20}/gu) ?? []) {
     response.write(event({ delta: { role: 'assistant', content } }))
     await yieldOnce()
   }
   const calls =
     call === undefined ? '' : event({ delta: { role: 'assistant', tool_calls: [{ index: 0, ...toolCall(call) }] } })
-  const finish = event({ delta: {}, finish_reason: call === undefined ? 'stop' : 'tool_calls' }, { usage })
+  const reason = finishOf(answer)
+  const finish = reason === 'none' ? '' : event({ delta: {}, finish_reason: reason }, { usage: usage(answer) })
   return `${calls}${finish}data: [DONE]\n\n`
 }
 
 /** An answer as one document, for requests that do not stream. */
-export function completion(model: unknown, { text = '', call }: Answer): object {
+export function completion(model: unknown, answer: Answer): object {
+  const { text = '', call } = answer
   const message = { role: 'assistant', content: text, ...(call === undefined ? {} : { tool_calls: [toolCall(call)] }) }
-  const choice = { index: 0, message, finish_reason: call === undefined ? 'stop' : 'tool_calls' }
-  return { id: newId('chatcmpl'), object: 'chat.completion', created: 1, model, choices: [choice], usage }
+  const choice = { index: 0, message, finish_reason: finishOf(answer) }
+  return {
+    id: newId('chatcmpl'),
+    object: 'chat.completion',
+    created: 1,
+    model,
+    choices: [choice],
+    usage: usage(answer),
+  }
 }
 
-function toolCall({ name, args }: { name: string; args: Record<string, unknown> }): object {
-  return { id: newId('call'), type: 'function', function: { name, arguments: JSON.stringify(args) } }
+function toolCall({ name, args }: NonNullable<Answer['call']>): object {
+  const text = typeof args === 'string' ? args : JSON.stringify(args)
+  return { id: newId('call'), type: 'function', function: { name, arguments: text } }
 }
 
 function newId(kind: string): string {

@@ -4,22 +4,29 @@
  *
  *   BASH{{command}}   call the bash tool            TOOL{{name {"json": 1}}}   call any tool
  *   SAY{{text}}       say it                        QUESTION!                  call the question tool
+ *   REASON{{text}}    think it                      RAW{{name text}}           call any tool with that as its arguments
+ *   FINISH=length     the finish reason of the turn that it stands in (that of the next call); none: end it without one
+ *   TOKENS=150000     say of that turn that it took that many tokens
  *   FAIL=500          answer with that status       FAILONCE=500               the same, but only the first time
  *   HANG!             never answer
  *   SLEEP=0.5         wait that many seconds before every turn
  *   GATE=name         wait before the first turn until release('name')
- *   RESUMES!          when the work is interrupted, go on with this script where it was cut off; else kugetsu's message
- *                     that says so is one like any other, without a script
+ *   LOOP!             begin with the first call again after the last one
+ *   RESUMES!          when kugetsu says that the work was interrupted, or has no answer, go on with this script where it
+ *                     was; else that message is one like any other, without a script
  *
  * Requests are stateless and many agents share the model, so how far a script is follows from the conversation: the
  * tool results since that message. A steering message is a newer user message and so starts a script of its own.
  */
-import { resumeMessage } from '../agents/dev-agent.ts'
+import { goOnMessage, resumeMessage } from '../agents/dev-agent.ts'
 import { parseObject, type Answer, type ModelRequest } from './chat-completions.ts'
 
 type Step =
-  | { kind: 'call'; name: string; args: Record<string, unknown> }
+  | { kind: 'call'; name: string; args: Record<string, unknown> | string }
   | { kind: 'say'; text: string }
+  | { kind: 'reason'; text: string }
+  | { kind: 'finish'; reason: string }
+  | { kind: 'tokens'; count: number }
   | { kind: 'fail'; status: number; once: boolean }
   | { kind: 'hang' }
 
@@ -27,6 +34,7 @@ interface Script {
   steps: Step[]
   gates: string[]
   sleepMs: number
+  loops: boolean
   resumes: boolean
 }
 
@@ -41,7 +49,7 @@ export function scriptOf(request: ModelRequest): { script: Script; results: numb
   const users = request.messages.flatMap(({ role }, index) => (role === 'user' ? [index] : []))
   const textAt = (at: number) => request.messages[users[at] ?? -1]?.text ?? ''
   let at = users.length - 1
-  while (at > 0 && textAt(at).trim() === resumeMessage) at--
+  while (at > 0 && [resumeMessage, goOnMessage].includes(textAt(at).trim())) at--
   let script = parseScript(textAt(at))
   if (at < users.length - 1 && !script.resumes) {
     at = users.length - 1
@@ -59,28 +67,40 @@ export function toolResults({ messages }: ModelRequest): number {
 }
 
 /** The answer of the turn that comes after `results` tool results; `failedBefore` is asked once per FAILONCE. */
-export function nextAnswer(steps: Step[], results: number, failedBefore: (step: number) => boolean): Answer {
+export function nextAnswer(
+  { steps, loops }: Pick<Script, 'steps' | 'loops'>,
+  results: number,
+  failedBefore: (step: number) => boolean,
+): Answer {
   const said: string[] = []
+  const answer: Answer = {}
+  const all = steps.filter(({ kind }) => kind === 'call').length
+  const done = loops && all > 0 ? results % all : results
   let calls = 0
   for (const [index, step] of steps.entries()) {
-    const past = calls < results
+    const past = calls < done
     if (step.kind === 'call') calls++
     if (past) continue
-    if (step.kind === 'call') return { text: said.join('\n'), call: { name: step.name, args: step.args } }
+    if (step.kind === 'call') return { ...answer, text: said.join('\n'), call: { name: step.name, args: step.args } }
     if (step.kind === 'hang') return { hang: true }
     if (step.kind === 'say') said.push(step.text)
+    else if (step.kind === 'reason') answer.reasoning = step.text
+    else if (step.kind === 'finish') answer.finish = step.reason
+    else if (step.kind === 'tokens') answer.tokens = step.count
     else if (!step.once || !failedBefore(index)) return { status: step.status }
   }
-  return { text: said.length > 0 ? said.join('\n') : 'Done.' }
+  const isSilent = said.length === 0 && answer.reasoning === undefined
+  return { ...answer, text: isSilent ? 'Done.' : said.join('\n') }
 }
 
-const marker = /\b(?:(BASH|SAY|TOOL)\{\{|(SLEEP|GATE|FAILONCE|FAIL)=([\w.-]*\w)|(QUESTION|HANG|RESUMES)!)/g
+const marker =
+  /\b(?:(BASH|SAY|REASON|TOOL|RAW)\{\{|(SLEEP|GATE|FAILONCE|FAIL|FINISH|TOKENS)=([\w.-]*\w)|(QUESTION|HANG|LOOP|RESUMES)!)/g
 // The braces that close are the last two of a run, so that BASH{{echo ${x}}} and nested JSON work.
 const closing = /\}\}(?!\})/g
 
 /** Reads the markers of a message. Throws an Error that shows the one that cannot be read. */
 export function parseScript(text: string): Script {
-  const script: Script = { steps: [], gates: [], sleepMs: 0, resumes: false }
+  const script: Script = { steps: [], gates: [], sleepMs: 0, loops: false, resumes: false }
   const finder = new RegExp(marker)
   for (let found = finder.exec(text); found !== null; found = finder.exec(text)) {
     const [, braced, setting, value = '', plain] = found
@@ -90,9 +110,12 @@ export function parseScript(text: string): Script {
       finder.lastIndex = end
     } else if (setting === 'SLEEP') script.sleepMs = numberOf(setting, value) * 1000
     else if (setting === 'GATE') script.gates.push(value)
+    else if (setting === 'FINISH') script.steps.push({ kind: 'finish', reason: value })
+    else if (setting === 'TOKENS') script.steps.push({ kind: 'tokens', count: numberOf(setting, value) })
     else if (setting !== undefined) {
       script.steps.push({ kind: 'fail', status: numberOf(setting, value), once: setting === 'FAILONCE' })
     } else if (plain === 'RESUMES') script.resumes = true
+    else if (plain === 'LOOP') script.loops = true
     else if (plain === 'HANG') script.steps.push({ kind: 'hang' })
     else script.steps.push({ kind: 'call', name: 'question', args: { questions: [question] } })
   }
@@ -113,6 +136,11 @@ function bracedStep(kind: string, text: string, from: number): { step: Step; end
 
 function textStep(kind: string, inside: string): Step {
   if (kind === 'SAY') return { kind: 'say', text: inside }
+  if (kind === 'REASON') return { kind: 'reason', text: inside }
+  if (kind === 'RAW') {
+    const [, name = '', args = ''] = /^\s*([\w-]+) ?([^]*)$/.exec(inside) ?? []
+    return { kind: 'call', name, args }
+  }
   return { kind: 'call', name: 'bash', args: { command: inside, description: 'Scripted command' } }
 }
 

@@ -74,7 +74,7 @@ export async function startScriptedModel(options: ScriptedModelOptions = {}): Pr
     if (results === 0) {
       await Promise.race([Promise.all(script.gates.map((name) => gate(name).opened)), aborted(ending)])
     }
-    return nextAnswer(script.steps, results, (step) => {
+    return nextAnswer(script, results, (step) => {
       const key = `${request.conversation} ${message} ${step}`
       const before = failedOnce.has(key)
       failedOnce.add(key)

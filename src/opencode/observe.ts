@@ -1,6 +1,6 @@
 import type { SeenMessage } from '../core/run-outcome.ts'
 import type { Client } from './client.ts'
-import { failureText, type Message } from './shapes.ts'
+import { failureText, type Message, type Part } from './shapes.ts'
 import { spentIn } from './spent.ts'
 import { textAt } from './transcript-text.ts'
 
@@ -18,12 +18,15 @@ export interface ObservedSession {
   tokens: Record<string, unknown> | undefined
 }
 
-/** What the server says of a session now, back to the message `promptId`; undefined when it has no such session. */
+/**
+ * What the server says of a session now, back to the last of the messages `promptIds`, and to all of them where it is
+ * idle; undefined when it has no such session.
+ */
 export async function observeSession(
   client: Client,
   id: string,
   directory: string,
-  promptId: string | undefined,
+  promptIds: readonly string[],
 ): Promise<ObservedSession | undefined> {
   // Status first: a run that ends between the two questions then looks busy once more, never finished too early.
   const status = (await client.statuses(directory))[id]
@@ -32,11 +35,13 @@ export async function observeSession(
     client.messages(id, directory, tailLength),
   ])
   if (session === undefined) return undefined
+  const busy = status !== undefined && status.type !== 'idle'
+  const promptId = promptIds.at(-1)
+  const wanted = busy ? promptIds.slice(-1) : promptIds
   let messages = tail
-  if (messages.length >= tailLength && !reachesBack(messages, promptId)) {
+  if (messages.length >= tailLength && !wanted.every((prompt) => reachesBack(messages, prompt))) {
     messages = (await client.messages(id, directory)) ?? []
   }
-  const busy = status !== undefined && status.type !== 'idle'
   // Older versions (1.2, 1.14) tell of each message what it cost, and of a session nothing: it is added up once it is over.
   const told = session.cost !== undefined || busy
   const spent = told ? session : spentIn((await client.messages(id, directory)) ?? [])
@@ -58,7 +63,7 @@ export function isWhole({ info, parts }: Message): boolean {
   return info.role !== 'user' || parts.length > 0
 }
 
-function reachesBack(messages: Message[], promptId: string | undefined): boolean {
+function reachesBack(messages: Message[], promptId: string): boolean {
   return messages.some(({ info }) => info.id === promptId || info.parentID === promptId)
 }
 
@@ -67,12 +72,12 @@ function answerIn(messages: Message[], promptId: string | undefined): string | u
   const from = messages.findIndex(({ info }) => info.id === promptId)
   const texts = messages
     .slice(from + 1)
-    .filter(({ info }) => info.role === 'assistant')
-    .map(({ parts }) => parts.flatMap((part) => (part.type === 'text' ? (textAt(part, 'text') ?? []) : [])).join('\n'))
-  return texts.findLast((text) => text.trim() !== '')?.trim()
+    .filter(({ info }) => info.role === 'assistant' && info['summary'] !== true)
+    .map(({ parts }) => textOf(parts))
+  return texts.findLast((text) => text !== '')
 }
 
-function seen({ info }: Message): SeenMessage {
+function seen({ info, parts }: Message): SeenMessage {
   return {
     id: info.id,
     role: info.role,
@@ -81,5 +86,28 @@ function seen({ info }: Message): SeenMessage {
     finish: info.finish,
     error: info.error === undefined ? undefined : failureText(info.error),
     aborted: info.error?.name === 'MessageAbortedError',
+    compaction: parts.some(({ type }) => type === 'compaction')
+      ? 'request'
+      : info.role === 'assistant' && info['summary'] === true
+        ? 'summary'
+        : undefined,
+    text: textOf(parts),
+    thought: parts.some(({ type }) => type === 'reasoning'),
+    calls: parts.filter(({ type }) => type === 'tool').map(callOf),
   }
+}
+
+/** One that a later step or the end of its server cut off is an error as well, or stays as it was begun. */
+function callOf(part: Part): SeenMessage['calls'][number] {
+  const status = textAt(part['state'], 'status')
+  // opencode's stand-in for a call that it cannot make: an unknown tool, arguments that are none.
+  if (status === 'completed') return part['tool'] === 'invalid' ? 'failed' : 'finished'
+  return status === 'error' ? 'failed' : 'cut off'
+}
+
+function textOf(parts: Part[]): string {
+  return parts
+    .flatMap((part) => (part.type === 'text' ? (textAt(part, 'text') ?? []) : []))
+    .join('\n')
+    .trim()
 }

@@ -18,6 +18,8 @@ export type Decision =
   | 'timed_out'
   | 'stopped'
   | 'resumed'
+  | 'prompted_again'
+  | 'repeats'
   | 'permission'
   | 'destroyed'
   | 'not_destroyed'

@@ -23,6 +23,10 @@ const run = once(() =>
     interruptions: z._default(z.int(), 0),
     /** The prompt that told the agent of the last of these. */
     resumed_with: z.optional(string()),
+    /** The prompt that told the agent to go on, because it had ended without an answer. */
+    told_to_go_on_with: z.optional(string()),
+    /** The prompts that said again what the model may not have read. */
+    repeats: z.optional(z.array(string())),
     /** A person wants it to end: an aborted message is then an end and no failure. */
     stop_requested: z.optional(z.boolean()),
     /** The server it was sent to (its marker): another one running now means that it was interrupted. Empty: so it was. */

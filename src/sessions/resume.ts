@@ -40,13 +40,13 @@ export async function carryOn(home: Home, name: string, server: Server): Promise
       await settleRun(home, name, run, ending)
       return
     }
-    return look.outcome.kind === 'working' ? adopt(home, name, run, server) : tell(home, name, record, run, server)
+    return hasNothingCutOff(look) ? adopt(home, name, run, server) : tell(home, name, record, run, server)
   }
 }
 
 function endOf(look: Look, run: Run): Ending | undefined {
   const ending = endingOf(look, run, 0)
-  if (ending !== undefined || look.outcome.kind === 'working') return ending
+  if (ending !== undefined || hasNothingCutOff(look)) return ending
   if (look.outcome.kind === 'undelivered') {
     return { state: 'error', error: 'the opencode server died before the agent got its task', undelivered: true }
   }
@@ -54,7 +54,12 @@ function endOf(look: Look, run: Run): Ending | undefined {
   return { state: 'error', error: `the opencode server died ${mostInterruptions} times under this task` }
 }
 
-/** Its agent is at work in this server: only its file says another. */
+/** It is at work in this server, or had ended before the other one died, with something left to tell it. */
+function hasNothingCutOff({ outcome }: Look): boolean {
+  return outcome.kind === 'working' || outcome.kind === 'lacking' || outcome.kind === 'unread'
+}
+
+/** Only its file says another server. */
 async function adopt(home: Home, name: string, seen: Run, server: Server): Promise<void> {
   await changeRun(home, name, seen, (run) => ({ ...run, server: server.record.marker }))
 }

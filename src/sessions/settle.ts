@@ -109,8 +109,8 @@ export interface Look {
 export async function lookAtRun(client: Client, record: SessionRecord, run: Run): Promise<Look> {
   const id = record.opencode_session_id
   const directory = record.worktree_path
-  const observed = id && directory ? await observeSession(client, id, directory, run.message_ids.at(-1)) : undefined
-  return { outcome: outcomeOf(run.message_ids, observed), observed }
+  const observed = id && directory ? await observeSession(client, id, directory, run.message_ids) : undefined
+  return { outcome: outcomeOf(run.message_ids, observed, run.repeats), observed }
 }
 
 /**
@@ -130,6 +130,12 @@ export function endingOf(look: Look, run: Run, unansweredFor: number): Ending | 
       return look.outcome.error === undefined
         ? { state: 'idle', ...spent }
         : { state: 'error', error: look.outcome.error, ...spent }
+    case 'lacking':
+      return isToldToGoOn(run)
+        ? { state: 'error', error: `no answer: ${look.outcome.how}, also when it was told to go on`, ...spent }
+        : undefined // promptAgain
+    case 'unread':
+      return undefined // promptAgain
     case 'undelivered':
       return undefined // settleNeverSent
     case 'unanswered':
@@ -137,6 +143,11 @@ export function endingOf(look: Look, run: Run, unansweredFor: number): Ending | 
         ? undefined
         : { state: 'error', error: 'opencode ended the run without an answer', ...spent }
   }
+}
+
+/** The last thing that the agent was told is to go on, because it had ended without an answer. */
+function isToldToGoOn(run: Run): boolean {
+  return run.told_to_go_on_with !== undefined && run.told_to_go_on_with === run.message_ids.at(-1)
 }
 
 /**

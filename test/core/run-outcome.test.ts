@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { outcomeOf, type SeenMessage } from '../../src/core/run-outcome.ts'
+import { lackOf, outcomeOf, type SeenMessage } from '../../src/core/run-outcome.ts'
 
 const prompt = (id: string): SeenMessage => ({ ...blank, id, role: 'user' })
 const answer = (parentId: string, fields: Partial<SeenMessage> = {}): SeenMessage => ({
@@ -9,6 +9,7 @@ const answer = (parentId: string, fields: Partial<SeenMessage> = {}): SeenMessag
   parentId,
   completed: true,
   finish: 'stop',
+  text: 'Done.',
   ...fields,
 })
 const blank: SeenMessage = {
@@ -19,7 +20,12 @@ const blank: SeenMessage = {
   finish: undefined,
   error: undefined,
   aborted: false,
+  compaction: undefined,
+  text: '',
+  thought: false,
+  calls: [],
 }
+const silent = { text: '' } as const
 const idle = (...messages: SeenMessage[]) => ({ busy: false, messages })
 
 describe('a run', () => {
@@ -78,5 +84,117 @@ describe('a run', () => {
   it('is judged by the answers alone when the prompt itself is out of sight', () => {
     expect(outcomeOf(['p1'], idle(answer('p1')))).toMatchObject({ kind: 'done' })
     expect(outcomeOf(['p1'], idle(answer('other')))).toEqual({ kind: 'undelivered' })
+  })
+})
+
+describe('an answer', () => {
+  const parts: Record<string, Partial<SeenMessage>> = {
+    text: { text: 'Done.' },
+    'text and thoughts': { text: 'Done.', thought: true },
+    'text and a failed call': { text: 'Done.', calls: ['failed'] },
+    'a finished call': { ...silent, calls: ['finished'] },
+    'a finished call and a failed one': { ...silent, calls: ['finished', 'failed'] },
+    'a failed call': { ...silent, calls: ['failed'] },
+    'a call cut off': { ...silent, calls: ['cut off'] },
+    thoughts: { ...silent, thought: true },
+    'thoughts and a call cut off': { ...silent, thought: true, calls: ['cut off'] },
+    nothing: silent,
+  }
+  const words = {
+    stop: undefined,
+    length: 'cut off at its output limit',
+    'content-filter': "cut off by its provider's content filter",
+    other: 'ended by its provider for an unknown reason (other)',
+    error: 'ended by its provider for an unknown reason (error)',
+    eos: 'ended by its provider for an unknown reason (eos)',
+  }
+  const withStop: Record<string, string> = {
+    'a failed call': 'its last call failed or was cut off, and it said nothing',
+    'a call cut off': 'its last call failed or was cut off, and it said nothing',
+    thoughts: 'it thought, and neither said nor did anything',
+    'thoughts and a call cut off': 'its last call failed or was cut off, and it said nothing',
+    nothing: 'it neither said nor did anything',
+  }
+  const cases = Object.entries(words).flatMap(([finish, word]) =>
+    Object.entries(parts).map(([name, fields]) => ({ finish, name, fields, how: word ?? withStop[name] })),
+  )
+  it.each(cases)('of $name with the finish word $finish: $how', ({ finish, fields, how }) => {
+    const outcome = outcomeOf(['p1'], idle(prompt('p1'), answer('p1', { finish, ...fields })))
+    expect(outcome).toEqual(
+      how === undefined ? { kind: 'done', error: undefined, aborted: false } : { kind: 'lacking', how },
+    )
+  })
+
+  it.each([undefined, 'tool-calls', 'unknown'])(
+    'is none while another step follows (%s), whatever it says',
+    (finish) => {
+      for (const fields of Object.values(parts)) {
+        expect(outcomeOf(['p1'], idle(prompt('p1'), answer('p1', { finish, ...fields })))).toEqual({
+          kind: 'unanswered',
+        })
+      }
+    },
+  )
+
+  it('may be nothing at all right after a finished call, and not after one that failed or was cut off', () => {
+    const last = answer('p1', silent)
+    const step = (...calls: SeenMessage['calls']) => answer('p1', { finish: 'tool-calls', ...silent, calls })
+    expect(lackOf(last, step('finished'))).toBeUndefined()
+    expect(lackOf(last, step('finished', 'failed'))).toBeDefined()
+    expect(lackOf(last, step('cut off'))).toBeDefined()
+    expect(lackOf(last, answer('p1'))).toBeDefined()
+    expect(lackOf(answer('p1', { ...silent, thought: true }), step('finished'))).toBeDefined()
+  })
+
+  it('that opencode or a person ended is as it was: a failure, an abort', () => {
+    const failed = answer('p1', { ...silent, finish: 'length', error: 'no credit' })
+    expect(outcomeOf(['p1'], idle(prompt('p1'), failed))).toMatchObject({ kind: 'done', error: 'no credit' })
+  })
+})
+
+describe('a prompt before a summary', () => {
+  const said = (id: string, text = `do ${id}`) => ({ ...prompt(id), text })
+  const request: SeenMessage = { ...blank, id: 'c', role: 'user', compaction: 'request' }
+  const summary = answer('c', { id: 's', compaction: 'summary' })
+  const goesOn = [request, summary, said('opencode', 'Continue'), answer('opencode')]
+  const step = answer('p1', { finish: 'tool-calls', calls: ['finished'] })
+
+  it('is unread when nothing of the model is between the two', () => {
+    expect(outcomeOf(['p1', 'p2'], idle(said('p1'), step, said('p2'), ...goesOn))).toEqual({
+      kind: 'unread',
+      promptId: 'p2',
+      text: 'do p2',
+    })
+    expect(outcomeOf(['p1'], idle(answer('earlier'), said('p1'), ...goesOn))).toMatchObject({ promptId: 'p1' })
+  })
+
+  it('is unread as well when a later one was answered, and when the model went on without an answer', () => {
+    const later = idle(said('p1'), step, said('p2'), ...goesOn, said('p3'), answer('p3'))
+    expect(outcomeOf(['p1', 'p2', 'p3'], later)).toMatchObject({ kind: 'unread', promptId: 'p2' })
+    const cut = idle(
+      said('p1'),
+      step,
+      said('p2'),
+      request,
+      summary,
+      said('o', 'Continue'),
+      answer('o', { finish: 'length' }),
+    )
+    expect(outcomeOf(['p1', 'p2'], cut)).toMatchObject({ kind: 'unread', promptId: 'p2' })
+  })
+
+  it('was read when the model worked on it, or when it was said again since, by opencode or by us', () => {
+    expect(outcomeOf(['p1'], idle(said('p1'), step, ...goesOn))).toMatchObject({ kind: 'done' })
+    const again = idle(said('p1'), step, said('p2'), request, summary, said('opencode', 'do p2'), answer('opencode'))
+    expect(outcomeOf(['p1', 'p2'], again)).toMatchObject({ kind: 'done' })
+  })
+
+  it('is said again once: what was sent for that is not, though another summary took it', () => {
+    const again = idle(said('p1'), ...goesOn, said('p2', 'do p1'), ...goesOn)
+    expect(outcomeOf(['p1', 'p2'], again, ['p2'])).toMatchObject({ kind: 'done' })
+  })
+
+  it('ends no run by the summary alone', () => {
+    expect(outcomeOf(['p1'], idle(said('p1'), step, request, summary))).toEqual({ kind: 'unanswered' })
   })
 })

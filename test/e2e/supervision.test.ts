@@ -213,6 +213,68 @@ describe('a server that is killed', () => {
   })
 })
 
+describe('an agent whose model', () => {
+  const begin = (number: number, script: string) =>
+    stage.ok([stage.file(number) ? 'continue' : 'start', ref(number), script])
+  const turns = (script: string) => stage.model.turns(script).length
+  const end = async (number: number) => {
+    const { code, stdout } = await stage.kugetsu(['wait', ref(number)])
+    return `${code} ${stdout.trim().replace(`  ${ref(number)}`, '')}`
+  }
+
+  it('ends without an answer is told to go on, once, and then has failed', async () => {
+    const [mute, quiet] = ['REASON{{hm}} RESUMES!', 'BASH{{echo seen}} SAY{{}}']
+    await begin(4, 'SAY{{half a}} FINISH=length')
+    await begin(5, mute)
+    await begin(6, quiet)
+    expect(await end(4)).toBe('0 idle')
+    expect(await transcript(4)).toMatch(/half a\n[^]*▶ message\n {2}Your last turn ended without an answer[^]*Done\./)
+    expect(await end(5)).toBe(
+      '1 error: no answer: it thought, and neither said nor did anything, also when it was told to go on',
+    )
+    expect(turns(mute)).toBe(2)
+    expect(await end(6)).toBe('0 idle') // it has nothing to add to what it did
+    expect(turns(quiet)).toBe(2)
+    expect(await stage.ok(['explain', ref(5)])).toContain('no answer')
+  })
+
+  it('goes round in circles is stopped with the reason', async () => {
+    const [promises, calls] = ['SAY{{now I will}} FINISH=tool_calls', 'TOOL{{no_such_tool {}}} LOOP!']
+    await begin(4, promises)
+    await begin(5, calls)
+    expect(await end(4)).toBe(
+      '1 error: aborted: 5 steps in a row had no call of a tool and no end (finish reason tool-calls)',
+    )
+    expect(await end(5)).toMatch(/^1 error: aborted: the same call of no_such_tool failed 10 times in a row: \S/)
+    expect(turns(promises)).toBeLessThan(10)
+    expect(turns(calls)).toBeLessThan(20)
+    expect(stage.slots()).toEqual([])
+  })
+
+  it('has not read a message, because opencode summed it up first, is told it again', async () => {
+    await begin(6, 'TOKENS=199000 BASH{{touch full; until [ -e read-on ]; do sleep 0.1; done}}')
+    await waitFor('the step that fills the context', () => fs.existsSync(inWorktree(6, 'full')))
+    await stage.ok(['continue', ref(6), 'BASH{{touch second}} SAY{{the second is done}}'])
+    fs.writeFileSync(inWorktree(6, 'read-on'), '')
+    expect(await end(6)).toBe('0 idle')
+    expect(fs.existsSync(inWorktree(6, 'second'))).toBe(true)
+    expect(await transcript(6)).toMatch(/summarised to make room[^]*the second is done/)
+  })
+})
+
+describe('what a command prints beyond what the model is given', () => {
+  it('is kept from other users, and goes with the session and its sub-agents', async () => {
+    const sub = '{"description": "count", "subagent_type": "general", "prompt": "BASH{{seq 80000}}"}'
+    await stage.ok(['continue', ref(6), `BASH{{seq 90000}} TOOL{{task ${sub}}}`, '--wait'])
+    const directory = path.join(path.dirname(stage.home.opencodeDatabase), 'tool-output')
+    expect(fs.statSync(directory).mode & 0o777).toBe(0o700)
+    expect(fs.readdirSync(directory)).toHaveLength(2)
+    fs.writeFileSync(path.join(directory, 'tool_of_another'), '')
+    await stage.ok(['destroy', ref(6), '--force'])
+    expect(fs.readdirSync(directory)).toEqual(['tool_of_another'])
+  })
+})
+
 describe('when nothing is at work any more', () => {
   it('the daemon stops the server and ends, and the next start begins anew', async () => {
     stage.configure({ ...config, KUGETSU_SERVER_IDLE_MINUTES: 0 })

@@ -49,6 +49,19 @@ describe('how a run ends', () => {
     expect(endingOf(unanswered, run, long)).toMatchObject({ state: 'error' })
   })
 
+  it('is not decided by an end without an answer before the agent was told to go on, and then is an error', () => {
+    const lacking = look({ kind: 'lacking', how: 'cut off at its output limit' })
+    expect(endingOf(lacking, run, long)).toBeUndefined()
+    const told = { ...run, message_ids: ['msg_1', 'msg_2'], told_to_go_on_with: 'msg_2' }
+    expect(endingOf(lacking, told, 0)).toMatchObject({
+      state: 'error',
+      error: 'no answer: cut off at its output limit, also when it was told to go on',
+    })
+    expect(endingOf(lacking, { ...told, stop_requested: true }, 0)).toMatchObject({ state: 'idle', stopped: true })
+    expect(endingOf(lacking, { ...told, message_ids: ['msg_1', 'msg_2', 'msg_3'] }, 0)).toBeUndefined()
+    expect(endingOf(look({ kind: 'unread', promptId: 'msg_1', text: 'x' }), told, long)).toBeUndefined()
+  })
+
   it('is never decided by a look at a prompt that may still be on its way', () => {
     expect(endingOf(look({ kind: 'undelivered' }), run, long)).toBeUndefined()
   })

@@ -17,6 +17,7 @@ export function atWork(facts: Facts, session: SessionView): Explanation {
       ? [`The opencode server has died under it ${times(run.interruptions)}; it was resumed each time.`]
       : []),
     ...permissions(facts, run?.started_at),
+    ...noted(facts, run?.started_at),
     ...(behind.length > 0
       ? [
           `${counted(behind.length, 'task')} of the issue ${behind.length === 1 ? 'waits' : 'wait'} in the queue until it is done.`,
@@ -94,4 +95,15 @@ export function queued(facts: Facts, item: Item): Explanation {
     next.unshift('kugetsu queue-daemon start')
   }
   return { state: 'queued', sentences, next }
+}
+
+/** What the daemon noted of the run that goes on. */
+function noted({ decisions }: Facts, from: string | undefined): string[] {
+  const own = decisions.filter(({ at }) => at >= (from ?? ''))
+  const last = (decision: string) => own.findLast((entry) => entry.decision === decision)
+  const [again, repeats] = [last('prompted_again'), last('repeats')]
+  return [
+    ...(again === undefined ? [] : [`It was told something again at ${clock(again.at)}: ${again.reason}.`]),
+    ...(repeats === undefined ? [] : [`At ${clock(repeats.at)} it had made ${repeats.reason}.`]),
+  ]
 }

@@ -93,6 +93,21 @@ describe('an issue with an agent', () => {
     expect(next?.[0]).toBe(`kugetsu logs -f ${ref}`)
   })
 
+  it('tells what the daemon noted of it since it began', () => {
+    const decisions = [
+      noted(70, 'repeats', 'of the run before'),
+      noted(8, 'repeats', '10 times in a row the same call of bash, which succeeds: {"command":"gh pr checks"}'),
+      noted(3, 'prompted_again', 'cut off at its output limit'),
+    ]
+    const { state, text } = told({ session: session('running'), run, decisions })
+    expect(state).toBe('working')
+    expect(text).toMatch(/It was told something again at [^.]+: cut off at its output limit\./)
+    expect(text).toMatch(
+      /it had made 10 times in a row the same call of bash, which succeeds: \{"command":"gh pr checks"\}\./,
+    )
+    expect(text).not.toContain('of the run before')
+  })
+
   it('was interrupted and resumed, or is about to be', () => {
     expect(told({ session: session('running'), run: { ...run, interruptions: 2 } }).text).toContain(
       'has died under it twice',
