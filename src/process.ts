@@ -7,6 +7,7 @@ import { styled } from './cli/output.ts'
 import { homeDirectory, pathsOf } from './config/paths.ts'
 import { isNews } from './config/said-once.ts'
 import { loadSettings, type Settings } from './config/settings.ts'
+import { fit } from './core/columns.ts'
 import { codeOf, exitCodes, KugetsuError } from './core/errors.ts'
 import { plainLine, plainText } from './core/plain-text.ts'
 import { isPacked } from './platform/packed.ts'
@@ -94,7 +95,7 @@ function createIo(readerGone: () => void): Io & Pick<Context, 'progress'> {
     progress: (said, kind) => {
       const text = plainLine(said, 1000) // git passes on what the other side says
       if (isTerminal(2)) {
-        put(2, `… ${text}`.slice(0, (process.stderr.columns ?? 80) - 1))
+        put(2, fit(`… ${text}`, (process.stderr.columns ?? 80) - 1).trimEnd())
         passing = true
       } else if (kind === undefined) put(2, `… ${text}\n`)
     },

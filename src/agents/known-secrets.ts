@@ -10,10 +10,10 @@ interface SecretsHome {
   env: Readonly<Record<string, string | undefined>>
 }
 
-/** Masks in texts the secrets that a home has now, and what URLs hold of users and passwords. */
+/** Masks in texts the secrets that a home has now, and what URLs hold of users and passwords; half characters with them. */
 export function maskerOf(home: SecretsHome): (text: string) => string {
   const secrets = knownSecrets(home)
-  return (text) => maskCredentials(maskSecrets(text, secrets))
+  return (text) => maskCredentials(maskSecrets(text, secrets)).toWellFormed()
 }
 
 /**

@@ -1,3 +1,4 @@
+import { fit, widthOf } from '../core/columns.ts'
 import type { Context } from './context.ts'
 
 export interface Fit {
@@ -12,22 +13,22 @@ export interface Fit {
 }
 
 /**
- * Columns aligned by spaces, one line a row, the header first. With `fit` cells are cut, marked by `…`, until the
+ * Columns aligned by spaces, one line a row, the header first. With `room` cells are cut, marked by `…`, until the
  * lines fit the terminal: first the columns it names, then, without those that it lets leave out, whichever is widest.
  * What goes to a pipe stays whole.
  */
-export function table(header: string[], rows: string[][], fit?: Fit): string {
+export function table(header: string[], rows: string[][], room?: Fit): string {
   const lines = [header, ...rows]
   const widths = header.map((_, column) =>
-    lines.reduce((widest, line) => Math.max(widest, line[column]?.length ?? 0), 0),
+    lines.reduce((widest, line) => Math.max(widest, widthOf(line[column] ?? '')), 0),
   )
-  const out = fit?.leaveOut?.map((title) => header.indexOf(title)).find((column) => column !== -1)
-  if (fit !== undefined && !shrink(widths, header, fit) && out !== undefined) {
+  const out = room?.leaveOut?.map((title) => header.indexOf(title)).find((column) => column !== -1)
+  if (room !== undefined && !shrink(widths, header, room) && out !== undefined) {
     const without = (line: string[]) => line.filter((_, column) => column !== out)
-    return table(without(header), rows.map(without), fit)
+    return table(without(header), rows.map(without), room)
   }
-  const keepEnd = header.map((title) => fit?.keepEnd?.includes(title) === true)
-  const cell = (text: string, column: number) => cut(text, widths[column] ?? 0, keepEnd[column] === true)
+  const keepEnd = header.map((title) => room?.keepEnd?.includes(title) === true)
+  const cell = (text: string, column: number) => fit(text, widths[column] ?? 0, keepEnd[column] ? 'end' : 'start')
   return lines.map((line) => `${line.map(cell).join('  ').trimEnd()}\n`).join('')
 }
 
@@ -50,14 +51,10 @@ function shrink(widths: number[], header: string[], fit: Fit): boolean {
   return isEnough
 }
 
-function cut(text: string, width: number, keepEnd: boolean): string {
-  if (text.length <= width) return text.padEnd(width)
-  return keepEnd ? `…${text.slice(text.length - width + 1)}` : `${text.slice(0, Math.max(0, width - 1))}…`
-}
-
-/** One JSON document on standard output. */
+/** One JSON document on standard output, for strict readers too: half a character is none. */
 export function printJson(context: Context, value: unknown): void {
-  context.io.out(`${JSON.stringify(value, null, 2)}\n`)
+  const wellFormed = (_: string, each: unknown) => (typeof each === 'string' ? each.toWellFormed() : each)
+  context.io.out(`${JSON.stringify(value, wellFormed, 2)}\n`)
 }
 
 /** How long ago, in the largest unit that is not zero: `3s`, `12m`, `5h`, `2d`. Empty without a time. */

@@ -2,6 +2,7 @@
  * `~/.kugetsu/config`: the assignments of a shell file, read as data. The bash tool sourced it, so its quotes,
  * expansions and server table are understood; nothing in it is ever run.
  */
+import { startOf } from '../core/columns.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { readText } from '../platform/files.ts'
 
@@ -217,7 +218,7 @@ function valueOf(name: string, lookup: Lookup): string {
 
 function notAnAssignment(reader: Reader): NotUnderstood {
   // No more than one word of it: a line can hold a secret.
-  return new NotUnderstood(`"${reader.peekWord().slice(0, 20)}" is not an assignment`)
+  return new NotUnderstood(`"${startOf(reader.peekWord(), 20)}" is not an assignment`)
 }
 
 /** A place in the text. */

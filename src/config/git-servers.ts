@@ -4,6 +4,7 @@
  */
 import * as fs from 'node:fs'
 import * as z from 'zod/mini'
+import { startOf } from '../core/columns.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
 import { isInstance } from '../core/issue-ref.ts'
 import { once } from '../core/once.ts'
@@ -99,7 +100,7 @@ export async function addServer(
 ): Promise<GitServer> {
   const { name } = given
   if (!/^[A-Za-z0-9._-]+$/.test(name) || !isInstance(name)) {
-    throw new KugetsuError(`${JSON.stringify(name.slice(0, 60))} cannot be the name of a git server`, {
+    throw new KugetsuError(`${JSON.stringify(startOf(name, 60))} cannot be the name of a git server`, {
       code: 'bad_server',
       hint: 'Use letters, digits, dots, hyphens and underscores, beginning with a letter or digit: forge.test',
     })
@@ -235,7 +236,7 @@ function forgeTypeOf(text: string): ForgeType {
   const wanted = text.toLowerCase() === 'forgejo' ? 'gitea' : text.toLowerCase()
   const type = forgeTypes.find((known) => known === wanted)
   if (type !== undefined) return type
-  throw new KugetsuError(`${JSON.stringify(text.slice(0, 60))} is no type of git server`, {
+  throw new KugetsuError(`${JSON.stringify(startOf(text, 60))} is no type of git server`, {
     code: 'bad_server',
     hint: 'The types are gitea (for Forgejo too), github, gitlab and unknown.',
   })
@@ -253,7 +254,7 @@ function checkApi(text: string, name: string): string {
 function serverNamed(servers: readonly GitServer[], name: string): GitServer {
   const found = servers.find((server) => sameName(server.name, name))
   if (found !== undefined) return found
-  throw new KugetsuError(`there is no git server ${JSON.stringify(name.slice(0, 60))}`, {
+  throw new KugetsuError(`there is no git server ${JSON.stringify(startOf(name, 60))}`, {
     code: 'unknown_server',
     hint: `The known ones are ${servers.map((server) => server.name).join(', ')}; kugetsu server add <name> <url> adds one.`,
   })

@@ -1,5 +1,6 @@
 /** The configuration: `~/.kugetsu/config`, and the environment over it. Read on every call, so no zod here. */
 import * as path from 'node:path'
+import { startOf } from '../core/columns.ts'
 import { isInstance } from '../core/issue-ref.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { type ConfigFile, readConfig } from './config-file.ts'
@@ -220,7 +221,7 @@ function hasControls(text: string): boolean {
 }
 
 function senseless(given: Given, allowed: string): KugetsuError {
-  const shown = given.text.length > 60 ? `${given.text.slice(0, 57)}...` : given.text
+  const shown = given.text.length > 60 ? `${startOf(given.text, 57)}...` : given.text
   const message = `${given.name} is ${JSON.stringify(shown)} (from ${given.origin}), but must be ${allowed}`
   return new KugetsuError(message, {
     code: 'bad_setting',

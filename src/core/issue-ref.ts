@@ -2,6 +2,7 @@
  * Issue refs: `instance/owner/repo#identifier`. A ref becomes part of file names, of a branch and of git's arguments,
  * and it is hostile input, so every part is held against a list of what is allowed, never of what is not.
  */
+import { startOf } from './columns.ts'
 import { KugetsuError } from './errors.ts'
 
 export interface Repository {
@@ -195,8 +196,8 @@ function endsInSegments(ref: string, tail: string): boolean {
 
 /** Quoted and fit for a terminal: short, without control characters, without the password of a URL. */
 function printable(text: string): string {
-  const shown = text.slice(0, longestText).replace(/\/\/[^/@]*@/g, '//***@')
-  const short = shown.length > 80 ? `${shown.slice(0, 77)}...` : shown
+  const shown = startOf(text, longestText).replace(/\/\/[^/@]*@/g, '//***@')
+  const short = shown.length > 80 ? `${startOf(shown, 77)}...` : shown
   const code = (character: string) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`
   return `"${short.replace(/[^\x20-\x7e]/gu, code)}"`
 }

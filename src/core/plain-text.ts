@@ -3,6 +3,8 @@
  * move the cursor, set the title, or answer back into the terminal's input; here they lose that power.
  */
 
+import { startOf } from './columns.ts'
+
 // oxlint-disable-next-line no-control-regex -- control characters are the very thing looked for
 const sequences = /\x1b\[[0-?]*[ -/]*[@-~]|\x9b[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][0-9A-Z]/g
 // oxlint-disable-next-line no-control-regex
@@ -26,7 +28,7 @@ export function plainText(text: string): string {
   let plain = ''
   for (let from = 0; from < text.length;) {
     let to = from + pieceLength
-    if (text[to - 1] === '\r') to++ // with the line feed that may follow it
+    if (/[\r\ud800-\udbff]/.test(text[to - 1] ?? '')) to++ // with the line feed, or the other half, that may follow it
     plain += plainPiece(text.slice(from, to))
     from = to
   }
@@ -44,13 +46,14 @@ function plainPiece(text: string): string {
       character === '\x7f' ? '\u2421' : String.fromCharCode(0x2400 + character.charCodeAt(0)),
     )
     .replace(unseen, '\ufffd')
+    .toWellFormed()
 }
 
 /** The same on one line of at most `length` characters, cut with an ellipsis. */
 export function plainLine(text: string, length: number): string {
   if (text.length <= length && plain.test(text)) return text
   // Four times as much is enough to fill the line, and keeps a megabyte from being worked on for a line.
-  const part = text.slice(0, length * 4)
+  const part = startOf(text, length * 4)
   const line = (ordinary.test(part) ? part : plainText(part)).replace(gaps, ' ').trim()
-  return line.length > length || text.length > length * 4 ? `${line.slice(0, length - 1).trimEnd()}…` : line
+  return line.length > length || text.length > length * 4 ? `${startOf(line, length - 1).trimEnd()}…` : line
 }

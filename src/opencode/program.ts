@@ -1,5 +1,6 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
+import { startOf } from '../core/columns.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
 import { requireHandles } from '../platform/handles.ts'
 
@@ -84,7 +85,7 @@ async function askVersion(file: string, env: NodeJS.ProcessEnv, signal: AbortSig
     })
     said = result.stdout
   } catch (cause) {
-    throw broken(file, messageOf(cause).slice(0, 300), cause)
+    throw broken(file, startOf(messageOf(cause), 300), cause)
   }
   const version = /\d+\.\d+\.\d+\S*/.exec(said)?.[0]
   if (version === undefined) throw broken(file, 'it does not tell its version')

@@ -1,5 +1,6 @@
 /** The parts of opencode's answers and events that kugetsu reads; whatever else they hold is let through. */
 import * as z from 'zod/mini'
+import { startOf } from '../core/columns.ts'
 
 const count = () => z.optional(z.number())
 const tokens = z.looseObject({
@@ -86,11 +87,11 @@ export const eventProperties = {
 /** The text of an error as opencode reports it, on one line and without its stack; its kind when it has no text. */
 export function failureText(error: z.infer<typeof failure>): string {
   const text = error.data?.message ?? error.message ?? error.name ?? 'unknown error'
-  return text
+  const line = text
     .replace(/\n\s+at [^]*$/, '')
     .replace(/\s+/g, ' ')
     .trim()
-    .slice(0, 1000)
+  return startOf(line, 1000)
 }
 
 /**

@@ -1,4 +1,5 @@
 /** The small parts of a transcript: reading fields of unknown data, and laying out lines. */
+import { isWider, startOf } from '../core/columns.ts'
 import { plainText } from '../core/plain-text.ts'
 
 const width = 78
@@ -75,13 +76,13 @@ export function wrap(text: string): string {
 }
 
 function wrapLine(line: string): string {
-  if (line.length <= width) return line
+  if (!isWider(line, width)) return line
   const hanging = ' '.repeat(/^\s*(?:[-*+] |\d{1,3}[.)] )?/.exec(line)?.[0].length ?? 0)
   const rows: string[] = []
   const [first = '', ...words] = line.split(' ')
   let row = first
   for (const word of words) {
-    if (row.trim() !== '' && row.length + 1 + word.length > width) {
+    if (row.trim() !== '' && isWider(`${row} ${word}`, width)) {
       rows.push(row)
       row = hanging + word
     } else {
@@ -94,5 +95,5 @@ function wrapLine(line: string): string {
 function cutLine(line: string): string {
   return line.length <= longestLine
     ? line
-    : `${line.slice(0, longestLine)}… (${line.length - longestLine} more characters)`
+    : `${startOf(line, longestLine)}… (${line.length - longestLine} more characters)`
 }

@@ -1,3 +1,4 @@
+import { startOf } from '../core/columns.ts'
 import { KugetsuError } from '../core/errors.ts'
 import type { Item, ItemState } from './item.ts'
 
@@ -8,7 +9,7 @@ export function findId(ids: readonly string[], text: string): string {
   const matches = found.length > 0 ? found : ids.filter((id) => text.length >= 3 && id.endsWith(text))
   if (matches.length === 1 && matches[0] !== undefined) return matches[0]
   if (matches.length === 0) {
-    throw new KugetsuError(`no item ${JSON.stringify(text.slice(0, 100))} in the queue`, {
+    throw new KugetsuError(`no item ${JSON.stringify(startOf(text, 100))} in the queue`, {
       hint: 'See "kugetsu queue list".',
       code: 'unknown_item',
     })

@@ -5,6 +5,7 @@
 import * as path from 'node:path'
 import * as z from 'zod/mini'
 import type { Home } from '../config/home.ts'
+import { startOf } from '../core/columns.ts'
 import { once } from '../core/once.ts'
 import { ensureDirectory, listDirectory, removeFile, writeJson } from '../platform/files.ts'
 import { readState } from '../platform/state-file.ts'
@@ -92,7 +93,7 @@ export function dropEnd(home: Home, item: string): void {
 }
 
 function cut(answer: string): string {
-  return answer.length > longestAnswer ? `${answer.slice(0, longestAnswer)} …` : answer
+  return answer.length > longestAnswer ? `${startOf(answer, longestAnswer)} …` : answer
 }
 
 function fileOf(home: Home, item: string): string {

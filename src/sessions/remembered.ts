@@ -7,6 +7,7 @@ import * as path from 'node:path'
 import * as z from 'zod/mini'
 import { maskerOf } from '../agents/known-secrets.ts'
 import type { Home } from '../config/home.ts'
+import { endOf, startOf } from '../core/columns.ts'
 import { messageOf } from '../core/errors.ts'
 import { once } from '../core/once.ts'
 import { ensureDirectory, removeFile, writeJson } from '../platform/files.ts'
@@ -110,7 +111,7 @@ export async function rememberJoined(home: Home, name: string, record: SessionRe
 export function rememberAnswered(home: Home, name: string, record: SessionRecord, run: Run, ending: Ending): void {
   if (ending.undelivered === true) return // nobody was asked
   change(home, name, record, (before, mask) => {
-    const error = ending.error === undefined ? undefined : mask(ending.error).slice(0, most.errorCharacters)
+    const error = ending.error === undefined ? undefined : startOf(mask(ending.error), most.errorCharacters)
     const entry: RememberedEntry = {
       at: home.now().toISOString(),
       kind: 'answered',
@@ -171,8 +172,7 @@ function bounded(remembered: Remembered): Remembered {
 /** A text of at most `most.characters`: of a longer one the middle is replaced by a mark that says how much is missing. */
 function shortened(text: string): string {
   if (text.length <= most.characters) return text
-  // Half a character is no character.
-  const head = text.slice(0, kept.head).replace(/[\ud800-\udbff]$/, '')
-  const tail = text.slice(-kept.tail).replace(/^[\udc00-\udfff]/, '')
+  const head = startOf(text, kept.head)
+  const tail = endOf(text, kept.tail)
   return `${head}\n[… ${text.length - head.length - tail.length} characters left out …]\n${tail}`
 }

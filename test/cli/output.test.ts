@@ -61,6 +61,20 @@ describe('a table', () => {
   })
 })
 
+describe('a table of text that is not one column a code unit', () => {
+  it('is aligned as a terminal shows it', () => {
+    const lines = table(
+      ['a', 'b'],
+      [
+        ['日本語', 'x'],
+        ['👩‍💻', 'y'],
+        ['plain', 'z'],
+      ],
+    ).split('\n')
+    expect(lines).toEqual(['a       b', '日本語  x', '👩‍💻      y', 'plain   z', ''])
+  })
+})
+
 describe('an age', () => {
   const now = new Date('2026-05-10T12:00:00Z')
   it.each([
@@ -83,6 +97,13 @@ describe('output', () => {
     printJson(one, { a: [1] })
     expect(JSON.parse(one.out())).toEqual({ a: [1] })
     expect(one.out().endsWith('\n')).toBe(true)
+  })
+
+  it('is JSON for strict readers, whatever is in it', () => {
+    const one = context()
+    printJson(one, { message: 'half \ud83d of one', whole: '👍' })
+    expect(JSON.parse(one.out())).toEqual({ message: 'half \ufffd of one', whole: '👍' })
+    expect(one.out()).not.toMatch(/\\ud/)
   })
 
   it('has colours only where they may be used', () => {

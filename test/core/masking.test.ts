@@ -51,6 +51,9 @@ test.each([
   expect(isSecretName(name)).toBe(true)
 })
 
-test.each(['PATH', 'MY_VAR', 'GITEA_URL', 'PWD', 'OLDPWD', 'SSH_AUTH_SOCK', 'GIT_AUTHOR_NAME', 'COMPASS', 'PATTERN'])('%s is not', (name) => {
-  expect(isSecretName(name)).toBe(false)
-})
+test.each(['PATH', 'MY_VAR', 'GITEA_URL', 'PWD', 'OLDPWD', 'SSH_AUTH_SOCK', 'GIT_AUTHOR_NAME', 'COMPASS', 'PATTERN'])(
+  '%s is not',
+  (name) => {
+    expect(isSecretName(name)).toBe(false)
+  },
+)

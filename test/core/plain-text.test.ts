@@ -30,6 +30,14 @@ test('a line is one line and not longer than asked', () => {
   expect(plainLine('x'.repeat(1_000_000), 20)).toBe(`${'x'.repeat(19)}…`)
 })
 
+test('a text is cut between characters, and half of one is none', () => {
+  for (const length of [20, 21, 22, 23]) expect(plainLine('👩‍💻 '.repeat(1_000), length)).toBe('👩‍💻 👩‍💻 👩‍💻…')
+  expect(plainLine('half \ud83d of one', 50)).toBe('half \ufffd of one')
+  expect(plainText('\ud83d\nb\ude00')).toBe('\ufffd\nb\ufffd')
+  const pieces = `${'x'.repeat(999_999)}👍${'y'.repeat(1_000_000)}`
+  expect(plainText(pieces)).toBe(pieces)
+})
+
 test('no bytes at all get a control character through', () => {
   const all = Array.from({ length: 0x3000 }, (_, code) => String.fromCharCode(code)).join('')
   const hostile = [...all].map((character) => `\x1b${character}[${character}`).join('')

@@ -8,6 +8,7 @@ import { readIndex } from '../../sessions/store.ts'
 import { confirm } from '../confirm.ts'
 import type { Context } from '../context.ts'
 import { printJson, styled, tilde } from '../output.ts'
+import { wrap } from '../wrap.ts'
 
 export interface PruneOptions {
   force?: boolean
@@ -130,12 +131,5 @@ const indent = ' '.repeat(14)
 
 /** Indented under its title, broken at spaces where the terminal ends. */
 function wrapped(text: string, columns: number): string {
-  const width = Math.max(20, columns - indent.length)
-  const lines = ['']
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1) ?? ''
-    if (last !== '' && last.length + 1 + word.length > width) lines.push(word)
-    else lines[lines.length - 1] = last === '' ? word : `${last} ${word}`
-  }
-  return lines.map((line) => `${indent}${line}\n`).join('')
+  return `${indent}${wrap(text, Math.max(20, columns - indent.length), indent)}\n`
 }

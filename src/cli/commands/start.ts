@@ -1,3 +1,4 @@
+import { startOf } from '../../core/columns.ts'
 import { exitCodes, KugetsuError } from '../../core/errors.ts'
 import { formatRef, type IssueRef } from '../../core/issue-ref.ts'
 import { isPmAgent } from '../../core/within-agent.ts'
@@ -117,7 +118,7 @@ function print(context: Context, options: StartOptions, { how, name, record, rec
 
 function checkedUrl(url: string | undefined): string | undefined {
   if (url === undefined || /^https?:\/\/[^\s/]+\/\S+$/.test(url)) return url
-  throw new KugetsuError(`not the URL of a pull request: ${JSON.stringify(url.slice(0, 100))}`, {
+  throw new KugetsuError(`not the URL of a pull request: ${JSON.stringify(startOf(url, 100))}`, {
     hint: 'It looks like https://github.com/me/app/pull/15.',
     code: 'usage',
   })

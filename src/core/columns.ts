@@ -1,0 +1,97 @@
+/**
+ * Cutting, measuring and laying out text by what people see: characters of several code points (an emoji with its skin
+ * tone, a letter with its accents) are never cut inside, and those of East Asian scripts and emoji take two columns.
+ */
+import { once } from './once.ts'
+
+const segmenter = once(() => new Intl.Segmenter('en', { granularity: 'grapheme' }))
+
+/** One column for each code unit, as nearly all text is. */
+const simple = /^[ -~]*$/
+const unseen = /^[\p{Mark}\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+$/u
+/** The blocks that Unicode's East Asian Width calls wide or full, and what is shown as a picture. */
+const wide =
+  /^(?:[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6b\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18cff}\u{1aff0}-\u{1b2ff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}|\p{Emoji}\ufe0f)/u
+/** A character that is longer (a letter with hundreds of accents) is cut all the same, between its code points. */
+const longestCharacter = 64
+
+/** How many columns of a terminal a text takes that has no tabs, line ends and control characters. */
+export function widthOf(text: string): number {
+  if (simple.test(text)) return text.length
+  let width = 0
+  for (const { segment } of segmenter().segment(text)) width += columnsOf(segment)
+  return width
+}
+
+/** Whether a text takes more than `columns`; no more of it is looked at than that needs. */
+export function isWider(text: string, columns: number): boolean {
+  if (text.length <= columns / 2 || simple.test(text)) return text.length > columns
+  let width = 0
+  for (const { segment } of segmenter().segment(text)) {
+    width += columnsOf(segment)
+    if (width > columns) return true
+  }
+  return false
+}
+
+function columnsOf(character: string): number {
+  if (unseen.test(character)) return 0
+  return wide.test(character) ? 2 : 1
+}
+
+/** The beginning of a text, of at most `length` UTF-16 code units, with whole characters. */
+export function startOf(text: string, length: number): string {
+  if (text.length <= length) return text
+  return text.slice(0, boundaryBefore(text, length))
+}
+
+/** The end of a text, of at most `length` UTF-16 code units, with whole characters. */
+export function endOf(text: string, length: number): string {
+  const from = text.length - length
+  if (from <= 0) return text
+  const before = boundaryBefore(text, from)
+  if (before === from) return text.slice(from)
+  const part = text.slice(before, before + 2 * longestCharacter)
+  const [first] = segmenter().segment(part)
+  const next = before + (first?.segment.length ?? 0)
+  return text.slice(next >= from ? next : from + (isLow(text, from) ? 1 : 0))
+}
+
+/** The last place at or before `at` between two characters. */
+function boundaryBefore(text: string, at: number): number {
+  if (isSimple(text.charCodeAt(at - 1)) && isSimple(text.charCodeAt(at))) return at
+  const from = Math.max(0, at - longestCharacter)
+  const start = from + (isLow(text, from) ? 1 : 0)
+  const found = segmenter()
+    .segment(text.slice(start, at + longestCharacter))
+    .containing(at - start)
+  const boundary = start + (found?.index ?? 0)
+  return boundary > start || from === 0 ? boundary : at - (isLow(text, at) ? 1 : 0)
+}
+
+function isSimple(code: number): boolean {
+  return code >= 0x20 && code < 0x7f
+}
+
+/** The second half of a surrogate pair. */
+function isLow(text: string, at: number): boolean {
+  const code = text.charCodeAt(at)
+  return code >= 0xdc00 && code <= 0xdfff
+}
+
+/** A text in exactly `columns`: filled with spaces, or cut with an ellipsis, at its end or at its beginning. */
+export function fit(text: string, columns: number, keep: 'start' | 'end' = 'start'): string {
+  const width = widthOf(text)
+  if (width <= columns) return text + ' '.repeat(columns - width)
+  const characters = simple.test(text) ? [...text] : Array.from(segmenter().segment(text), ({ segment }) => segment)
+  if (keep === 'end') characters.reverse()
+  let room = Math.max(0, columns - 1)
+  const kept: string[] = []
+  for (const character of characters) {
+    room -= columnsOf(character)
+    if (room < 0) break
+    kept.push(character)
+  }
+  const shown = keep === 'end' ? `…${kept.toReversed().join('')}` : `${kept.join('')}…`
+  return shown + ' '.repeat(Math.max(0, columns - widthOf(shown)))
+}
