@@ -64,6 +64,14 @@ function howItEnded(session: SessionView, end: Entry | undefined, when: string, 
       next: [go],
     }
   }
+  if (end?.decision !== 'finished') {
+    // Of a recovered issue, or where the journal does not reach back: a session at rest says nothing of how it came to rest.
+    return {
+      state: 'idle',
+      sentences: ['Nobody is at work on it, and no end of an agent that did is noted.'],
+      next: [go, `kugetsu logs ${ref}`],
+    }
+  }
   const result = [
     session.branch === null ? undefined : `branch ${session.branch}`,
     session.pr_url === null ? 'no pull request known' : session.pr_url,

@@ -38,6 +38,7 @@ export interface Explanation {
     | 'timed_out'
     | 'stopped'
     | 'done'
+    | 'idle'
     | 'destroyed'
     | 'removed'
   sentences: string[]

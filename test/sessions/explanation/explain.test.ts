@@ -195,6 +195,10 @@ describe('an issue on which nobody is at work', () => {
       state: 'done',
       text: 'Its agent has done what it was told, 5 min ago: branch fix/issue-14, no pull request known, $0.2500 so far. Nobody is at work on it.',
     })
+    expect(told({ session: session('idle') })).toMatchObject({
+      state: 'idle', // recovered, or of a journal that is gone: nothing says that anything was done
+      text: expect.not.stringContaining('done'),
+    })
     expect(told({ session: session('idle'), decisions: [noted(5, 'stopped')] }).state).toBe('stopped')
     expect(
       told({ session: session('error', { last_error: 'no key' }), decisions: [noted(5, 'failed')] }),
