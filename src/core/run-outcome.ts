@@ -69,7 +69,7 @@ export function outcomeOf(
 }
 
 function anotherStepFollows(finish: string | undefined): boolean {
-  return finish === 'tool-calls' || finish === 'unknown' || finish === undefined
+  return finish === 'tool-calls' || finish === 'unknown' || finish === undefined || finish === ''
 }
 
 /**

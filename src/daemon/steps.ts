@@ -45,11 +45,11 @@ export function createStepCounter(): StepCounter {
 
   function add({ finish, calls }: Step): Counted {
     if (calls.length === 0) {
-      const asksAgain = finish === undefined || finish === 'tool-calls' || finish === 'unknown'
+      const asksAgain = finish === undefined || ['', 'tool-calls', 'unknown'].includes(finish)
       empty = asksAgain ? empty + 1 : 0
       if (empty < mostEmpty) return {}
       return {
-        stuck: `aborted: ${empty} steps in a row had no call of a tool and no end (finish reason ${finish ?? 'none'})`,
+        stuck: `aborted: ${empty} steps in a row had no call of a tool and no end (finish reason ${finish || 'none'})`,
       }
     }
     empty = 0
@@ -82,7 +82,8 @@ export function createStepCounter(): StepCounter {
 
 /** Reads the steps of one session from its events. */
 export interface StepReader {
-  message: (info: MessageInfo) => Counted
+  /** `isPrompt`: it is one of ours; opencode has others, such as that which asks for a summary in the middle of a circle. */
+  message: (info: MessageInfo, isPrompt: boolean) => Counted
   part: (part: Part) => void
 }
 
@@ -92,11 +93,13 @@ export function createStepReader(): StepReader {
   const calls = new Map<string, Map<string, Call>>()
   const over = new Set<string>()
 
-  function message(info: MessageInfo): Counted {
+  function message(info: MessageInfo, isPrompt: boolean): Counted {
     if (over.has(info.id)) return {} // opencode tells of a message again when it notes what changed since
     if (info.role === 'user') {
-      over.add(info.id)
-      counter.reset()
+      if (isPrompt) {
+        over.add(info.id)
+        counter.reset()
+      }
       return {}
     }
     if (info.time?.completed === undefined || info.error !== undefined) return {}

@@ -163,7 +163,7 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
         const { info } = eventProperties[type].parse(properties)
         remember(info)
         const own = watched.get(info.sessionID)
-        if (own !== undefined) heed(own, info.sessionID, own.steps.message(info))
+        if (own !== undefined) heed(own, info.sessionID, own.steps.message(info, own.run.message_ids.includes(info.id)))
         break
       }
       case 'message.part.updated': {

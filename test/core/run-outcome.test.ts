@@ -125,7 +125,7 @@ describe('an answer', () => {
     )
   })
 
-  it.each([undefined, 'tool-calls', 'unknown'])(
+  it.each([undefined, '', 'tool-calls', 'unknown'])(
     'is none while another step follows (%s), whatever it says',
     (finish) => {
       for (const fields of Object.values(parts)) {

@@ -10,14 +10,14 @@ function session() {
   const call = (messageID: string, tool: string, state: object) =>
     reader.part({ id: `prt_${++made}`, messageID, sessionID, type: 'tool', tool, state })
   return {
-    user: () => reader.message({ id: `msg_${++made}`, sessionID, role: 'user' }),
+    user: (isPrompt = true) => reader.message({ id: `msg_${++made}`, sessionID, role: 'user' }, isPrompt),
     step: (finish: string | undefined, ...calls: [tool: string, state: object][]): Counted => {
       const id = `msg_${++made}`
-      reader.message({ id, sessionID, role: 'assistant' })
+      reader.message({ id, sessionID, role: 'assistant' }, false)
       for (const [tool, state] of calls) call(id, tool, state)
       const info = { id, sessionID, role: 'assistant', time: { completed: 1 }, finish }
-      const counted = reader.message(info)
-      expect(reader.message(info)).toEqual({}) // told of once more
+      const counted = reader.message(info, false)
+      expect(reader.message(info, false)).toEqual({}) // told of once more
       return counted
     },
   }
@@ -31,17 +31,24 @@ const times = (count: number, step: (at: number) => Counted) => Array.from({ len
 const nothing = (count: number) => Array.from({ length: count }, () => ({}))
 
 describe('steps without a call and without an end', () => {
-  it.each(['tool-calls', 'unknown', undefined])('are aborted at the fifth in a row (%s)', (finish) => {
+  it.each(['tool-calls', 'unknown', '', undefined])('are aborted at the fifth in a row (%s)', (finish) => {
     const { step } = session()
     expect(times(4, () => step(finish))).toEqual(nothing(4))
     expect(step(finish).stuck).toBe(
-      `aborted: 5 steps in a row had no call of a tool and no end (finish reason ${finish ?? 'none'})`,
+      `aborted: 5 steps in a row had no call of a tool and no end (finish reason ${finish || 'none'})`,
     )
+  })
+
+  it('are counted on through the messages that opencode sends itself', () => {
+    const { step, user } = session()
+    expect(times(4, () => step('unknown'))).toEqual(nothing(4))
+    expect(user(false)).toEqual({})
+    expect(step('unknown').stuck).toBeDefined()
   })
 
   it('are counted anew after a call, an end, and whatever the agent is told', () => {
     const { step, user } = session()
-    for (const other of [() => step('tool-calls', ran('ls')), () => step('stop'), user]) {
+    for (const other of [() => step('tool-calls', ran('ls')), () => step('stop'), () => user()]) {
       expect(times(4, () => step('unknown'))).toEqual(nothing(4))
       expect(other()).toEqual({})
     }
