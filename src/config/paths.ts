@@ -27,6 +27,8 @@ export function pathsOf(home: string) {
     /** What was asked and answered on an issue. */
     remembered: (name: string) => at('context', `${name}.json`),
     slots: at('slots'),
+    /** The starts that wait for a remote. */
+    starts: at('starts'),
     locks: at('locks'),
     lock: (name: string) => at('locks', `${name}.lock`),
     env: at('env'),

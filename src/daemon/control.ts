@@ -34,6 +34,7 @@ export function supervisionOf(home: Home): Supervision {
       }
     },
     takesTasks: () => pokeDispatcher(home),
+    cancelStart: async (start) => (await askDaemon(home, { do: 'cancel', ...start }))?.cancelled === true,
   }
 }
 

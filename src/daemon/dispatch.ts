@@ -2,14 +2,12 @@
  * Takes tasks from the queue while slots are free, and notes on them what became of them. What it remembers, which
  * starts it is at, dies with it; everything else is on file, and reconcile.ts says what follows from that.
  */
-import { defaultInstance } from '../config/git-servers.ts'
 import type { Home } from '../config/home.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
-import { parseRef } from '../core/issue-ref.ts'
 import type { Item } from '../queue/item.ts'
 import { issueKey, pick, pickForPm } from '../queue/pick.ts'
 import type { Queue } from '../queue/queue.ts'
-import { begun, failed, interrupted, notified, openAttempt, released } from '../queue/transitions.ts'
+import { begun, failed, finished, interrupted, notified, openAttempt, released } from '../queue/transitions.ts'
 import { tellGivenUp } from '../sessions/announce.ts'
 import { note } from '../sessions/journal.ts'
 import { dropEnd } from '../sessions/kept-ends.ts'
@@ -22,6 +20,8 @@ import { pmAgentSession } from '../sessions/store.ts'
 import { loadForWork } from './for-work.ts'
 import { agentOf, labelOf, look, noteOn, type Noting, type Seen } from './outcomes.ts'
 import { createPreparer, preparedAhead, type Preparing } from './preparer.ts'
+import type { StartInQueue } from './socket.ts'
+import { requestOf } from './start-request.ts'
 
 /** A slot that a command is setting up on comes free without a word when the command fails. */
 const watchMs = 1_000
@@ -34,10 +34,23 @@ const calmMs = 1_000
 /** After a start that nothing was wrong with but everything around it, the next tries wait: 5 s, 10 s … 5 min. */
 const outagePauseMs = { first: 5_000, longest: 5 * 60_000 }
 
+/** How many starts may wait for remotes beside those that have a slot: each has a git that does nothing. */
+const mostAtRemote = 8
+
 /** Start the agent of a task, or tell the PM agent of one; startAgent and tellPmAgent, but for tests. */
 export interface Starts<T = unknown> extends Preparing<T> {
   start: (home: Home, request: StartRequest) => Promise<Started>
   tell: (home: Home, delegation: Delegation) => Promise<SessionRecord>
+}
+
+interface Starting {
+  item: Item
+  abort: AbortController
+  done: Promise<void>
+  /** It waits for a remote, and has given its slot away. */
+  isAtRemote: boolean
+  /** A person has stopped it. */
+  isCancelled: boolean
 }
 
 export interface Dispatcher {
@@ -46,6 +59,8 @@ export interface Dispatcher {
    * Returns whether starts are going on, and how soon to look again, in milliseconds.
    */
   tick: (dispatching: boolean) => Promise<{ busy: boolean; againInMs: number }>
+  /** Ends the start of a task because a person wants it to end: the task ends as stopped. False when none goes on. */
+  cancel: (start: StartInQueue) => boolean
   /** Ends the starts that are going on and waits until what they made is undone; their tasks stay in the queue. */
   close: () => Promise<void>
 }
@@ -53,7 +68,7 @@ export interface Dispatcher {
 /** `changed` is called when a look is worth it. */
 export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>, changed: () => void): Dispatcher {
   const preparer = createPreparer(home, starts, (item) => requestOf(home, item))
-  const starting = new Map<string, { item: Item; abort: AbortController; done: Promise<void> }>()
+  const starting = new Map<string, Starting>()
   let outages = 0
   let pausedUntil = 0
   let calmAt = 0
@@ -133,7 +148,9 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
   function startsWithoutSlot(holders: Holder[]): number {
     const held = new Set(holders.map(({ issueRef }) => issueKey(issueRef)))
     const ours = [...starting.values()].filter(({ item }) => item.kind === 'dev')
-    return ours.filter(({ item }) => !held.has(issueKey(item.issue_ref))).length
+    const without = ours.filter(({ item }) => !held.has(issueKey(item.issue_ref)))
+    const atRemote = without.filter(({ isAtRemote }) => isAtRemote).length
+    return without.length - Math.min(atRemote, mostAtRemote)
   }
 
   /** The PM agent takes one message at a time. */
@@ -159,8 +176,15 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
 
   function begin(item: Item): void {
     preparer.begins(item)
-    const abort = new AbortController()
-    const done = run(item, abort.signal)
+    const start: Starting = {
+      item,
+      abort: new AbortController(),
+      done: Promise.resolve(),
+      isAtRemote: false,
+      isCancelled: false,
+    }
+    starting.set(item.id, start)
+    start.done = run(start)
       .catch((error: unknown) => {
         // The queue cannot be written: the next look finds out how far it came.
         home.warn(`${item.id}: ${messageOf(error)}`)
@@ -171,10 +195,11 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
         calmAt = performance.now() + calmMs
         changed()
       })
-    starting.set(item.id, { item, abort, done })
   }
 
-  async function run(item: Item, signal: AbortSignal): Promise<void> {
+  async function run(start: Starting): Promise<void> {
+    const { item } = start
+    const { signal } = start.abort
     let mine = false
     const claimed = await queue.change(item.id, (current) => {
       const next = begun(current, home.now())
@@ -184,17 +209,22 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
     if (!mine || claimed === undefined) return // removed, or begun before
     dropEnd(home, item.id) // of a run before a retry
     try {
-      const record = await agentFor({ ...home, signal }, claimed)
+      const record = await agentFor({ ...home, signal }, claimed, start)
       outages = 0
       await queue.change(item.id, (current) => notified(current, agentOf(home, record, record.run)))
       home.progress(`${labelOf(item)} has ${item.kind === 'pm' ? 'the PM agent' : 'an agent'}`)
     } catch (error) {
-      await noteFailure(claimed, error, signal)
+      if (start.isCancelled) await noteStopped(claimed)
+      else await noteFailure(claimed, error, signal)
     }
   }
 
-  async function agentFor(at: Home, item: Item): Promise<SessionRecord> {
-    if (item.kind === 'dev') return (await starts.start(at, requestOf(at, item))).record
+  async function agentFor(at: Home, item: Item, start: Starting): Promise<SessionRecord> {
+    const onRemoteWait = (waits: boolean) => {
+      start.isAtRemote = waits
+      changed()
+    }
+    if (item.kind === 'dev') return (await starts.start(at, { ...requestOf(at, item), onRemoteWait })).record
     return starts.tell(at, { message: item.message, mentions: item.mentions, queueItem: item.id })
   }
 
@@ -225,6 +255,24 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
     if (gaveUp) await tellGivenUp(home, after, reason)
   }
 
+  /** As when a person stops its agent. */
+  async function noteStopped(item: Item): Promise<void> {
+    const end = { state: 'idle', error: null, stopped: true, never_began: true, ended_at: home.now().toISOString() }
+    await queue.change(item.id, (current) => finished(current, end, null))
+    note(home, 'stopped', { issue_ref: item.issue_ref, reason: `the start of queue item ${item.id}` })
+    home.progress(`${labelOf(item)}: its start was stopped`)
+  }
+
+  function cancel({ issue, item: id }: StartInQueue): boolean {
+    const start = [...starting.values()].find(
+      ({ item }) => issueKey(item.issue_ref) === issueKey(issue) && (id === undefined || item.id === id),
+    )
+    if (start === undefined) return false
+    start.isCancelled = true
+    start.abort.abort(new KugetsuError('stopped by a person', { code: 'interrupted' }))
+    return true
+  }
+
   /** By a clock that does not jump. */
   function pause(milliseconds: number): void {
     pausedUntil = Math.max(pausedUntil, performance.now() + milliseconds)
@@ -237,22 +285,9 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
     await Promise.all([...starting.values()].map(({ done }) => done))
   }
 
-  return { tick, close }
+  return { tick, cancel, close }
 }
 
 function isEnd(action: Noting): boolean {
   return action.do === 'note the end'
-}
-
-function requestOf(home: Home, item: Item): StartRequest {
-  return {
-    ref: parseRef(item.issue_ref ?? '', { defaultHost: defaultInstance(home) }),
-    message: item.message,
-    prUrl: item.pr_url ?? undefined,
-    base: item.base ?? undefined,
-    model: item.model ?? undefined,
-    agent: item.agent ?? undefined,
-    fresh: item.fresh || undefined,
-    queueItem: item.id,
-  }
 }

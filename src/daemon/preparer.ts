@@ -37,7 +37,7 @@ export function createPreparer<T>(
   const abort = new AbortController()
   let wanted: readonly Item[] = []
   let held = false
-  let at: { id: string; theirs: boolean } | undefined
+  let at: { id: string; theirs: boolean; unwanted: AbortController } | undefined
   let working: Promise<void> | undefined
 
   async function work(): Promise<void> {
@@ -51,9 +51,9 @@ export function createPreparer<T>(
   }
 
   async function prepare(item: Item): Promise<void> {
-    const mine = { id: item.id, theirs: false }
+    const mine = { id: item.id, theirs: false, unwanted: new AbortController() }
     at = mine
-    const signal = AbortSignal.any([home.signal, abort.signal])
+    const signal = AbortSignal.any([home.signal, abort.signal, mine.unwanted.signal])
     const prepared = await preparing.prepare({ ...home, signal }, requestOf(item)).catch(() => undefined)
     at = undefined
     if (!mine.theirs) done.set(item.id, prepared)
@@ -77,6 +77,10 @@ export function createPreparer<T>(
 
   function next(items: readonly Item[]): void {
     wanted = abort.signal.aborted ? [] : items
+    // Its remote may never answer, and the others wait for that.
+    if (at?.theirs === false && !items.some(({ id }) => id === at?.id)) {
+      at.unwanted.abort(new KugetsuError('the task is not next any more', { code: 'interrupted' }))
+    }
     held = false
     working ??= work().finally(() => (working = undefined))
   }

@@ -15,7 +15,7 @@ import { sessionsAtWork } from '../sessions/at-work.ts'
 import { slotHolders } from '../sessions/slots.ts'
 import type { Prepared } from '../sessions/prepare.ts'
 import { readIndex } from '../sessions/store.ts'
-import { createDispatcher, type Starts } from './dispatch.ts'
+import { createDispatcher, type Dispatcher, type Starts } from './dispatch.ts'
 import { isDispatchingWanted } from './dispatching.ts'
 import { loadForWork, serverOnFile } from './for-work.ts'
 import { createInstances } from './instances.ts'
@@ -67,10 +67,12 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
     told = true
     wakeUp.now()
   })
+  let cancel: Dispatcher['cancel'] = () => false
   const socket = await listen(home, (request) => {
     if (request.do === 'stop') told = true
     if (request.do !== 'status') wakeUp.now()
-    return { ok: true, pid: currentProcess().pid, dispatching: isDispatching(), foreground, since }
+    const cancelled = request.do === 'cancel' && cancel(request)
+    return { ok: true, pid: currentProcess().pid, dispatching: isDispatching(), foreground, since, cancelled }
   })
   writeAtomic(home.paths.daemonPid, `${currentProcess().pid}\n`)
   if (foreground) tellWhatItDoes(home)
@@ -82,7 +84,12 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
     finder.look(session, run)
     upkeep.ended()
   })
-  const self = { isRunning: async () => true, wake: async () => wakeUp.now(), takesTasks: async () => isDispatching() }
+  const self = {
+    isRunning: async () => true,
+    wake: async () => wakeUp.now(),
+    takesTasks: async () => isDispatching(),
+    cancelStart: async () => false,
+  }
   const starts: Starts<Prepared> = {
     start: async (at, request) => (await loadForWork()).startAgent(at, self, request),
     tell: async (at, delegation) => (await loadForWork()).tellPmAgent(at, delegation),
@@ -90,6 +97,7 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
     discard: async (at, prepared) => (await loadForWork()).discardPrepared(at, prepared),
   }
   const dispatcher = createDispatcher(home, queue, starts, wakeUp.now)
+  cancel = dispatcher.cancel
   // By a clock that does not jump.
   let idleSince = performance.now()
   fs.watchFile(home.paths.config, { interval: configLookMs, persistent: false }, wakeUp.now)

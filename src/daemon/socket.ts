@@ -12,7 +12,16 @@ import { ensureDirectory, removeFile } from '../platform/files.ts'
 const longestPath = 103
 const answerMs = 5_000
 
-export type Request = { do: 'wake' } | { do: 'status' } | { do: 'stop' }
+export type Request = { do: 'wake' } | { do: 'status' } | { do: 'stop' } | ({ do: 'cancel' } & StartInQueue)
+
+/** The start of a queue's task that goes on in the daemon, by what it is for. */
+export interface StartInQueue {
+  /** The canonical ref; null for the PM agent. */
+  issue: string | null
+  /** The task, where it is only this one. */
+  item?: string
+}
+
 export interface Answer {
   ok: boolean
   pid: number
@@ -22,6 +31,8 @@ export interface Answer {
   foreground?: boolean
   /** When it began. */
   since?: string
+  /** It was at that start, and ends it. */
+  cancelled?: boolean
 }
 
 /** Where the socket is: in the home, or for a home with a long path in a directory of the user's under the temporary one. */

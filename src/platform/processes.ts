@@ -65,6 +65,17 @@ export function signalGroup(identity: ProcessIdentity, signal: NodeJS.Signals): 
   }
 }
 
+/** Sends a signal to that very process; false when it is gone, or not ours. */
+export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals): boolean {
+  if (identity.pid_namespace !== pidNamespace() || !isAlive(identity)) return false
+  try {
+    process.kill(identity.pid, signal)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /**
  * The living processes whose environment has `NAME=value`, by pid. Linux only (from /proc); none elsewhere.
  * A process whose environment may not be read is not ours.

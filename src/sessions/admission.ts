@@ -9,12 +9,12 @@ import type { Supervision } from './supervision.ts'
 
 /**
  * A slot for the issue; its id. Throws KugetsuError `no_free_slot` that says who has them all, or `no_memory` (exit code
- * 2 both). Without a `limit` a person wants it whatever there is.
+ * 2 both). Without a `limit` a person wants it whatever there is. `isAgain`: it asks again and again, which is not noted.
  */
 export async function admit(
   home: Home,
   supervision: Supervision,
-  wanted: { issueRef: string; session: string; limit: number | undefined },
+  wanted: { issueRef: string; session: string; limit: number | undefined; isAgain?: boolean },
 ): Promise<string> {
   const { limit = Number.MAX_SAFE_INTEGER } = wanted
   let room: MemoryRoom | undefined
@@ -35,7 +35,7 @@ export async function admit(
   if (admission.admitted) return admission.slot
   const error =
     admission.noRoom === true && room !== undefined ? noMemory(home, room) : noFreeSlot(limit, admission.holders)
-  note(home, 'refused', { issue_ref: wanted.issueRef, reason: error.message })
+  if (wanted.isAgain !== true) note(home, 'refused', { issue_ref: wanted.issueRef, reason: error.message })
   throw error
 }
 

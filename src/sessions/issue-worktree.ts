@@ -38,6 +38,10 @@ export interface WorktreeRequest {
   onPlaced?: (directory: string) => void
   /** Called when one that was there is at another commit now: what was loaded for it is of other files. */
   onMoved?: (directory: string) => Promise<void>
+  /** Called when the remote at this address, without credentials, is being asked. */
+  onAsking?: ((remote: string) => void) | undefined
+  /** Called when it has answered. */
+  onAnswered?: (() => void) | undefined
 }
 
 /** The worktree of an issue: the one it has, untouched, else a new one on its branch from a fresh mirror. */
@@ -69,8 +73,10 @@ export async function ensureIssueWorktree(home: Home, request: WorktreeRequest, 
     undo.add(`the worktree ${worktree}`, () =>
       discardWorktree({ ...wanted, signal: undefined, deleteBranch: made.branchCreated }),
     )
+  request.onAsking?.(withoutCredentials(url))
   const made = await placeWorktree({
     ...wanted,
+    onAnswered: request.onAnswered,
     url,
     access: remoteAccess(home, url),
     onProgress: (text) => home.progress(text, 'passing'),

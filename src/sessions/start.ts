@@ -10,7 +10,6 @@ import { forkBase, moveSession } from '../opencode/fork.ts'
 import { newMessageId } from '../opencode/message-id.ts'
 import { findServer, type Server } from '../opencode/server.ts'
 import { exclusively } from '../platform/locks.ts'
-import { admit } from './admission.ts'
 import { agentServer, serverDatabase, toldByDeath } from './agent-server.ts'
 import { tellBegin } from './announce.ts'
 import { deadline } from './deadline.ts'
@@ -25,7 +24,8 @@ import type { SessionRecord } from './record.ts'
 import { rememberAsked } from './remembered.ts'
 import { nameOf } from './session-name.ts'
 import { settleKilledStart } from './settle.ts'
-import { handOver, releaseSlot } from './slots.ts'
+import { admitStart, type AdmittedStart } from './remote-wait.ts'
+import { handOver } from './slots.ts'
 import { hasArrived, steer } from './steer.ts'
 import { changeIndex, changeSession, forgetSession, readSession } from './store.ts'
 import type { Supervision } from './supervision.ts'
@@ -50,8 +50,13 @@ export interface StartRequest {
   fresh?: boolean | undefined
   /** A person wants it at once, whatever the limit says. */
   now?: boolean | undefined
-  /** The queue item that asks for it. An agent at work is then left alone: `running`. */
+  /**
+   * The queue item that asks for it. An agent at work is then left alone: `running`. While it waits for a remote it gives
+   * its slot away.
+   */
   queueItem?: string | undefined
+  /** Called when it begins to wait for a remote, and when it goes on. */
+  onRemoteWait?: ((waits: boolean) => void) | undefined
 }
 
 export interface Started {
@@ -101,14 +106,17 @@ interface Beginning extends StartRequest {
   existing: SessionRecord | undefined
   /** The server it is started in, once there is one. */
   used?: Server
+  remote?: AdmittedStart
 }
 
 async function begin(home: Home, supervision: Supervision, request: Beginning): Promise<Started> {
   const issueRef = formatRef(request.ref)
   const limit = request.now === true ? undefined : home.settings().maxConcurrentAgents
-  const slot = await admit(home, supervision, { issueRef, session: request.name, limit })
+  const [givesAway, onWait] = [request.queueItem !== undefined, request.onRemoteWait]
+  const remote = await admitStart(home, supervision, { issueRef, session: request.name, limit, givesAway, onWait })
+  request = { ...request, remote }
   const undo = createUndo(home.warn)
-  undo.add('the slot', () => releaseSlot(home, slot))
+  undo.add('the slot', remote.release)
   try {
     const recovery =
       request.fresh === true && request.existing ? await removeWork(home, request.existing, request.name) : undefined
@@ -127,7 +135,7 @@ async function begin(home: Home, supervision: Supervision, request: Beginning): 
       database: serverDatabase(home),
       title: issueRef,
     })
-    const record = await beginRun(home, request, { ...made, slot, issueRef })
+    const record = await beginRun(home, request, { ...made, slot: await remote.slot(), issueRef })
     return { how: made.session.forked ? 'started' : 'continued', name: request.name, record, recovery }
   } catch (error) {
     await undo.run()
@@ -170,6 +178,8 @@ async function prepare(home: Home, request: Beginning, undo: Undo): Promise<Made
       undo.add('what opencode has read of it', () => forget(directory))
     },
     onMoved: forget,
+    onAsking: request.remote?.asks,
+    onAnswered: request.remote?.answered,
   }
   const placed = ensureIssueWorktree(part, { ...request, ...loading }, undo).catch(stopOthers)
   const found = agentServer(part).catch(stopOthers)

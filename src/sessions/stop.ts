@@ -4,6 +4,7 @@ import { KugetsuError } from '../core/errors.ts'
 import { findServer, type Server } from '../opencode/server.ts'
 import { exclusively } from '../platform/locks.ts'
 import { isAlive } from '../platform/processes.ts'
+import { cancelStart } from './cancel-start.ts'
 import { endProcessesOf } from './left-running.ts'
 import type { Run, SessionRecord } from './record.ts'
 import { settleRun } from './settle.ts'
@@ -11,24 +12,36 @@ import { changeSession, readSession } from './store.ts'
 import type { Supervision } from './supervision.ts'
 
 const issueWaitMs = 10_000
+/** How long a start that was told to stop may take to take back what it has made. */
+const undoMs = 60_000
 /** How long the daemon gets to write the end of the run into its transcript, before it is settled without. */
 const daemonMs = 5_000
 /** How long a server that was killed may look alive: it has a gigabyte to give back. */
 const deathMs = 2_000
 
+export interface Stopped {
+  /** An agent at work, one that was being started, or only what an agent had left running. */
+  what: 'agent' | 'start' | 'left running'
+  /** What the session's file says then; undefined where a start that was stopped had made it. */
+  record: SessionRecord | undefined
+}
+
 /**
- * Stops the agent of an issue, the command it runs and what it left running; session and worktree stay. Returns what its
- * file says then. Throws KugetsuError `not_running` when neither an agent is at work on it nor anything left running,
- * `opencode_request` when the server does not obey.
+ * Stops the agent of an issue, the command it runs and what it left running; session and worktree stay. A start that is
+ * going on is stopped and undone. Throws KugetsuError `not_running` when neither an agent is at work on it nor anything
+ * left running, `opencode_request` when the server does not obey.
  */
-export async function stopAgent(home: Home, supervision: Supervision, name: string): Promise<SessionRecord> {
-  return exclusively(home.paths.lock(`issue-${name}`), { timeoutMs: issueWaitMs, signal: home.signal }, async () => {
+export async function stopAgent(home: Home, supervision: Supervision, name: string): Promise<Stopped> {
+  const isCancelled = await cancelStart(home, supervision, name)
+  const wait = { timeoutMs: isCancelled ? undoMs : issueWaitMs, signal: home.signal }
+  return exclusively(home.paths.lock(`issue-${name}`), wait, async () => {
     const record = await changeSession(home, name, (current) =>
       current?.run ? { ...current, run: { ...current.run, stop_requested: true } } : undefined,
     )
     if (!record?.run) {
       const atRest = readSession(home, name)
-      if (atRest !== undefined && (await endLeftRunning(home, atRest))) return atRest
+      if (isCancelled) return { what: 'start', record: atRest }
+      if (atRest !== undefined && (await endLeftRunning(home, atRest))) return { what: 'left running', record: atRest }
       throw new KugetsuError(`no agent is at work on ${record?.issue_ref ?? name}`, {
         hint: 'See "kugetsu list".',
         code: 'not_running',
@@ -44,7 +57,7 @@ export async function stopAgent(home: Home, supervision: Supervision, name: stri
     await supervision.wake()
     const after = await settled(home, name, record.run)
     await endLeftRunning(home, record)
-    return after
+    return { what: 'agent', record: after }
   })
 }
 

@@ -6,4 +6,6 @@ export interface Supervision {
   wake: () => Promise<void>
   /** Whether tasks are taken from the queue, by a daemon that is started if one was meant to and has died. */
   takesTasks: () => Promise<boolean>
+  /** Ends the start of a queue's task that goes on in the daemon; false where it is at none such. */
+  cancelStart: (start: { issue: string | null; item?: string }) => Promise<boolean>
 }

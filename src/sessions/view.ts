@@ -5,6 +5,7 @@ import { readServer } from '../opencode/server-record.ts'
 import { isAlive } from '../platform/processes.ts'
 import { branchNow } from './branches.ts'
 import type { SessionRecord } from './record.ts'
+import { waitingStarts, type WaitingStart } from './waiting-starts.ts'
 import { slotHolders, type Holder } from './slots.ts'
 import { baseName, pmAgentSession, readIndex, readSessions } from './store.ts'
 
@@ -47,10 +48,11 @@ interface Facts {
   /** The marker of the living server; null when it cannot be told. */
   server: string | null | undefined
   holders: Holder[]
+  waiting: WaitingStart[]
 }
 
 function factsOf(home: Home): Facts {
-  return { server: livingServer(home), holders: slotHolders(home) }
+  return { server: livingServer(home), holders: slotHolders(home), waiting: waitingStarts(home) }
 }
 
 function livingServer(home: Home): string | null | undefined {
@@ -71,7 +73,8 @@ function stateOf(name: string, record: SessionRecord, facts: () => Facts): strin
     return server === null || record.run.server === server ? record.state : 'interrupted'
   }
   if (record.state !== 'starting') return record.state
-  return facts().holders.some(({ session }) => session === name) ? 'starting' : 'interrupted'
+  const { holders, waiting } = facts()
+  return [...holders, ...waiting].some(({ session }) => session === name) ? 'starting' : 'interrupted'
 }
 
 function viewOf(record: SessionRecord, state: string): SessionView {

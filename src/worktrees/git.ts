@@ -30,6 +30,8 @@ export interface GitCall extends GitOptions {
   inside?: readonly string[]
   /** It asks for settings as they are: it runs nothing, and nothing is taken back. */
   settingsAsTheyAre?: boolean
+  /** It asks a remote: one that says nothing for remoteSilenceMs is given up, whatever `timeoutMs` says. */
+  asksRemote?: boolean
   /** Gets git's progress, a line at a time. */
   onProgress?: ((text: string) => void) | undefined
   /** Gets what git said on standard error though it succeeded, such as a directory that it could not read. */
@@ -88,7 +90,7 @@ async function execute(args: readonly string[], call: GitCall, onOutput?: (chunk
     config: [...gitConfiguration],
     // The default looks at the exit as well, 50 ms after which it drops what was not read yet.
     completion: { onClose: true, onExit: false },
-    timeout: { block: call.timeoutMs },
+    timeout: { block: call.asksRemote === true ? Math.min(call.timeoutMs, remoteSilenceMs) : call.timeoutMs },
     ...(call.signal === undefined ? {} : { abort: call.signal }),
     unsafe: everythingAllowed,
     // By itself simple-git takes a failure without a word on standard error for a success.
@@ -152,6 +154,9 @@ export function gitDirectories(gitDirectory: string): { GIT_DIR: string; GIT_COM
   const isEntry = path.basename(above) === 'worktrees' && path.basename(gitDirectory) !== '.git'
   return { GIT_DIR: gitDirectory, GIT_COMMON_DIR: isEntry ? path.dirname(above) : gitDirectory }
 }
+
+/** The longest silence of a remote, in milliseconds. While anything moves, git's progress says so every second. */
+const remoteSilenceMs = 120_000
 
 /** Settings that hold for every call, as `name=value`. */
 export const gitConfiguration = [

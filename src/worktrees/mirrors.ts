@@ -126,7 +126,7 @@ export async function hasCommit(
     await exclusively(options.lockFile, { timeoutMs: mirrorLockWaitMs, signal }, async () => {
       const args = ['fetch', '--no-tags', '--no-recurse-submodules', '--no-write-fetch-head']
       const call = inMirror(withSsh(options, await usersSsh(inMirror(options))))
-      await runGit([...args, ...theirUsual, 'origin', ref], call)
+      await runGit([...args, ...theirUsual, 'origin', ref], { ...call, asksRemote: true })
     })
   } catch {
     signal?.throwIfAborted()
@@ -147,6 +147,7 @@ async function create(options: MirrorOptions): Promise<void> {
     const clone = ['clone', '--no-checkout', '--template=', '--origin=origin', '--progress', '--', options.url, 'clone']
     await runGit(clone, {
       ...withSsh(call, ssh),
+      asksRemote: true,
       onProgress: options.onProgress,
       failure: { message: `cannot clone ${options.url}`, code: 'clone_failed' },
     })
@@ -241,6 +242,7 @@ async function fetchOrigin(
   const args = ['fetch', '--prune', '--no-recurse-submodules', '--no-write-fetch-head', '--progress']
   const call: GitCall = {
     ...inMirror(options),
+    asksRemote: true,
     onProgress: options.onProgress,
     failure: { message: `cannot fetch ${options.url ?? path.basename(options.path)}`, code: 'fetch_failed' },
   }
@@ -263,7 +265,10 @@ async function defaultBranch(options: MirrorOptions): Promise<string | undefined
   await requireBranch(options)
   // `git remote set-head --auto` would do, but takes the program to run over there from the mirror's configuration.
   const call = inMirror(options)
-  const said = await runGit(['ls-remote', '--symref', ...theirUsual, 'origin', 'HEAD'], call).catch(() => '')
+  const said = await runGit(['ls-remote', '--symref', ...theirUsual, 'origin', 'HEAD'], {
+    ...call,
+    asksRemote: true,
+  }).catch(() => '')
   const branch = /^ref: refs\/heads\/(.+)\tHEAD$/m.exec(said)?.[1]
   const ref = `refs/remotes/origin/${branch}`
   // Detached, or naming a branch that does not exist: the remote has no default branch.

@@ -27,6 +27,8 @@ export interface PlaceWorktreeOptions extends Omit<AddWorktreeOptions, 'madeAt'>
    * then where that says otherwise. From here on it is the caller's to undo.
    */
   onPlaced?: ((made: AddedWorktree) => void) | undefined
+  /** Called when the remote has answered: what is left to do waits for nobody else. */
+  onAnswered?: (() => void) | undefined
 }
 
 export interface PlacedWorktree extends AddedWorktree {
@@ -71,6 +73,7 @@ export async function placeWorktree(options: PlaceWorktreeOptions): Promise<Plac
   try {
     const beforeFetch = () => beginEarly().catch(() => {})
     await openMirror({ ...options, ...options.access, path: mirror, beforeFetch })
+    options.onAnswered?.()
     const made = await early
     options.signal?.throwIfAborted()
     if (made?.isOfRemote === true && isStill()) return { ...made, told }

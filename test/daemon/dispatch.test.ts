@@ -157,6 +157,54 @@ describe('dispatching', () => {
     expect(ended()).toEqual([])
   })
 
+  it('gives the slots of starts that wait for a remote to the next tasks, and waits with these once it has answered', async () => {
+    await add(1, 2, 3, 4)
+    const answers: (() => void)[] = []
+    behaviour = async (at, request) => {
+      if (Number(request.ref.id) > 2) return begin(at, request)
+      request.onRemoteWait?.(true)
+      await new Promise<void>((resolve) => answers.push(resolve))
+      request.onRemoteWait?.(false)
+      await waitFor('a slot', () => slotHolders(home).length < 2)
+      return begin(at, request)
+    }
+    const it = daemon()
+    await waitFor('the others', async () => {
+      await it.tick(true)
+      return asked.length === 4
+    })
+    expect(asked.map(({ message }) => message).sort()).toEqual(['do 1', 'do 2', 'do 3', 'do 4'])
+    await waitFor('the agents', async () => (await queue.all()).items[3]?.state === 'notified')
+    answers.forEach((answer) => answer())
+    await add(5)
+    await it.tick(true)
+    await endRun(3, { state: 'idle' })
+    await endRun(4, { state: 'idle' })
+    await waitFor('the first two', async () => {
+      await it.tick(true)
+      return states((await queue.all()).items).filter((state) => state === 'notified').length === 2
+    })
+    expect(asked).toHaveLength(4)
+  })
+
+  it('ends a start that a person wants to end: the task ends as stopped, and only that', async () => {
+    await add(1, 2)
+    behaviour = (at) =>
+      new Promise((_resolve, reject) => at.signal.addEventListener('abort', () => reject(at.signal.reason as Error)))
+    const it = daemon()
+    await it.tick(true)
+    const [first] = (await queue.all()).items
+    expect(it.cancel({ issue: issue(7) })).toBe(false)
+    expect(it.cancel({ issue: issue(1), item: 'q_other' })).toBe(false)
+    expect(it.cancel({ issue: issue(1).toUpperCase(), item: first?.id ?? '' })).toBe(true)
+    await waitFor('its end', async () => (await queue.all()).items[0]?.state === 'error')
+    expect((await queue.all()).items.map(({ state, error }) => [state, error])).toEqual([
+      ['error', 'stopped'],
+      ['pending', null],
+    ])
+    await it.close()
+  })
+
   it('starts nothing when it is off, and notes what ended all the same', async () => {
     await add(1, 2)
     await looks(daemon())

@@ -48,6 +48,30 @@ it('takes back what is not next any more, never what has begun, and all when it 
   expect(did.filter((each) => each.startsWith('discard'))).toEqual(['discard 2', 'discard 3'])
 })
 
+it('gives up what it is just preparing when that is not next any more', async () => {
+  const given: string[] = []
+  const preparer = createPreparer(
+    bareHome('/nowhere'),
+    {
+      // Its remote never answers.
+      prepare: ({ signal }, { ref }) =>
+        new Promise<string>((resolve, reject) => {
+          given.push(ref.id)
+          if (ref.id === '2') resolve(ref.id)
+          signal.addEventListener('abort', () => reject(signal.reason as Error))
+        }),
+      discard: async () => {},
+    },
+    requestOf,
+  )
+  preparer.next(['1', '2'].map(item))
+  await waitFor('the first', () => given.includes('1'))
+  preparer.next([item('2')])
+  await waitFor('the second', () => given.includes('2'))
+  expect(given).toEqual(['1', '2'])
+  await preparer.close()
+})
+
 it('leaves to a start what it is just preparing for it, and prepares no more until told', async () => {
   let go = () => {}
   const { did, preparer, until } = preparing(new Promise((resolve) => (go = resolve)))

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import * as fs from 'node:fs'
+import * as net from 'node:net'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Item } from '../../src/queue/item.ts'
@@ -177,6 +179,37 @@ describe('a task that cannot be done', () => {
     expect(shown).toMatch(/1\. .* failed: cannot clone/)
     expect(stage.slots()).toEqual([])
     expect(fs.existsSync(at('sessions', 'forge.test-me-nowhere-1.json'))).toBe(false)
+  })
+
+  it('gives its slot away while its git server is silent, and is stopped or removed as it stands', async () => {
+    const silent = net.createServer((socket) => socket.on('error', () => {})).listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const url = `git://127.0.0.1:${(silent.address() as net.AddressInfo).port}`
+    await stage.ok(['server', 'add', 'silent.test', url])
+    const [one, two, three] = [1, 2, 3].map((number) => `silent.test/me/app#${number}`) as [string, string, string]
+    try {
+      const first = await enqueue(one, 'SAY{{never}}')
+      const second = await enqueue(two, 'SAY{{never}}')
+      const behind = await enqueue(ref(22), 'SAY{{behind it}}')
+      const [done] = await drained([behind])
+      expect(done?.state).toBe('completed')
+      const explained = await stage.ok(['explain', one])
+      expect(explained.replaceAll(/\s+/g, ' ')).toMatch(new RegExp(`starting .* waits for ${url}/me/app`))
+      expect(await stage.ok(['stop', one])).toBe(`Stopped the start of ${one}; what it had made was taken back\n`)
+      expect(await item(first)).toMatchObject({ state: 'error', error: 'stopped' })
+      expect(await stage.ok(['queue', 'remove', second])).toContain(`Removed ${second}`)
+
+      const other = spawnKugetsu(stage.home, ['start', three, 'SAY{{never}}'])
+      await waitFor('its session file', () => fs.existsSync(at('sessions', 'silent.test-me-app-3.json')))
+      await stage.ok(['stop', three])
+      expect(await other.finished).toMatchObject({ code: 130 })
+      expect((await items()).map(({ id }) => id)).not.toContain(second)
+      expect(fs.readdirSync(at('sessions')).filter((name) => name.startsWith('silent'))).toEqual([])
+      expect(fs.readdirSync(at('starts'))).toEqual([])
+      expect(stage.slots()).toEqual([])
+    } finally {
+      silent.close()
+    }
   })
 
   it('ends as an error with the reason of its agent, or that it was stopped; and can be put back', async () => {

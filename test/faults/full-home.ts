@@ -150,6 +150,10 @@ export const stateFiles: StateFile[] = [
     content: json({ issue_ref: issue(2), session: 'forge.test-me-app-2', owner: currentProcess(), taken_at: at }),
   },
   { name: 'slots/mine.held', content: '' },
+  {
+    name: 'starts/forge.test-me-app-4.json',
+    content: json({ issue_ref: issue(4), owner: currentProcess(), remote: 'https://forge.test/me/app', since: at }),
+  },
   { name: 'slots/mine.run', content: json(session(2, { state: 'running', run })) },
   { name: 'queue/daemon.pid', content: '999999999\n' },
   {
@@ -252,6 +256,7 @@ export const kinds: Record<keyof Paths, 'file' | 'files' | 'one of many' | 'none
   mirror: 'none',
   remembered: 'one of many',
   slots: 'files',
+  starts: 'files',
   locks: 'files',
   lock: 'one of many',
   env: 'files',

@@ -23,6 +23,7 @@ export const noSupervision: Supervision = {
   isRunning: async () => false,
   wake: async () => {},
   takesTasks: async () => false,
+  cancelStart: async () => false,
 }
 
 /** Makes the ground with `files` on the remote's main branch. Call its cleanup() when the test is done. */

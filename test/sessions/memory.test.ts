@@ -62,7 +62,12 @@ describe('memoryRoom', () => {
 })
 
 describe('admit', () => {
-  const supervision = { isRunning: async () => false, wake: async () => {}, takesTasks: async () => false }
+  const supervision = {
+    isRunning: async () => false,
+    wake: async () => {},
+    takesTasks: async () => false,
+    cancelStart: async () => false,
+  }
   const ask = (issue: number, limit: number | undefined) =>
     admit(home, supervision, { issueRef: `forge.test/me/app#${issue}`, session: `s${issue}`, limit })
 

@@ -11,6 +11,7 @@ import type { Explanation } from '../../sessions/explanation/facts.ts'
 import { readJournal, type Entry } from '../../sessions/journal.ts'
 import { memoryRoom, memoryShortage } from '../../sessions/memory.ts'
 import { nameOf } from '../../sessions/session-name.ts'
+import { waitingStartOf } from '../../sessions/waiting-starts.ts'
 import { slotHolders } from '../../sessions/slots.ts'
 import { readSession, trackedRefs } from '../../sessions/store.ts'
 import { sessionView } from '../../sessions/view.ts'
@@ -38,6 +39,7 @@ export async function runExplain(context: Context, options: { what: string; json
     item,
     queue,
     holders,
+    atRemote: name === undefined ? undefined : waitingStartOf(context, name),
     limit: context.settings().maxConcurrentAgents,
     shortage: memoryShortage(memoryRoom(context, holders)),
     dispatching: (await daemonStatus(context))?.dispatching === true,

@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { KugetsuError } from '../../core/errors.ts'
 import { formatRef } from '../../core/issue-ref.ts'
 import { plainLine, plainText } from '../../core/plain-text.ts'
-import { daemonStatus, pokeDispatcher } from '../../daemon/control.ts'
+import { daemonStatus, pokeDispatcher, supervisionOf } from '../../daemon/control.ts'
 import { openQueue } from '../../queue/file-queue.ts'
 import { countItems, findId } from '../../queue/find.ts'
 import type { Attempt, Item } from '../../queue/item.ts'
@@ -25,6 +26,9 @@ interface Options {
 const header = ['ID', 'STATE', 'AGE', 'ISSUE_REF', 'MESSAGE']
 const shownMessage = 200
 const dayMs = 86_400_000
+/** How long a start that was told to stop may take to take back what it has made. */
+const undoMs = 60_000
+const lookMs = 50
 
 export async function runQueueList(context: Context, options: Options): Promise<void> {
   const queue = await queueOf(context)
@@ -114,7 +118,11 @@ export async function runQueueRemove(context: Context, options: Options & { id: 
   const queue = await queueOf(context)
   const item = await itemOf(queue, options.id)
   const isFree = (current: Item) => current.state === 'pending' && openAttempt(current) === undefined
-  const [removed] = await queue.remove([item.id], isFree)
+  const isStopped = (current: Item) => isFree(current) || current.attempts.at(-1)?.outcome === 'stopped'
+  const isStarting = (current: Item) => current.state === 'pending' && openAttempt(current) !== undefined
+  const [removed] = isStarting(item)
+    ? await removeStarting(context, queue, item, isStopped)
+    : await queue.remove([item.id], isFree)
   if (removed === undefined) {
     const now = (await queue.get(item.id)) ?? item
     throw new KugetsuError(`${item.id} is not pending any more: ${now.state === 'pending' ? 'starting' : now.state}`, {
@@ -128,6 +136,22 @@ export async function runQueueRemove(context: Context, options: Options & { id: 
   await pokeDispatcher(context) // takes back what is prepared for it
   if (options.json === true) return printJson(context, item)
   context.io.out(`Removed ${item.id} (${plainLine(item.issue_ref ?? pmAgentWord, shownMessage)})\n`)
+}
+
+/** Has the daemon end the start of the task and take back what it made, then removes the task. */
+async function removeStarting(
+  context: Context,
+  queue: Queue,
+  { id, issue_ref: issue }: Item,
+  mayGo: (item: Item) => boolean,
+): Promise<string[]> {
+  const cancelled = await supervisionOf(context).cancelStart({ issue, item: id })
+  const until = performance.now() + (cancelled ? undoMs : 0)
+  const isStopped = (item: Item | undefined) => item === undefined || mayGo(item)
+  while (!isStopped(await queue.get(id)) && performance.now() < until) {
+    await sleep(lookMs, undefined, { signal: context.signal })
+  }
+  return queue.remove([id], mayGo)
 }
 
 export async function runQueueRetry(context: Context, options: Options & { id: string }): Promise<void> {

@@ -27,6 +27,17 @@ export function atWork(facts: Facts, session: SessionView): Explanation {
   const began = run === undefined ? '' : ` ${lasting(run.started_at, now)}`
   switch (session.state) {
     case 'starting': {
+      if (facts.atRemote !== undefined && run === undefined) {
+        const { remote, since } = facts.atRemote
+        return {
+          state: 'starting',
+          sentences: [
+            `Its agent is being set up, and waits for ${remote}, which was asked ${ago(since, now)}.`,
+            ...more,
+          ],
+          next: [`kugetsu stop ${ref}`, `kugetsu wait ${ref}`],
+        }
+      }
       const holder = facts.holders.find(({ issueRef }) => issueRef === ref)
       const by = holder?.owner === undefined || run !== undefined ? '' : ` by process ${holder.owner.pid}`
       const at = holder === undefined ? began : ` ${lasting(holder.takenAt, now)}`

@@ -2,6 +2,7 @@
 import type { Item } from '../../queue/item.ts'
 import type { Entry } from '../journal.ts'
 import type { Run } from '../record.ts'
+import type { WaitingStart } from '../waiting-starts.ts'
 import type { Holder } from '../slots.ts'
 import type { SessionView } from '../view.ts'
 
@@ -15,6 +16,8 @@ export interface Facts {
   /** The whole queue. */
   queue: readonly Item[]
   holders: readonly Holder[]
+  /** The start of the issue that waits for a remote. */
+  atRemote: WaitingStart | undefined
   limit: number
   /** That there is too little memory for one more agent, in a sentence without its end; undefined where there is enough. */
   shortage: string | undefined

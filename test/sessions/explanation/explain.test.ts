@@ -59,6 +59,7 @@ const facts = (more: Partial<Facts> = {}): Facts => ({
   item: undefined,
   queue: [],
   holders: [],
+  atRemote: undefined,
   shortage: undefined,
   limit: 3,
   dispatching: true,
@@ -117,6 +118,21 @@ describe('an issue with an agent', () => {
     expect(interrupted.text).toContain('begun 10 min ago, was at work when the opencode server died')
     expect(interrupted.next).toEqual([`kugetsu wait ${ref}`])
     expect(told({ session: session('interrupted') }).next).toEqual([`kugetsu continue ${ref} "…"`])
+  })
+
+  it('is starting, and says which remote does not answer', () => {
+    const owner = { pid: 1, start_time: '', boot_id: '', pid_namespace: '' }
+    const atRemote = {
+      session: 'x',
+      issue_ref: ref,
+      owner,
+      remote: 'git://slow.test/me/app',
+      since: minutesAgo(2).toISOString(),
+    }
+    const { state, text, next } = told({ session: session('starting'), atRemote })
+    expect(state).toBe('starting')
+    expect(text).toContain('waits for git://slow.test/me/app, which was asked 2 min ago')
+    expect(next?.[0]).toBe(`kugetsu stop ${ref}`)
   })
 
   it('is starting, or waits for a permission', () => {
