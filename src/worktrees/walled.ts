@@ -8,6 +8,8 @@ const timeoutMs = 30_000
 /** Beyond what kugetsu's own calls need: programs by which git verifies and shows. */
 const programs = [
   'core.pager=cat',
+  'safe.bareRepository=explicit', // one that is committed within a tree
+  'blame.ignoreRevsFile=', // a file of which git tells the lines that it does not understand
   'diff.submodule=short',
   'diff.ignoreSubmodules=all',
   'status.submoduleSummary=false',

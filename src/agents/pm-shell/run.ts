@@ -96,11 +96,11 @@ interface Prepared {
 /** What is to be run for a call, with what kugetsu adds to it. */
 async function prepare(call: Judged, place: Surroundings): Promise<Prepared | { problem: string; code: number }> {
   const { home, cwd } = place
-  const { env } = home
+  const env = { ...home.env, PATH: searchPath(home).join(path.delimiter) }
   const args = [...call.subcommand, ...call.rest]
   if (call.program === 'kugetsu') {
     const [program, ...first] = home.self
-    return { program, args: [...first, ...args], env }
+    return { program, args: [...first, ...args], env: home.env }
   }
   const program = programAt(call.program, home)
   if (program === undefined) return { problem: `${call.program} is not installed here`, code: notFoundCode }
@@ -117,14 +117,17 @@ async function prepare(call: Judged, place: Surroundings): Promise<Prepared | { 
     const wall = await walled({ cwd, env, ceilings: [home.paths.worktrees, home.paths.home] })
     return { program, args, env: { ...wall.env, PAGER: 'cat', GH_PAGER: 'cat', GLAB_PAGER: 'cat', BROWSER: 'true' } }
   }
-  return { program, args: call.recursive ? [...withoutSecrets(), ...args] : args, env: bare(env) }
+  return { program, args: call.recursive ? withoutSecrets(args) : args, env: bare(env) }
 }
 
-function withoutSecrets(): string[] {
-  return [
+/** The last of them that fits a file decides, so that no option of the call takes these back. */
+function withoutSecrets(args: string[]): string[] {
+  const options = [
     ...leftOut.map((pattern) => `--exclude=${pattern}`),
     ...directoriesLeftOut.map((pattern) => `--exclude-dir=${pattern}`),
   ]
+  const end = args.indexOf('--')
+  return end === -1 ? [...args, ...options] : args.toSpliced(end, 0, ...options)
 }
 
 /** For programs that need to know nothing. */
@@ -132,13 +135,18 @@ function bare(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => /^(?:PATH|LANG|LC_\w+|TERM)$/.test(name)))
 }
 
-/** On the search path, but not where a repository could have put it. */
-function programAt(name: string, { env, paths }: Home): string | undefined {
+function programAt(name: string, home: Home): string | undefined {
+  return searchPath(home)
+    .map((directory) => path.join(directory, name))
+    .find((file) => !isWithin(realPath(home.paths.worktrees), realPath(file)) && isExecutable(file))
+}
+
+/** The user's, without directories where a repository could have put a program. */
+function searchPath({ env, paths }: Home): string[] {
+  const worktrees = realPath(paths.worktrees)
   return (env['PATH'] ?? '')
     .split(path.delimiter)
-    .filter((directory) => path.isAbsolute(directory))
-    .map((directory) => path.join(directory, name))
-    .find((file) => !isWithin(realPath(paths.worktrees), realPath(file)) && isExecutable(file))
+    .filter((directory) => path.isAbsolute(directory) && !isWithin(worktrees, realPath(directory)))
 }
 
 function isExecutable(file: string): boolean {
