@@ -13,6 +13,9 @@ import { parseJson } from '../platform/state-file.ts'
 export type Catalogue = Record<string, CatalogueProvider>
 
 export interface CatalogueProvider {
+  name?: unknown
+  npm?: unknown
+  api?: unknown
   /** The variables of which one is the login to it. */
   env?: unknown
   models?: Record<string, object>
@@ -25,9 +28,10 @@ export interface ServedModels {
 }
 
 /**
- * Writes opencode's catalogue with the models of some providers alone: the others stay, without any model. Undefined
- * where there is no catalogue to take it from: opencode then uses the one that is built into it, whole. The server reads
- * the file when it starts, and once more in the hours in which it fetches a newer catalogue.
+ * Writes opencode's catalogue with some providers alone. The others are left out and not merely emptied: `GET /provider`,
+ * which `opencode attach` asks first, fails where a provider has no model (1.18). Undefined where there is no catalogue to
+ * take it from: opencode then uses the one that is built into it, whole. The server reads the file when it starts, and once
+ * more in the hours in which it fetches a newer catalogue.
  */
 export function serveModels(
   home: Home,
@@ -35,9 +39,7 @@ export function serveModels(
 ): ServedModels | undefined {
   const found = findCatalogue(home)
   if (found === undefined) return undefined
-  const some = Object.entries(found.catalogue).map(([id, provider]) => {
-    return [id, isWanted(id, provider) ? provider : { ...provider, models: {} }] as const
-  })
+  const some = Object.entries(found.catalogue).filter(([id, provider]) => isWanted(id, provider))
   try {
     writeAtomic(home.paths.catalogue, JSON.stringify(Object.fromEntries(some)))
     return { some: home.paths.catalogue, all: found.file }

@@ -18,8 +18,11 @@ beforeEach(() => {
   env = {
     XDG_DATA_HOME: path.join(root, 'data'),
     KUGETSU_ADD_MODELS: '["alpha"]',
-    OPENCODE_MODELS_PATH: write('some.json', { alpha: { models: { one: {} } }, beta: { models: {} }, none: {} }),
-    KUGETSU_ALL_MODELS: write('all.json', { alpha: { models: { one: {} } }, beta: { models: beta } }),
+    OPENCODE_MODELS_PATH: write('some.json', { alpha: { models: { one: {} } } }),
+    KUGETSU_ALL_MODELS: write('all.json', {
+      alpha: { models: { one: {} } },
+      beta: { id: 'beta', name: 'Beta', npm: 'b', api: 'https://b', env: ['B'], doc: 'd', models: beta },
+    }),
   }
 })
 afterEach(() => fs.rmSync(root, { recursive: true, force: true }))
@@ -30,13 +33,17 @@ const added = (configuration: object) => {
   return copy
 }
 
-describe('a provider whose models are left out', () => {
-  it('gets them where it is configured, under what the configuration says of them', () => {
-    const beta = { options: { apiKey: 'k' }, models: { two: { name: 'Two' }, own: { name: 'Own' } } }
+describe('a provider that is left out', () => {
+  it('is added where it is configured, under what the configuration says of it', () => {
+    const beta = { options: { apiKey: 'k' }, npm: 'c', models: { two: { name: 'Two' }, own: { name: 'Own' } } }
     expect(added({ model: 'beta/two', provider: { beta, other: { npm: 'x' } } })).toEqual({
       model: 'beta/two',
       provider: {
         beta: {
+          name: 'Beta',
+          npm: 'c',
+          api: 'https://b',
+          env: ['B'],
           options: { apiKey: 'k' },
           models: {
             two: { id: 'two', limit: { context: 1 }, name: 'Two' },
@@ -49,9 +56,19 @@ describe('a provider whose models are left out', () => {
     })
   })
 
-  it('gets them with a login', () => {
+  it('is added with a login', () => {
     write('data/opencode/auth.json', { beta: { type: 'api', key: 'k' }, alpha: { type: 'api', key: 'k' }, unknown: {} })
-    expect(added({})).toEqual({ provider: { beta: { models: expect.objectContaining({ three: { id: 'three' } }) } } })
+    const beta = { name: 'Beta', npm: 'b', models: expect.objectContaining({ three: { id: 'three' } }) }
+    expect(added({})).toEqual({ provider: { beta: expect.objectContaining(beta) } })
+  })
+
+  it('is disabled where it has a login of no use here, with which opencode would look for it in vain', () => {
+    write('data/opencode/auth.json', { beta: { type: 'oauth' }, alpha: { type: 'oauth' }, unknown: {} })
+    env['KUGETSU_ADD_MODELS'] = '["beta"]'
+    expect(added({ disabled_providers: ['x'] })).toEqual({ disabled_providers: ['x', 'beta'] })
+    delete env['KUGETSU_ADD_MODELS']
+    expect(added({})).toEqual({ disabled_providers: ['beta'] })
+    expect(added({ provider: { beta: { models: { own: {} } } } })).not.toHaveProperty('disabled_providers')
   })
 })
 
@@ -64,7 +81,7 @@ describe('nothing is added', () => {
   it('for a login that opencode had when the server was started: it could not use it', () => {
     write('data/opencode/auth.json', { beta: { type: 'oauth' } })
     env['KUGETSU_ADD_MODELS'] = '["beta"]'
-    expect(added(unchanged)).toEqual(unchanged)
+    expect(added(unchanged)).toEqual({ ...unchanged, disabled_providers: ['beta'] })
   })
 
   it.each(['KUGETSU_ADD_MODELS', 'KUGETSU_ALL_MODELS', 'OPENCODE_MODELS_PATH'])('without %s', (name) => {
@@ -77,7 +94,9 @@ describe('nothing is added', () => {
     write('data/opencode/auth.json', '{')
     expect(added(unchanged)).toEqual(unchanged)
     write('all.json', '{')
-    expect(added({ provider: { beta: { env: ['B'] } } })).toEqual({ provider: { beta: { env: ['B'], models: {} } } })
+    expect(added({ provider: { beta: { env: ['B'] } } })).toEqual({ provider: { beta: { env: ['B'] } } })
+    write('some.json', '{')
+    expect(added({ provider: { beta: { env: ['B'] } } })).toEqual({ provider: { beta: { env: ['B'] } } })
   })
 })
 

@@ -30,7 +30,8 @@ const doctor = async () =>
   )
 const logIn = (id: string, login: object = { type: 'api', key: 'k' }) => {
   const file = path.join(path.dirname(stage.home.opencodeDatabase), 'auth.json')
-  fs.writeFileSync(file, JSON.stringify({ [id]: login }), { mode: 0o600 })
+  const others = fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, 'utf8')) as object) : {}
+  fs.writeFileSync(file, JSON.stringify({ ...others, [id]: login }), { mode: 0o600 })
 }
 
 beforeAll(async () => {
@@ -43,10 +44,11 @@ describe('where opencode has no catalogue but the one that is built into it', ()
     expect(await providers()).toContain('scripted')
     const models = loaded()
     const all = readModels(at('all-models.json'))
-    expect(Object.keys(models)).toEqual(Object.keys(all))
-    expect(Object.keys(models).length).toBeGreaterThan(20)
-    const kept = Object.keys(models).filter((id) => (models[id] ?? []).length > 0)
-    expect(kept).toEqual((await providers()).filter((id) => id !== 'scripted'))
+    expect(Object.keys(all).length).toBeGreaterThan(20)
+    expect(Object.keys(models)).toEqual((await providers()).filter((id) => id !== 'scripted'))
+    expect(Object.values(models).every((names) => names.length > 0)).toBe(true)
+    // What the terminal interface asks first.
+    expect((await stage.opencode('/provider')).status).toBe(200)
     for (const name of ['models.json', 'all-models.json', 'providers.json']) {
       expect(fs.statSync(at(name)).mode & 0o777).toBe(0o600)
     }
@@ -63,6 +65,7 @@ describe('with a catalogue', () => {
       beta: ['three'],
       gamma: ['four'],
       delta: ['five'],
+      openai: ['six'],
     })
     await killAndWait(-(stage.server()?.pid ?? NaN))
   })
@@ -71,7 +74,7 @@ describe('with a catalogue', () => {
     // Of a kind that nothing in opencode knows what to do with.
     logIn('delta', { type: 'oauth', refresh: 'r', access: 'a', expires: 0 })
     expect((await start(2, '--model', 'alpha/two')).code).toBe(0)
-    expect(loaded()).toEqual({ alpha: ['one', 'two'], beta: [], gamma: [], delta: [] })
+    expect(loaded()).toEqual({ alpha: ['one', 'two'] })
     expect(await providers()).toEqual(['alpha', 'scripted'])
     expect(await providers(stage.worktree(2))).toEqual(['alpha', 'scripted'])
     expect(await doctor()).toMatchObject({ status: 'pass', detail: 'alpha, scripted' })
@@ -92,7 +95,7 @@ describe('with a catalogue', () => {
     await stage.ok(['wait', ref(4)])
     expect((await start(6)).code).toBe(0)
     expect(stage.server()?.pid).not.toBe(pid)
-    expect(loaded()).toEqual({ alpha: ['one', 'two'], beta: ['three'], gamma: [], delta: [] })
+    expect(loaded()).toEqual({ alpha: ['one', 'two'], beta: ['three'] })
   })
 
   it("a provider that a repository's own configuration names has its models there", async () => {
@@ -143,7 +146,7 @@ describe('with a catalogue', () => {
     const more = { ...rest, provider: { ...provider, delta: { options: { apiKey: 'd' } } } }
     fs.writeFileSync(stage.home.opencodeConfig, JSON.stringify(more))
     expect((await start(8, '--model', 'delta/five')).code).toBe(0)
-    expect(loaded()).toMatchObject({ gamma: [], delta: ['five'] })
+    expect(loaded()).toEqual({ alpha: ['one', 'two'], beta: ['three'], delta: ['five'] })
     fs.writeFileSync(stage.home.opencodeConfig, before)
   })
 
@@ -193,10 +196,12 @@ describe('all', () => {
 
 describe('some by name', () => {
   it('leaves out the others, logged in to or not', async () => {
+    // opencode has a loader of its own for this one, which fails when the catalogue does not have its provider.
+    logIn('openai', { type: 'oauth', refresh: 'r', access: 'a', expires: Date.now() + 3_600_000 })
     stage.configure({ KUGETSU_MODEL_PROVIDERS: 'alpha' })
     expect((await start(30, '--model', 'alpha/two')).code).toBe(0)
     expect(await providers()).toEqual(['alpha', 'scripted'])
-    expect(loaded()).toEqual({ alpha: ['one', 'two'], beta: [], gamma: [], delta: [] })
+    expect(loaded()).toEqual({ alpha: ['one', 'two'] })
     const pid = stage.server()?.pid
     expect((await stage.kugetsu(['continue', ref(1), 'SAY{{again}}', '--wait', '--model', 'alpha/one'])).code).toBe(0)
     expect((await start(31)).code).toBe(0)

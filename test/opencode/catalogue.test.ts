@@ -68,13 +68,10 @@ describe('the catalogue of opencode', () => {
 })
 
 describe('the part of it that is served', () => {
-  it('has all providers, and the models of those that are wanted', () => {
+  it('has the providers that are wanted, and none without models', () => {
     const home = homeWith()
     expect(serveModels(home, (id) => id === 'beta')).toEqual({ some: home.paths.catalogue, all: cached })
-    expect(readCatalogue(home.paths.catalogue)).toEqual({
-      alpha: { name: 'Alpha', env: ['ALPHA_KEY'], models: {} },
-      beta: catalogue.beta,
-    })
+    expect(readCatalogue(home.paths.catalogue)).toEqual({ beta: catalogue.beta })
   })
 
   it('is none when there is nothing to take it from, or it cannot be written', () => {
