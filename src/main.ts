@@ -7,6 +7,7 @@ import { asksForHelp, helpFile, helpOf, keptHelp, keptWidths } from './cli/help-
 import { createProgram } from './cli/program.ts'
 import { renderError } from './cli/render-error.ts'
 import { usageError, withoutHelp } from './cli/usage.ts'
+import { tellIfRemoved } from './cli/working-directory.ts'
 import { exitCodes } from './core/errors.ts'
 import { daemonCommand } from './daemon/names.ts'
 import { packedText } from './platform/packed.ts'
@@ -35,6 +36,7 @@ export async function main(argv: string[]): Promise<void> {
   }
   // Idle connections to the opencode server would keep the process for seconds. Output is written synchronously.
   context.io.err('') // takes a line of progress away
+  tellIfRemoved(context)
   process.exit()
 }
 

@@ -1,4 +1,4 @@
-/** What a kugetsu has of its process: environment, streams, signals. main.ts has the arguments and the exit code. */
+/** What a kugetsu has of its process: environment, directory, streams, signals. main.ts has the arguments and the exit code. */
 import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
@@ -8,24 +8,25 @@ import { homeDirectory, pathsOf } from './config/paths.ts'
 import { isNews } from './config/said-once.ts'
 import { loadSettings, type Settings } from './config/settings.ts'
 import { fit } from './core/columns.ts'
-import { codeOf, exitCodes, KugetsuError } from './core/errors.ts'
+import { codeOf, exitCodes, KugetsuError, messageOf } from './core/errors.ts'
 import { plainLine, plainText } from './core/plain-text.ts'
 import { isPacked } from './platform/packed.ts'
 
 /** `inBackground`: what it says is read by nobody. */
 export function createContext(interruption: Interruption, inBackground: boolean): Context {
   const env = process.env
+  const cwd = currentDirectory() // before anything takes a relative path for one below it
   const known = homeOfUser(env)
   const userHome = known ?? '/'
   // Some of the programs that are called take an empty one for the directory in which they are called.
   if (!env['HOME'] && known !== undefined) env['HOME'] = known
-  const io = createIo(interruption.readerGone)
+  const io = createIo(interruption)
   let settings: Settings | undefined
   const paths = pathsOf(homeDirectory(env, userHome))
   const context: Context = {
     io,
     env,
-    cwd: process.cwd(),
+    cwd,
     setExitCode: (code) => (process.exitCode = code),
     userHome,
     paths,
@@ -43,7 +44,8 @@ export function createContext(interruption: Interruption, inBackground: boolean)
     const read = loadSettings({ configFile: paths.config, env, userHome })
     read.warnings.forEach(context.warn)
     // Not by the daemon, whose words nobody reads.
-    if (!inBackground) read.gone.forEach((text, name) => isNews(paths, name) && context.warn(text))
+    const remarks = inBackground ? [] : [...read.gone, ...read.mistyped]
+    for (const [name, text] of remarks) if (isNews(paths, name)) context.warn(text)
     return read
   }
   return context
@@ -81,17 +83,34 @@ export function requireHome(env: NodeJS.ProcessEnv): void {
   }
 }
 
-function createIo(readerGone: () => void): Io & Pick<Context, 'progress'> {
+/**
+ * The working directory; undefined when it was deleted, as that of a destroyed worktree is under a shell. Then the process
+ * goes to the root: programs that it starts, and its own libraries, ask for a working directory without needing any.
+ */
+function currentDirectory(): string | undefined {
+  try {
+    return process.cwd()
+  } catch {
+    process.chdir('/')
+    return undefined
+  }
+}
+
+function createIo(interruption: Interruption): Io & Pick<Context, 'progress'> {
   const terminal = isTerminal(1)
   let passing = false
   const put = (descriptor: 1 | 2, text: string) => {
-    if (passing) write(2, '\r\u001b[K', readerGone)
+    if (passing) write(2, '\r\u001b[K')
     passing = false
-    write(descriptor, text, readerGone)
+    return write(descriptor, text)
   }
   return {
-    out: (text) => put(1, text),
-    err: (text) => put(2, text),
+    out: (text) => {
+      const failure = put(1, text)
+      if (failure !== undefined) endWithoutReader(failure, interruption)
+    },
+    log: (text) => void put(1, text),
+    err: (text) => void put(2, text),
     progress: (said, kind) => {
       const text = plainLine(said, 1000) // git passes on what the other side says
       if (isTerminal(2)) {
@@ -107,19 +126,45 @@ function createIo(readerGone: () => void): Io & Pick<Context, 'progress'> {
     colour: terminal && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb',
     readInput: async () => {
       const chunks: Buffer[] = []
+      const stop = () => process.stdin.destroy()
+      const signal = interruption.signal()
+      signal.addEventListener('abort', stop)
       for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk as Uint8Array))
-      return Buffer.concat(chunks).toString('utf8')
+      signal.removeEventListener('abort', stop)
+      signal.throwIfAborted()
+      return Buffer.concat(chunks)
     },
-    ask: async (question) => {
-      // Not import(): the code cache has no loader for that (scripts/build.mjs refuses it).
-      const { createInterface } = process.getBuiltinModule('node:readline/promises')
-      const asking = createInterface({ input: process.stdin, output: process.stderr })
-      try {
-        return await asking.question(question)
-      } finally {
-        asking.close()
-      }
-    },
+    isExact: (argument) => !argument.includes('\ufffd') || isInCommandLine(argument),
+    ask: (question) => ask(question, interruption.signal()),
+  }
+}
+
+/** Whether these very bytes are an argument: Node puts U+FFFD in place of those that are no UTF-8. False where it cannot be told. */
+function isInCommandLine(argument: string): boolean {
+  try {
+    return fs.readFileSync('/proc/self/cmdline').includes(`\0${argument}\0`)
+  } catch {
+    return false
+  }
+}
+
+/** The line that is typed; undefined when none is: Ctrl-C, Ctrl-D, a terminal that is closed, a signal. */
+async function ask(question: string, signal: AbortSignal): Promise<string | undefined> {
+  // Not import(): the code cache has no loader for that (scripts/build.mjs refuses it).
+  const { createInterface } = process.getBuiltinModule('node:readline')
+  const asking = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    const answer = await new Promise<string | undefined>((resolve) => {
+      const none = () => resolve(undefined)
+      asking.once('close', none).once('SIGINT', none)
+      process.stdin.once('error', none)
+      signal.addEventListener('abort', none)
+      asking.question(question, resolve)
+    })
+    if (answer === undefined) write(2, '\n')
+    return answer
+  } finally {
+    asking.close()
   }
 }
 
@@ -135,22 +180,29 @@ function isTerminal(descriptor: 0 | 1 | 2): boolean {
   return streams[descriptor]().isTTY === true
 }
 
-/** Writes all of it before it returns; whoever reads may be slow, or gone (`kugetsu list | head -1`), which is no error. */
-function write(descriptor: 1 | 2, text: string, readerGone: () => void): void {
+/** Writes all of it before it returns, however slow the reader is. Returns the error when it cannot be written. */
+function write(descriptor: 1 | 2, text: string): unknown {
   let rest = Buffer.from(text)
   while (rest.length > 0) {
     try {
       rest = rest.subarray(fs.writeSync(descriptor, rest))
     } catch (error) {
-      const code = codeOf(error)
-      if (code === 'EPIPE' && descriptor === 1) {
-        readerGone()
-        process.exit()
-      }
-      if (code !== 'EAGAIN') return // there is nowhere left to tell it
+      if (codeOf(error) !== 'EAGAIN') return error
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
     }
   }
+  return undefined
+}
+
+/**
+ * Ends the process because its output cannot be written. A reader that has gone (`kugetsu list | head -1`) had all that it
+ * wanted; a full disk is an error, also where all else went well.
+ */
+function endWithoutReader(failure: unknown, interruption: Interruption): never {
+  interruption.readerGone()
+  if (codeOf(failure) === 'EPIPE') process.exit()
+  write(2, `Error: the output cannot be written: ${messageOf(failure)}\n`)
+  process.exit(exitCodes.failed)
 }
 
 export interface Interruption {

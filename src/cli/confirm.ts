@@ -1,7 +1,10 @@
-import { KugetsuError } from '../core/errors.ts'
+import { exitCodes, KugetsuError } from '../core/errors.ts'
 import type { Context } from './context.ts'
 
-/** Asks before something goes. Throws KugetsuError `declined`, or `usage` where nobody can be asked and -y was not said. */
+/**
+ * Asks before something goes. Throws KugetsuError `declined`, `interrupted` when there is no answer, or `usage` where nobody
+ * can be asked and -y was not said.
+ */
 export async function confirm(
   context: Context,
   options: { yes?: boolean },
@@ -16,7 +19,9 @@ export async function confirm(
     })
   }
   const answer = await context.io.ask(`${question} [y/N] `)
-  if (!/^y(es)?$/i.test(answer.trim())) {
-    throw new KugetsuError(words.declined, { hint: 'Nothing was changed.', code: 'declined' })
+  const hint = 'Nothing was changed.'
+  if (answer === undefined) {
+    throw new KugetsuError(words.declined, { hint, code: 'interrupted', exitCode: exitCodes.interrupted })
   }
+  if (!/^y(es)?$/i.test(answer.trim())) throw new KugetsuError(words.declined, { hint, code: 'declined' })
 }

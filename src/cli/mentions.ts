@@ -1,5 +1,5 @@
 /** Which issues a message to the PM agent speaks of. */
-import { codeOf } from '../core/errors.ts'
+import { codeOf, exitCodes, KugetsuError } from '../core/errors.ts'
 import { formatRef, refsEndingIn } from '../core/issue-ref.ts'
 import { mentionsIn } from '../core/mentions.ts'
 import type { Mention } from '../sessions/mentioned.ts'
@@ -21,12 +21,12 @@ export async function mentionedIn(context: Context, message: string): Promise<Me
   return mentions
 }
 
-/** None for what only looks like a ref: `#3` where there is no clone. */
+/** None for what only looks like a ref: `#3` where there is no clone, or no directory. */
 async function meaningsOf(read: ReturnType<typeof refReader>, tracked: string[], said: string): Promise<string[]> {
   try {
     return [formatRef(await read(said))]
   } catch (error) {
-    if (codeOf(error) === 'bad_ref') return []
+    if (['bad_ref', 'missing_directory'].includes(codeOf(error) ?? '')) return []
     if (codeOf(error) !== 'ambiguous_ref') throw error
     return refsEndingIn(said, tracked)
   }
@@ -42,9 +42,13 @@ async function chosen(context: Context, said: string, refs: string[]): Promise<s
     context.io.err(`  ${index + 1}  ${styled(context, 'bold', ref)}${about === '' ? '' : `  ${about}`}\n`)
   })
   for (;;) {
-    const answer = (await context.io.ask(`Which one? [1-${refs.length}, Enter: delegate anyway] `)).trim()
-    if (answer === '') return refs
-    const ref = /^\d+$/.test(answer) ? refs[Number(answer) - 1] : undefined
+    const answer = await context.io.ask(`Which one? [1-${refs.length}, Enter: delegate anyway] `)
+    if (answer === undefined) {
+      const details = { hint: 'Nothing was queued.', code: 'interrupted', exitCode: exitCodes.interrupted }
+      throw new KugetsuError('not delegated', details)
+    }
+    if (answer.trim() === '') return refs
+    const ref = /^\d+$/.test(answer.trim()) ? refs[Number(answer) - 1] : undefined
     if (ref !== undefined) return [ref]
   }
 }

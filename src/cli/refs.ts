@@ -10,6 +10,7 @@ import { nameOf } from '../sessions/session-name.ts'
 import { pmAgentSession, readSession, readSessions, trackedRefs } from '../sessions/store.ts'
 import { gitFailure } from '../worktrees/git-failure.ts'
 import type { Context } from './context.ts'
+import { workingDirectory } from './working-directory.ts'
 
 /** What an incomplete ref may mean. */
 export interface Meanings {
@@ -84,12 +85,11 @@ export async function agentSession(context: Context, text: string): Promise<Agen
  * one of which that cannot be told.
  */
 async function repositoryHere(context: Context): Promise<Around['here']> {
-  const session = readSessions(context).find(
-    ({ record }) => record.issue_ref && isWithin(context.cwd, record.worktree_path),
-  )
+  const cwd = workingDirectory(context)
+  const session = readSessions(context).find(({ record }) => record.issue_ref && isWithin(cwd, record.worktree_path))
   if (session?.record.issue_ref) return parseRef(session.record.issue_ref, { defaultHost: '' })
   const { runGit } = await import('../worktrees/git.ts')
-  const options = { cwd: context.cwd, env: context.env, timeoutMs: 10_000, signal: context.signal }
+  const options = { cwd, env: context.env, timeoutMs: 10_000, signal: context.signal }
   try {
     const url = await runGit(['remote', 'get-url', 'origin'], options)
     const repositories = readRepositories(context.paths.repositories, context.now())

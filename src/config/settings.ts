@@ -3,6 +3,7 @@ import * as path from 'node:path'
 import { startOf } from '../core/columns.ts'
 import { isInstance } from '../core/issue-ref.ts'
 import { KugetsuError } from '../core/errors.ts'
+import { similarTo } from '../core/similar.ts'
 import { type ConfigFile, readConfig } from './config-file.ts'
 
 export interface Settings {
@@ -39,6 +40,8 @@ export interface Settings {
   warnings: string[]
   /** What is set and means nothing any more, one sentence by the name of the variable: worth saying once. */
   gone: ReadonlyMap<string, string>
+  /** What is set in the file and looks like a setting that is written wrong; the same. */
+  mistyped: ReadonlyMap<string, string>
 }
 
 export interface SettingsSource {
@@ -111,6 +114,7 @@ export function loadSettings({ configFile, env, userHome }: SettingsSource): Set
     serverIdleMinutes: zeroOrMore(given('KUGETSU_SERVER_IDLE_MINUTES'), longestMinutes),
     warnings: config.warnings.map(({ line, text }) => `${configFile}, line ${line}: ${text}`),
     gone: goneSettings({ configFile, env, config }),
+    mistyped: mistypedSettings(configFile, config),
   }
 }
 
@@ -140,12 +144,29 @@ function lineOf(name: string, configFile: string, config: ConfigFile): string {
   return `${configFile}, line ${config.lines.get(name) ?? '?'}`
 }
 
+const goneSetting = 'QUEUE_DAEMON_BATCH_SIZE'
+
 function goneSettings({ configFile, env, config }: Sources): ReadonlyMap<string, string> {
-  const name = 'QUEUE_DAEMON_BATCH_SIZE'
+  const name = goneSetting
   const isInFile = config.values.has(name)
   if (!isInFile && env[name] === undefined) return new Map()
   const where = isInFile ? lineOf(name, configFile, config) : 'the environment'
   return new Map([[name, `${where}: ${name} is gone: as many tasks start as there are free slots. Remove it.`]])
+}
+
+/** The file may have variables of its own, for use in others: only what comes close to a setting is one. */
+function mistypedSettings(configFile: string, config: ConfigFile): ReadonlyMap<string, string> {
+  const known: string[] = options.map(([name]) => name)
+  const unknown = [...config.values.keys()].filter((name) => !known.includes(name) && name !== goneSetting)
+  return new Map(
+    unknown.flatMap((name) => {
+      const meant = similarTo(name, known)
+      if (meant === undefined) return []
+      return [
+        [name, `${lineOf(name, configFile, config)}: there is no setting ${name}. Did you mean ${meant}?`] as const,
+      ]
+    }),
+  )
 }
 
 function wholeNumber(given: Given, { from, to }: { from: number; to: number }): number {

@@ -56,6 +56,6 @@ function programName({ env, self, cwd }: DemoHome): string {
   if (onPath) return 'kugetsu'
   const [program, script] = self
   if (script === undefined) return program
-  const relative = path.relative(cwd, script)
+  const relative = cwd === undefined ? script : path.relative(cwd, script)
   return `node ${relative.startsWith('..') ? script : relative}`
 }

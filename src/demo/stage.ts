@@ -10,7 +10,7 @@ import { findOpencode } from '../opencode/program.ts'
 import { endProcessesOf } from './end-processes.ts'
 
 /** What the demo needs of whoever calls it. */
-export type DemoHome = Pick<Home, 'env' | 'self' | 'signal'> & { cwd: string }
+export type DemoHome = Pick<Home, 'env' | 'self' | 'signal'> & { cwd: string | undefined }
 
 export interface Stage {
   /** Everything is in here. */

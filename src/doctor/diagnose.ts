@@ -1,8 +1,8 @@
 /** All checks at once, and the repairs one after the other. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Home } from '../config/home.ts'
-import { KugetsuError, messageOf } from '../core/errors.ts'
-import { byItself, fail, type Check, type Found } from './check.ts'
+import { codeOf, KugetsuError, messageOf } from '../core/errors.ts'
+import { byItself, fail, warn, type Check, type Found } from './check.ts'
 import { gitFiles } from './checks/git-files.ts'
 import { fileChecks } from './checks/files.ts'
 import { gitServers } from './checks/git-servers.ts'
@@ -94,6 +94,9 @@ async function look(check: Check, subject: Subject): Promise<Found> {
   try {
     return await check.look(subject)
   } catch (error) {
+    // Which one, the check of the configuration says, once.
+    if (check.name !== 'config' && codeOf(error) === 'bad_setting')
+      return warn('not looked at: a setting makes no sense (config)', 'Correct it first.')
     if (error instanceof KugetsuError)
       return fail(messageOf(error), error.hint ?? 'See what lies there and who owns it.')
     return fail(`this check broke: ${messageOf(error)}`, 'That is a defect of kugetsu: report it.')

@@ -1,7 +1,7 @@
 /** Removing what belongs to an issue, without ever losing work. */
 import * as fs from 'node:fs'
 import type { Home } from '../config/home.ts'
-import { KugetsuError, messageOf } from '../core/errors.ts'
+import { codeOf, KugetsuError, messageOf } from '../core/errors.ts'
 import { formatRef } from '../core/issue-ref.ts'
 import { removeSnapshots } from '../opencode/snapshots.ts'
 import { toolOutputsOf } from '../opencode/tool-output.ts'
@@ -77,14 +77,19 @@ export async function destroyIssue(
   options: { force: boolean },
 ): Promise<Destroyed> {
   const before = readSession(home, name)
-  if (options.force && before?.run) await stopAgent(home, supervision, name)
+  if (options.force && before?.run) await stopIfAtWork(home, supervision, name)
   // Before the lock: a forge and a remote may take their time.
   const pullRequests = options.force || !before ? noPullRequests : await pullRequestsToCheck(home, before)
   const early = before && workOf(home, before, pullRequests)
   await early?.askAhead()
   return exclusively(home.paths.lock(`issue-${name}`), { timeoutMs: issueWaitMs, signal: home.signal }, async () => {
     const record = readSession(home, name)
-    if (record === undefined) throw new KugetsuError(`no session ${name}`, { code: 'unknown_session' })
+    if (record === undefined) {
+      throw new KugetsuError(`${before?.issue_ref ?? name} is gone: another command has destroyed it`, {
+        hint: 'Nothing is left to do.',
+        code: 'unknown_session',
+      })
+    }
     const issueRef = record.issue_ref ?? name
     const work = early?.path === record.worktree_path ? early : workOf(home, record, pullRequests)
     const found = await work?.inventory()
@@ -116,8 +121,18 @@ export async function destroyIssue(
   })
 }
 
-/** Removes the PM agent's session. Throws KugetsuError `pm_agent_missing` when there is none, `running` while it is at work. */
-export async function destroyPmAgent(home: Home): Promise<void> {
+/** Another command may have stopped it at the same moment. */
+async function stopIfAtWork(home: Home, supervision: Supervision, name: string): Promise<void> {
+  await stopAgent(home, supervision, name).catch((error: unknown) => {
+    if (codeOf(error) !== 'not_running') throw error
+  })
+}
+
+/**
+ * Removes the PM agent's session. Throws KugetsuError `pm_agent_missing` when there is none, `running` while it is at work;
+ * with `force` it is stopped first.
+ */
+export async function destroyPmAgent(home: Home, supervision: Supervision, options: { force: boolean }): Promise<void> {
   const record = readSession(home, pmAgentSession)
   if (record === undefined && !readIndex(home)?.pm_agent) {
     throw new KugetsuError('there is no PM agent', {
@@ -125,6 +140,7 @@ export async function destroyPmAgent(home: Home): Promise<void> {
       code: 'pm_agent_missing',
     })
   }
+  if (options.force && record?.run) await stopIfAtWork(home, supervision, pmAgentSession)
   requirePmAtRest(home)
   if (record !== undefined) await deleteOpencodeSession(home, record)
   await forgetSession(home, pmAgentSession)
@@ -139,6 +155,7 @@ export async function destroyBase(
 ): Promise<Destroyed[]> {
   const issues = readSessions(home).filter(({ name }) => name !== baseName && name !== pmAgentSession)
   if (!options.force) {
+    requirePmAtRest(home)
     const kept = await Promise.all(
       issues.map(async ({ record }) => ({ record, reasons: await reasonsToKeep(home, record) })),
     )
@@ -153,7 +170,7 @@ export async function destroyBase(
   }
   const destroyed: Destroyed[] = []
   for (const { name } of issues) destroyed.push(await destroyIssue(home, supervision, name, options))
-  if (readSession(home, pmAgentSession) !== undefined) await destroyPmAgent(home)
+  if (readSession(home, pmAgentSession) !== undefined) await destroyPmAgent(home, supervision, options)
   const base = readSession(home, baseName)
   if (base !== undefined) await deleteOpencodeSession(home, base)
   await forgetSession(home, baseName)

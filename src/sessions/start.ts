@@ -31,6 +31,7 @@ import { changeIndex, changeSession, forgetSession, readSession } from './store.
 import type { Supervision } from './supervision.ts'
 import { taskPrompt } from './task-prompt.ts'
 import { createUndo, type Undo } from './undo.ts'
+import { refuseWithoutEffect } from './without-effect.ts'
 
 /** Another command on the same issue may be cloning a large repository. */
 const issueWaitMs = 30 * 60_000
@@ -88,6 +89,7 @@ export async function startAgent(home: Home, supervision: Supervision, request: 
         code: 'running',
       })
     }
+    if (request.queueItem === undefined) refuseWithoutEffect(request, existing)
     const steered = existing?.run ? await steer(home, name, request.message) : undefined
     // Read again: the run that it had has ended when there was nobody to steer.
     return steered ?? begin(home, supervision, { ...request, name, baseSession, existing: readSession(home, name) })

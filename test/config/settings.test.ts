@@ -47,6 +47,7 @@ const defaults = {
   serverIdleMinutes: 10,
   warnings: [],
   gone: new Map(),
+  mistyped: new Map(),
 }
 
 describe('loadSettings', () => {
@@ -90,6 +91,7 @@ describe('loadSettings', () => {
       serverIdleMinutes: 0,
       warnings: [],
       gone: new Map(),
+      mistyped: new Map(),
     })
   })
 
@@ -147,6 +149,16 @@ describe('loadSettings', () => {
     expect([...inFile.gone.values()]).toEqual([expect.stringMatching(/line 2: QUEUE_DAEMON_BATCH_SIZE is gone/)])
     expect([...load('', { QUEUE_DAEMON_BATCH_SIZE: '3' }).gone.keys()]).toEqual(['QUEUE_DAEMON_BATCH_SIZE'])
     expect(load('').gone.size).toBe(0)
+  })
+
+  it('asks whether a setting was meant that is written almost like one, and leaves other variables alone', () => {
+    const { mistyped } = load('MAX_CONCURENT_AGENTS=4\nQUEUE_DAEMON_BATCH_SIZE=3\nA=1\nMY_TEMP_DIR=/x\nTIMEOUT_HOURS=2')
+    expect([...mistyped]).toEqual([
+      [
+        'MAX_CONCURENT_AGENTS',
+        `${configFile}, line 1: there is no setting MAX_CONCURENT_AGENTS. Did you mean MAX_CONCURRENT_AGENTS?`,
+      ],
+    ])
   })
 
   it('passes on what in the file was not understood', () => {

@@ -175,6 +175,15 @@ describe('the home', () => {
     write('config', 'MAX_CONCURRENT_AGENTS=many\n')
     expect(await look('config')).toMatchObject({ status: 'fail', detail: expect.stringContaining('many') })
     expect((await look('disk')).detail).toMatch(/^[\d.]+ [GM]iB free$/)
+    // The value is told once, however many checks need it.
+    expect((await diagnose(home)).filter(({ detail }) => detail.includes('many')).map(({ name }) => name)).toEqual([
+      'config',
+    ])
+    write('config', 'MAX_CONCURENT_AGENTS=4\n')
+    expect(await look('config')).toMatchObject({
+      status: 'warn',
+      detail: expect.stringContaining('Did you mean MAX_CONCURRENT_AGENTS?'),
+    })
   })
 
   it('names files that were set aside, and never removes them', async () => {

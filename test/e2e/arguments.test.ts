@@ -150,6 +150,101 @@ describe('a command', () => {
   })
 })
 
+describe('flags and messages', () => {
+  it.each([
+    [['start', 'me/app#1', 'x', '--timeout', '5'], '--timeout means nothing without --wait'],
+    [['continue', 'me/app#1', '--timeout', '5'], '--timeout means nothing without --wait'],
+    [['delegate', 'x', '--timeout', '5'], '--timeout means nothing without --wait'],
+    [['continue', 'me/app#1', '--now', '--queue'], "option '--now' cannot be used with option '--queue'"],
+    [['destroy', '#14', '--pm-agent'], 'only one of an issue ref, --pm-agent and --base can be destroyed at a time'],
+    [['prune', '-y'], '-y means nothing without --force'],
+    [['recover', '-y'], '-y means nothing without --drop'],
+    [['logs', '-f'], '-f follows one transcript, and this is the list of delegations'],
+  ])('%j is refused: it would not do what it says', async (args, said) => {
+    const before = contents()
+    const finished = await run(home, args, { env })
+    expectClear(finished, args.join(' '))
+    expect(finished).toMatchObject({ code: 1, stderr: expect.stringContaining(`Error: ${said}\n`) })
+    expect(contents()).toEqual(before)
+  })
+
+  it('a message that is no text is refused, however it comes in, and one with a question mark of its own is not', async () => {
+    const before = contents()
+    const commandsWithOne = [
+      ['start', 'me/app#1'],
+      ['continue', 'me/app#1'],
+      ['delegate'],
+      ['queue', 'enqueue', 'me/app#1'],
+    ]
+    for (const words of commandsWithOne) {
+      for (const input of [Buffer.from([0x61, 0xff]), 'a\0b']) {
+        const finished = await run(home, [...words, '-', '--json'], { env, input })
+        expect([finished.code, finished.stdout]).toEqual([1, expect.stringContaining('"code": "bad_message"')])
+      }
+      const call = [...kugetsuCommand, ...words].map((word) => `'${word}'`).join(' ')
+      const options = { cwd: home.cwd, env: { ...home.env, ...env }, encoding: 'utf8' as const }
+      const { stdout } = spawnSync('bash', ['-c', `${call} $'a \\xff' --json`], options)
+      expect(stdout).toContain('"code": "bad_message"')
+    }
+    expect(contents()).toEqual(before)
+    await runOk(home, ['queue', 'enqueue', 'me/app#1', 'it shows \ufffd'], { env })
+    restore(before)
+  })
+})
+
+describe('the surroundings', () => {
+  it('may have no working directory: only what needs one says so', () => {
+    const gone = path.join(home.root, 'gone')
+    const inGone = (...args: string[]) => {
+      const words = [...kugetsuCommand, ...args].map((word) => `'${word}'`).join(' ')
+      const script = `mkdir '${gone}' && cd '${gone}' && rmdir '${gone}' && exec ${words}`
+      return spawnSync('bash', ['-c', script], { env: { ...home.env, ...env }, encoding: 'utf8' })
+    }
+    for (const args of [['--version'], ['help'], ['list'], ['list', '--json'], ['status'], ['completion', 'bash']]) {
+      expect(inGone(...args), args.join(' ')).toMatchObject({ status: 0, stderr: '' })
+    }
+    for (const args of [
+      ['wait', '#14'],
+      ['recover', '1f0e44ab', '--to', 'x'],
+    ]) {
+      const { status, stdout, stderr } = inGone(...args)
+      expectClear({ code: status, stdout, stderr }, args.join(' '))
+      expect(status).toBe(1)
+    }
+    expect(inGone('wait', '#14').stderr).toContain('Hint: Go to another one: cd ~')
+  })
+
+  it.skipIf(!fs.existsSync('/dev/full'))('may take no output, which is an error and never a stack', () => {
+    const full = fs.openSync('/dev/full', 'w')
+    const printing = [
+      ['help'],
+      ['--version'],
+      ['start', '--help'],
+      ['list'],
+      ['list', '--json'],
+      ['status'],
+      ['completion', 'bash'],
+      ['env', 'list'],
+      ['wait', 'nobody/has#1', '--json'],
+    ]
+    for (const args of printing) {
+      const [program, ...first] = kugetsuCommand
+      const { status, stderr } = spawnSync(program, [...first, ...args], {
+        cwd: home.cwd,
+        env: { ...home.env, ...env },
+        stdio: ['ignore', full, 'pipe'],
+        encoding: 'utf8',
+      })
+      expect([args, status, stderr]).toEqual([
+        args,
+        1,
+        expect.stringMatching(/(^|\n)Error: the output cannot be written: ENOSPC.*\n$/),
+      ])
+    }
+    fs.closeSync(full)
+  })
+})
+
 /** Whether a directory can be made read-only for root as well, as it takes a mount. */
 const canMount = spawnSync('unshare', ['-m', 'mount', '--bind', '/mnt', '/mnt']).status === 0
 

@@ -5,7 +5,7 @@ import type { Item } from '../../src/queue/item.ts'
 import type { SessionView } from '../../src/sessions/view.ts'
 import { runJson } from '../helpers/kugetsu.ts'
 import { killQuietly, leftovers } from '../helpers/processes.ts'
-import { hasTerminals, inTerminal } from '../helpers/terminal.ts'
+import { ctrlC, hasTerminals, inTerminal, openTerminal } from '../helpers/terminal.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
@@ -147,6 +147,10 @@ describe('the PM agent', () => {
     expect(code).toBe(0)
     expect(shown).toMatch(/1 .*forge\.test\/me\/app#11.* idle, fix\/issue-11\r\n +2 .*work\/me\/app#11/)
     expect((await stage.model.turn('SAY{{looked}}')).asked).toContain('- work/me/app#11: its agent is idle')
+    const unanswered = openTerminal(stage.home, ['delegate', 'Look at app#11.'])
+    await unanswered.until(question)
+    unanswered.type(ctrlC)
+    expect([await unanswered.ended, unanswered.shown()]).toEqual([130, expect.stringContaining('Error: not delegated')])
     const kept = await inTerminal(stage.home, ['destroy', 'work/me/app#11'], [{ question: /\[y\/N\] $/, answer: 'n' }])
     expect(kept).toMatchObject({ code: 1, shown: expect.stringContaining('not destroyed') })
   })

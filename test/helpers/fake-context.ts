@@ -17,7 +17,9 @@ export function collectingIo(written: { out: string; err: string }): Context['io
     interactive: false,
     columns: 80,
     colour: false,
-    readInput: async () => '',
+    log: (text) => void (written.out += text),
+    readInput: async () => Buffer.alloc(0),
+    isExact: () => true,
     ask: async () => '',
   }
 }

@@ -3,6 +3,7 @@ import { loginFor, loginHint } from '../../agents/git-login.ts'
 import { loadSettings } from '../../config/settings.ts'
 import { hasCredentialHelper } from '../../worktrees/credential-helpers.ts'
 import type { Context } from '../context.ts'
+import { workingDirectory } from '../working-directory.ts'
 
 const gitTimeoutMs = 10_000
 
@@ -13,7 +14,7 @@ const gitTimeoutMs = 10_000
 export async function runCredential(context: Context, options: { agent: string; operation: string }): Promise<void> {
   const { agent, operation } = options
   if ((agent !== 'dev' && agent !== 'pm-agent') || (operation !== 'get' && operation !== 'erase')) return
-  const { protocol, host, username, password } = requestIn(await context.io.readInput())
+  const { protocol, host, username, password } = requestIn((await context.io.readInput()).toString())
   const address = `${protocol}://${host}`
   if (!/^https?:\/\/[^/?#@\s]+$/.test(address) || !URL.canParse(address)) return
   const { configFile, env, userHome } = { ...context, configFile: context.paths.config }
@@ -27,7 +28,7 @@ export async function runCredential(context: Context, options: { agent: string; 
     if (login !== undefined && login.password === password) tell(`${host} refuses the token in ${login.variable}`)
     return
   }
-  const git = { cwd: context.cwd, env: { ...env, ...withoutHelper(env) }, timeoutMs: gitTimeoutMs }
+  const git = { cwd: workingDirectory(context), env: { ...env, ...withoutHelper(env) }, timeoutMs: gitTimeoutMs }
   if (await hasCredentialHelper(address, git)) return
   if (login === undefined) {
     tell(`no token for ${host}. ${loginHint(home, agent, address) ?? ''}`)

@@ -2,7 +2,9 @@ import { KugetsuError } from '../../core/errors.ts'
 import { isPmAgent } from '../../core/within-agent.ts'
 import type { Context } from '../context.ts'
 import { enqueue, reportQueuedEnd, tellQueued } from '../enqueue.ts'
+import { requireWith } from '../flags.ts'
 import { mentionedIn } from '../mentions.ts'
+import { messageFrom } from '../message.ts'
 
 export interface DelegateOptions {
   message: string
@@ -18,7 +20,8 @@ export async function runDelegate(context: Context, options: DelegateOptions): P
       code: 'not_for_pm_agent',
     })
   }
-  const message = options.message === '-' ? await context.io.readInput() : options.message
+  requireWith('--timeout', options.timeout !== undefined, '--wait', options.wait === true)
+  const message = await messageFrom(context, options.message)
   if (message.trim() === '') {
     throw new KugetsuError('the message is empty', {
       hint: 'Say what is to be done: kugetsu delegate "look through the open issues of me/app and start on the bugs"',

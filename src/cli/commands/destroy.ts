@@ -22,7 +22,8 @@ const words = { action: 'destroy', declined: 'not destroyed' }
 export async function runDestroy(context: Context, options: DestroyOptions): Promise<void> {
   const chosen = [options.ref !== undefined, options.pmAgent === true, options.base === true].filter(Boolean)
   if (chosen.length !== 1) {
-    throw new KugetsuError('say what to destroy: an issue ref, --pm-agent or --base', {
+    const several = 'only one of an issue ref, --pm-agent and --base can be destroyed at a time'
+    throw new KugetsuError(chosen.length > 1 ? several : 'say what to destroy: an issue ref, --pm-agent or --base', {
       hint: 'kugetsu destroy <issue-ref>, kugetsu destroy --pm-agent, or kugetsu destroy --base',
       code: 'usage',
     })
@@ -42,7 +43,7 @@ export async function runDestroy(context: Context, options: DestroyOptions): Pro
   }
   if (options.pmAgent === true) {
     await confirm(context, options, 'Destroy the PM agent session?', words)
-    await destroyPmAgent(context)
+    await destroyPmAgent(context, supervision, force)
     return report(context, options, [])
   }
   await confirm(context, options, 'Destroy the base session, the PM agent and ALL issue sessions and worktrees?', words)

@@ -159,7 +159,7 @@ function missing(context: Context, key: string, owner: EnvOwner): KugetsuError {
 
 async function readValue(context: Context, name: string): Promise<string> {
   if (context.io.interactive) context.io.err(`The value of ${name}, then Ctrl-D on a line of its own:\n`)
-  const text = await context.io.readInput()
+  const text = (await context.io.readInput()).toString()
   if (text !== '') return text.replace(/\n$/, '')
   throw new KugetsuError('standard input is empty', {
     hint: `To set it to nothing: kugetsu env set ${name} ""`,

@@ -19,9 +19,10 @@ export async function runInit(context: Context, options: InitOptions): Promise<v
       code: 'usage',
     })
   }
-  if (fs.existsSync(path.join(context.cwd, '.git'))) {
+  const { cwd } = context
+  if (cwd !== undefined && fs.existsSync(path.join(cwd, '.git'))) {
     context.warn(
-      `this is a project (${tilde(context, context.cwd)}), which the base session will know nothing of: it has a directory of its own`,
+      `this is a project (${tilde(context, cwd)}), which the base session will know nothing of: it has a directory of its own`,
     )
   }
   const made = await initialise(context, { force: options.force === true })

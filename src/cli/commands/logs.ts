@@ -25,6 +25,12 @@ export interface LogsOptions {
 
 export async function runLogs(context: Context, options: LogsOptions): Promise<void> {
   const { what = '10' } = options
+  if (/^\d+$/.test(what) && options.follow === true) {
+    throw new KugetsuError('-f follows one transcript, and this is the list of delegations', {
+      hint: 'Say which: kugetsu logs -f <issue-ref>, or with the id of a task, or pm-agent.',
+      code: 'usage',
+    })
+  }
   if (/^\d+$/.test(what)) return delegationLogs(context, Number(what), options)
   const log = what.startsWith('q_') ? await logOfItem(context, what) : await logOfAgent(context, what)
   const about = { issue_ref: log.issueRef, ...(log.item === undefined ? {} : { queue_item: log.item }) }

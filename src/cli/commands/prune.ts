@@ -6,6 +6,7 @@ import type { Orphan } from '../../sessions/orphan.ts'
 import { findOrphans } from '../../sessions/orphans.ts'
 import { readIndex } from '../../sessions/store.ts'
 import { confirm } from '../confirm.ts'
+import { requireWith } from '../flags.ts'
 import type { Context } from '../context.ts'
 import { printJson, styled, tilde } from '../output.ts'
 import { wrap } from '../wrap.ts'
@@ -28,6 +29,7 @@ interface Judged {
 const longest = 1000
 
 export async function runPrune(context: Context, options: PruneOptions): Promise<void> {
+  requireWith('-y', options.yes === true, '--force', options.force === true)
   const index = readIndex(context)
   if (index === undefined) {
     // Without an index everything would look left over.

@@ -16,6 +16,7 @@ import { nameOf } from '../../sessions/session-name.ts'
 import { readSession } from '../../sessions/store.ts'
 import type { Context } from '../context.ts'
 import { enqueue, tellQueued } from '../enqueue.ts'
+import { messageFrom } from '../message.ts'
 import { age, printJson, styled, table } from '../output.ts'
 import { issueRef, pmAgentWord } from '../refs.ts'
 
@@ -52,7 +53,7 @@ export async function runQueueEnqueue(
   options: Options & { ref: string; message: string; base?: string; model?: string; agent?: string },
 ): Promise<void> {
   const ref = await issueRef(context, options.ref, { begins: true })
-  const message = options.message === '-' ? await context.io.readInput() : options.message
+  const message = await messageFrom(context, options.message)
   if (message.trim() === '') {
     throw new KugetsuError('the message is empty', {
       hint: `Say what is to be done: kugetsu queue enqueue ${formatRef(ref)} "fix the login bug"`,

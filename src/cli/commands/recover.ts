@@ -7,8 +7,10 @@ import { dropSaved, listSaved, recoverWork, type Recovered, type SavedPoint } fr
 import { pointNamed } from '../../worktrees/recovery-refs.ts'
 import type { Context } from '../context.ts'
 import { confirm } from '../confirm.ts'
+import { requireWith } from '../flags.ts'
 import { age, printJson, styled, table, tilde } from '../output.ts'
 import { issueRef } from '../refs.ts'
+import { workingDirectory } from '../working-directory.ts'
 
 export interface RecoverOptions {
   what?: string | undefined
@@ -28,12 +30,17 @@ export async function runRecover(context: Context, options: RecoverOptions): Pro
   if (options.to !== undefined && options.what === undefined) {
     throw new KugetsuError('say what to restore', { hint: 'kugetsu recover <id> --to <directory>', code: 'usage' })
   }
+  requireWith('-y', options.yes === true, '--drop', options.drop !== undefined)
   const points = await listSaved(context)
   if (options.drop !== undefined) return drop(context, options, only(points, options.drop))
   if (options.what === undefined) return list(context, options, points)
   const { point, older } = await meant(context, points, options.what)
-  const to = options.to === undefined ? undefined : path.resolve(context.cwd, options.to)
+  const to = options.to === undefined ? undefined : absolute(context, options.to)
   report(context, options, point, await recoverWork(context, point, { to }), older)
+}
+
+function absolute(context: Context, file: string): string {
+  return path.isAbsolute(file) ? file : path.join(workingDirectory(context), file)
 }
 
 function list(context: Context, options: RecoverOptions, points: SavedPoint[]): void {

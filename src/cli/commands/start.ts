@@ -8,6 +8,8 @@ import { startAgent, type Started, type StartRequest } from '../../sessions/star
 import { readSession } from '../../sessions/store.ts'
 import { sessionView } from '../../sessions/view.ts'
 import type { Context } from '../context.ts'
+import { requireWith } from '../flags.ts'
+import { messageFrom } from '../message.ts'
 import { printJson, styled, tilde } from '../output.ts'
 import { issueRef } from '../refs.ts'
 import { reportEnds } from './wait.ts'
@@ -29,8 +31,9 @@ export interface StartOptions {
 }
 
 export async function runStart(context: Context, options: StartOptions): Promise<void> {
+  requireWith('--timeout', options.timeout !== undefined, '--wait', options.wait === true)
   const ref = await issueRef(context, options.ref, { begins: options.command === 'start' })
-  const message = options.message === '-' ? await context.io.readInput() : (options.message ?? '')
+  const message = await messageFrom(context, options.message ?? '')
   if (message.trim() === '' && (options.command === 'start' || options.message !== undefined)) {
     throw new KugetsuError('the message is empty', {
       hint: `Say what is to be done: kugetsu ${options.command} ${formatRef(ref)} "fix the login bug"`,
@@ -44,6 +47,7 @@ export async function runStart(context: Context, options: StartOptions): Promise
     })
   }
   const supervision = supervisionOf(context)
+  const isNew = options.command === 'continue' && readSession(context, nameOf(context, ref)) === undefined
   const request = {
     ref,
     message,
@@ -62,11 +66,18 @@ export async function runStart(context: Context, options: StartOptions): Promise
     const priority = options.command === 'continue' && hasSession(context, request.ref) ? 1 : 0
     // Who has a session is never refused; anybody else only where that is wanted.
     if (priority === 0 && options.queue !== true) throw error
+    tellIfNew(context, options, request.ref, isNew)
     return await queueInstead(context, options, request, priority)
   }
+  tellIfNew(context, options, request.ref, isNew)
   if (options.wait !== true) return print(context, options, started)
   if (options.json !== true) print(context, options, started)
   await reportEnds(context, supervision, [started.name], options)
+}
+
+/** To continue what was never begun begins it, which may be the wrong issue. */
+function tellIfNew(context: Context, options: StartOptions, ref: IssueRef, isNew: boolean): void {
+  if (isNew && options.json !== true) context.io.out(`Nothing was known of ${formatRef(ref)}: it begins with this\n`)
 }
 
 function hasSession(context: Context, ref: IssueRef): boolean {

@@ -16,7 +16,7 @@ export async function runSupervise(context: Context, options: { foreground: bool
   let last: Settings = context.settings()
   const told = new Map<string, number>()
   const log = (text: string) =>
-    (options.foreground ? context.io.out : context.io.err)(
+    (options.foreground ? context.io.log : context.io.err)(
       `${context.now().toISOString()} ${maskerOf(context)(text)}\n`,
     )
   const warn = (text: string) => {

@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { seconds, type Definitions } from './define.ts'
 
 export const agents: Definitions = {
@@ -18,7 +18,11 @@ export const agents: Definitions = {
     const examples = ['kugetsu continue app#14 "add tests"', 'kugetsu continue app#14']
     const next = startFlags(command('continue <issue-ref> [message]', description, examples, startExits))
     next
-      .option('--now', 'do not wait for a free slot: one agent more than MAX_CONCURRENT_AGENTS')
+      .addOption(
+        new Option('--now', 'do not wait for a free slot: one agent more than MAX_CONCURRENT_AGENTS').conflicts(
+          'queue',
+        ),
+      )
       .action(async (ref, message, options) =>
         (await import('../commands/start.ts')).runStart(context, { ...options, ref, message, command: 'continue' }),
       )

@@ -34,7 +34,7 @@ export const gitServers: Check = {
             bad[0]?.problem?.hint ?? 'Check the network, and the address with "kugetsu server list".',
           )
     } catch (error) {
-      if (!(error instanceof KugetsuError)) throw error
+      if (!(error instanceof KugetsuError) || error.code === 'bad_setting') throw error
       return warn(`cannot tell which there are: ${messageOf(error)}`, error.hint ?? 'See "kugetsu server list".')
     }
   },

@@ -73,8 +73,8 @@ function namesIn(directory: string): string[] {
 const config: Check = {
   name: 'config',
   look: ({ home, settings }) => {
-    const { warnings, gone, maxConcurrentAgents } = settings()
-    const odd = [...warnings, ...gone.values()]
+    const { warnings, gone, mistyped, maxConcurrentAgents } = settings()
+    const odd = [...warnings, ...gone.values(), ...mistyped.values()]
     if (odd.length > 0) return warn(odd.join('; '), `Correct it in ${home.paths.config}.`)
     const where = fs.existsSync(home.paths.config) ? home.paths.config : 'no file, so all defaults'
     return pass(`${where}, up to ${counted(maxConcurrentAgents, 'agent')} at once`)

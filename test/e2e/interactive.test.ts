@@ -1,0 +1,114 @@
+/** The commands that a person runs in a terminal, in one, where opencode has found its providers by itself. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { runJson } from '../helpers/kugetsu.ts'
+import { leftovers } from '../helpers/processes.ts'
+import { ref, setStage, type Stage } from '../helpers/stage.ts'
+import { ctrlC, ctrlD, hasTerminals, inTerminal, openTerminal, type Terminal } from '../helpers/terminal.ts'
+import { waitFor } from '../helpers/wait-for.ts'
+
+describe.skipIf(!hasTerminals)('in a terminal (script of util-linux)', () => {
+  let stage: Stage
+  const opened: Terminal[] = []
+  const open = (args: string[], columns = 100) => {
+    const terminal = openTerminal(stage.home, args, columns)
+    opened.push(terminal)
+    return terminal
+  }
+  /** Once: it would be a signal to kugetsu as soon as opencode's interface has given the terminal back. */
+  const leave = (terminal: Terminal) => {
+    terminal.type(ctrlC)
+    return terminal.ended
+  }
+  const hasSession = (number: number) => stage.file(number) !== undefined
+
+  beforeAll(async () => {
+    stage = await setStage({ findsProviders: true, init: false })
+  })
+  afterAll(() => {
+    for (const terminal of opened) terminal.close()
+    return stage.cleanup()
+  })
+
+  it('init --tui makes the home and opens the base session', async () => {
+    const terminal = open(['init', '--tui'])
+    await terminal.until(/Initialised/)
+    await terminal.until(/Ask anything|ctrl\+p|tab agents/i)
+    expect([await leave(terminal), terminal.shown()]).toEqual([
+      0,
+      expect.not.stringMatching(/unexpected server error/i),
+    ])
+  })
+
+  it('start reads its message from the terminal, up to Ctrl-D', async () => {
+    const terminal = open(['start', ref(1), '-'])
+    await terminal.until(/The message, then Ctrl-D/)
+    terminal.type(`GATE=go SAY{{marmalade}}\r${ctrlD}`)
+    expect([await terminal.ended, terminal.shown()]).toEqual([0, expect.stringContaining('An agent works on')])
+    await stage.model.turn('marmalade')
+  })
+
+  it('wait and logs -f end with Ctrl-C, and the agent works on', async () => {
+    const waiting = open(['wait', ref(1)])
+    const following = open(['logs', '-f', ref(1)])
+    await following.until(/GATE=go/)
+    following.type(ctrlC)
+    waiting.type(ctrlC)
+    for (const { ended, shown } of [waiting, following]) {
+      expect([await ended, shown()]).toEqual([130, expect.not.stringMatching(/unexpected|\n {4}at /)])
+    }
+    expect((await stage.session(1)).state).toBe('running')
+  })
+
+  it('attach shows the session, and is left without harm to it', async () => {
+    await stage.model.release('go')
+    await stage.ok(['wait', ref(1)])
+    const terminal = open(['attach', ref(1)])
+    await terminal.until(/marmalade/)
+    expect([await leave(terminal), terminal.shown()]).toEqual([
+      0,
+      expect.not.stringMatching(/unexpected server error/i),
+    ])
+    expect((await stage.session(1)).state).toBe('idle')
+  })
+
+  it.each([
+    ['Ctrl-C', ctrlC],
+    ['Ctrl-D', ctrlD],
+  ])('%s at a question is no answer, and nothing goes', async (_, key) => {
+    for (const args of [
+      ['destroy', ref(1)],
+      ['destroy', '--base'],
+    ]) {
+      const terminal = open(args)
+      await terminal.until(/\[y\/N\] $/)
+      terminal.type(key)
+      expect([await terminal.ended, terminal.shown()]).toEqual([
+        130,
+        expect.stringMatching(/\r\nError: not destroyed\r\nHint: Nothing was changed\.\r\n$/),
+      ])
+    }
+    expect(hasSession(1)).toBe(true)
+  })
+
+  it('nor is the end of the terminal', async () => {
+    const terminal = open(['destroy', ref(1)])
+    await terminal.until(/\[y\/N\] $/)
+    terminal.close()
+    await waitFor('the end of the command', () =>
+      leftovers(stage.home.root).every(({ command }) => !command.includes('destroy')),
+    )
+    expect(hasSession(1)).toBe(true)
+  })
+
+  it('delegate --wait prints the answer', async () => {
+    await stage.ok(['queue-daemon', 'start'])
+    const { code, shown } = await inTerminal(stage.home, ['delegate', 'SAY{{all is well}}', '--wait'])
+    expect([code, shown]).toEqual([0, expect.stringMatching(/Queued for the PM agent[^]*all is well\r\n$/)])
+  })
+
+  it('yes is yes', async () => {
+    const destroyed = await inTerminal(stage.home, ['destroy', ref(1)], [{ question: /\[y\/N\] $/, answer: 'y' }])
+    expect(destroyed).toMatchObject({ code: 0, shown: expect.stringContaining('Destroyed') })
+    expect((await runJson<unknown[]>(stage.home, ['list', '--json'])).json).toHaveLength(2)
+  })
+})
