@@ -25,7 +25,8 @@ function entryOf(args) {
 function loadEntry(entry, keep) {
   if (keep === undefined && entry !== daemon && !fs.existsSync(cache)) {
     var enableCompileCache = require('module').enableCompileCache // a millisecond, of Node's own
-    if (enableCompileCache !== undefined) enableCompileCache()
+    var directory = enableCompileCache === undefined ? undefined : ownDirectory(process.env)
+    if (directory !== undefined) enableCompileCache(directory)
     return require('../dist/' + entry)
   }
   var opened = entry === daemon ? openDaemon() : new Map()
@@ -38,6 +39,26 @@ function loadEntry(entry, keep) {
     return dist + '/' + name
   }
   return link(entry, script, require, filenameOf)
+}
+
+/**
+ * Where Node may keep compiled code: a directory that is the user's own and that nobody else can write to or read, because
+ * what lies there is run. (Without a name Node takes one in the temporary directory, whoever made that.) Undefined where
+ * there is none.
+ */
+function ownDirectory(env) {
+  try {
+    var root = env.XDG_CACHE_HOME || path.join(env.HOME, '.cache')
+    var directory = path.join(root, 'kugetsu', 'code')
+    if (!path.isAbsolute(root) || fs.statSync(env.HOME).uid !== process.getuid()) return undefined
+    fs.mkdirSync(directory, { recursive: true, mode: 448 }) // 0700
+    var stat = fs.lstatSync(directory)
+    var isOwn = stat.isDirectory() && stat.uid === process.getuid() && (stat.mode & 63) === 0 // 077
+    return isOwn ? directory : undefined
+  } catch (error) {
+    if (error.code === undefined) throw error // no variable, no rights
+    return undefined
+  }
 }
 
 /**
@@ -85,12 +106,22 @@ function openScript(name) {
   } catch (error) {
     if (error.code === undefined) throw error // none of the system's
     isKept = false
-    file = fs.openSync(filename)
+    file = openPart(filename)
   }
   return function () {
     var content = fs.readFileSync(file)
     fs.closeSync(file)
     return isKept ? unpack(content, filename) : scriptOf(textOf(content), filename)
+  }
+}
+
+/** As Node says it of what it does not find, for those who tell it (tellIncomplete, src/cli/render-error.ts). */
+function openPart(filename) {
+  try {
+    return fs.openSync(filename)
+  } catch (error) {
+    if (error.code === 'ENOENT') error.code = 'MODULE_NOT_FOUND'
+    throw error
   }
 }
 
@@ -135,8 +166,29 @@ function run() {
   var debug = process.argv.indexOf('--debug') !== -1
   if (debug) process.setSourceMapsEnabled(true)
   var args = process.argv.slice(2)
-  var main = debug ? require('../dist/main.cjs') : loadEntry(entryOf(args))
-  main.main(args)
+  try {
+    var main = debug ? require('../dist/main.cjs') : loadEntry(entryOf(args))
+    main.main(args).catch(tellIncomplete)
+  } catch (error) {
+    tellIncomplete(error)
+  }
+}
+
+/** While npm installs or replaces kugetsu, files are missing for a moment. Rethrows all else. */
+function tellIncomplete(error) {
+  if (!isMissing(error)) throw error
+  process.stderr.write(
+    'Error: kugetsu is not complete: ' +
+      String(error.message).split('\n')[0] +
+      '\nHint: It is being installed or upgraded: try again in a moment. If it stays so, install it again.\n',
+  )
+  process.exit(1)
+}
+
+/** Whether it says that a file of this package is not there. */
+function isMissing(error) {
+  var isAbsent = error.code === 'MODULE_NOT_FOUND' || error.code === 'ENOENT'
+  return isAbsent && String(error.path || error.message).indexOf(path.dirname(__dirname)) !== -1
 }
 
 // Not where the build, or the one executable file, only takes what it needs from here.
@@ -149,6 +201,7 @@ else
     link: link,
     loadEntry: loadEntry,
     openScript: openScript,
+    ownDirectory: ownDirectory,
     pack: pack,
     textOf: textOf,
     unpack: unpack,

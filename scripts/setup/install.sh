@@ -79,7 +79,15 @@ while [ ! -d "$existing" ]; do existing=$(dirname "$existing"); done
 PATH=$prefix/bin:$PATH
 export PATH
 
-npm_install() { npm install --global --prefix "$prefix" --no-fund --no-audit --loglevel=error "$@"; }
+# npm 12 runs the install scripts of those packages alone that it is told, and an npm that does not know how to be told
+# refuses to be. Its warnings name what it has not run, so they are shown.
+knows_allowing=$(npm config ls -l 2>/dev/null | grep -c '^allow-scripts = ' || true)
+npm_install() {
+  local allowed=$1
+  shift
+  [ "$knows_allowing" = 0 ] || [ -z "$allowed" ] || set -- "--allow-scripts=$allowed" "$@"
+  npm install --global --prefix "$prefix" --no-fund --no-audit --loglevel=warn "$@"
+}
 
 temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
@@ -90,7 +98,12 @@ if [ "$opencode" = yes ]; then
     say "opencode $found is there already ($(command -v opencode))"
   else
     say "installing opencode${found:+ (opencode $found is too old)}"
-    npm_install opencode-ai
+    npm_install opencode-ai opencode-ai
+    hash -r
+    opencode --version >"$temporary/version" 2>&1 || {
+      cat "$temporary/version" >&2
+      die 'opencode was installed and does not run' 'See above; to try again: npm install --global --allow-scripts=opencode-ai opencode-ai'
+    }
   fi
 fi
 
@@ -112,7 +125,10 @@ if [ -d "$from" ]; then
   from=${packed[0]}
 fi
 say "installing kugetsu into $prefix"
-npm_install "$from"
+# Where Node has no SQLite of its own, that of an addon is used, which an install script builds.
+addon=''
+node -e 'process.exit(process.getBuiltinModule?.("node:sqlite") ? 0 : 1)' 2>/dev/null || addon=better-sqlite3
+npm_install "$addon" "$from"
 
 program=$prefix/bin/kugetsu
 version=$("$program" --version) || die "what was installed does not run: $program" 'Run it by hand to see why.'

@@ -1,4 +1,4 @@
-import { exitCodes, KugetsuError, messageOf } from '../core/errors.ts'
+import { codeOf, exitCodes, KugetsuError, messageOf } from '../core/errors.ts'
 import { plainText } from '../core/plain-text.ts'
 import type { Context } from './context.ts'
 import { printJson, styled } from './output.ts'
@@ -12,7 +12,7 @@ export function renderError(context: Context, error: unknown, options: { json: b
     context.io.err('Interrupted\n')
     return exitCodes.interrupted
   }
-  const known = error instanceof KugetsuError ? error : undefined
+  const known = error instanceof KugetsuError ? error : incomplete(error)
   const message = known === undefined ? `unexpected: ${messageOf(error)}` : messageOf(known)
   const hint =
     known === undefined
@@ -32,4 +32,14 @@ export function renderError(context: Context, error: unknown, options: { json: b
     }
   }
   return known?.exitCode ?? exitCodes.failed
+}
+
+/** A part of kugetsu itself that is not there: npm removes and writes its files one by one. */
+function incomplete(error: unknown): KugetsuError | undefined {
+  if (codeOf(error) !== 'MODULE_NOT_FOUND') return undefined
+  return new KugetsuError(`kugetsu is not complete: ${messageOf(error)}`, {
+    hint: 'It is being installed or upgraded: try again in a moment. If it stays so, install it again.',
+    code: 'incomplete',
+    cause: error,
+  })
 }

@@ -4,6 +4,7 @@ import type { Home } from '../config/home.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KugetsuError, messageOf } from '../core/errors.ts'
 import { withoutAgent } from '../core/within-agent.ts'
+import { buildMark } from '../platform/build-mark.ts'
 import { ensureDirectory, openToAppend, removeFile, rotate, writeAtomic } from '../platform/files.ts'
 import { identify, isAlive } from '../platform/processes.ts'
 import type { Supervision } from '../sessions/supervision.ts'
@@ -41,6 +42,17 @@ export function supervisionOf(home: Home): Supervision {
 /** The daemon of this home, undefined when none answers. */
 export function daemonStatus(home: Home): Promise<Answer | undefined> {
   return askDaemon(home, { do: 'status' })
+}
+
+/**
+ * How to have a daemon that runs replaced, where kugetsu was upgraded since it began: it goes on with the code of then.
+ * Undefined where it is of this build.
+ */
+export function replacementOf(daemon: Answer): string | undefined {
+  const build = buildMark()
+  if (build === undefined || daemon.build === build) return undefined
+  if (daemon.foreground === true) return 'restart what runs "kugetsu queue-daemon run"'
+  return daemon.dispatching === true ? 'kugetsu queue-daemon restart' : 'kugetsu queue-daemon stop'
 }
 
 /**

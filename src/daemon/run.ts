@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Home } from '../config/home.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
 import { readBooting, readServer } from '../opencode/server-record.ts'
+import { buildMark } from '../platform/build-mark.ts'
 import { listDirectory, readText, removeFile, writeAtomic } from '../platform/files.ts'
 import { tryExclusive, type Release } from '../platform/locks.ts'
 import { optimise } from '../platform/optimiser.ts'
@@ -61,6 +62,7 @@ export async function runDaemon(home: Home, options: DaemonOptions): Promise<voi
 async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boolean> {
   const wakeUp = createWakeUp()
   const since = home.now().toISOString()
+  const build = buildMark()
   const isDispatching = () => foreground || isDispatchingWanted(home)
   let told = home.signal.aborted
   home.signal.addEventListener('abort', () => {
@@ -72,7 +74,8 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
     if (request.do === 'stop') told = true
     if (request.do !== 'status') wakeUp.now()
     const cancelled = request.do === 'cancel' && cancel(request)
-    return { ok: true, pid: currentProcess().pid, dispatching: isDispatching(), foreground, since, cancelled }
+    const self = { pid: currentProcess().pid, dispatching: isDispatching(), foreground, since }
+    return { ok: true, ...self, cancelled, ...(build && { build }) }
   })
   writeAtomic(home.paths.daemonPid, `${currentProcess().pid}\n`)
   if (foreground) tellWhatItDoes(home)

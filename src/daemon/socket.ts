@@ -33,6 +33,8 @@ export interface Answer {
   since?: string
   /** It was at that start, and ends it. */
   cancelled?: boolean
+  /** The build that it is of (buildMark), as it was when it began. */
+  build?: string
 }
 
 /** Where the socket is: in the home, or for a home with a long path in a directory of the user's under the temporary one. */

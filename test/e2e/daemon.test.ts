@@ -59,6 +59,24 @@ describe('daemons started at the same instant', () => {
     await runOk(home, ['queue-daemon', 'stop'])
   })
 
+  it.skipIf(!programPath.endsWith('.js'))('is told from one of the build that is installed since', async () => {
+    const copy = path.join(home.root, 'upgraded')
+    const root = path.dirname(path.dirname(programPath))
+    for (const name of ['bin', 'dist', 'package.json']) {
+      fs.cpSync(path.join(root, name), path.join(copy, name), { recursive: true })
+    }
+    fs.symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'))
+    const upgraded = { command: [process.execPath, path.join(copy, 'bin', 'kugetsu.js')] as const }
+    await runOk(home, ['queue-daemon', 'start'])
+    expect((await runOk(home, ['status'])).stdout).not.toContain('another build')
+    expect((await runOk(home, ['status'], upgraded)).stdout).toContain(
+      'of another build: kugetsu queue-daemon restart\n',
+    )
+    await runOk(home, ['queue-daemon', 'restart'], upgraded)
+    expect((await runOk(home, ['status'], upgraded)).stdout).not.toContain('another build')
+    await runOk(home, ['queue-daemon', 'stop'])
+  })
+
   it('in the foreground of a home without init: it says so, and waits', async () => {
     const fresh = createHome()
     try {

@@ -1,5 +1,6 @@
 /** The first mistakes of a new user: each is said in one line, and what the line advises works. */
 import * as fs from 'node:fs'
+import { createRequire } from 'node:module'
 import * as path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -36,6 +37,42 @@ it('an old Node', async () => {
   expect(said).toMatchObject({ code: 1, stdout: '' })
   expect(said.stderr).toMatch(/^Error: kugetsu needs Node 20\.19 or newer; this is 18\.20\.8\nHint: .+\n$/)
 })
+
+it('a kugetsu that npm is just replacing, whatever part is missing', async () => {
+  const copy = path.join(stage.home.root, 'replaced')
+  const root = path.dirname(path.dirname(program))
+  for (const name of ['bin', 'dist', 'package.json']) {
+    fs.cpSync(path.join(root, name), path.join(copy, name), { recursive: true })
+  }
+  const command = [process.execPath, path.join(copy, 'bin', 'kugetsu.js')] as const
+  const parts = fs.readdirSync(path.join(copy, 'dist')).filter((name) => name.endsWith('.cjs'))
+  for (const name of fs.readdirSync(path.join(copy, 'dist'))) {
+    if (name.startsWith('code-cache-')) fs.rmSync(path.join(copy, 'dist', name), { recursive: true })
+  }
+  for (const missing of [...parts.filter((name) => /^(list|store)\b/.test(name)), 'main.cjs', '../package.json']) {
+    fs.rmSync(path.join(copy, 'dist', missing))
+    const said = await stage.kugetsu(['list'], { command })
+    expect(said, missing).toMatchObject({ code: 1, stdout: '' })
+    expect(said.stderr, missing).toMatch(/^Error: kugetsu is not complete: .+\nHint: .*try again.*\n$/)
+  }
+})
+
+it.skipIf(process.getuid === undefined)(
+  "a temporary directory of others: Node keeps compiled code in one of the user's own, or nowhere",
+  () => {
+    const { ownDirectory } = createRequire(import.meta.url)(program) as {
+      ownDirectory: (env: NodeJS.ProcessEnv) => string | undefined
+    }
+    const env = { HOME: stage.home.root, XDG_CACHE_HOME: path.join(stage.home.root, 'cached') }
+    const own = path.join(env.XDG_CACHE_HOME, 'kugetsu', 'code')
+    expect(ownDirectory(env)).toBe(own)
+    expect(fs.statSync(own).mode & 0o777).toBe(0o700)
+    fs.chmodSync(own, 0o770)
+    expect(ownDirectory(env)).toBeUndefined()
+    expect(ownDirectory({ ...env, XDG_CACHE_HOME: 'relative' })).toBeUndefined()
+    expect(ownDirectory({})).toBeUndefined()
+  },
+)
 
 it('no opencode on the PATH', async () => {
   const opencode = fs.realpathSync(path.join(stage.home.bin, 'opencode'))

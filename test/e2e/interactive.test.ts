@@ -14,9 +14,11 @@ describe.skipIf(!hasTerminals)('in a terminal (script of util-linux)', () => {
     opened.push(terminal)
     return terminal
   }
-  /** Once: it would be a signal to kugetsu as soon as opencode's interface has given the terminal back. */
-  const leave = (terminal: Terminal) => {
-    terminal.type(ctrlC)
+  /** opencode may not listen yet; once it has given the terminal back, another key would be a signal to kugetsu. */
+  const leave = async (terminal: Terminal) => {
+    const isOver = () => terminal.raw().includes('\u001b[?1049l')
+    do terminal.type(ctrlC)
+    while (!(await waitFor('the end of the interface', isOver, { timeoutMs: 5_000 }).catch(() => false)))
     return terminal.ended
   }
   const hasSession = (number: number) => stage.file(number) !== undefined

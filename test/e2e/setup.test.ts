@@ -165,6 +165,26 @@ describe('install.sh', () => {
     }
   })
 
+  it.each([
+    ['allow-scripts = [""]', '--allow-scripts=opencode-ai'],
+    ['audit = true', ''],
+  ])('has npm run the scripts of opencode where npm has to be told, and looks whether it runs: %j', (known, told) => {
+    const bin = fs.mkdtempSync(path.join(home.root, 'npm-'))
+    const programs = ['bash', 'sh', 'env', 'git', 'sort', 'head', 'grep', 'cat', 'mktemp', 'rm', 'mkdir', 'dirname']
+    for (const name of programs)
+      fs.symlinkSync(execFileSync('which', [name], { encoding: 'utf8' }).trim(), path.join(bin, name))
+    fs.symlinkSync(process.execPath, path.join(bin, 'node'))
+    // Whatever it is told to install, it says so and installs nothing.
+    const said = `#!/bin/sh\ncase $1 in config) echo '${known}' ;; install) echo "npm $*" >&2 ;; esac\n`
+    fs.writeFileSync(path.join(bin, 'npm'), said, { mode: 0o755 })
+    const { code, err } = run(script('install.sh', '--prefix', path.join(home.root, 'nothing')), { PATH: bin })
+    expect(code).toBe(1)
+    const call = err.split('\n').find((line) => line.startsWith('npm install --global '))
+    expect(call).toMatch(/ opencode-ai$/)
+    expect(/ (--allow-scripts\S+)/.exec(call ?? '')?.[1] ?? '').toBe(told)
+    expect(err).toMatch(/^Error: opencode was installed and does not run\nHint: /m)
+  })
+
   it('leaves a skill alone that is not its own', () => {
     const file = path.join(home.env['XDG_CONFIG_HOME'] ?? '', 'opencode/skills/kugetsu/SKILL.md')
     fs.writeFileSync(file, 'mine\n')

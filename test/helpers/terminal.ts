@@ -14,6 +14,8 @@ export const ctrlD = '\u0004'
 export interface Terminal {
   /** All that was shown, without control sequences. */
   shown: () => string
+  /** The same with them. */
+  raw: () => string
   /** Waits until what was shown since the last call matches. */
   until: (text: RegExp) => Promise<void>
   /** As a person types it: with `\r` for the key Enter. */
@@ -39,6 +41,7 @@ export function openTerminal(home: Home, args: string[], columns = 80): Terminal
   const plain = () => stripVTControlCharacters(shown)
   return {
     shown: plain,
+    raw: () => shown,
     until: async (text) => {
       await waitFor(`${text} on the screen of ${args.join(' ')}`, () => text.test(plain().slice(from)))
       from = plain().length

@@ -1,5 +1,5 @@
 import { plainLine } from '../../core/plain-text.ts'
-import { daemonStatus } from '../../daemon/control.ts'
+import { daemonStatus, replacementOf } from '../../daemon/control.ts'
 import { readServer } from '../../opencode/server-record.ts'
 import { isAlive } from '../../platform/processes.ts'
 import { openQueue } from '../../queue/file-queue.ts'
@@ -22,13 +22,19 @@ export async function runStatus(context: Context, options: { json?: boolean }): 
     since: takenAt,
   }))
   const daemon = await daemonStatus(context)
+  const replacement = daemon && replacementOf(daemon)
   const queue = countItems(await openQueue(context).each(({ state }) => ({ state })))
   const report = {
     status: word(context),
     slots: { limit: context.settings().maxConcurrentAgents, used: holders.length, holders },
     memory: { enough: room.agents > 0, available_mb: room.availableMb ?? null, needed_mb: room.neededMb },
     queue,
-    daemon: { running: daemon !== undefined, dispatching: daemon?.dispatching === true, pid: daemon?.pid ?? null },
+    daemon: {
+      running: daemon !== undefined,
+      dispatching: daemon?.dispatching === true,
+      pid: daemon?.pid ?? null,
+      outdated: replacement !== undefined,
+    },
     server: alive
       ? {
           running: true,
@@ -55,7 +61,7 @@ export async function runStatus(context: Context, options: { json?: boolean }): 
   context.io.out(`queue   ${queue.pending} pending, ${queue.notified} at work${queue.pending > 0 ? dispatches : ''}\n`)
   const does = report.daemon.dispatching ? ', takes tasks from the queue' : ''
   context.io.out(
-    `daemon  ${report.daemon.running ? `running${does}` : 'not running (it starts by itself when needed)'}\n`,
+    `daemon  ${report.daemon.running ? `running${does}${replacement === undefined ? '' : `; of another build: ${replacement}`}` : 'not running (it starts by itself when needed)'}\n`,
   )
   context.io.out(
     `server  ${alive ? `opencode ${plainLine(server.version, 40)}, pid ${server.pid}, up ${age(server.started_at, context.now())}` : 'not running (it starts by itself when needed)'}\n`,

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Home } from '../../config/home.ts'
 import { counted } from '../../core/wording.ts'
 import { isDispatchingWanted } from '../../daemon/dispatching.ts'
-import { daemonStatus } from '../../daemon/control.ts'
+import { daemonStatus, replacementOf } from '../../daemon/control.ts'
 import { socketPath } from '../../daemon/socket.ts'
 import { readServer } from '../../opencode/server-record.ts'
 import { markerVariable } from '../../opencode/server-environment.ts'
@@ -54,6 +54,10 @@ const daemon: Check = {
   look: async ({ home, daemon, sessions, items }) => {
     const running = await daemon()
     const waiting = items().filter(({ state }) => state === 'pending').length
+    const replacement = running && replacementOf(running)
+    if (running !== undefined && replacement !== undefined) {
+      return warn(`pid ${running.pid}, of another build of kugetsu than this one`, replacement)
+    }
     if (running !== undefined) {
       if (running.dispatching === true) return pass(`pid ${running.pid}, takes tasks from the queue`)
       return waiting === 0
