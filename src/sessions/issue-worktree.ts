@@ -12,7 +12,7 @@ import { mirrorLockWaitMs } from '../worktrees/mirrors.ts'
 import { placeWorktree } from '../worktrees/place-worktree.ts'
 import { type AddedWorktree, discardWorktree } from '../worktrees/worktrees.ts'
 import type { SessionRecord } from './record.ts'
-import { remoteAccess } from './remote-access.ts'
+import { remoteAccess, remoteEnvironment } from './remote-access.ts'
 import type { Undo } from './undo.ts'
 
 const cloneTimeoutMs = 30 * 60_000
@@ -61,7 +61,8 @@ export async function ensureIssueWorktree(home: Home, request: WorktreeRequest, 
   const base = request.base ?? home.settings().baseBranch
   const wanted = {
     lockFile: mirrorLock(home, request.ref),
-    env: home.env,
+    // A filter such as git-lfs may have to log in for a checkout too.
+    env: remoteEnvironment(home),
     timeoutMs: cloneTimeoutMs,
     signal: home.signal,
     mirror,
@@ -71,7 +72,7 @@ export async function ensureIssueWorktree(home: Home, request: WorktreeRequest, 
   }
   const undoIt = (made: AddedWorktree) =>
     undo.add(`the worktree ${worktree}`, () =>
-      discardWorktree({ ...wanted, signal: undefined, deleteBranch: made.branchCreated }),
+      discardWorktree({ ...wanted, branch: made.branch, signal: undefined, deleteBranch: made.branchCreated }),
     )
   request.onAsking?.(withoutCredentials(url))
   const made = await placeWorktree({
@@ -88,7 +89,9 @@ export async function ensureIssueWorktree(home: Home, request: WorktreeRequest, 
   })
   if (made.created && !made.told) undoIt(made)
   if (made.moved && (made.told || !made.created)) await request.onMoved?.(worktree)
-  return { path: worktree, branch, baseBranch: made.baseBranch, workExists: !made.isUntouched }
+  if (made.created && made.branch !== branch)
+    home.warn(`there is no room for a branch ${branch} beside others: the worktree is on ${made.branch}`)
+  return { path: worktree, branch: made.branch, baseBranch: made.baseBranch, workExists: !made.isUntouched }
 }
 
 /**

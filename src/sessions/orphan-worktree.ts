@@ -103,7 +103,7 @@ function mirrorOf(home: Home, { path: mirror, repository }: MirrorOfHome) {
 /** The issue that a worktree of this name on this branch was made for. */
 function issueOf(mirror: MirrorOfHome, branch: string, name: string): string | undefined {
   const { host, owner, repo } = mirror.repository
-  const id = /^fix\/issue-(.+)$/.exec(branch)?.[1]
+  const id = /^fix[/-]issue-(.+)$/.exec(branch)?.[1]
   try {
     const ref = parseRef(`${host}/${owner}/${repo}#${id ?? ''}`, { defaultHost: '' })
     return baseNameOf(ref) === name ? formatRef(ref) : undefined

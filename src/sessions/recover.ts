@@ -11,6 +11,7 @@ import { listRecovery, type RecoveryPoint } from '../worktrees/recovery-refs.ts'
 import { restoreWork, type Restored } from '../worktrees/restore.ts'
 import { dropRecovery } from '../worktrees/saved-repository.ts'
 import { mirrorLock } from './issue-worktree.ts'
+import { remoteEnvironment } from './remote-access.ts'
 import { note } from './journal.ts'
 import { nameOf } from './session-name.ts'
 import { changeIndex, changeSession, readSession } from './store.ts'
@@ -141,5 +142,5 @@ function isHalfMade(point: SavedPoint, place: string): boolean {
 }
 
 function gitOptions(home: Home) {
-  return { env: home.env, timeoutMs: gitTimeoutMs, signal: home.signal }
+  return { env: remoteEnvironment(home), timeoutMs: gitTimeoutMs, signal: home.signal }
 }

@@ -1,7 +1,7 @@
 /** What a mirror needs for git to work in it at all, mended where a file of it was left empty or is gone. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { KugetsuError } from '../core/errors.ts'
+import { codeOf, KugetsuError } from '../core/errors.ts'
 import { ensureDirectory, readLog, writeAtomic } from '../platform/files.ts'
 import { isSamePlace, listEntries } from './entries.ts'
 import { askGit, type GitOptions, inMirror, runGit } from './git.ts'
@@ -133,14 +133,23 @@ export function isPlace(one: string | undefined, other: string): boolean {
 }
 
 export function isDirectory(place: string): boolean {
-  return fs.statSync(place, { throwIfNoEntry: false })?.isDirectory() === true
+  return statOf(place)?.isDirectory() === true
 }
 
 export function isFile(place: string): boolean {
-  return fs.statSync(place, { throwIfNoEntry: false })?.isFile() === true
+  return statOf(place)?.isFile() === true
 }
 
 /** The text of a file of git's, also of one that holds none. */
 export function textOf(file: string): string | undefined {
   return isFile(file) ? readLog(file) : undefined
+}
+
+function statOf(place: string): fs.Stats | undefined {
+  try {
+    return fs.statSync(place, { throwIfNoEntry: false })
+  } catch (error) {
+    if (codeOf(error) === 'ENOTDIR') return undefined // below a file nothing is
+    throw error
+  }
 }

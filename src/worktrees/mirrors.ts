@@ -6,6 +6,7 @@ import { maskCredentials } from '../core/masking.ts'
 import { ensureDirectory } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
 import { setAsideDamaged } from './damaged-mirror.ts'
+import { defaultBranch, headOfRemote, theirUsual } from './default-branch.ts'
 import { beginFetch, completeFetch, fetchesSoFar, type Fetches } from './fetch-record.ts'
 import { askGit, type GitCall, type GitOptions, inMirror, runGit } from './git.ts'
 import { gitEnvironment } from './git-environment.ts'
@@ -14,7 +15,6 @@ import { lostPartsOfMirror, mendMirror } from './mend-mirror.ts'
 import { readMirrorConfig } from './mirror-config.ts'
 import { settingsIn, usersValue } from './own-programs.ts'
 import { isRepository } from './place.ts'
-import { askRefs, readRefs } from './refs.ts'
 import { despiteLocks } from './stale-locks.ts'
 import { removeTree, sweepTemporary, temporarySibling } from './temporary.ts'
 
@@ -24,8 +24,6 @@ import { removeTree, sweepTemporary, temporarySibling } from './temporary.ts'
  */
 export const mirrorLockWaitMs = 3_600_000
 
-/** The mirror's configuration could name another program, which would be run. */
-const theirUsual = ['--upload-pack=git-upload-pack']
 const branchesOfOrigin = '+refs/heads/*:refs/remotes/origin/*'
 
 const needsNoSsh = /^(https?|git|file):\/\//
@@ -86,7 +84,7 @@ async function cloneOrFetch(options: MirrorOptions, known: Fetches): Promise<Mir
   if (!isRepository(options.path)) {
     setAsideDamaged(options.path)
     await create(options)
-    return { created: true, defaultBranch: await defaultBranch(options) }
+    return { created: true, defaultBranch: await defaultBranch(options, () => requireBranch(options)) }
   }
   const isFetched = () => fetchesSoFar(options.lockFile).completed > known.begun
   // Not beside the fetch: where git has to register a worktree, a fetch that brings commits fails beside that.
@@ -95,13 +93,13 @@ async function cloneOrFetch(options: MirrorOptions, known: Fetches): Promise<Mir
   if (isKnown && needsNoSsh.test(options.url)) {
     await before
     if (isFetched() || (await fetchWithoutSsh(options)))
-      return { created: false, defaultBranch: await defaultBranch(options) }
+      return { created: false, defaultBranch: await defaultBranch(options, () => requireBranch(options)) }
   }
   const settings = settingsOf(options)
   await Promise.allSettled([before, settings])
   const ssh = await checkSettings(options, await settings)
   if (!isFetched()) await fetchOrigin(withSsh(options, ssh))
-  return { created: false, defaultBranch: await defaultBranch(options) }
+  return { created: false, defaultBranch: await defaultBranch(options, () => requireBranch(options)) }
 }
 
 /** Fetches into an existing mirror. Throws KugetsuError `fetch_failed`. */
@@ -247,7 +245,7 @@ async function fetchOrigin(
     failure: { message: `cannot fetch ${options.url ?? path.basename(options.path)}`, code: 'fetch_failed' },
   }
   await despiteLocks(options.path, options.signal, () =>
-    runGit([...args, ...theirUsual, 'origin', branchesOfOrigin], call),
+    runGit([...args, ...theirUsual, 'origin', branchesOfOrigin, headOfRemote], call),
   )
   completeFetch(options.lockFile, fetch)
 }
@@ -256,37 +254,6 @@ async function fetchOrigin(
 function withSsh<T extends GitOptions>(options: T, sshCommand: string | undefined): T {
   if (sshCommand === undefined || sshCommand === '' || options.env['GIT_SSH_COMMAND'] !== undefined) return options
   return { ...options, env: { ...options.env, GIT_SSH_COMMAND: sshCommand } }
-}
-
-/** Asks the remote only when origin/HEAD is missing or names a branch that was pruned. */
-async function defaultBranch(options: MirrorOptions): Promise<string | undefined> {
-  const known = await headOfOrigin(options)
-  if (known !== undefined) return known
-  await requireBranch(options)
-  // `git remote set-head --auto` would do, but takes the program to run over there from the mirror's configuration.
-  const call = inMirror(options)
-  const said = await runGit(['ls-remote', '--symref', ...theirUsual, 'origin', 'HEAD'], {
-    ...call,
-    asksRemote: true,
-  }).catch(() => '')
-  const branch = /^ref: refs\/heads\/(.+)\tHEAD$/m.exec(said)?.[1]
-  const ref = `refs/remotes/origin/${branch}`
-  // Detached, or naming a branch that does not exist: the remote has no default branch.
-  if (branch === undefined || (await askGit(['show-ref', '--verify', '--quiet', ref], call)) === undefined)
-    return undefined
-  const set = () => runGit(['symbolic-ref', 'refs/remotes/origin/HEAD', ref], call)
-  return await despiteLocks(options.path, options.signal, set).then(
-    () => headOfOrigin(options),
-    () => undefined,
-  )
-}
-
-/** The branch that origin/HEAD names, if that exists. */
-async function headOfOrigin(options: GitOptions & { path: string }): Promise<string | undefined> {
-  const name = 'refs/remotes/origin/HEAD'
-  const head = (readRefs(options.path, [name]) ?? (await askRefs(options, [name]))).get(name)?.target
-  const prefix = 'refs/remotes/origin/'
-  return head?.startsWith(prefix) === true ? head.slice(prefix.length) : undefined
 }
 
 async function requireBranch(options: GitOptions & { path: string; url: string }): Promise<void> {

@@ -1,4 +1,5 @@
 /** The whole way to the worktree of an issue: its mirror is cloned or fetched, and the worktree made meanwhile. */
+import { nameWithRoom } from './branch-name.ts'
 import { entryOf, isBeingSetUp } from './entries.ts'
 import type { GitOptions } from './git.ts'
 import { openMirror } from './mirrors.ts'
@@ -56,6 +57,8 @@ export async function placeWorktree(options: PlaceWorktreeOptions): Promise<Plac
   const beginEarly = async () => {
     const existing = entryOf(mirror, options.path)
     if (existing?.present === true && !isBeingSetUp(existing)) return
+    // With another name the remote is to be asked first: it may have work on the usual one.
+    if (nameWithRoom(mirror, options.branch) !== options.branch) return
     const before = read() ?? (await askRefs({ ...options, path: mirror }, startRefs(options)))
     isStill = () => sameRefs(before, read(), remoteStartRefs(options))
     const begun = await beginWorktree(options, before)
@@ -85,7 +88,7 @@ export async function placeWorktree(options: PlaceWorktreeOptions): Promise<Plac
     failing.abort()
     const made = await early
     if (made !== undefined && !told) {
-      const undo = { ...options, signal: undefined, deleteBranch: made.branchCreated }
+      const undo = { ...options, branch: made.branch, signal: undefined, deleteBranch: made.branchCreated }
       await discardWorktree(undo).catch(() => {})
     }
     throw error

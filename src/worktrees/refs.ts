@@ -56,12 +56,26 @@ export function readRefs(mirror: string, names: readonly string[]): Refs | undef
 
 /** Whether a ref of that name, which there is not, could be made: no other is above or below it. From files, as readRefs. */
 export function hasRoom(mirror: string, name: string): boolean {
+  return refsInTheWay(mirror, name).length === 0
+}
+
+/** Refs above and below a name, some of many. From files, as readRefs. */
+export function refsInTheWay(mirror: string, name: string): string[] {
   const packed = readPacked(mirror)
   const above = name.split('/').map((_, index, parts) => parts.slice(0, index).join('/'))
   const isTaken = (ref: string) =>
     packedIn(packed, ref) !== undefined ||
-    fs.statSync(path.join(mirror, ref), { throwIfNoEntry: false })?.isFile() === true
-  return !packed.includes(` ${name}/`) && !above.slice(3).some(isTaken)
+    (fs.existsSync(path.join(mirror, ref)) && fs.statSync(path.join(mirror, ref)).isFile())
+  const below = packed.includes(` ${name}/`) || hasFiles(path.join(mirror, name)) ? [`${name}/…`] : []
+  return [...above.slice(3).filter(isTaken), ...below]
+}
+
+/** Git leaves empty directories behind, and makes room for a ref by removing them. */
+function hasFiles(directory: string): boolean {
+  // With a file above it asking for it would fail.
+  if (!fs.existsSync(directory) || !fs.statSync(directory).isDirectory()) return false
+  const entries = fs.readdirSync(directory, { withFileTypes: true })
+  return entries.some((entry) => !entry.isDirectory() || hasFiles(path.join(directory, entry.name)))
 }
 
 /** Whether a repository may have refs below a prefix (`refs/kugetsu/`), by its files; false when there is no repository. */

@@ -1,13 +1,13 @@
 /** The working directory of an issue: a worktree of its repository's mirror, on its own branch. */
 import * as fs from 'node:fs'
-import * as path from 'node:path'
 import { KugetsuError } from '../core/errors.ts'
 import { exclusively } from '../platform/locks.ts'
-import { dropEntry, entryOf, isAt, isBeingSetUp, sweepEntry, unlockEntry, type WorktreeEntry } from './entries.ts'
+import { namesFor, nameWithRoom } from './branch-name.ts'
+import { dropEntry, entryOf, isBeingSetUp, sweepEntry, unlockEntry, type WorktreeEntry } from './entries.ts'
 import { askGit, type GitOptions, inMirror, inWorktree, runGit } from './git.ts'
-import { sweepLeftovers } from './leftovers.ts'
+import { makeRoom } from './make-room.ts'
 import { mirrorLockWaitMs } from './mirrors.ts'
-import { isNothing, placeOf } from './place.ts'
+import { placeOf } from './place.ts'
 import type { Refs } from './refs.ts'
 import { register } from './register.ts'
 import { renewUntouched } from './renew.ts'
@@ -25,7 +25,7 @@ export interface WorktreeOptions extends GitOptions {
 }
 
 export interface AddWorktreeOptions extends WorktreeOptions {
-  /** The branch to work on, `fix/issue-14`. */
+  /** The branch to work on, `fix/issue-14`; where there is no room for that name another one (branch-name.ts). */
   branch: string
   /** The branch of the remote to begin at; the remote's default branch when absent. */
   base?: string | undefined
@@ -44,9 +44,16 @@ export interface AddedWorktree {
   isUntouched: boolean
   /** The branch did not exist before, neither here nor at the remote. */
   branchCreated: boolean
+  /** The branch that it is on; the wanted one where it is on none. */
+  branch: string
   baseBranch: string
   /** The commit that is checked out; empty on a branch without a commit. */
   head: string
+}
+
+/** One that is registered, and has no files yet. */
+interface BegunWorktree extends Start {
+  branch: string
 }
 
 const none = { created: false, moved: false, isOfRemote: false, isUntouched: false, branchCreated: false }
@@ -65,14 +72,16 @@ export async function addWorktree(options: AddWorktreeOptions): Promise<AddedWor
   const result = await exclusively(options.lockFile, lockWait(options), async () => {
     const existing = entryOf(mirror, options.path)
     if (existing?.present === true && !isBeingSetUp(existing)) {
-      const renewed = await renewUntouched(options, existing)
+      const branch = existing.branch ?? options.branch
+      const isOurs = namesFor(options.branch).includes(branch)
+      const renewed = isOurs ? await renewUntouched({ ...options, branch }, existing) : undefined
       if (renewed !== undefined) {
         const { baseBranch, commit, onRemote, moved } = renewed
-        return { ...none, moved, isOfRemote: true, isUntouched: !onRemote, baseBranch, head: commit }
+        return { ...none, moved, isOfRemote: true, isUntouched: !onRemote, branch, baseBranch, head: commit }
       }
       const head = await askGit(['rev-parse', '--verify', '--quiet', 'HEAD'], inWorktree(options, existing.directory))
       const baseBranch = await baseOf({ ...options, path: mirror })
-      return { ...none, baseBranch, head: head?.trim() ?? '' }
+      return { ...none, branch, baseBranch, head: head?.trim() ?? '' }
     }
     return await beginWorktree(options)
   })
@@ -83,10 +92,11 @@ export async function addWorktree(options: AddWorktreeOptions): Promise<AddedWor
  * The first half of making one that is missing: it is registered, without any files, and locked as unfinished. Where it
  * begins follows from `refs` (startRefs), if given. The caller holds the mirror's lock. Throws as addWorktree.
  */
-export async function beginWorktree(options: AddWorktreeOptions, refs?: Refs): Promise<Start> {
-  const { branch } = options
+export async function beginWorktree(options: AddWorktreeOptions, refs?: Refs): Promise<BegunWorktree> {
+  const branch = nameWithRoom(options.mirror, options.branch)
   const others = await makeRoom(options, branch)
-  const start = await chooseStart({ ...options, path: options.mirror, refs })
+  const known = branch === options.branch ? refs : undefined
+  const start = await chooseStart({ ...options, branch, path: options.mirror, refs: known })
   const target = start.kind === 'existing' ? { branch } : { branch, commit: start.commit }
   try {
     await register(options, target, others)
@@ -97,12 +107,13 @@ export async function beginWorktree(options: AddWorktreeOptions, refs?: Refs): P
     if (start.isNew) await runGit(undo, call).catch(() => {})
     throw error
   }
-  return start
+  return { ...start, branch }
 }
 
 /** The second half, its files, which needs no lock. It is gone again when that fails. Throws as addWorktree. */
-export async function completeWorktree(options: AddWorktreeOptions, start: Start): Promise<AddedWorktree> {
-  const { kind, isNew, onRemote, baseBranch, commit } = start
+export async function completeWorktree(wanted: AddWorktreeOptions, start: BegunWorktree): Promise<AddedWorktree> {
+  const { kind, isNew, onRemote, branch, baseBranch, commit } = start
+  const options = { ...wanted, branch }
   try {
     await checkOut(options, start)
   } catch (error) {
@@ -112,7 +123,7 @@ export async function completeWorktree(options: AddWorktreeOptions, start: Start
   }
   const isOfRemote = kind === 'at commit'
   const isUntouched = isOfRemote && !onRemote
-  return { ...none, created: true, isOfRemote, isUntouched, branchCreated: isNew, baseBranch, head: commit }
+  return { ...none, created: true, isOfRemote, isUntouched, branchCreated: isNew, branch, baseBranch, head: commit }
 }
 
 /**
@@ -125,29 +136,6 @@ export async function registerWorktree(
   target: { branch: string } | { commit: string },
 ): Promise<void> {
   await register(options, target, await makeRoom(options, 'branch' in target ? target.branch : ''))
-}
-
-/**
- * Clears away what is left of earlier ones; throws where anything else has the place or the branch. Returns the entries of
- * the other worktrees.
- */
-async function makeRoom(options: WorktreeOptions, branch: string): Promise<WorktreeEntry[]> {
-  await sweepTemporary(options.path)
-  await sweepEntry(options.mirror, options.path)
-  const others = await sweepLeftovers({ ...options, branch })
-  requireFree({ ...options, branch }, others)
-  removeDirectories(options.path)
-  return others
-}
-
-/** Removes a directory that holds directories alone. A file that is written there meanwhile stays, and git then refuses. */
-function removeDirectories(place: string): void {
-  try {
-    for (const name of fs.readdirSync(place)) removeDirectories(path.join(place, name))
-    fs.rmdirSync(place)
-  } catch {
-    // Nothing is there, or not only directories.
-  }
 }
 
 export interface RemoveWorktreeOptions extends WorktreeOptions {
@@ -207,32 +195,6 @@ async function takeDown(
   })
   const cleared = trash === undefined || (await removeTree(trash))
   return { removed, branchDeleted, leftBehind: cleared ? undefined : trash }
-}
-
-/** What keeps the place or the branch from being used, told before git is asked to. */
-function requireFree(options: AddWorktreeOptions, entries: readonly WorktreeEntry[]): void {
-  const taken = entries.find((entry) => entry.branch === options.branch)
-  if (taken !== undefined) {
-    throw new KugetsuError(`branch ${options.branch} is checked out in ${taken.path ?? taken.directory}`, {
-      hint: taken.present
-        ? 'Switch that worktree to another branch, or remove it, and try again.'
-        : `That directory is gone, but its entry is ${taken.locked === undefined ? 'not' : 'locked'}: see "git worktree list".`,
-      code: 'branch_in_use',
-    })
-  }
-  const isHere = isAt(options.path)
-  const entry = entries.find((each) => isHere(each.path))
-  if (entry !== undefined && !entry.present && entry.locked !== undefined) {
-    throw new KugetsuError(`the worktree ${options.path} is missing and locked: ${entry.locked}`, {
-      hint: 'Bring its directory back, or remove the entry with "git worktree remove --force --force".',
-      code: 'worktree_locked',
-    })
-  }
-  if (isNothing(options.path)) return
-  throw new KugetsuError(`${options.path} exists and is not a worktree of ${options.mirror}`, {
-    hint: 'Move it away and try again; nothing in it was touched.',
-    code: 'path_taken',
-  })
 }
 
 /** Makes or moves the branch as well. */

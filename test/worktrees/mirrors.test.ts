@@ -66,6 +66,18 @@ describe('openMirror', () => {
     expect(await open()).toEqual({ created: false, defaultBranch: 'trunk' })
   })
 
+  it('follows the default branch when another one is it now, and asks once', async () => {
+    await open()
+    ground.push('next', { 'n.txt': 'n' })
+    ground.git(ground.remote, 'symbolic-ref', 'HEAD', 'refs/heads/next')
+    expect((await open()).defaultBranch).toBe('next')
+    ground.push('next', { 'n.txt': 'm' })
+    const trace = path.join(ground.root, 'trace')
+    ground.env['GIT_TRACE2_EVENT'] = trace
+    expect((await open()).defaultBranch).toBe('next')
+    expect(fs.readFileSync(trace, 'utf8')).not.toContain('ls-remote')
+  })
+
   it('knows no default branch when the remote names one that does not exist', async () => {
     ground.git(ground.remote, 'symbolic-ref', 'HEAD', 'refs/heads/nowhere')
     expect(await open()).toEqual({ created: true, defaultBranch: undefined })

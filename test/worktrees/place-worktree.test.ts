@@ -74,6 +74,7 @@ describe('placeWorktree', () => {
       isOfRemote: true,
       isUntouched: true,
       branchCreated: true,
+      branch: 'fix/two',
       baseBranch: 'main',
       head: ground.git(ground.remote, 'rev-parse', 'main'),
       told: true,
@@ -183,6 +184,32 @@ describe('placeWorktree', () => {
     answer('open')
     expect(await result).toMatchObject({ created: true, isUntouched: true, told: true })
     expectWhole('two')
+  })
+
+  it('takes another name for the branch beside one that leaves no room, here and at the remote', async () => {
+    await place('one')
+    inside('one', 'branch', '--move', 'fix')
+    const made = { created: true, isUntouched: true, branchCreated: true, branch: 'fix-two' }
+    expect(await place('two')).toMatchObject(made)
+    expect(inside('two', 'symbolic-ref', '--short', 'HEAD')).toBe('fix-two')
+    const newest = ground.push('main', { 'a.txt': 'two\n' })
+    expect(await place('two')).toMatchObject({ created: false, moved: true, branch: 'fix-two', head: newest })
+    inside('one', 'branch', '--move', 'other')
+    ground.push('fix', { 'b.txt': 'b' })
+    inMirror('fetch', '--quiet', 'origin')
+    expect(await place('three')).toMatchObject({ created: true, branch: 'fix-three' })
+    expect(inside('three', 'push', '--porcelain', 'origin', 'HEAD')).toContain('refs/heads/fix-three')
+  })
+
+  it('says which worktree is in the way where the remote has work on the branch', async () => {
+    await place('one')
+    inside('one', 'branch', '--move', 'fix')
+    ground.push('fix/two', { 'b.txt': 'b' })
+    await expect(place('two')).rejects.toMatchObject({
+      code: 'branch_in_use',
+      message: `branch fix/two cannot be made beside the branch fix, which is checked out in ${ground.worktree('one')}`,
+    })
+    expect(fs.existsSync(ground.worktree('two'))).toBe(false)
   })
 
   it('makes eight at once of a repository that others push to', async () => {

@@ -55,6 +55,7 @@ describe('addWorktree', () => {
       isOfRemote: true,
       isUntouched: true,
       branchCreated: true,
+      branch: 'fix/one',
       baseBranch: 'main',
       head,
     })
@@ -73,6 +74,7 @@ describe('addWorktree', () => {
       isOfRemote: true,
       isUntouched: true,
       branchCreated: true,
+      branch: 'fix/one',
       baseBranch: 'next',
       head,
     })
@@ -99,6 +101,7 @@ describe('addWorktree', () => {
       isOfRemote: true,
       isUntouched: false,
       branchCreated: false,
+      branch: 'fix/one',
       baseBranch: 'main',
       head,
     })
@@ -143,6 +146,7 @@ describe('addWorktree', () => {
       isOfRemote: false,
       isUntouched: false,
       branchCreated: false,
+      branch: 'elsewhere',
       baseBranch: 'main',
       head,
     })
@@ -151,7 +155,14 @@ describe('addWorktree', () => {
   })
 
   describe('that is there already and that nobody has worked in', () => {
-    const asNew = { created: false, moved: true, isOfRemote: true, isUntouched: true, branchCreated: false }
+    const asNew = {
+      created: false,
+      moved: true,
+      isOfRemote: true,
+      isUntouched: true,
+      branchCreated: false,
+      branch: 'fix/one',
+    }
 
     it('is moved up to where a new one would begin', async () => {
       const before = (await add('one')).head

@@ -1,0 +1,58 @@
+/** Room for a worktree: nothing else is at its place, or on its branch. */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { KugetsuError } from '../core/errors.ts'
+import { isAt, sweepEntry, type WorktreeEntry } from './entries.ts'
+import { sweepLeftovers } from './leftovers.ts'
+import { isNothing } from './place.ts'
+import { sweepTemporary } from './temporary.ts'
+import type { WorktreeOptions } from './worktrees.ts'
+
+/**
+ * Clears away what is left of earlier ones; throws where anything else has the place or the branch. Returns the entries of
+ * the other worktrees.
+ */
+export async function makeRoom(options: WorktreeOptions, branch: string): Promise<WorktreeEntry[]> {
+  await sweepTemporary(options.path)
+  await sweepEntry(options.mirror, options.path)
+  const others = await sweepLeftovers({ ...options, branch })
+  requireFree({ ...options, branch }, others)
+  removeDirectories(options.path)
+  return others
+}
+
+/** Removes a directory that holds directories alone. A file that is written there meanwhile stays, and git then refuses. */
+function removeDirectories(place: string): void {
+  try {
+    for (const name of fs.readdirSync(place)) removeDirectories(path.join(place, name))
+    fs.rmdirSync(place)
+  } catch {
+    // Nothing is there, or not only directories.
+  }
+}
+
+/** What keeps the place or the branch from being used, told before git is asked to. */
+function requireFree(options: WorktreeOptions & { branch: string }, entries: readonly WorktreeEntry[]): void {
+  const taken = entries.find((entry) => entry.branch === options.branch)
+  if (taken !== undefined) {
+    throw new KugetsuError(`branch ${options.branch} is checked out in ${taken.path ?? taken.directory}`, {
+      hint: taken.present
+        ? 'Switch that worktree to another branch, or remove it, and try again.'
+        : `That directory is gone, but its entry is ${taken.locked === undefined ? 'not' : 'locked'}: see "git worktree list".`,
+      code: 'branch_in_use',
+    })
+  }
+  const isHere = isAt(options.path)
+  const entry = entries.find((each) => isHere(each.path))
+  if (entry !== undefined && !entry.present && entry.locked !== undefined) {
+    throw new KugetsuError(`the worktree ${options.path} is missing and locked: ${entry.locked}`, {
+      hint: 'Bring its directory back, or remove the entry with "git worktree remove --force --force".',
+      code: 'worktree_locked',
+    })
+  }
+  if (isNothing(options.path)) return
+  throw new KugetsuError(`${options.path} exists and is not a worktree of ${options.mirror}`, {
+    hint: 'Move it away and try again; nothing in it was touched.',
+    code: 'path_taken',
+  })
+}
