@@ -26,8 +26,6 @@ export interface GitCall extends GitOptions {
   cwd: string
   /** Variables of git's own, such as GIT_INDEX_FILE, which the user's environment cannot bring in. */
   variables?: Record<string, string>
-  /** Git directories of repositories inside this one that git will look into as well. */
-  inside?: readonly string[]
   /** It asks for settings as they are: it runs nothing, and nothing is taken back. */
   settingsAsTheyAre?: boolean
   /** It asks a remote: one that says nothing for remoteSilenceMs is given up, whatever `timeoutMs` says. */
@@ -64,17 +62,9 @@ async function takenBack(call: GitCall): Promise<Record<string, string>> {
   if (call.settingsAsTheyAre === true) return {}
   const { GIT_DIR: own, GIT_COMMON_DIR: common } = call.variables ?? {}
   const directories = [own, common].filter((directory) => directory !== undefined)
-  const armed = [
-    ...(mayNamePrograms(directories) ? [call] : []),
-    ...(call.inside ?? [])
-      .filter((directory) => mayNamePrograms([directory]))
-      .map((directory) => ({ ...call, cwd: directory, variables: { GIT_DIR: directory } })),
-  ]
-  if (armed.length === 0) return {}
-  const listings = await Promise.all(
-    armed.map((each) => execute(listSettings, { ...each, onProgress: undefined, onWarning: undefined })),
-  )
-  return disarmed(listings, call.env)
+  if (!mayNamePrograms(directories)) return {}
+  const listing = await execute(listSettings, { ...call, onProgress: undefined, onWarning: undefined })
+  return disarmed(listing, call.env)
 }
 
 async function execute(args: readonly string[], call: GitCall, onOutput?: (chunk: Buffer) => void): Promise<string> {

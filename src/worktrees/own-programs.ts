@@ -33,8 +33,8 @@ export const listSettings = ['config', '--list', '--show-scope', '--includes', '
  * The variables that take back, for one call, what the listed settings of a repository would have git run; `environment`
  * is what git gets otherwise.
  */
-export function disarmed(listings: readonly string[], environment: NodeJS.ProcessEnv): Record<string, string> {
-  const settings = listings.flatMap(settingsIn)
+export function disarmed(listing: string, environment: NodeJS.ProcessEnv): Record<string, string> {
+  const settings = settingsIn(listing)
   const given = (name: string) => settings.filter((each) => !each.own && each.name === name).map(({ value }) => value)
   const names = new Set(settings.filter(({ own }) => own).map(({ name }) => name))
   const pairs: [string, string][] = []

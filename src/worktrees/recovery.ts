@@ -50,12 +50,10 @@ export interface SavedWork {
  */
 export async function saveWork(options: SaveOptions, inventory: Inventory): Promise<SavedWork | undefined> {
   const { place, heads, stashes, ignored, parked, uncommitted, untracked } = inventory
-  const [problem] = [...inventory.unsavable, ...inventory.unknown]
-  if (problem !== undefined || place.kind === 'unknown') {
-    throw unsavable(
-      `not all of ${options.path} can be saved: ${problem ?? 'it is no worktree'}`,
-      'Deal with that first.',
-    )
+  const problems = [...inventory.unsavable, ...inventory.unknown]
+  if (problems.length > 0 || place.kind === 'unknown') {
+    const shown = [...problems.slice(0, 5), ...(problems.length > 5 ? [`${problems.length - 5} more`] : [])]
+    throw unsavable(`not all of ${options.path} can be saved: ${shown.join('; ')}`, 'Push, move or delete that first.')
   }
   const withFiles = uncommitted.length + untracked.length > 0 || inventory.inProgress !== undefined
   const { commits } = inventory.unpushed
@@ -145,7 +143,7 @@ async function commitAll(
     stashes: stashes.map((each) => ({ ...each })),
     parked: parked.map((each) => ({ ...each })),
     in_progress: inventory.inProgress ?? null,
-    left_out: [...ignored.left, ...ignored.generated].slice(0, 50),
+    left_out: [...ignored.left, ...ignored.output, ...ignored.generated].slice(0, 50),
     counts: {
       commits: inventory.unpushed.count,
       uncommitted: inventory.uncommitted.length,

@@ -48,7 +48,7 @@ export function describeSavedByItself({ ignored, parked }: Inventory): string[] 
 
 /** What goes with the worktree and is not saved, a line each: to be said before. */
 export function describeLost({ ignored }: Inventory): string[] {
-  return ignored.left
+  return [...ignored.left, ...ignored.output]
 }
 
 export function plural(count: number, one: string, many = `${one}s`): string {

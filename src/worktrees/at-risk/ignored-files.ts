@@ -3,50 +3,137 @@
  * local database is work as well; `node_modules` is not.
  */
 import * as fs from 'node:fs'
-import { type ByteName, charactersOf, displayName, listNames, placeIn } from '../../platform/byte-names.ts'
+import { type ByteName, charactersOf, displayName, nameIn, placeIn } from '../../platform/byte-names.ts'
+import { isInnerRepository, readEntries } from './walk.ts'
 
 /** Directories that tools make, and make again: never kept, and no reason to keep a worktree. */
 const made = wordsOf(`.angular .bundle .cache .dart_tool .eggs .gradle .mypy_cache .next .nuxt .nyc_output .parcel-cache
   .pytest_cache .ruff_cache .svelte-kit .terraform .tox .turbo .venv .vite __pycache__ bower_components node_modules venv`)
-/** Directories that mostly are: kept as long as they are small. */
+/** Directories that mostly are: as a whole the output of a tool when they have many files. */
 const mostlyMade = wordsOf('_build bin build coverage deps dist htmlcov obj out target tmp vendor zig-cache')
+const filesOfTools = 200
 const mostBytes = 20 * 1024 * 1024
 const mostFiles = 5_000
+/** bford.info/cachedir: a tool says itself that it can make the directory again. */
+const cacheTag = 'Signature: 8a477f597d28d172789f06886806bc55'
 
 export interface IgnoredFiles {
   /** All of them, named as `git status` does. */
   names: readonly ByteName[]
-  /** Saved with the rest: all of them together are within the limits. */
+  /** Saved with the rest, the smallest first: all of them together are within the limits. */
   kept: ByteName[]
-  /** Not saved, though it may be work, each with the reason. */
+  /** Not saved, though it may be work, a line each. */
   left: string[]
-  /** Not saved: what tools make. */
+  /** The output of a tool as it seems, too large to be saved, a line each: no reason to keep a worktree, but to be said. */
+  output: string[]
+  /** What tools make: neither saved nor worth a word. */
   generated: string[]
 }
 
-/** Sorts the ignored files and directories of a worktree, named as `git status` does, by what is to become of them. */
+/** Files that are kept together or not at all. */
+interface Unit {
+  /** For a person; undefined for a single file. */
+  name: ByteName | undefined
+  files: ByteName[]
+  bytes: number
+}
+
+export function noIgnoredFiles(names: readonly ByteName[] = []): IgnoredFiles {
+  return { names, kept: [], left: [], output: [], generated: [] }
+}
+
+/**
+ * Sorts the ignored files and directories of a worktree, named as `git status` does, by what is to become of them.
+ * Repositories in them are left out, see inner-repository.ts, and so is what is no file: a socket, a pipe.
+ */
 export function sortIgnored(worktree: string, names: readonly ByteName[]): IgnoredFiles {
-  const sorted: IgnoredFiles = { names, kept: [], left: [], generated: [] }
-  const measured: { name: ByteName; bytes: number; files: number }[] = []
+  const sorted = noIgnoredFiles(names)
+  const units: Unit[] = []
   for (const name of names) {
-    const size = isAmong(made, name) ? 'made by tools' : measure(placeIn(worktree, name))
-    if (typeof size !== 'string') measured.push({ name, ...size })
-    else leave(sorted, name, size)
+    if (isMade(name)) {
+      sorted.generated.push(displayName(name))
+      continue
+    }
+    const found = filesIn(worktree, name, sorted)
+    if (isAmong(mostlyMade, name) && hasCacheTag(worktree, name)) sorted.generated.push(displayName(name))
+    else if (isAmong(mostlyMade, name) && found.length > filesOfTools) units.push(wholeOf(name, found))
+    else units.push(...found.map((file) => ({ name: undefined, files: [file.name], bytes: file.bytes })))
   }
   let bytes = 0
   let files = 0
-  for (const each of measured.sort((a, b) => a.bytes - b.bytes)) {
-    bytes += each.bytes
-    files += each.files
-    if (bytes <= mostBytes && files <= mostFiles) sorted.kept.push(each.name)
-    else leave(sorted, each.name, inWords(each.bytes))
+  const left: Measured[] = []
+  for (const unit of units.sort((a, b) => a.bytes - b.bytes)) {
+    bytes += unit.bytes
+    files += unit.files.length
+    if (bytes <= mostBytes && files <= mostFiles) sorted.kept.push(...unit.files)
+    else if (unit.name === undefined) left.push(...unit.files.map((name) => ({ name, bytes: unit.bytes })))
+    else sorted.output.push(`${displayName(unit.name)} (${unit.files.length} files, ${inWords(unit.bytes)})`)
   }
+  sorted.left = linesOf(left)
   return sorted
 }
 
-function leave(sorted: IgnoredFiles, name: ByteName, reason: string): void {
-  if (isAmong(made, name) || isAmong(mostlyMade, name)) sorted.generated.push(displayName(name))
-  else sorted.left.push(`${displayName(name)} (${reason})`)
+/** Whether it is, or lies in, a directory that tools make. A directory ends in `/`. */
+export function isMade(name: ByteName): boolean {
+  return isAmong(made, name) || /(^|\/)tmp\/cache\//.test(charactersOf(name))
+}
+
+interface Measured {
+  name: ByteName
+  bytes: number
+}
+
+function wholeOf(name: ByteName, found: readonly Measured[]): Unit {
+  return { name, files: found.map((file) => file.name), bytes: found.reduce((sum, { bytes }) => sum + bytes, 0) }
+}
+
+/** The files of an ignored file or directory with their sizes, without what tools make in it. */
+function filesIn(worktree: string, name: ByteName, sorted: IgnoredFiles): Measured[] {
+  const found: Measured[] = []
+  const waiting = [charactersOf(name).replace(/\/$/, '')]
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const stat = fs.lstatSync(placeIn(worktree, nameIn(next)), { throwIfNoEntry: false })
+    if (stat?.isDirectory() !== true) {
+      if (stat?.isFile() === true || stat?.isSymbolicLink() === true)
+        found.push({ name: nameIn(next), bytes: stat.size })
+      continue
+    }
+    // What cannot be read is told of by those who look for repositories.
+    const entries = readEntries(placeIn(worktree, nameIn(next)), () => {})
+    if (isInnerRepository(placeIn(worktree, nameIn(next)), entries)) continue
+    for (const entry of entries) {
+      if (entry.name === '.git') continue
+      if (entry.isDirectory() && made.has(entry.name))
+        sorted.generated.push(`${displayName(nameIn(next))}/${entry.name}/`)
+      else waiting.push(`${next}/${entry.name}`)
+    }
+  }
+  return found
+}
+
+function hasCacheTag(worktree: string, name: ByteName): boolean {
+  try {
+    const tag = Buffer.concat([placeIn(worktree, name), Buffer.from('/CACHEDIR.TAG')])
+    return fs.readFileSync(tag, 'latin1').startsWith(cacheTag)
+  } catch {
+    return false
+  }
+}
+
+/** Up to ten of a directory by name, more of them as one line. */
+const namedOfOne = 10
+
+function linesOf(left: readonly Measured[]): string[] {
+  const directories = new Map<string, Measured[]>()
+  for (const file of left) {
+    const directory = charactersOf(file.name).replace(/[^/]*$/, '')
+    directories.set(directory, [...(directories.get(directory) ?? []), file])
+  }
+  return [...directories].flatMap(([directory, files]) => {
+    if (files.length <= namedOfOne) return files.map(({ name, bytes }) => `${displayName(name)} (${inWords(bytes)})`)
+    const { bytes } = wholeOf(nameIn(directory), files)
+    return [`${files.length} files in ${displayName(nameIn(directory)) || 'the worktree itself'} (${inWords(bytes)})`]
+  })
 }
 
 /** Whether it is, or lies in, a directory of one of these names. */
@@ -55,30 +142,17 @@ function isAmong(directories: ReadonlySet<string>, name: ByteName): boolean {
   return characters.endsWith('/') && characters.split('/').some((part) => directories.has(part))
 }
 
-/** Its size, or what keeps it from being saved. */
-function measure(place: Buffer): { bytes: number; files: number } | string {
-  let bytes = 0
-  let files = 0
-  const waiting = [place]
-  try {
-    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-      const stat = fs.lstatSync(next, { throwIfNoEntry: false })
-      if (stat === undefined) continue
-      if (!stat.isDirectory()) {
-        bytes += stat.size
-        files += 1
-      } else {
-        const names = listNames(next)
-        if (names.some((name) => charactersOf(name) === '.git')) return 'a repository of its own'
-        for (const name of names) waiting.push(placeIn(next, name))
-      }
-      if (bytes > mostBytes) return `more than ${inWords(mostBytes)}`
-      if (files > mostFiles) return `more than ${mostFiles} files`
+/** The kept ones that cannot be read. */
+export function unreadable(worktree: string, kept: readonly ByteName[]): ByteName[] {
+  return kept.filter((name) => {
+    try {
+      const place = placeIn(worktree, name)
+      if (!fs.lstatSync(place).isSymbolicLink()) fs.accessSync(place, fs.constants.R_OK)
+      return false
+    } catch {
+      return true
     }
-    return { bytes, files }
-  } catch {
-    return 'it cannot be read'
-  }
+  })
 }
 
 function inWords(bytes: number): string {

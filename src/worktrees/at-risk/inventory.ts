@@ -6,15 +6,17 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { messageOf } from '../../core/errors.ts'
-import { type ByteName, displayName, namesIn } from '../../platform/byte-names.ts'
+import { type ByteName, charactersOf, displayName, namesIn } from '../../platform/byte-names.ts'
 import { isBeingSetUp, listEntries } from '../entries.ts'
 import { gitDirectories, type GitOptions, inWorktree, runGitForBytes } from '../git.ts'
 import { placeOf, type Place } from '../place.ts'
 import { isAsMade } from './as-made.ts'
 import { type Heads, headsOf, type Stash, stashesOf, type Unpushed, unpushedOf } from './commits.ts'
-import { type IgnoredFiles, sortIgnored } from './ignored-files.ts'
+import { type IgnoredFiles, noIgnoredFiles, sortIgnored, unreadable } from './ignored-files.ts'
+import { isTracked, lostWith } from './inner-repository.ts'
 import { operationIn } from './operations.ts'
 import { type Parked, parkedOf } from './parked.ts'
+import { findRepositories, type InnerRepository } from './repositories.ts'
 import { readStatus, type Status } from './status.ts'
 
 export interface Inventory {
@@ -36,7 +38,10 @@ export interface Inventory {
   parked: Parked[]
   /** Stashes made on the branch (the worktrees of a mirror share the list), not saved before. Saved. */
   stashes: Stash[]
-  /** `kept` are saved, and no reason to keep the worktree; `left` are lost with it and have to be named before. */
+  /**
+   * `kept` are saved, and no reason to keep the worktree; `left` and `output` are lost with it and have to be named before, `left`
+   * are a reason to keep it.
+   */
   ignored: IgnoredFiles
   /** Why the remote could not be asked: what is not `unpushed` was pushed as of the last fetch, and is to be saved with the rest. */
   unasked: string | undefined
@@ -73,7 +78,7 @@ export async function takeInventory(options: InventoryOptions): Promise<Inventor
     unpushed: { count: 0, commits: new Set(), subjects: [] },
     parked: [],
     stashes: [],
-    ignored: { names: [], kept: [], left: [], generated: [] },
+    ignored: noIgnoredFiles(),
     unasked: undefined,
     unsavable: [],
     unknown: [],
@@ -101,23 +106,59 @@ export async function takeInventory(options: InventoryOptions): Promise<Inventor
       found.uncommitted = status.uncommitted
       found.untracked = status.untracked
       found.ignored = sortIgnored(options.path, status.ignored)
-      for (const name of status.submodules) found.unsavable.push(`changes inside a submodule: ${displayName(name)}`)
+      const { kept } = found.ignored
+      found.unknown.push(...unreadable(options.path, kept).map((name) => `${displayName(name)} cannot be read`))
     }),
     attempt(async () => {
       found.heads = await headsOf(options, place)
-      const [unpushed, stashes, parked] = await Promise.all([
+      const [unpushed, stashes] = await Promise.all([
         unpushedOf(options, place, found.heads),
         stashesOf(options, place, found.heads),
-        parkedOf(options, place, found.heads),
       ])
-      Object.assign(found, { unpushed, stashes, parked })
+      Object.assign(found, { unpushed, stashes })
+      found.parked = await parkedOf(options, place, found.heads, stashes)
     }),
   ])
+  await attempt(() => lookInside(options, found))
   if (place.kind !== 'missing') found.inProgress = operationIn(place.gitDirectory)
   found.unsavable.push(...lockOf(place))
   const others = place.kind === 'clone' ? listEntries(place.repository).filter(({ present }) => present) : []
   if (others.length > 0) found.unsavable.push(`${others[0]?.path ?? 'another directory'} is a worktree of that clone`)
   return found
+}
+
+/** Looks at the repositories inside the worktree. */
+async function lookInside(options: InventoryOptions, found: Inventory): Promise<void> {
+  const { place } = found
+  const gitDirectory =
+    place.kind === 'missing' ? place.entry?.directory : 'gitDirectory' in place ? place.gitDirectory : ''
+  if (!gitDirectory) return
+  const { repositories, unknown } = findRepositories(options.path, gitDirectory)
+  found.unknown.push(...unknown)
+  const call = place.kind === 'missing' ? undefined : inWorktree(options, gitDirectory)
+  for (const inner of repositories) {
+    try {
+      // A bare one may be nothing but files that are committed here.
+      if (inner.at === undefined && call !== undefined && (await isTracked(call, inner))) continue
+      const lost = await lostWith(options, options.path, inner)
+      if (lost.length > 0) found.unsavable.push(`${inner.name} is a repository of its own, with ${lost.join(', ')}`)
+      else if (isAdded(inner, found))
+        found.unsavable.push(`${inner.name} is a repository of its own, which cannot be saved`)
+    } catch (error) {
+      options.signal?.throwIfAborted()
+      found.unknown.push(`${inner.name}: ${messageOf(error)}`)
+    }
+  }
+}
+
+/** Whether it is not committed here: a save would have a mere pointer to it. */
+function isAdded({ at }: InnerRepository, { uncommitted, untracked }: Inventory): boolean {
+  if (at === undefined) return false
+  const here = `${charactersOf(at)}/`
+  return (
+    uncommitted.includes(at) ||
+    untracked.some((name) => here.startsWith(charactersOf(name)) && charactersOf(name).endsWith('/'))
+  )
 }
 
 /** A lock that somebody put there; not the one under which a worktree is made. */

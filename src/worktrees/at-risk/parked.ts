@@ -6,7 +6,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { readText } from '../../platform/files.ts'
 import { type GitOptions, runGit } from '../git.ts'
-import { type Heads, inRepository, type KnownPlace, pushedAt } from './commits.ts'
+import { type Heads, inRepository, type KnownPlace, pushedAt, type Stash } from './commits.ts'
 
 export interface Parked {
   commit: string
@@ -25,9 +25,11 @@ export async function parkedOf(
   options: GitOptions & { branch: string; merged?: readonly string[] | undefined },
   place: KnownPlace,
   heads: Heads,
+  stashes: readonly Stash[],
 ): Promise<Parked[]> {
   const records = recordsOf(place, options.branch)
-  const tips = [heads.head, ...heads.branches.values(), ...heads.incoming].filter((tip) => tip !== undefined)
+  const named = [heads.head, ...heads.branches.values(), ...heads.incoming, ...stashes.map(({ commit }) => commit)]
+  const tips = named.filter((tip) => tip !== undefined)
   for (const tip of tips) records.delete(tip)
   if (records.size === 0) return []
   // The branch of the issue goes with the worktree.
@@ -84,20 +86,20 @@ export function filesOf(gitDirectory: string, isRepository: boolean): [name: str
     ...folders.flatMap((folder) => within(gitDirectory, folder)),
   ]
   return [...new Set(names)]
-    .filter((name) => !elsewhere.test(name))
+    .filter((name) => !ofRemote.test(name))
     .flatMap((name) => {
       const text = readText(path.join(gitDirectory, name))
       return text === undefined ? [] : [[name, name === 'packed-refs' ? localOf(text) : text] as [string, string]]
     })
 }
 
-/** What a fetch writes, and the stashes, which are listed by themselves. */
-const elsewhere = /^(logs\/)?refs\/(remotes\/|stash$)/
+/** What a fetch writes. */
+const ofRemote = /^(logs\/)?refs\/remotes\//
 
 function localOf(packed: string): string {
   return packed
     .split('\n')
-    .filter((line) => !/ refs\/(remotes\/|stash$)/.test(line))
+    .filter((line) => !line.includes(' refs/remotes/'))
     .join('\n')
 }
 

@@ -1,7 +1,6 @@
 /** `git status --porcelain=v2 -z`, read into what matters for losing work. */
 import { type ByteName, nameIn } from '../../platform/byte-names.ts'
 import { type GitCall, runGitForBytes } from '../git.ts'
-import { submoduleDirectories } from './submodules.ts'
 
 export interface Status {
   /** Changed, staged, deleted or conflicted paths. */
@@ -10,15 +9,17 @@ export interface Status {
   untracked: ByteName[]
   /** Ignored files and directories, whole directories collapsed. */
   ignored: ByteName[]
-  /** Submodules with changes or commits inside, which live only there. */
+  /** Of the uncommitted ones the submodules: they are at another commit than is staged, or staged at another. */
   submodules: ByteName[]
 }
 
-/** Reads the status of a worktree without touching its index. Throws KugetsuError when git fails. */
+/**
+ * Reads the status of a worktree without touching its index. Of a submodule only whether it is at the commit that is staged for it:
+ * what is in it, see inner-repository.ts. Throws KugetsuError when git fails.
+ */
 export async function readStatus(call: GitCall): Promise<Status> {
-  const shown = ['--untracked-files=normal', '--ignored=traditional', '--ignore-submodules=none']
-  const inside = await submoduleDirectories(call)
-  return parseStatus(await runGitForBytes(['status', '--porcelain=v2', '-z', ...shown], { ...call, inside }))
+  const shown = ['--untracked-files=normal', '--ignored=traditional', '--ignore-submodules=dirty']
+  return parseStatus(await runGitForBytes(['status', '--porcelain=v2', '-z', ...shown], call))
 }
 
 /**
@@ -35,7 +36,7 @@ export function parseStatus(text: string): Status {
     else if (kind === '1' || kind === '2' || kind === 'u') {
       const path = afterFields(record, kind === '1' ? 8 : kind === '2' ? 9 : 10)
       status.uncommitted.push(path)
-      if (/^S.*[CMU]/.test(record.split(' ')[2] ?? '')) status.submodules.push(path)
+      if (record.split(' ')[2]?.startsWith('S') === true) status.submodules.push(path)
       if (kind === '2') records.next()
     }
   }

@@ -1,0 +1,44 @@
+/** Reading directories whose names are bytes. */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { codeOf } from '../../core/errors.ts'
+import { isRepository } from '../place.ts'
+
+/** A directory's entries, whose names have one character for each byte; none where it is gone, or cannot be read, which is told. */
+export function readEntries(directory: string | Buffer, onTrouble: (code: string) => void): fs.Dirent[] {
+  try {
+    return fs.readdirSync(directory, { withFileTypes: true, encoding: 'latin1' })
+  } catch (error) {
+    const code = codeOf(error) ?? 'unknown'
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') onTrouble(code)
+    return []
+  }
+}
+
+/** Whether a directory with these entries is the checkout of a repository, or may be what is left of one. */
+export function isInnerRepository(directory: Buffer, entries: readonly fs.Dirent[]): boolean {
+  const own = entries.find(({ name }) => name === '.git')
+  return own !== undefined && gitDirectoryOf(directory.toString(), own) !== undefined
+}
+
+/**
+ * The git directory of the checkout at `place`, whose entry `.git` is given; undefined where that is empty, or names a place
+ * where nothing is.
+ */
+export function gitDirectoryOf(place: string, entry: fs.Dirent): string | undefined {
+  const own = path.join(place, '.git')
+  try {
+    if (!entry.isFile()) return fs.readdirSync(own).length > 0 ? own : undefined
+    const link = /^gitdir: (.+?)\s*$/.exec(fs.readFileSync(own, 'utf8'))?.[1]
+    const linked = link === undefined ? undefined : path.resolve(place, link)
+    return linked !== undefined && fs.existsSync(linked) ? linked : undefined
+  } catch (error) {
+    // A link to nowhere, or a name that is no text: for what cannot be read, see readEntries().
+    return codeOf(error) === 'ENOENT' ? undefined : own
+  }
+}
+
+/** Whether git takes it for a repository, or for the entry of a worktree in one. */
+export function isGitDirectory(directory: string): boolean {
+  return fs.existsSync(path.join(directory, 'commondir')) || isRepository(directory)
+}
