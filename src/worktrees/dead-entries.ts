@@ -2,6 +2,8 @@
 import * as fs from 'node:fs'
 import { KugetsuError } from '../core/errors.ts'
 import { exclusively } from '../platform/locks.ts'
+import { inside } from './at-risk/inside.ts'
+import { parkedOf } from './at-risk/parked.ts'
 import { dropEntry, isBeingSetUp, listEntries, type WorktreeEntry } from './entries.ts'
 import { askGit, type GitCall, gitDirectories, type GitOptions, runGit } from './git.ts'
 import { isUnfinished } from './leftovers.ts'
@@ -36,7 +38,14 @@ export async function reasonsToKeepEntry(options: Options, entry: WorktreeEntry)
     if (count !== '0' && (detached === undefined || !(await isSaved(options, detached))))
       reasons.push(`its detached HEAD has unpushed commits (${count})`)
   }
-  return reasons
+  const place = { kind: 'missing', repository: options.mirror, entry } as const
+  // The branch stays.
+  const heads = { head: entry.detached, on: entry.branch, branches: new Map<string, string>(), incoming: [] }
+  const parked = await parkedOf({ ...options, branch: '' }, place, heads, [])
+  if (parked.length > 0)
+    reasons.push(`only its records name some commits (${parked.map(({ from }) => from).join(', ')})`)
+  const { lost, unknown } = await inside(options, entry.path, entry.directory)
+  return [...reasons, ...lost, ...unknown.map((reason) => `cannot tell: ${reason}`)]
 }
 
 /** Drops an entry that is dead still. Throws KugetsuError `work_at_risk` when it has to stay by now. */

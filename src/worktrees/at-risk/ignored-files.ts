@@ -127,7 +127,9 @@ function linesOf(left: readonly Measured[]): string[] {
   const directories = new Map<string, Measured[]>()
   for (const file of left) {
     const directory = charactersOf(file.name).replace(/[^/]*$/, '')
-    directories.set(directory, [...(directories.get(directory) ?? []), file])
+    const beside = directories.get(directory)
+    if (beside === undefined) directories.set(directory, [file])
+    else beside.push(file)
   }
   return [...directories].flatMap(([directory, files]) => {
     if (files.length <= namedOfOne) return files.map(({ name, bytes }) => `${displayName(name)} (${inWords(bytes)})`)

@@ -5,7 +5,7 @@ import { messageOf } from '../../core/errors.ts'
 import { charactersOf, displayName, nameIn } from '../../platform/byte-names.ts'
 import { readText } from '../../platform/files.ts'
 import { listEntries } from '../entries.ts'
-import { type GitCall, gitDirectories, type GitOptions, runGit, runGitForBytes } from '../git.ts'
+import { type GitCall, gitDirectories, type GitOptions, runGit } from '../git.ts'
 import { plural, sample } from './describe.ts'
 import { isMade, sortIgnored } from './ignored-files.ts'
 import { operationIn } from './operations.ts'
@@ -151,11 +151,4 @@ function callOn(options: GitOptions, inner: InnerRepository, cwd: string): GitCa
   const own = gitDirectories(inner.gitDirectory)
   const tree = inner.at === undefined ? {} : { GIT_WORK_TREE: cwd }
   return { env, timeoutMs, signal, cwd, variables: { ...own, ...tree } }
-}
-
-/** Of bare repositories, those whose files the worktree itself has committed: they are its files. */
-export async function isTracked(call: GitCall, inner: InnerRepository): Promise<boolean> {
-  const name = `${inner.name.replace(/\/$/, '')}/HEAD`
-  const variables = { ...call.variables, GIT_LITERAL_PATHSPECS: '1' }
-  return (await runGitForBytes(['ls-files', '--cached', '-z', '--', name], { ...call, variables })) !== ''
 }

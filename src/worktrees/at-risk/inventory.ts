@@ -13,10 +13,10 @@ import { placeOf, type Place } from '../place.ts'
 import { isAsMade } from './as-made.ts'
 import { type Heads, headsOf, type Stash, stashesOf, type Unpushed, unpushedOf } from './commits.ts'
 import { type IgnoredFiles, noIgnoredFiles, sortIgnored, unreadable } from './ignored-files.ts'
-import { isTracked, lostWith } from './inner-repository.ts'
+import { inside } from './inside.ts'
 import { operationIn } from './operations.ts'
 import { type Parked, parkedOf } from './parked.ts'
-import { findRepositories, type InnerRepository } from './repositories.ts'
+import type { InnerRepository } from './repositories.ts'
 import { readStatus, type Status } from './status.ts'
 
 export interface Inventory {
@@ -131,24 +131,12 @@ export async function takeInventory(options: InventoryOptions): Promise<Inventor
 async function lookInside(options: InventoryOptions, found: Inventory): Promise<void> {
   const { place } = found
   const gitDirectory =
-    place.kind === 'missing' ? place.entry?.directory : 'gitDirectory' in place ? place.gitDirectory : ''
-  if (!gitDirectory) return
-  const { repositories, unknown } = findRepositories(options.path, gitDirectory)
+    place.kind === 'missing' ? place.entry?.directory : 'gitDirectory' in place ? place.gitDirectory : undefined
+  if (gitDirectory === undefined) return
+  const { lost, unknown, clean } = await inside(options, options.path, gitDirectory)
   found.unknown.push(...unknown)
-  const call = place.kind === 'missing' ? undefined : inWorktree(options, gitDirectory)
-  for (const inner of repositories) {
-    try {
-      // A bare one may be nothing but files that are committed here.
-      if (inner.at === undefined && call !== undefined && (await isTracked(call, inner))) continue
-      const lost = await lostWith(options, options.path, inner)
-      if (lost.length > 0) found.unsavable.push(`${inner.name} is a repository of its own, with ${lost.join(', ')}`)
-      else if (isAdded(inner, found))
-        found.unsavable.push(`${inner.name} is a repository of its own, which cannot be saved`)
-    } catch (error) {
-      options.signal?.throwIfAborted()
-      found.unknown.push(`${inner.name}: ${messageOf(error)}`)
-    }
-  }
+  const added = clean.filter((inner) => isAdded(inner, found))
+  found.unsavable.push(...lost, ...added.map(({ name }) => `${name} is a repository of its own, which cannot be saved`))
 }
 
 /** Whether it is not committed here: a save would have a mere pointer to it. */

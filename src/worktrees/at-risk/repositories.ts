@@ -14,6 +14,8 @@ export interface InnerRepository {
   name: string
   /** Its directory in the worktree, without a slash at the end; undefined for what has no files there. */
   at: ByteName | undefined
+  /** The path in the worktree of one that has no files beside it. */
+  bare?: string
   gitDirectory: string
   /** Its commits go with the worktree; false for a linked worktree of a repository that stays. */
   goes: boolean
@@ -66,7 +68,8 @@ function add(
     return
   }
   if (entry === undefined) {
-    if (isRepository(place)) found.repositories.push({ name, at: undefined, gitDirectory: place, goes: true })
+    const bare = displayName(at)
+    if (isRepository(place)) found.repositories.push({ name, at: undefined, bare, gitDirectory: place, goes: true })
     return
   }
   const own = gitDirectoryOf(place, entry)

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { bytesOf } from '../../../src/platform/byte-names.ts'
 import { fetchMirror, openMirror } from '../../../src/worktrees/mirrors.ts'
 import { describeInventory, isAtRisk } from '../../../src/worktrees/at-risk/describe.ts'
 import { type InventoryOptions, takeInventory } from '../../../src/worktrees/at-risk/inventory.ts'
@@ -55,7 +56,7 @@ describe('takeInventory', () => {
       unpushed: { count: 0, commits: new Set(), subjects: [] },
       parked: [],
       stashes: [],
-      ignored: { names: [], kept: [], left: [], generated: [] },
+      ignored: { names: [], kept: [], left: [], output: [], generated: [] },
       unasked: undefined,
       unsavable: [],
       unknown: [],
@@ -174,6 +175,55 @@ describe('takeInventory', () => {
     await inspect()
     expect(fs.readFileSync(index).equals(before)).toBe(true)
   })
+})
+
+describe('commits that only the records of a worktree name', () => {
+  it('are saved, and no reason to keep it', async () => {
+    git('checkout', '--quiet', '--detach')
+    commit('left.txt')
+    const left = git('rev-parse', 'HEAD')
+    git('checkout', '--quiet', branch)
+    commit('old.txt')
+    git('commit', '--quiet', '--amend', '--message', 'Better')
+    const amended = git('rev-parse', 'HEAD@{1}')
+    git('push', '--quiet')
+    const parked = git('commit-tree', '-p', 'HEAD', '-m', 'parked', 'HEAD^{tree}')
+    git('update-ref', 'refs/worktree/wip', parked)
+    const elsewhere = git('commit-tree', '-p', 'HEAD', '-m', 'of another branch', 'HEAD^{tree}')
+    git('branch', 'another', elsewhere)
+    git('update-ref', 'refs/worktree/also', elsewhere)
+    fs.writeFileSync(path.join(ground.mirror, 'worktrees', 'one', 'ORIG_HEAD'), `${'1'.repeat(40)}\n`)
+    const found = await inspect({ askRemote })
+    expect(found.parked.toSorted((a, b) => (a.from < b.from ? -1 : 1))).toEqual(
+      [
+        ...[left, amended].toSorted().map((one) => ({ commit: one, from: 'logs/HEAD' })),
+        { commit: parked, from: 'refs/worktree/wip' },
+      ].toSorted((a, b) => (a.from < b.from ? -1 : 1)),
+    )
+    expect(describeInventory(found)).toEqual([])
+  })
+
+  it('are found though a tag is named like the branch', async () => {
+    git('tag', branch)
+    commit('x.txt')
+    expect((await inspect()).heads).toMatchObject({ on: branch, head: git('rev-parse', 'HEAD') })
+  })
+})
+
+it('has the lock that its user put there as a reason of its own', async () => {
+  ground.git(ground.mirror, 'worktree', 'lock', '--reason', 'on a stick', place)
+  const found = await inspect()
+  expect(found.unsavable).toEqual(['it is locked: on a stick'])
+  expect(isAtRisk(found)).toBe(true)
+})
+
+it('has names as they are, whatever bytes they have', async () => {
+  const bytes = Buffer.from(Array.from({ length: 255 }, (_, at) => at + 1).filter((byte) => byte !== 0x2f))
+  const ignored = Buffer.concat([bytes.subarray(0, 250), Buffer.from('.log')])
+  for (const name of [bytes, ignored]) fs.writeFileSync(Buffer.concat([Buffer.from(`${place}/`), name]), 'x')
+  const found = await inspect()
+  expect(found.untracked.map(bytesOf)).toEqual([bytes])
+  expect(found.ignored.kept.map(bytesOf)).toEqual([ignored])
 })
 
 describe('takeInventory of a worktree that is missing', () => {
