@@ -100,9 +100,7 @@ export async function destroyIssue(
       note(home, 'not_destroyed', { issue_ref: issueRef, reason: reasons.join('; ') })
       const onlyOpen = reasons.length === openOnes(pullRequests).length
       throw new KugetsuError(`${issueRef} is not destroyed: ${reasons.join('; ')}`, {
-        hint: onlyOpen
-          ? 'Merge or close it first, or go on with --force.'
-          : 'Push or commit what is worth keeping, or use --force: it saves the work under a recovery ref first.',
+        hint: onlyOpen ? 'Merge or close it first, or go on with --force.' : hintFor(found),
         code: onlyOpen ? 'pull_request_open' : 'work_at_risk',
       })
     }
@@ -119,6 +117,12 @@ export async function destroyIssue(
     })
     return { issueRef, recovery }
   })
+}
+
+function hintFor(found: Inventory | undefined): string {
+  return found !== undefined && found.unsavable.length + found.unknown.length > 0
+    ? 'Push, move or delete that first: --force could not save it, and refuses as well.'
+    : 'Push or commit what is worth keeping, or use --force: it saves the work under a recovery ref first.'
 }
 
 /** Another command may have stopped it at the same moment. */

@@ -38,7 +38,7 @@ export async function walled(call: {
   ])
   const base = { ...gitEnvironment(env), ...ceilings, GIT_ALLOW_PROTOCOL: 'none' }
   const set = withSettings(base, [...gitConfiguration, ...programs])
-  return { env: { ...set, ...disarmed([listing], set) }, root: root?.replace(/\n$/, '') }
+  return { env: { ...set, ...disarmed(listing, set) }, root: root?.replace(/\n$/, '') }
 }
 
 /** `settings` (`name=value`) after those that are in the environment. */

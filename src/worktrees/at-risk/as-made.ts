@@ -1,7 +1,7 @@
 import * as path from 'node:path'
-import { readText } from '../../platform/files.ts'
 import type { Place } from '../place.ts'
 import { readRefs } from '../refs.ts'
+import { readCharacters } from './walk.ts'
 
 const base = 'refs/remotes/origin/HEAD'
 
@@ -12,7 +12,7 @@ const base = 'refs/remotes/origin/HEAD'
  */
 export function isAsMade(place: Place): boolean {
   if (place.kind !== 'worktree') return false
-  const log = readText(path.join(place.gitDirectory, 'logs', 'HEAD')) ?? ''
+  const log = readCharacters(path.join(place.gitDirectory, 'logs', 'HEAD')) ?? ''
   const made = /^0+ ([0-9a-f]{40,64}) [^\n\t]*\treset: moving to \1\n$/.exec(log)?.[1]
   return made !== undefined && readRefs(place.repository, [base])?.get(base)?.commit === made
 }

@@ -78,6 +78,19 @@ export async function unpushedOf(
   return { count: lines.length, commits, subjects: lines.map((line) => line.slice(line.indexOf(' ') + 1)) }
 }
 
+/** Whether all commits of the heads are among those that were merged. Throws KugetsuError when git fails. */
+export async function isMerged(
+  options: GitOptions & { merged?: readonly string[] | undefined },
+  place: KnownPlace,
+  heads: Heads,
+): Promise<boolean> {
+  const tips = [heads.head, ...heads.branches.values()].filter((tip) => tip !== undefined)
+  const { merged = [] } = options
+  if (merged.length === 0 || tips.length === 0 || place.kind === 'clone' || place.kind === 'elsewhere') return false
+  const args = ['rev-list', '--count', ...tips, '--not', ...merged, '--']
+  return (await runGit(args, inRepository(options, place))).trim() === '0'
+}
+
 /** What git is to leave out of a log as being on a remote, or merged. */
 export function pushedAt(options: { merged?: readonly string[] | undefined }, place: KnownPlace): string[] {
   if (place.kind === 'elsewhere') return ['--remotes', '--branches']

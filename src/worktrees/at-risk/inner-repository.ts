@@ -3,7 +3,6 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { messageOf } from '../../core/errors.ts'
 import { charactersOf, displayName, nameIn } from '../../platform/byte-names.ts'
-import { readText } from '../../platform/files.ts'
 import { listEntries } from '../entries.ts'
 import { type GitCall, gitDirectories, type GitOptions, runGit } from '../git.ts'
 import { plural, sample } from './describe.ts'
@@ -12,6 +11,7 @@ import { operationIn } from './operations.ts'
 import { filesOf, idsIn } from './parked.ts'
 import type { InnerRepository } from './repositories.ts'
 import { readStatus } from './status.ts'
+import { readCharacters } from './walk.ts'
 
 /** How many commits are named to one call. */
 const namesACall = 20_000
@@ -59,7 +59,7 @@ async function commitsLost(options: GitOptions, root: string, inner: InnerReposi
     inner.at === undefined ? inner.gitDirectory : path.join(root, displayName(inner.at)),
   )
   const tips = new Set(filesOf(inner.gitDirectory, inner.goes).flatMap(([, text]) => [...idsIn(text)]))
-  for (const id of idsIn(readText(path.join(inner.gitDirectory, 'HEAD')) ?? '')) tips.add(id)
+  for (const id of idsIn(readCharacters(path.join(inner.gitDirectory, 'HEAD')) ?? '')) tips.add(id)
   if (fs.existsSync(path.join(inner.gitDirectory, 'reftable')))
     return ['its refs are in a format that is not known here']
   if (tips.size === 0) return []
@@ -88,7 +88,7 @@ async function subjectsOf(call: GitCall, tips: ReadonlySet<string>, without: rea
 
 /** A push leaves this in the log of the branch of the remote; a fetch does not. Without logs it cannot be told. */
 function hasPushed(gitDirectory: string): boolean {
-  if (/logallrefupdates\s*=\s*false/i.test(readText(path.join(gitDirectory, 'config')) ?? '')) return true
+  if (/logallrefupdates\s*=\s*false/i.test(readCharacters(path.join(gitDirectory, 'config')) ?? '')) return true
   const logs = path.join(gitDirectory, 'logs', 'refs', 'remotes')
   if (!fs.existsSync(logs)) return false
   return fs

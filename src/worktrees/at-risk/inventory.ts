@@ -11,7 +11,7 @@ import { isBeingSetUp, listEntries } from '../entries.ts'
 import { gitDirectories, type GitOptions, inWorktree, runGitForBytes } from '../git.ts'
 import { placeOf, type Place } from '../place.ts'
 import { isAsMade } from './as-made.ts'
-import { type Heads, headsOf, type Stash, stashesOf, type Unpushed, unpushedOf } from './commits.ts'
+import { type Heads, headsOf, isMerged, type Stash, stashesOf, type Unpushed, unpushedOf } from './commits.ts'
 import { type IgnoredFiles, noIgnoredFiles, sortIgnored, unreadable } from './ignored-files.ts'
 import { inside } from './inside.ts'
 import { operationIn } from './operations.ts'
@@ -116,6 +116,8 @@ export async function takeInventory(options: InventoryOptions): Promise<Inventor
         stashesOf(options, place, found.heads),
       ])
       Object.assign(found, { unpushed, stashes })
+      // What was merged, as the forge says now, is safe whatever the remote would say.
+      if (found.unasked !== undefined && (await isMerged(options, place, found.heads))) found.unasked = undefined
       found.parked = await parkedOf(options, place, found.heads, stashes)
     }),
   ])

@@ -4,8 +4,8 @@
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { readText } from '../../platform/files.ts'
 import { type GitOptions, runGit } from '../git.ts'
+import { readCharacters } from './walk.ts'
 import { type Heads, inRepository, type KnownPlace, pushedAt, type Stash } from './commits.ts'
 
 export interface Parked {
@@ -32,9 +32,8 @@ export async function parkedOf(
   const tips = named.filter((tip) => tip !== undefined)
   for (const tip of tips) records.delete(tip)
   if (records.size === 0) return []
-  // The branch of the issue goes with the worktree.
-  const staying = place.kind === 'clone' ? [] : [`--exclude=refs/heads/${options.branch}`, '--branches']
-  const elsewhere = [...tips, ...pushedAt(options, place), ...staying]
+  // The branch of the issue, which goes with the worktree, is among the heads.
+  const elsewhere = [...tips, ...pushedAt(options, place), ...(place.kind === 'clone' ? [] : ['--branches'])]
   const names = [...records.keys()]
   const found = new Map<string, string[]>()
   for (let from = 0; from < names.length; from += namesACall) {
@@ -64,7 +63,8 @@ function recordsOf(place: KnownPlace, branch: string): Map<string, string> {
   // The reflog of the branch goes with it, also where it was moved from another worktree.
   if (place.kind === 'worktree' || place.kind === 'missing') {
     const log = path.join('logs', 'refs', 'heads', branch)
-    for (const id of idsIn(readText(path.join(place.repository, log)) ?? '')) if (!named.has(id)) named.set(id, log)
+    for (const id of idsIn(readCharacters(path.join(place.repository, log)) ?? ''))
+      if (!named.has(id)) named.set(id, log)
   }
   return named
 }
@@ -88,7 +88,7 @@ export function filesOf(gitDirectory: string, isRepository: boolean): [name: str
   return [...new Set(names)]
     .filter((name) => !ofRemote.test(name))
     .flatMap((name) => {
-      const text = readText(path.join(gitDirectory, name))
+      const text = readCharacters(path.join(gitDirectory, name))
       return text === undefined ? [] : [[name, name === 'packed-refs' ? localOf(text) : text] as [string, string]]
     })
 }

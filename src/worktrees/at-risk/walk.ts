@@ -15,6 +15,16 @@ export function readEntries(directory: string | Buffer, onTrouble: (code: string
   }
 }
 
+/** A file of git's with one character for each byte, as it need not be text: a log has what people wrote. Undefined without one. */
+export function readCharacters(file: string): string | undefined {
+  try {
+    return fs.readFileSync(file, 'latin1')
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'EISDIR'].includes(codeOf(error) ?? '')) return undefined
+    throw error
+  }
+}
+
 /** Whether a directory with these entries is the checkout of a repository, or may be what is left of one. */
 export function isInnerRepository(directory: Buffer, entries: readonly fs.Dirent[]): boolean {
   const own = entries.find(({ name }) => name === '.git')
