@@ -20,6 +20,9 @@ import { lend, storeSaved } from './saved-repository.ts'
 import { messageOfSaved, type SavedRecord } from './saved-work.ts'
 import { takeSnapshot, type Snapshot } from './snapshot.ts'
 
+/** How many things that cannot be saved an error names. */
+const mostNamed = 20
+
 export interface SaveOptions extends GitOptions {
   /** The worktree, or a clone of its own; it may be missing, then its commits are saved. */
   path: string
@@ -52,7 +55,10 @@ export async function saveWork(options: SaveOptions, inventory: Inventory): Prom
   const { place, heads, stashes, ignored, parked, uncommitted, untracked } = inventory
   const problems = [...inventory.unsavable, ...inventory.unknown]
   if (problems.length > 0 || place.kind === 'unknown') {
-    const shown = [...problems.slice(0, 5), ...(problems.length > 5 ? [`${problems.length - 5} more`] : [])]
+    const shown = [
+      ...problems.slice(0, mostNamed),
+      ...(problems.length > mostNamed ? [`${problems.length - mostNamed} more`] : []),
+    ]
     throw unsavable(`not all of ${options.path} can be saved: ${shown.join('; ')}`, 'Push, move or delete that first.')
   }
   const withFiles = uncommitted.length + untracked.length > 0 || inventory.inProgress !== undefined
