@@ -183,7 +183,7 @@ export function createRunKeeper(
     if (working && record.worktree_path) await server.client.abort(id, record.worktree_path)
     await follower.readBack(id, true)
     await reopen(server, record, ending)
-    if (await settleRun(home, name, record.run, ending)) {
+    if (await settleRun(home, name, record.run, ending, { isWritten: true })) {
       tellEnd(follower, stored, ending)
       ended(name, record.run)
     }

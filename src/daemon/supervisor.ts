@@ -36,6 +36,9 @@ export function createSupervisor(
     freeForgottenSlots(home)
     await freeAbandonedSlots(home)
     await tellUntold(home, sessions, 'again')
+    const unwritten = sessions.filter(({ record }) => record.unwritten && record.unwritten.length > 0)
+    // Before the next run of such a session is followed: its words come after these.
+    if (unwritten.length > 0) await (await loadForWork()).completeTranscripts(home, unwritten)
     const atWork = sessionsAtWork(home, sessions)
     if (atWork.length === 0) {
       runs?.rest()

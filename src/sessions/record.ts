@@ -37,6 +37,19 @@ const run = once(() =>
 )
 export type Run = z.infer<ReturnType<typeof run>>
 
+/** A run that ended while no daemon followed it: its transcript is to be completed. */
+const unwrittenRun = once(() =>
+  z.looseObject({
+    run: run(),
+    opencode_session_id: string(),
+    state: z.enum(['idle', 'error', 'timeout', 'stopped']),
+    ended_at: string(),
+    error: z.optional(string()),
+    cost: z.optional(z.number()),
+  }),
+)
+export type UnwrittenRun = z.infer<ReturnType<typeof unwrittenRun>>
+
 /**
  * A session file, in the fields of the bash tool plus ours. Whatever else is in the file survives.
  * `branch_name` is the bash tool's name for the branch.
@@ -63,6 +76,8 @@ export const sessionRecord = once(() =>
     cost: z.nullish(z.number()),
     tokens: z.nullish(z.looseObject({})),
     run: z.nullish(run()),
+    /** The newest last; see daemon/late-transcripts.ts. */
+    unwritten: z.nullish(z.array(unwrittenRun())),
     /** What is to be told of runs that ended and is not among the notifications yet, see announce.ts. */
     untold: z.nullish(
       z.array(
@@ -138,7 +153,8 @@ function isPlainRecord(value: unknown): value is SessionRecord {
     (isNone(record.cost) || Number.isFinite(record.cost)) &&
     (isNone(record.tokens) || (typeof record.tokens === 'object' && !Array.isArray(record.tokens))) &&
     isNone(record.run) &&
-    isNone(record.untold)
+    isNone(record.untold) &&
+    isNone(record.unwritten)
   )
 }
 

@@ -46,6 +46,8 @@ const unansweredMs = 30_000
  */
 const onItsWayMs = 5_000
 const lookMs = 100
+/** A home without a daemon for so long has others to care for than the oldest. */
+const mostUnwritten = 10
 const neverSent: Ending = {
   state: 'error',
   error: 'the command that was to send the agent its message died before it did',
@@ -54,9 +56,16 @@ const neverSent: Ending = {
 
 /**
  * Ends the run that `seen` is, unless it has gone on since: a message may have joined it meanwhile.
- * Returns whether it ended here; false as well when somebody else ended it first.
+ * Returns whether it ended here; false as well when somebody else ended it first. Unless its transcript `isWritten`, the
+ * next daemon completes that.
  */
-export async function settleRun(home: Home, name: string, seen: Run, given: Ending): Promise<boolean> {
+export async function settleRun(
+  home: Home,
+  name: string,
+  seen: Run,
+  given: Ending,
+  { isWritten = false } = {},
+): Promise<boolean> {
   const ending = withoutSecrets(home, given)
   let ended: SessionRecord | undefined
   await changeSession(home, name, (current) => {
@@ -74,6 +83,7 @@ export async function settleRun(home: Home, name: string, seen: Run, given: Endi
       // Whoever sent its prompt may have died before noting that it has it; it would be told of the issue once more.
       ...(current.briefed === false && !neverBegan(run, ending) ? { briefed: true } : {}),
       untold: untoldOf(home, current, run, ending),
+      ...(isWritten ? {} : { unwritten: unwrittenOf(home, current, run, ending) }),
       ...(ending.cost === undefined ? {} : { cost: ending.cost }),
       ...(ending.tokens === undefined ? {} : { tokens: ending.tokens }),
     }
@@ -88,6 +98,21 @@ export async function settleRun(home: Home, name: string, seen: Run, given: Endi
   note(home, decision, { issue_ref: ended.issue_ref, reason: ending.error ?? 'the run ended' })
   await tellUntold(home, [{ name, record: ended }])
   return true
+}
+
+function unwrittenOf(home: Home, record: SessionRecord, run: Run, ending: Ending): SessionRecord['unwritten'] {
+  const id = record.opencode_session_id
+  if (!id || neverBegan(run, ending)) return record.unwritten
+  const { state, error, cost } = ending
+  const end = {
+    run,
+    opencode_session_id: id,
+    state: ending.stopped === true ? ('stopped' as const) : state,
+    ended_at: home.now().toISOString(),
+    ...(error === undefined ? {} : { error }),
+    ...(cost === undefined ? {} : { cost }),
+  }
+  return [...(record.unwritten ?? []), end].slice(-mostUnwritten)
 }
 
 /** An error of a provider can quote a key, and an agent may say what it should not. */

@@ -158,6 +158,22 @@ describe('a daemon that is killed', () => {
   })
 })
 
+describe('a run that a command settles while no daemon lives', () => {
+  it('has its whole transcript all the same', async () => {
+    await stage.ok(['start', ref(14), 'BASH{{until [ -e go ]; do sleep 0.1; done; echo printed}} SAY{{settled}}'])
+    await stage.model.turn('SAY{{settled}}')
+    await kill(daemonPid())
+    fs.writeFileSync(inWorktree(14, 'go'), '')
+    await waitFor('list to settle it', async () => (await stage.session(14)).state === 'idle')
+    expect(livesHere(daemonPid())).toBe(false)
+    const logs = await stage.ok(['logs', ref(14)])
+    for (const once of [/^ +printed$/, /● agent\n {2}settled$/, /■ finished after/]) {
+      expect(count(logs, once), String(once)).toBe(1)
+    }
+    expect(stage.file(14)).not.toHaveProperty('unwritten')
+  })
+})
+
 describe('a server that is killed', () => {
   it('is restarted, its orphans ended, and the agent goes on in its own session', async () => {
     await stage.ok(['start', ref(5), `SAY{{I had begun}} ${sleeper}`])

@@ -8,7 +8,7 @@ import { listDirectory, readLog, removeFile } from '../../platform/files.ts'
 import { openQueue } from '../../queue/file-queue.ts'
 import { findId } from '../../queue/find.ts'
 import { isFinished } from '../../queue/transitions.ts'
-import { pmAgentSession, readSession } from '../../sessions/store.ts'
+import { pmAgentSession, readSession, readSessions } from '../../sessions/store.ts'
 import type { Context } from '../context.ts'
 import { readFrom } from '../follow-lines.ts'
 import { age, printJson, table } from '../output.ts'
@@ -16,6 +16,8 @@ import { agentSession } from '../refs.ts'
 
 const keptDays = 7
 const lookMs = 100
+/** A daemon, and maybe the opencode server, is started for it. */
+const completionMs = 30_000
 
 export interface LogsOptions {
   what?: string | undefined
@@ -39,6 +41,7 @@ export async function runLogs(context: Context, options: LogsOptions): Promise<v
       context.io.out(options.json === true ? `${JSON.stringify({ ...about, text })}\n` : plainText(text)),
     )
   }
+  await completed(context, log)
   const file = log.file()
   const text = readLog(file)
   if (options.json === true) return printJson(context, { ...about, file, text: text ?? null })
@@ -51,6 +54,18 @@ export async function runLogs(context: Context, options: LogsOptions): Promise<v
   context.io.out(plainText(text))
 }
 
+/** Has a daemon complete the transcript of a run that ended while there was none. */
+async function completed(context: Context, log: Log): Promise<void> {
+  if (!log.isUnwritten()) return
+  context.progress('completing the transcript')
+  const until = performance.now() + completionMs
+  while (log.isUnwritten() && performance.now() < until) {
+    await supervisionOf(context).wake()
+    await sleep(lookMs * 5, undefined, { signal: context.signal })
+  }
+  if (log.isUnwritten()) context.warn('the transcript is not complete yet: see "kugetsu queue-daemon logs"')
+}
+
 /** A transcript, perhaps one that is still to begin. */
 interface Log {
   /** What it is asked for by. */
@@ -60,18 +75,21 @@ interface Log {
   file: () => string
   /** Whether more may come. */
   isOpen: () => boolean | Promise<boolean>
+  /** Whether a run ended while no daemon wrote it down. */
+  isUnwritten: () => boolean
 }
 
 async function logOfAgent(context: Context, what: string): Promise<Log> {
   const { label, name, record } = await agentSession(context, what)
-  const isOpen = () => Boolean(readSession(context, name)?.run)
+  const isUnwritten = () => Boolean(readSession(context, name)?.unwritten?.length)
+  const isOpen = () => Boolean(readSession(context, name)?.run) || isUnwritten()
   if (name !== pmAgentSession) {
     const file = context.paths.transcript(record.opencode_session_id ?? '')
-    return { label, issueRef: label, file: () => file, isOpen }
+    return { label, issueRef: label, file: () => file, isOpen, isUnwritten }
   }
   const now = record.run?.queue_item
   const last = now === undefined ? delegationFiles(context).at(-1)?.file : context.paths.delegation(now)
-  return { label, issueRef: null, file: () => last ?? context.paths.delegation('none'), isOpen }
+  return { label, issueRef: null, file: () => last ?? context.paths.delegation('none'), isOpen, isUnwritten }
 }
 
 /** That of the agent that has, or had, a task of the queue. */
@@ -88,6 +106,11 @@ async function logOfItem(context: Context, text: string): Promise<Log> {
     isOpen: async () => {
       item = (await queue.get(id)) ?? item
       return item !== undefined && !isFinished(item)
+    },
+    isUnwritten: () => {
+      const session = item?.opencode_session_id
+      const own = readSessions(context).find(({ record }) => session && record.opencode_session_id === session)
+      return Boolean(own?.record.unwritten?.length)
     },
   }
 }
