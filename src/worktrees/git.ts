@@ -2,11 +2,13 @@
  * The one place that runs git: no editor, no prompt, no hook, no monitor, nothing of the repository it happens to be
  * called in. simple-git is imported by the first call, so that commands which only read do not pay for it.
  */
+import { setMaxListeners } from 'node:events'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { SimpleGitOptions } from 'simple-git'
 import { exitCodes, KugetsuError } from '../core/errors.ts'
 import { maskCredentials } from '../core/masking.ts'
+import { createGate } from '../platform/gate.ts'
 import { requireHandles } from '../platform/handles.ts'
 import { gitEnvironment } from './git-environment.ts'
 import { disarmed, listSettings, mayNamePrograms } from './own-programs.ts'
@@ -67,7 +69,34 @@ async function takenBack(call: GitCall): Promise<Record<string, string>> {
   return disarmed(listing, call.env)
 }
 
+/** As many as may run at a time that ask no remote: they take processors and file handles. A remote may take its time. */
+const atATime = createGate(8)
+
 async function execute(args: readonly string[], call: GitCall, onOutput?: (chunk: Buffer) => void): Promise<string> {
+  const { signal, release } = ownSignal(call.signal)
+  const work = () => executeNow(args, { ...call, signal }, onOutput)
+  try {
+    return await (call.asksRemote === true ? work() : atATime(work))
+  } finally {
+    release()
+  }
+}
+
+/**
+ * A signal for one call. Whoever waits for a git listens several times, and Node warns of a signal with more than ten
+ * listeners: there may be hundreds of calls that one signal ends.
+ */
+function ownSignal(signal: AbortSignal | undefined): { signal: AbortSignal | undefined; release: () => void } {
+  if (signal === undefined) return { signal, release: () => {} }
+  const own = new AbortController()
+  const abort = () => own.abort(signal.reason)
+  if (signal.aborted) abort()
+  setMaxListeners(0, signal)
+  signal.addEventListener('abort', abort, { once: true })
+  return { signal: own.signal, release: () => signal.removeEventListener('abort', abort) }
+}
+
+async function executeNow(args: readonly string[], call: GitCall, onOutput?: (chunk: Buffer) => void): Promise<string> {
   if (!fs.existsSync(call.cwd)) throw new KugetsuError(`${call.cwd} does not exist`, { code: 'missing_directory' })
   requireHandles()
   const { simpleGit } = await import('simple-git')

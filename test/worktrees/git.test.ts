@@ -38,6 +38,24 @@ async function errorOf(work: Promise<unknown>): Promise<KugetsuError> {
 }
 
 describe('runGit', () => {
+  it('called forty times with one signal lets a few run at a time, and Node has nothing to warn of', async () => {
+    const counter = path.join(ground.root, 'running')
+    fs.mkdirSync(counter)
+    const env = program('git-counted', `mkdir ${counter}/$$; ls ${counter} | wc -l; sleep 0.05; rmdir ${counter}/$$`)
+    const warnings: string[] = []
+    const warn = (warning: Error) => void warnings.push(warning.message)
+    process.on('warning', warn)
+    try {
+      const { signal } = new AbortController()
+      const said = await Promise.all(Array.from({ length: 40 }, () => runGit(['counted'], call({ env, signal }))))
+      await new Promise((resolve) => setImmediate(resolve)) // a warning comes a moment later
+      expect(Math.max(...said.map(Number))).toBeLessThanOrEqual(8)
+      expect(warnings).toEqual([])
+    } finally {
+      process.off('warning', warn)
+    }
+  })
+
   it('returns what git printed, byte for byte', async () => {
     expect(await runGit(['cat-file', 'blob', 'HEAD:a.txt'], call())).toBe('one\n')
   })
