@@ -115,6 +115,8 @@ describe('explain', () => {
     killQuietly(stage.server()?.pid ?? 0)
     await waitFor('the end of the server', async () => (await explain(ref(7))).state === 'interrupted')
     expect((await explain(ref(7))).next).toEqual([`kugetsu wait ${ref(7)}`])
+    expect((await stage.kugetsu(['list'])).stderr).toContain(`kugetsu wait ${ref(7)}`)
+    expect(await stage.ok(['status'])).toMatch(/^daemon +not running, and nobody follows .*: kugetsu wait \S+#7$/m)
   })
 
   it('fits 80 columns, with the next step and the last decisions', async () => {

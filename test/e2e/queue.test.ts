@@ -1,11 +1,12 @@
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import * as fs from 'node:fs'
 import * as net from 'node:net'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Item } from '../../src/queue/item.ts'
-import { runJson, spawnKugetsu } from '../helpers/kugetsu.ts'
-import { daemonsOf, killQuietly, leftovers } from '../helpers/processes.ts'
+import { kugetsuCommand, runJson, spawnKugetsu } from '../helpers/kugetsu.ts'
+import { daemonsOf, killQuietly, leftovers, serversOf } from '../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
@@ -287,6 +288,19 @@ describe('the daemon', () => {
     expect(stdout).toMatch(/^\S+Z takes tasks from the queue, at most \d+ agents at a time\n/)
     expect(stdout).toMatch(new RegExp(`${id} ${ref(41)} completed\\n`))
     await stage.ok(['queue-daemon', 'stop'])
+  })
+
+  it('and the opencode server are ended by what the documents say of removing kugetsu', async () => {
+    const text = fs.readFileSync(new URL('../../docs/installing.md', import.meta.url), 'utf8')
+    const block = /## Removing it\n\n```bash\n([^`]+)```/.exec(text)?.[1] ?? ''
+    const ending = block.split('\n').filter((line) => /^(kugetsu|kill) /.test(line))
+    expect(ending).toHaveLength(2)
+    const program = kugetsuCommand.map((word) => `'${word}'`).join(' ')
+    fs.writeFileSync(path.join(stage.home.bin, 'kugetsu'), `#!/bin/sh\nexec ${program} "$@"\n`, { mode: 0o755 })
+    await stage.ok(['start', ref(30), 'SAY{{there is a server}}', '--wait'])
+    expect(serversOf(stage.home.root)).toHaveLength(1)
+    execFileSync('bash', ['-c', ending.join('\n')], { env: stage.home.env, cwd: stage.home.cwd })
+    await waitFor('the end of both', () => serversOf(stage.home.root).length + daemons().length === 0)
   })
 
   it('leaves nothing behind', async () => {

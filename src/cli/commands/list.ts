@@ -29,6 +29,17 @@ export async function runList(context: Context, options: { all?: boolean; json?:
   const now = context.now()
   const rows = views.map((view) => row(context, view, now))
   context.io.out(table(header, rows, context.io.terminal ? { columns: context.io.columns, ...importance } : undefined))
+  if (views.some(({ state }) => state === 'interrupted')) await tellOfInterrupted(context)
+}
+
+/** A daemon resumes them, and this command starts none. */
+async function tellOfInterrupted(context: Context): Promise<void> {
+  if (await isWatched(context)) return
+  const { sessionsAtWork } = await import('../../sessions/at-work.ts')
+  const [first] = sessionsAtWork(context)
+  if (first === undefined) return
+  const ref = plainLine(first.record.issue_ref ?? 'pm-agent', 300)
+  context.io.err(`Interrupted agents are resumed by the next daemon, which this starts: kugetsu wait ${ref}\n`)
 }
 
 async function isWatched(context: Context): Promise<boolean> {

@@ -4,6 +4,7 @@ import { readServer } from '../../opencode/server-record.ts'
 import { isAlive } from '../../platform/processes.ts'
 import { openQueue } from '../../queue/file-queue.ts'
 import { countItems } from '../../queue/find.ts'
+import { sessionsAtWork } from '../../sessions/at-work.ts'
 import { memoryRoom, memoryShortage } from '../../sessions/memory.ts'
 import { countUnread } from '../../sessions/notifications.ts'
 import { slotHolders } from '../../sessions/slots.ts'
@@ -60,9 +61,14 @@ export async function runStatus(context: Context, options: { json?: boolean }): 
   const dispatches = report.daemon.dispatching ? '' : '; nothing dispatches: kugetsu queue-daemon start'
   context.io.out(`queue   ${queue.pending} pending, ${queue.notified} at work${queue.pending > 0 ? dispatches : ''}\n`)
   const does = report.daemon.dispatching ? ', takes tasks from the queue' : ''
-  context.io.out(
-    `daemon  ${report.daemon.running ? `running${does}${replacement === undefined ? '' : `; of another build: ${replacement}`}` : 'not running (it starts by itself when needed)'}\n`,
-  )
+  const [left] = report.daemon.running ? [] : sessionsAtWork(context)
+  // It is needed, and status starts none.
+  const without =
+    left === undefined
+      ? 'not running (it starts by itself when needed)'
+      : `not running, and nobody follows the agents: kugetsu wait ${plainLine(left.record.issue_ref ?? 'pm-agent', 300)}`
+  const running = `running${does}${replacement === undefined ? '' : `; of another build: ${replacement}`}`
+  context.io.out(`daemon  ${report.daemon.running ? running : without}\n`)
   context.io.out(
     `server  ${alive ? `opencode ${plainLine(server.version, 40)}, pid ${server.pid}, up ${age(server.started_at, context.now())}` : 'not running (it starts by itself when needed)'}\n`,
   )
