@@ -18,7 +18,7 @@ import { slotHolders, type Holder } from '../sessions/slots.ts'
 import type { Started, StartRequest } from '../sessions/start.ts'
 import { pmAgentSession } from '../sessions/store.ts'
 import { loadForWork } from './for-work.ts'
-import { agentOf, labelOf, look, noteOn, type Noting, type Seen } from './outcomes.ts'
+import { agentOf, labelOf, look, noteOn, tellInterrupted, type Noting, type Seen } from './outcomes.ts'
 import { createPreparer, preparedAhead, type Preparing } from './preparer.ts'
 import type { StartInQueue } from './socket.ts'
 import { requestOf } from './start-request.ts'
@@ -239,8 +239,8 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
     }
     const { reason } = failure
     if (failure.kind === 'interrupted') {
-      await queue.change(item.id, (current) => interrupted(current, reason, home.now()))
-      return home.warn(`${labelOf(item)}: ${reason}; it is started anew`)
+      const after = await queue.change(item.id, (current) => interrupted(current, reason, home.now()))
+      return tellInterrupted(home, item, after, reason)
     }
     const hopeless = failure.kind === 'hopeless'
     const after = await queue.change(item.id, (current) => failed(current, { reason, hopeless }, home.now()))

@@ -10,6 +10,7 @@ import type { Queue } from '../queue/queue.ts'
 import { reconcile, type Action } from '../queue/reconcile.ts'
 import { finished, interrupted, isFinished, notified } from '../queue/transitions.ts'
 import { tellBegin, tellGivenUp } from '../sessions/announce.ts'
+import { note } from '../sessions/journal.ts'
 import { dropEnd, itemsWithEnd, readEnd, type KeptEnd } from '../sessions/kept-ends.ts'
 import type { Run, SessionRecord } from '../sessions/record.ts'
 import { slotHolders } from '../sessions/slots.ts'
@@ -86,11 +87,11 @@ export async function noteOn(home: Home, queue: Queue, action: Noting): Promise<
       else home.progress(`${about} ended as an error: ${after?.error ?? 'it was removed from the queue'}`)
       return
     }
-    case 'give back':
-      await queue.change(item.id, (current) => interrupted(current, action.reason, home.now()))
+    case 'give back': {
+      const after = await queue.change(item.id, (current) => interrupted(current, action.reason, home.now()))
       dropEnd(home, item.id)
-      home.progress(`${about} is started anew: ${action.reason}`)
-      return
+      return tellInterrupted(home, item, after, action.reason)
+    }
     case 'give up': {
       await tellGivenUp(home, item, action.reason)
       const end = { state: 'error', error: action.reason, stopped: false, never_began: false }
@@ -100,6 +101,14 @@ export async function noteOn(home: Home, queue: Queue, action: Noting): Promise<
       home.warn(`${about} ended as an error: ${action.reason}`)
     }
   }
+}
+
+/** `after` is the item with the interruption noted on it. */
+export async function tellInterrupted(home: Home, item: Item, after: Item | undefined, reason: string): Promise<void> {
+  if (after?.state !== 'error') return home.warn(`${labelOf(item)}: ${reason}; it is started anew`)
+  home.warn(`${labelOf(item)} ended as an error: ${after.error}`)
+  note(home, 'gave_up', { issue_ref: item.issue_ref, reason: `queue item ${item.id}: ${after.error}` })
+  await tellGivenUp(home, after, after.error ?? reason)
 }
 
 /** What an item says of the agent that has it. */

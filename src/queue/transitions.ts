@@ -11,8 +11,9 @@ import type { Attempt, Item, Result } from './item.ts'
 const mostFailures = 3
 /** How long to wait after the first and the second failed start. */
 const failurePausesMs = [5_000, 30_000]
-/** Interruptions are nobody's fault and cost nothing, but a task that kills whoever starts it must not fill the days. */
-const freeInterruptions = 3
+/** An interruption is nobody's fault; but what cuts a task short each time may be the task itself. */
+const mostInterruptions = 3
+const interruptionPausesMs = [0, 5_000]
 export const longestPauseMs = 5 * 60_000
 
 /** How the run of an item's agent ended. */
@@ -95,13 +96,20 @@ export function failed(item: Item, failure: { reason: string; hopeless: boolean 
   return { ...after, not_before: new Date(now.getTime() + pauseMs).toISOString() }
 }
 
-/** What was to start it was killed before the agent had it. That is no failure of the task. */
+/**
+ * What was to start it was killed before the agent had it. That is no failure of the task, and it is tried again; not when
+ * it happened three times, one after the other.
+ */
 export function interrupted(item: Item, reason: string, now: Date): Item | undefined {
   if (isFinished(item)) return undefined
   const after = closed(item, { ended_at: now.toISOString(), outcome: 'interrupted', reason })
-  const others = after.attempts.findLastIndex(({ outcome }) => outcome !== 'interrupted')
-  const excess = after.attempts.length - 1 - others - freeInterruptions
-  const pauseMs = excess <= 0 ? 0 : Math.min(5_000 * 2 ** (excess - 1), longestPauseMs)
+  const sinceRetry = after.attempts.slice(after.attempts_before)
+  const times = sinceRetry.length - 1 - sinceRetry.findLastIndex(({ outcome }) => outcome !== 'interrupted')
+  if (times >= mostInterruptions) {
+    const error = `${reason}; each of the last ${times} tries to start it was cut short`
+    return { ...after, state: 'error', completed_at: now.toISOString(), error }
+  }
+  const pauseMs = interruptionPausesMs[times - 1] ?? 0
   return {
     ...after,
     state: 'pending',

@@ -297,9 +297,9 @@ describe('dispatching', () => {
     expect(asked).toHaveLength(2) // as many as there were slots, before it was known
   })
 
-  it('takes a server that died under a start for no failure of the task, however often', async () => {
+  it('takes a server that died under a start for no failure of the task, until the third time', async () => {
     await add(1)
-    let deaths = 4
+    let deaths = 2
     behaviour = (at, request) => {
       if (deaths-- > 0) throw new KugetsuError('the opencode server died', { code: 'server_died' })
       return begin(at, request)
@@ -311,7 +311,15 @@ describe('dispatching', () => {
     }
     const [item] = await looks(it)
     expect(item?.state).toBe('notified')
-    expect(item?.attempts.map(({ outcome }) => outcome)).toEqual([...Array<string>(4).fill('interrupted'), null])
+    expect(item?.attempts.map(({ outcome }) => outcome)).toEqual(['interrupted', 'interrupted', null])
+
+    await add(2)
+    deaths = 3
+    for (let look = 0; look < 4; look++) {
+      await looks(it)
+      pass(5)
+    }
+    expect((await looks(it))[1]).toMatchObject({ state: 'error', error: expect.stringContaining('last 3 tries') })
   })
 
   it('goes by the limit as it is configured at that moment', async () => {

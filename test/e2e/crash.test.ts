@@ -85,7 +85,8 @@ describe('a full queue while the daemon and the server are killed again and agai
       const about = `${word}: ${JSON.stringify(item, null, 1)}`
       const commits = subjects(issue).filter((subject) => subject === `Do ${word}`).length
       // By design, what takes the server with it again and again does not go on for ever, and may have come to nothing.
-      const gaveUp = item.state === 'error' && item.error === diedTooOften
+      const isCutShort = item.error?.includes('tries to start it was cut short') === true
+      const gaveUp = item.state === 'error' && (item.error === diedTooOften || isCutShort)
       expect(gaveUp || (item.state === 'completed' && item.error === null), about).toBe(true)
       expect(gaveUp ? [0, 1] : [1], about).toContain(commits)
       // A server killed while it boots is the one failure there may be; all else is an interruption.
@@ -95,7 +96,8 @@ describe('a full queue while the daemon and the server are killed again and agai
         about,
       ).toEqual([])
       // Told once: one message in one session, whatever became of daemon and server.
-      expect(told.filter(({ text }) => text.includes(`did ${word}}}`)).length, about).toBe(1)
+      const times = told.filter(({ text }) => text.includes(`did ${word}}}`)).length
+      expect(isCutShort ? [0, 1] : [1], about).toContain(times)
       // Each step runs again only when it was cut off.
       const resumed = told.filter(({ session, text }) => session === item.opencode_session_id && text === resumeMessage)
       for (const step of ['look', 'work']) {

@@ -233,17 +233,19 @@ describe('a task', () => {
     expect(released(sure(begun(item(1), now)), null)).toEqual(item(1))
   })
 
-  it('that was interrupted is tried again, at once at first, and never given up for that', () => {
-    let current = item(1)
-    const pauses = Array.from({ length: 30 }, () => {
-      current = sure(interrupted(sure(begun(current, now)), 'killed', now))
-      expect(current.state).toBe('pending')
-      return waitsMs(current, now)
-    })
-    expect(pauses.slice(0, 3)).toEqual([0, 0, 0])
-    expect(Math.min(...pauses.slice(3))).toBeGreaterThan(0)
-    expect(Math.max(...pauses)).toBe(300_000)
-    expect(sure(failed(sure(begun(current, now)), { reason: 'x', hopeless: false }, now)).state).toBe('pending')
+  it('that was interrupted is tried again, at once at first, and given up the third time', () => {
+    const cutShort = (of: Item) => sure(interrupted(sure(begun(of, now)), 'the server died', now))
+    const [once, twice] = [cutShort(item(1)), cutShort(cutShort(item(1)))]
+    expect([once, twice].map((each) => [each.state, waitsMs(each, now)])).toEqual([
+      ['pending', 0],
+      ['pending', 5_000],
+    ])
+    const given = cutShort(twice)
+    expect(given).toMatchObject({ state: 'error', error: expect.stringMatching(/^the server died; .*last 3 tries/) })
+    // What a person puts back has all its tries again, and only what comes one after the other counts.
+    expect(cutShort(sure(retried(given, now))).state).toBe('pending')
+    const other = sure(failed(sure(begun(twice, now)), { reason: 'x', hopeless: false }, now))
+    expect(cutShort(other).state).toBe('pending')
   })
 
   it('can be put back only after an error', () => {
