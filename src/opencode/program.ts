@@ -1,11 +1,15 @@
+import { spawn } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { startOf } from '../core/columns.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
+import { plainLine } from '../core/plain-text.ts'
 import { requireHandles } from '../platform/handles.ts'
+import { killGroupOf } from '../platform/processes.ts'
 
 /** The oldest opencode that kugetsu can drive: older ones keep their sessions in JSON files. */
 const oldest = [1, 2] as const
+/** It takes a second; on a machine under heavy load it was seen to take 30. */
+const versionLimitMs = 60_000
 /** The newest one the tests have run on. */
 export const testedVersion = '1.18.33'
 
@@ -47,15 +51,16 @@ export function fingerprintOf(file: string): string {
 }
 
 /**
- * Asks the program at `file` for its version. Throws KugetsuError when it does not run (`opencode_broken`) or is older
+ * Asks the program at `file` for its version, for `limitMs` milliseconds. Throws KugetsuError when it does not run (`opencode_broken`) or is older
  * than 1.2 (`opencode_too_old`).
  */
 export async function checkOpencode(
   file: string,
   env: NodeJS.ProcessEnv,
   signal?: AbortSignal,
+  limitMs = versionLimitMs,
 ): Promise<OpencodeProgram> {
-  const version = await askVersion(file, env, signal)
+  const version = await askVersion(file, env, signal, limitMs)
   const comparison = compare(version, oldest.join('.'))
   if (comparison < 0) {
     throw new KugetsuError(`opencode ${version} is too old: kugetsu needs ${oldest.join('.')} or newer`, {
@@ -71,30 +76,59 @@ export async function checkOpencode(
   }
 }
 
-async function askVersion(file: string, env: NodeJS.ProcessEnv, signal: AbortSignal | undefined): Promise<string> {
-  const { execa } = await import('execa')
-  requireHandles()
-  let said: string
-  try {
-    const result = await execa(file, ['--version'], {
-      env,
-      extendEnv: false,
-      stdin: 'ignore',
-      timeout: 30_000,
-      ...(signal === undefined ? {} : { cancelSignal: signal }),
-    })
-    said = result.stdout
-  } catch (cause) {
-    throw broken(file, startOf(messageOf(cause), 300), cause)
-  }
+async function askVersion(
+  file: string,
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal | undefined,
+  limitMs: number,
+): Promise<string> {
+  const said = await saidBy(file, env, { limitMs, signal })
   const version = /\d+\.\d+\.\d+\S*/.exec(said)?.[0]
   if (version === undefined) throw broken(file, 'it does not tell its version')
   return version
 }
 
+/**
+ * What `file --version` writes to its standard output. It is ended, with what it has started, when it takes too long: a
+ * child that holds its output would be waited for else.
+ */
+async function saidBy(
+  file: string,
+  env: NodeJS.ProcessEnv,
+  { limitMs, signal }: { limitMs: number; signal: AbortSignal | undefined },
+): Promise<string> {
+  signal?.throwIfAborted()
+  requireHandles()
+  const child = spawn(file, ['--version'], { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  const [said, complaint]: [Buffer[], Buffer[]] = [[], []]
+  child.stdout.on('data', (chunk: Buffer) => said.push(chunk))
+  child.stderr.on('data', (chunk: Buffer) => complaint.push(chunk))
+  let timer: NodeJS.Timeout | undefined
+  let isClosed = false
+  try {
+    const ended = await new Promise<string>((resolve, reject) => {
+      const late = `it has not answered within ${limitMs / 1000} s`
+      timer = setTimeout(() => reject(broken(file, late)), limitMs)
+      signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
+      child.once('error', (cause) => reject(broken(file, messageOf(cause), cause)))
+      child.once('close', (code, by) => {
+        isClosed = true
+        resolve(code === 0 ? '' : `it ended with ${by ?? `exit code ${code}`}`)
+      })
+    })
+    if (ended === '') return Buffer.concat(said).toString('utf8')
+    throw broken(file, `${ended} ${plainLine(Buffer.concat(complaint).toString('utf8'), 200)}`.trim())
+  } finally {
+    clearTimeout(timer)
+    if (!isClosed && child.pid !== undefined) killGroupOf(child.pid)
+    child.stdout.destroy()
+    child.stderr.destroy()
+  }
+}
+
 function broken(file: string, why: string, cause?: unknown): KugetsuError {
   return new KugetsuError(`opencode does not run (${file}): ${why}`, {
-    hint: 'Try "opencode --version" by hand, and reinstall it if that fails.',
+    hint: 'Try "opencode --version" by hand, and reinstall it if that fails; if it works, try again.',
     code: 'opencode_broken',
     cause,
   })

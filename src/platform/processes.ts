@@ -103,6 +103,15 @@ export function variableOf(pid: number, name: string): string | undefined {
   }
 }
 
+/** Ends a child that was started as the leader of a group, and its group; only as long as its output is held by one of them. */
+export function killGroupOf(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // none of them is left
+  }
+}
+
 /** Sends SIGKILL to a process; false when it is gone by itself, or not ours. */
 export function kill(pid: number): boolean {
   try {

@@ -3,6 +3,7 @@ import * as os from 'node:os'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { checkOpencode, compare, findOpencode, testedVersion } from '../../src/opencode/program.ts'
+import { waitFor } from '../helpers/wait-for.ts'
 
 let root: string
 beforeEach(() => {
@@ -84,6 +85,17 @@ describe('checking opencode', () => {
       message: expect.stringContaining('exit code 3'),
     })
     await expect(checkOpencode(saying('hello'), env)).rejects.toMatchObject({ code: 'opencode_broken' })
+  })
+
+  it('ends one that hangs, with what holds its output', async () => {
+    const pid = path.join(root, 'pid')
+    const file = program('opencode', `sleep 300 & echo $! > ${pid}`, 'wait')
+    await expect(checkOpencode(file, env, undefined, 500)).rejects.toMatchObject({
+      code: 'opencode_broken',
+      message: expect.stringContaining('not answered within 0.5 s'),
+    })
+    const child = Number(fs.readFileSync(pid, 'utf8'))
+    await waitFor('the end of its child', () => !fs.existsSync(`/proc/${child}`))
   })
 
   it('gives it the environment it was given and no other', async () => {
