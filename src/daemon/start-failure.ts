@@ -7,9 +7,11 @@ const hopelessCodes = new Set([
   'ambiguous_ref',
   'bad_message',
   'bad_ref',
+  'bad_repository_config',
   'bad_url',
   'empty_repository',
   'no_default_branch',
+  'no_such_agent',
   'unknown_base',
   'unknown_model',
 ])
@@ -18,8 +20,10 @@ const hopelessGit = new Set(['not_found', 'authentication', 'unknown_host_key'])
 const notTriedCodes = new Set(['busy', 'interrupted', 'no_free_slot', 'no_memory', 'running'])
 /** Whatever the task, the next one would meet the same. */
 const outageCodes = new Set([
+  'bad_agent_setting',
   'bad_config',
   'bad_model_setting',
+  'bad_opencode_config',
   'bad_setting',
   'base_session_missing',
   'git_missing',

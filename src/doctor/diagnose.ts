@@ -1,6 +1,7 @@
 /** All checks at once, and the repairs one after the other. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Home } from '../config/home.ts'
+import { awaitedLater } from '../core/awaited-later.ts'
 import { codeOf, KugetsuError, messageOf } from '../core/errors.ts'
 import { byItself, fail, warn, type Check, type Found } from './check.ts'
 import { gitFiles } from './checks/git-files.ts'
@@ -79,14 +80,15 @@ export async function repair(
 
 async function limited(check: Check, subject: Subject, limitMs: number): Promise<Found> {
   const over = new AbortController()
-  const late = sleep(limitMs, undefined, { signal: over.signal }).then(() =>
-    fail(`no result within ${limitMs / 1000} s`, 'Try again; if it stays so, something it asks hangs.'),
+  const late = awaitedLater(
+    sleep(limitMs, undefined, { signal: over.signal }).then(() =>
+      fail(`no result within ${limitMs / 1000} s`, 'Try again; if it stays so, something it asks hangs.'),
+    ),
   )
   try {
     return await Promise.race([look(check, subject), late])
   } finally {
     over.abort()
-    late.catch(() => {})
   }
 }
 

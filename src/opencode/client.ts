@@ -1,10 +1,11 @@
 /** The routes of opencode's HTTP API that kugetsu uses, the same on every version from 1.2 on. */
 import * as z from 'zod/mini'
-import { startOf } from '../core/columns.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
 import { answeredModels } from './answered-models.ts'
 import { exchange } from './exchange.ts'
+import { noAnswer, refusal, RequestFailure } from './request-failure.ts'
 import {
+  agent,
   configuration,
   message,
   permissionRequest,
@@ -34,15 +35,16 @@ export type Client = ReturnType<typeof createClient>
 
 const requestTimeoutMs = 20_000
 /**
- * The first request in a directory can wait for a package that opencode installs for its user, once, under a lock that
- * stays for a minute when an opencode ends meanwhile; with 1.18 `init` was seen to take 68 s then.
+ * The first request in a directory waits for what opencode loads there: plugins of the repository, of which some install
+ * or download; and once for a package for its user, under a lock that stays for a minute when an opencode ends meanwhile
+ * (with 1.18 `init` was seen to take 68 s then).
  */
 const firstRequestMs = 120_000
 
 /**
  * A client of the server at `endpoint`. Every call has a timeout of its own, because a server that boots accepts
- * connections which it never answers. Calls throw KugetsuError `opencode_request` with the route and what came back;
- * `status` of its `cause` (RequestFailure) is the HTTP status.
+ * connections which it never answers. Calls throw KugetsuError `opencode_request` with the route and what came back, or
+ * what refusal() says; `status` of the `cause` (RequestFailure) is the HTTP status. An aborted signal is thrown as it is.
  */
 export function createClient(
   endpoint: Endpoint,
@@ -63,11 +65,9 @@ export function createClient(
     const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal])
     const { status, text } = await exchange(url, { method, authorization, body: more.body, signal }).catch((cause) => {
       if (options.signal?.aborted) throw options.signal.reason
-      throw failed(what, timeout.aborted ? 'no answer in time' : messageOf(cause), cause)
+      throw noAnswer(what, timeout.aborted ? 'no answer in time' : messageOf(cause), cause)
     })
-    if (status < 200 || status > 299) {
-      throw failed(what, `status ${status} ${startOf(text, 200)}`, new RequestFailure(status, text))
-    }
+    if (status < 200 || status > 299) throw refusal(what, status, text, more.directory)
     return text
   }
 
@@ -76,7 +76,7 @@ export function createClient(
     try {
       return schema.parse(JSON.parse(text))
     } catch (cause) {
-      throw failed(`${args[0]} ${args[1]}`, 'an answer that kugetsu does not understand', cause)
+      throw noAnswer(`${args[0]} ${args[1]}`, 'an answer that kugetsu does not understand', cause)
     }
   }
 
@@ -91,28 +91,30 @@ export function createClient(
   }
 
   return {
-    /** Whether a server answers that takes our password. */
+    /** Whether a server answers that takes our password. Throws when aborted: that is no answer. */
     async isUp(timeoutMs: number): Promise<boolean> {
       try {
         await request('GET', '/global/health', { timeoutMs })
         return true
       } catch (error) {
+        options.signal?.throwIfAborted()
         return isMissing(error) && (await succeeds(request('GET', '/session?limit=1', { timeoutMs })))
       }
     },
     /**
-     * The model that opencode is set to in that directory, as `provider/model`; undefined when it chooses one itself. A
-     * forked session would go on with that of the session it was forked from.
+     * What opencode is set to in that directory. Without a `model` (`provider/model`) it chooses one itself; a forked
+     * session would go on with that of the session it was forked from.
      */
-    configuredModel: async (directory: string): Promise<string | undefined> =>
-      (await ask(configuration, 'GET', '/config', { directory })).model,
-    configuration: (directory: string) => ask(configuration, 'GET', '/config', { directory }),
+    configuration: (directory: string) =>
+      ask(configuration, 'GET', '/config', { directory, timeoutMs: firstRequestMs }),
+    /** The agents that it has in that directory, the default one first. */
+    agents: (directory: string) => ask(z.array(agent), 'GET', '/agent', { directory, timeoutMs: firstRequestMs }),
     /** The providers that it can use in that directory. */
     providers: (directory: string) =>
       ask(providers, 'GET', '/config/providers', { directory, timeoutMs: firstRequestMs }),
     /** All providers that it knows of, with what it knows of their models. */
     allProviders: (directory: string) => ask(answeredModels, 'GET', '/provider', { directory }),
-    project: (directory: string) => ask(project, 'GET', '/project/current', { directory }),
+    project: (directory: string) => ask(project, 'GET', '/project/current', { directory, timeoutMs: firstRequestMs }),
     createSession: (directory: string, title: string) =>
       ask(session, 'POST', '/session', { directory, body: { title }, timeoutMs: firstRequestMs }),
     fork: (id: string, directory: string) => ask(session, 'POST', `/session/${id}/fork`, { directory, body: {} }),
@@ -133,7 +135,7 @@ export function createClient(
         ...(prompt.agent === undefined ? {} : { agent: prompt.agent }),
         ...(prompt.noReply === true ? { noReply: true } : {}),
       }
-      await request('POST', `/session/${id}/prompt_async`, { directory, body })
+      await request('POST', `/session/${id}/prompt_async`, { directory, body, timeoutMs: firstRequestMs })
     },
     /**
      * Has the server load what it needs before its first prompt in `directory`: the models and the files, most of the
@@ -170,15 +172,6 @@ export function createClient(
   }
 }
 
-/** What the server said when it did not say yes. */
-export class RequestFailure extends Error {
-  readonly status: number
-  constructor(status: number, body: string) {
-    super(`status ${status}: ${startOf(body, 500)}`)
-    this.status = status
-  }
-}
-
 export function basicAuth(password: string): string {
   return `Basic ${Buffer.from(`opencode:${password}`).toString('base64')}`
 }
@@ -207,12 +200,4 @@ function modelOf(model: string): { providerID: string; modelID: string } {
     })
   }
   return { providerID: model.slice(0, slash), modelID: model.slice(slash + 1) }
-}
-
-function failed(what: string, why: string, cause: unknown): KugetsuError {
-  return new KugetsuError(`the opencode server did not do ${what}: ${why}`, {
-    hint: 'Its log is logs/opencode-server.log in the kugetsu home.',
-    code: 'opencode_request',
-    cause,
-  })
 }

@@ -1,3 +1,4 @@
+import { awaitedLater } from '../core/awaited-later.ts'
 import { KugetsuError } from '../core/errors.ts'
 import type { Client } from './client.ts'
 import { retargetSession, type PermissionRule } from './database.ts'
@@ -29,8 +30,7 @@ export async function moveSession(
 ): Promise<void> {
   const { directory, projectId, rules } = target
   retargetSession(target.database, id, { directory, projectId, rules })
-  const named = client.rename(id, directory, target.title)
-  named.catch(() => {}) // a session in another directory is told of first
+  const named = awaitedLater(client.rename(id, directory, target.title)) // a session in another directory is told of first
   const session = await client.session(id, directory)
   if (session?.directory !== directory) {
     throw new KugetsuError(

@@ -1,5 +1,7 @@
 /** What opencode writes into a project while it reads the configuration there, as 1.2 to 1.18 do. */
+import * as fs from 'node:fs'
 import * as path from 'node:path'
+import { messageOf } from '../core/errors.ts'
 import { readText } from '../platform/files.ts'
 
 const configurations = ['opencode.json', 'opencode.jsonc', '.opencode/opencode.json', '.opencode/opencode.jsonc']
@@ -13,8 +15,28 @@ const madeByItself = ['.gitignore', 'node_modules/', 'package.json', 'package-lo
  */
 export function isChangedByReading(directory: string): boolean {
   const lacksSchema = (name: string) => readText(path.join(directory, name))?.includes('"$schema"') === false
-  const isThere = (name: string) => readText(path.join(directory, name)) !== undefined
-  return configurations.some(lacksSchema) || ['.opencode/.gitignore', '.opencode/package.json'].some(isThere)
+  const isThere = (name: string) => fs.lstatSync(path.join(directory, name), { throwIfNoEntry: false }) !== undefined
+  if (['.opencode/.gitignore', '.opencode/package.json'].some(isThere)) return true
+  try {
+    return configurations.some(lacksSchema)
+  } catch {
+    return true // it cannot be told
+  }
+}
+
+/**
+ * Why opencode cannot read the configuration of the project in `directory`, where that can be seen from outside: a file
+ * of it is a directory, leads in a circle, is no text. Undefined otherwise. opencode itself only says "server error".
+ */
+export function unreadableConfiguration(directory: string): string | undefined {
+  for (const name of configurations) {
+    try {
+      readText(path.join(directory, name))
+    } catch (error) {
+      return messageOf(error)
+    }
+  }
+  return undefined
 }
 
 /** Whether an ignored file or directory, named as `git status` does, is one that opencode has made by itself. */

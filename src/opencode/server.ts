@@ -267,8 +267,8 @@ async function listening(home: Home, offset: number, exit: () => string | undefi
 async function answersInTime(home: Home, server: Server): Promise<boolean> {
   const until = performance.now() + (isOutOfSight(server.record) ? healthTimeoutMs : bootTimeoutMs / 3)
   while (!(await server.client.isUp(healthTimeoutMs))) {
-    if (home.signal.aborted || performance.now() > until || !isAlive(server.record)) return false
-    await sleep(50)
+    if (performance.now() > until || !isAlive(server.record)) return false
+    await sleep(50, undefined, { signal: home.signal })
   }
   return true
 }

@@ -100,8 +100,22 @@ export function failureText(error: z.infer<typeof failure>): string {
  */
 export const configuration = z.looseObject({
   model: z.optional(z.string()),
+  default_agent: z.optional(z.string()),
   provider: z.optional(z.record(z.string(), z.looseObject({ models: z.optional(z.record(z.string(), z.unknown())) }))),
 })
+
+/** An agent of opencode's. Its rules are a list from 1.2 on; what else they may be is not looked at. */
+export const agent = z.looseObject({
+  name: z.string(),
+  mode: z.optional(z.unknown()),
+  hidden: z.optional(z.unknown()), // null for those of a configuration
+  permission: z.optional(z.unknown()),
+})
+export type OpencodeAgent = z.infer<typeof agent>
+
+export const permissionRules = z.array(
+  z.looseObject({ permission: z.string(), pattern: z.string(), action: z.string() }),
+)
 
 /** The providers that can be used, each with its models by name. */
 export const providers = z.looseObject({

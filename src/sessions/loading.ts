@@ -10,7 +10,12 @@ import { findServer } from '../opencode/server.ts'
  * read, whatever becomes of the call: what is read in a directory that is then removed has to be forgotten after that.
  */
 export async function loadAhead(home: Home, directory: string): Promise<void> {
-  if (!isChangedByReading(directory)) await clientOf(home)?.warmUp(directory)
+  if (isChangedByReading(directory)) return
+  try {
+    await clientOf(home)?.warmUp(directory)
+  } catch {
+    // Whatever is wrong, the start meets it and says so.
+  }
 }
 
 /** Has it forget that, because the files are others now, or will be gone. Throws KugetsuError when it cannot be asked. */

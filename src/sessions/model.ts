@@ -1,38 +1,39 @@
 /** The model of an agent: the one it is started with, else what opencode is set to now, else what its session has. */
 import type { Settings } from '../config/settings.ts'
+import { awaitedLater } from '../core/awaited-later.ts'
 import { KugetsuError } from '../core/errors.ts'
 import type { Client } from '../opencode/client.ts'
+import { badSetting, type Place } from './configured.ts'
 
 /**
  * The model to name in the prompt, as `provider/model`; undefined for that of the session. A fork is told, because it
  * would go on with the model of the base session, which may be an old one. `providers` is KUGETSU_MODEL_PROVIDERS.
  *
  * opencode takes a prompt for a model that it does not have, and tells of the failure once, to whoever listens at that
- * moment. So it is asked before. Throws KugetsuError `unknown_model`, or `bad_model_setting` where it is opencode's own
- * setting.
+ * moment. So it is asked before. Throws KugetsuError `unknown_model`, or where it is a setting `bad_model_setting` or
+ * `bad_repository_config`.
  */
 export async function modelFor(
   client: Client,
-  directory: string,
-  wanted: { asked: string | undefined; forked: boolean; providers: Settings['modelProviders'] },
+  wanted: Place & { asked: string | undefined; forked: boolean; providers: Settings['modelProviders'] },
 ): Promise<string | undefined> {
   if (wanted.asked === undefined && !wanted.forked) return undefined
   // At the same time, because it has read what it needs for that anyway by the first prompt.
-  const present = client.providers(directory)
-  present.catch(() => {}) // thrown below, where it is needed
-  const configured = wanted.asked === undefined ? await client.configuredModel(directory) : undefined
-  const model = wanted.asked ?? configured
+  const present = awaitedLater(client.providers(wanted.directory))
+  const model = wanted.asked ?? (await wanted.configuration).model
   if (model?.includes('/') !== true || isAmong((await present).providers, model)) return model
   const { providers } = wanted
   const isLeftOut = typeof providers !== 'string' && !providers.some((id) => model.startsWith(`${id}/`))
   const hint = isLeftOut
     ? `KUGETSU_MODEL_PROVIDERS leaves its provider out (${providers.join(',')})`
     : '"opencode models" lists those there are'
-  if (configured === undefined) {
+  if (wanted.asked !== undefined) {
     throw new KugetsuError(`opencode has no model ${model}`, { hint: `${hint}.`, code: 'unknown_model' })
   }
-  throw new KugetsuError(`opencode is set to ${model}, which it does not have`, {
-    hint: `${hint}; the setting is "model" in opencode.json.`,
+  throw await badSetting(client, wanted, {
+    name: 'model',
+    why: 'which it does not have',
+    hint,
     code: 'bad_model_setting',
   })
 }

@@ -2,6 +2,7 @@
 import { permissionRules } from '../agents/permissions.ts'
 import { buildPmMessage, pmAgentName } from '../agents/pm-agent.ts'
 import type { Home } from '../config/home.ts'
+import { awaitedLater } from '../core/awaited-later.ts'
 import { moveSession } from '../opencode/fork.ts'
 import { newMessageId } from '../opencode/message-id.ts'
 import { findServer, type Server } from '../opencode/server.ts'
@@ -93,8 +94,11 @@ async function send(
     queue_item: request.queueItem,
   }
   // Its session is older than what opencode is set to now.
+  const { base } = home.paths
+  const configuration = awaitedLater(server.client.configuration(base))
   const providers = home.settings().modelProviders
-  const model = await modelFor(server.client, home.paths.base, { asked: undefined, forked: true, providers })
+  const at = { directory: base, base, configuration }
+  const model = await modelFor(server.client, { ...at, asked: undefined, forked: true, providers })
   const written = await changeSession(home, pmAgentSession, (current) => ({
     type: 'pm_agent',
     created_at: home.now().toISOString(),

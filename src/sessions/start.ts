@@ -4,12 +4,14 @@
  */
 import { permissionRules } from '../agents/permissions.ts'
 import type { Home } from '../config/home.ts'
+import { awaitedLater } from '../core/awaited-later.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
 import { formatRef, type IssueRef } from '../core/issue-ref.ts'
 import { forkBase, moveSession } from '../opencode/fork.ts'
 import { newMessageId } from '../opencode/message-id.ts'
 import { findServer, type Server } from '../opencode/server.ts'
 import { exclusively } from '../platform/locks.ts'
+import { isAlive } from '../platform/processes.ts'
 import { agentServer, serverDatabase, toldByDeath } from './agent-server.ts'
 import { tellBegin } from './announce.ts'
 import { deadline } from './deadline.ts'
@@ -19,7 +21,6 @@ import { ensureIssueWorktree, type IssueWorktree } from './issue-worktree.ts'
 import { note } from './journal.ts'
 import { loadAhead, unload } from './loading.ts'
 import { checkMessage } from './message.ts'
-import { modelFor } from './model.ts'
 import type { SessionRecord } from './record.ts'
 import { rememberAsked } from './remembered.ts'
 import { nameOf } from './session-name.ts'
@@ -32,6 +33,7 @@ import type { Supervision } from './supervision.ts'
 import { taskPrompt } from './task-prompt.ts'
 import { createUndo, type Undo } from './undo.ts'
 import { refuseWithoutEffect } from './without-effect.ts'
+import { factsOf, type Facts } from './worktree-facts.ts'
 
 /** Another command on the same issue may be cloning a large repository. */
 const issueWaitMs = 30 * 60_000
@@ -147,13 +149,10 @@ async function begin(home: Home, supervision: Supervision, request: Beginning): 
   }
 }
 
-interface Made {
+interface Made extends Facts {
   worktree: IssueWorktree
   server: Server
   session: Session
-  projectId: string
-  /** The one to name in the prompt. */
-  model: string | undefined
 }
 
 interface Session {
@@ -175,7 +174,7 @@ async function prepare(home: Home, request: Beginning, undo: Undo): Promise<Made
   const forget = (directory: string) => loaded.then(() => unload(home, directory))
   const loading = {
     onPlaced: (directory: string) => {
-      loaded = loadAhead(home, directory)
+      loaded = awaitedLater(loadAhead(home, directory))
       // Before the worktree goes: opencode would remember that it was not there.
       undo.add('what opencode has read of it', () => forget(directory))
     },
@@ -183,10 +182,10 @@ async function prepare(home: Home, request: Beginning, undo: Undo): Promise<Made
     onAsking: request.remote?.asks,
     onAnswered: request.remote?.answered,
   }
-  const placed = ensureIssueWorktree(part, { ...request, ...loading }, undo).catch(stopOthers)
-  const found = agentServer(part).catch(stopOthers)
-  const ready = found.then((server) => sessionFor(home, server, request, undo)).catch(stopOthers)
-  const known = lookUp(home, request, { placed, found, ready }).catch(stopOthers)
+  const placed = awaitedLater(ensureIssueWorktree(part, { ...request, ...loading }, undo).catch(stopOthers))
+  const found = awaitedLater(agentServer(part).catch(stopOthers))
+  const ready = awaitedLater(found.then((server) => sessionFor(home, server, request, undo)).catch(stopOthers))
+  const known = awaitedLater(lookAt(home, request, { placed, found, ready }).catch(stopOthers))
   const parts = [placed, found, ready, known] as const
   await Promise.allSettled(parts)
   home.signal.throwIfAborted()
@@ -204,28 +203,29 @@ async function sessionFor(home: Home, server: Server, request: Beginning, undo: 
   const directory = request.existing?.worktree_path
   if (known && directory && (await client.session(known, directory)) !== undefined) return { id: known, forked: false }
   const id = await forkBase(client, request.baseSession, home.paths.base)
-  undo.add('the opencode session', () => server.connect(undefined).deleteSession(id, home.paths.base))
+  undo.add('the opencode session', async () => {
+    // Maybe the failure is that the server has died.
+    const living = isAlive(server.record)
+      ? server
+      : await agentServer({ ...home, signal: new AbortController().signal })
+    await living.connect(undefined).deleteSession(id, home.paths.base)
+  })
   return { id, forked: true }
 }
 
 /**
- * What the prompt needs to be told of the directory that the agent will work in. Not stopped by what else fails either:
- * opencode would answer all the same, and might have the directory open once more after it was told to forget it.
+ * What opencode says of the worktree. Not stopped by what else fails either: opencode would answer all the same, and might
+ * have the directory open once more after it was told to forget it.
  */
-async function lookUp(
+async function lookAt(
   home: Home,
   request: Beginning,
   { placed, found, ready }: { placed: Promise<IssueWorktree>; found: Promise<Server>; ready: Promise<Session> },
-): Promise<Pick<Made, 'projectId' | 'model'>> {
+): Promise<Facts> {
   const [{ path: directory }, server] = await Promise.all([placed, found])
   // Only for an issue that had a session it depends on whether opencode still has that.
   const forked = request.existing?.opencode_session_id ? (await ready).forked : true
-  const asked = request.model ?? (forked ? (request.existing?.model ?? undefined) : undefined)
-  const client = server.connect(home.signal)
-  const project = client.project(directory)
-  const wanted = { asked, forked, providers: home.settings().modelProviders }
-  const model = await modelFor(client, directory, wanted).finally(() => project.catch(() => {}))
-  return { projectId: (await project).id, model }
+  return factsOf(home, server.connect(home.signal), { ...request, directory, forked })
 }
 
 /** From here on an agent may be at work: the session file and the slot say so before the prompt goes out. */
@@ -265,7 +265,7 @@ async function beginRun(
     messageId,
     text: taskPrompt(home, request, worktree, session),
     model: made.model,
-    agent: request.agent ?? request.existing?.agent ?? undefined,
+    agent: made.agent,
   }
   try {
     await server.client.prompt(session.id, worktree.path, prompt)

@@ -1,6 +1,7 @@
 /** The bare mirror that all worktrees of a repository share: cloned once, fetched after that. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
+import { awaitedLater } from '../core/awaited-later.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { maskCredentials } from '../core/masking.ts'
 import { ensureDirectory } from '../platform/files.ts'
@@ -88,14 +89,14 @@ async function cloneOrFetch(options: MirrorOptions, known: Fetches): Promise<Mir
   }
   const isFetched = () => fetchesSoFar(options.lockFile).completed > known.begun
   // Not beside the fetch: where git has to register a worktree, a fetch that brings commits fails beside that.
-  const before = options.beforeFetch?.()
+  const before = awaitedLater(Promise.resolve(options.beforeFetch?.()))
   const isKnown = isSetUp(readMirrorConfig(options.path), options)
   if (isKnown && needsNoSsh.test(options.url)) {
     await before
     if (isFetched() || (await fetchWithoutSsh(options)))
       return { created: false, defaultBranch: await defaultBranch(options, () => requireBranch(options)) }
   }
-  const settings = settingsOf(options)
+  const settings = awaitedLater(settingsOf(options))
   await Promise.allSettled([before, settings])
   const ssh = await checkSettings(options, await settings)
   if (!isFetched()) await fetchOrigin(withSsh(options, ssh))

@@ -135,6 +135,26 @@ describe('a home where agents work', () => {
     expect(await refusal(stage.home, ['start', ref(1), 'x', 'not a url'])).toMatch(/not the URL of a pull request/)
   })
 
+  it.each([
+    ['no-json', '{ not json', /opencode\.json: it is not JSON/],
+    ['no-agent', '{ "default_agent": "nosuch" }', /the agent nosuch.*\n.*build.*default_agent/],
+  ])('says what opencode cannot use of a repository: %s', async (name, text, expected) => {
+    stage.git.createRepository(`me/${name}`, { 'opencode.json': text })
+    const withoutMirrors = () => inventory(stage.home.kugetsuDir).filter((path) => !path.startsWith('repos'))
+    const before = withoutMirrors()
+    const { code, stderr } = await stage.kugetsu(['start', `forge.test/me/${name}#1`, 'x'])
+    expect({ code, after: withoutMirrors() }).toEqual({ code: 1, after: before })
+    expect(stderr).toMatch(oneLineAndHint)
+    expect(stderr).toMatch(expected)
+  })
+
+  it('refuses an agent that opencode does not have, also for one that it has worked with before', async () => {
+    const { code, json } = await runJson(stage.home, ['start', ref(1), 'x', '--agent', 'nope', '--json'])
+    expect({ code, json }).toMatchObject({ code: 1, json: { error: { code: 'no_such_agent', message: /nope/ } } })
+    expect(await refusal(stage.home, ['start', ref(1), 'x', '--agent', 'general'])).toMatch(/general only works for/)
+    expect(stage.file(1)).toBeUndefined()
+  })
+
   it('refuses a setting that makes no sense, and names it', async () => {
     const env = { MAX_CONCURRENT_AGENTS: 'many' }
     expect(await refusal(stage.home, ['start', ref(1), 'x'], { env })).toMatch(/MAX_CONCURRENT_AGENTS.*many/)

@@ -213,6 +213,18 @@ describe('a task that cannot be done', () => {
     }
   })
 
+  it('for the configuration of its repository ends as an error at once, alone: the daemon and the others go on', async () => {
+    const { pid } = (await daemon()).json
+    stage.git.createRepository('me/no-json', { 'opencode.json': '{ not json' })
+    const [bad, healthy] = [await enqueue('forge.test/me/no-json#1', 'x'), await enqueue(ref(29), 'SAY{{well}}')]
+    const ended = await drained([bad, healthy])
+    expect(ended.map(({ state }) => state).sort()).toEqual(['completed', 'error'])
+    const failed = ended.find(({ id }) => id === bad)
+    expect(failed?.error).toMatch(/opencode\.json: it is not JSON/)
+    expect(failed?.attempts).toHaveLength(1)
+    expect((await daemon()).json.pid).toBe(pid)
+  })
+
   it('ends as an error with the reason of its agent, or that it was stopped; and can be put back', async () => {
     const failing = await enqueue(ref(20), 'FAIL=400')
     const stopped = await enqueue(ref(21), task('stopped', 'never'))

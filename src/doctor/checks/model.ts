@@ -41,7 +41,7 @@ export const model: Check = {
     const server = record() === undefined ? undefined : findServer(home)
     if (server === undefined) return pass('that of opencode; which, is told while the server runs')
     try {
-      const wanted = await server.client.configuredModel(home.paths.base)
+      const { model: wanted } = await server.client.configuration(home.paths.base)
       if (wanted === undefined) {
         const { providers } = await server.client.providers(home.paths.base)
         return providers.some(({ id }) => id !== freeProvider)
