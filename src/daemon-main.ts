@@ -2,6 +2,7 @@
 import { runSupervise } from './cli/commands/supervise.ts'
 import { renderError } from './cli/render-error.ts'
 import { exitCodes } from './core/errors.ts'
+import { onUnhandled } from './daemon/last-resort.ts'
 import { daemonCommand } from './daemon/names.ts'
 import { createContext, createInterruption, requireHome } from './process.ts'
 
@@ -10,6 +11,7 @@ export async function main([command]: string[]): Promise<void> {
   const interruption = createInterruption()
   const foreground = command !== daemonCommand
   const context = createContext(interruption, !foreground)
+  process.on('unhandledRejection', onUnhandled(context))
   try {
     requireHome(context.env)
     await runSupervise(context, { foreground })

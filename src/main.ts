@@ -28,11 +28,15 @@ export async function main(argv: string[]): Promise<void> {
   try {
     requireHome(context.env)
     quietly(program, context, flags.json)
+    process.on('unhandledRejection', interruption.failed)
     await program.parseAsync(argv.length === 0 ? ['help'] : asked, { from: 'user' })
+    const failure = interruption.failure()
+    if (failure !== undefined) throw failure
     // Unless the command said itself how it went.
     if (interruption.happened()) process.exitCode ??= exitCodes.interrupted
   } catch (error) {
-    process.exitCode = wasHelp(error) ? error.exitCode : renderError(context, known(error, program, asked), flags)
+    const said = interruption.failure() ?? known(error, program, asked)
+    process.exitCode = wasHelp(said) ? said.exitCode : renderError(context, said, flags)
   }
   // Idle connections to the opencode server would keep the process for seconds. Output is written synchronously.
   context.io.err('') // takes a line of progress away

@@ -211,11 +211,16 @@ export interface Interruption {
   happened: () => boolean
   /** Whoever read our output is gone: for what the command can undo at once, before the process ends. */
   readerGone: () => void
+  /** Something failed that nobody waits for, which is a defect: the command is to undo what it made, as at a signal. */
+  failed: (reason: unknown) => void
+  /** That failure. */
+  failure: () => KugetsuError | undefined
 }
 
 /** The first signal lets the command clean up; the second ends it the way it would have without us. */
 export function createInterruption(): Interruption {
   let abort: AbortController | undefined
+  let failure: KugetsuError | undefined
   const listen = () => {
     const controller = new AbortController()
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -233,5 +238,11 @@ export function createInterruption(): Interruption {
     signal: () => (abort ??= listen()).signal,
     happened: () => abort?.signal.aborted === true,
     readerGone: () => abort?.abort(),
+    failed: (cause) => {
+      const hint = 'This is a defect of kugetsu: run it again with --debug and report what it prints.'
+      failure ??= new KugetsuError(`unexpected: ${messageOf(cause)}`, { hint, code: 'unexpected', cause })
+      ;(abort ??= listen()).abort(failure)
+    },
+    failure: () => failure,
   }
 }

@@ -8,7 +8,7 @@ import { printJson, styled } from './output.ts'
  * document on standard output. A stack is shown with `debug` only.
  */
 export function renderError(context: Context, error: unknown, options: { json: boolean; debug: boolean }): number {
-  if (context.signal.aborted) {
+  if (context.signal.aborted && codeOf(context.signal.reason) !== 'unexpected') {
     context.io.err('Interrupted\n')
     return exitCodes.interrupted
   }

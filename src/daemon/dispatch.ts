@@ -3,7 +3,7 @@
  * starts it is at, dies with it; everything else is on file, and reconcile.ts says what follows from that.
  */
 import type { Home } from '../config/home.ts'
-import { KugetsuError, messageOf } from '../core/errors.ts'
+import { codeOf, KugetsuError, messageOf } from '../core/errors.ts'
 import type { Item } from '../queue/item.ts'
 import { issueKey, pick, pickForPm } from '../queue/pick.ts'
 import type { Queue } from '../queue/queue.ts'
@@ -19,6 +19,7 @@ import type { Started, StartRequest } from '../sessions/start.ts'
 import { pmAgentSession } from '../sessions/store.ts'
 import { loadForWork } from './for-work.ts'
 import { agentOf, labelOf, look, noteOn, tellInterrupted, type Noting, type Seen } from './outcomes.ts'
+import { asStart } from './last-resort.ts'
 import { createPreparer, preparedAhead, type Preparing } from './preparer.ts'
 import type { StartInQueue } from './socket.ts'
 import { requestOf } from './start-request.ts'
@@ -184,7 +185,7 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
       isCancelled: false,
     }
     starting.set(item.id, start)
-    start.done = run(start)
+    start.done = asStart(start.abort, () => run(start))
       .catch((error: unknown) => {
         // The queue cannot be written: the next look finds out how far it came.
         home.warn(`${item.id}: ${messageOf(error)}`)
@@ -229,8 +230,9 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
   }
 
   async function noteFailure(item: Item, error: unknown, signal: AbortSignal): Promise<void> {
-    const failure = (await loadForWork()).startFailure(error)
-    if (failure.kind === 'not tried' || signal.aborted) {
+    const isDefect = codeOf(signal.reason) === 'unexpected'
+    const failure = (await loadForWork()).startFailure(isDefect ? signal.reason : error)
+    if (failure.kind === 'not tried' || (signal.aborted && !isDefect)) {
       const isBusyIssue = error instanceof KugetsuError && (error.code === 'busy' || error.code === 'running')
       const notBefore = isBusyIssue ? new Date(home.now().getTime() + busyPauseMs) : null
       await queue.change(item.id, (current) => released(current, notBefore))

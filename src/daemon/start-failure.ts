@@ -12,6 +12,7 @@ const hopelessCodes = new Set([
   'empty_repository',
   'no_default_branch',
   'no_such_agent',
+  'unexpected',
   'unknown_base',
   'unknown_model',
 ])

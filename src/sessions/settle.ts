@@ -50,7 +50,7 @@ const lookMs = 100
 const mostUnwritten = 10
 const neverSent: Ending = {
   state: 'error',
-  error: 'the command that was to send the agent its message died before it did',
+  error: 'the message has not reached the agent: its sender died before, or opencode dropped it',
   undelivered: true,
 }
 

@@ -1,10 +1,12 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Home } from '../../src/config/home.ts'
 import { KugetsuError } from '../../src/core/errors.ts'
 import { formatRef } from '../../src/core/issue-ref.ts'
 import { createDispatcher, type Dispatcher, type Starts } from '../../src/daemon/dispatch.ts'
+import { onUnhandled } from '../../src/daemon/last-resort.ts'
 import { openQueue } from '../../src/queue/file-queue.ts'
 import type { Item } from '../../src/queue/item.ts'
 import type { Queue } from '../../src/queue/queue.ts'
@@ -320,6 +322,23 @@ describe('dispatching', () => {
       pass(5)
     }
     expect((await looks(it))[1]).toMatchObject({ state: 'error', error: expect.stringContaining('last 3 tries') })
+  })
+
+  it('ends only the task under which something fails that nobody waits for', async () => {
+    await add(1, 2)
+    behaviour = async (at, request) => {
+      if (request.ref.id !== '1') return begin(at, request)
+      await sleep(1)
+      onUnhandled(home)(new Error('boo')) // as Node calls it, in the context of what has failed
+      await sleep(60_000, undefined, { signal: at.signal })
+      return begin(at, request)
+    }
+    const it = daemon()
+    await looks(it)
+    await waitFor('the end of the task', async () => (await looks(it))[0]?.state === 'error')
+    const [one, other] = await looks(it)
+    expect(one).toMatchObject({ error: 'unexpected: boo', attempts: [{ outcome: 'failed' }] })
+    expect(other?.state).toBe('notified')
   })
 
   it('goes by the limit as it is configured at that moment', async () => {

@@ -148,7 +148,7 @@ describe('a home where agents work', () => {
     expect(stderr).toMatch(expected)
   })
 
-  it('refuses an agent that opencode does not have, also for one that it has worked with before', async () => {
+  it('refuses an agent that opencode does not have, or that only works for other agents', async () => {
     const { code, json } = await runJson(stage.home, ['start', ref(1), 'x', '--agent', 'nope', '--json'])
     expect({ code, json }).toMatchObject({ code: 1, json: { error: { code: 'no_such_agent', message: /nope/ } } })
     expect(await refusal(stage.home, ['start', ref(1), 'x', '--agent', 'general'])).toMatch(/general only works for/)
