@@ -2,6 +2,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { savedRepositoryOf } from '../../src/config/mirrors.ts'
+import { byteName, placeIn } from '../../src/platform/byte-names.ts'
 import { takeInventory } from '../../src/worktrees/at-risk/inventory.ts'
 import { openMirror } from '../../src/worktrees/mirrors.ts'
 import { listRecovery, pointNamed } from '../../src/worktrees/recovery-refs.ts'
@@ -224,6 +225,46 @@ describe('saveWork', () => {
     const { ref } = (await save({ name })) ?? { ref: '' }
     expect(ref).toMatch(/^refs\/kugetsu\/recovery\/[^/]+\/[^/]+$/)
     expect(kept('rev-parse', '--verify', ref)).toMatch(/^[0-9a-f]{40}$/)
+  })
+})
+
+describe('what is saved', () => {
+  it('is nothing that a push of an agent takes along, nor a gc of the mirror', async () => {
+    commit('mine.txt')
+    write('x.log', 'SECRET=1')
+    write('caf\u00e9', 'new')
+    const published = git('rev-parse', 'origin/main')
+    const { ref } = (await save()) ?? { ref: '' }
+    await remove()
+    const other = path.join(ground.root, 'other.git')
+    ground.git(ground.root, 'init', '--quiet', '--bare', other)
+    mirror('push', '--quiet', '--mirror', other)
+    const pushed = ground.git(other, 'for-each-ref', '--format=%(objectname) %(refname)').split('\n')
+    expect(pushed.filter((line) => !line.startsWith(published))).toEqual([])
+    // The remote drops what the saved work is based on.
+    ground.git(ground.remote, 'update-ref', '-d', 'refs/heads/main')
+    mirror('fetch', '--quiet', '--prune')
+    mirror('gc', '--quiet', '--prune=now')
+    const back = await recover(ref, here())
+    expect([readIn(back.path, 'x.log'), readIn(back.path, 'mine.txt')]).toEqual(['SECRET=1', 'mine.txt'])
+    await dropRecovery({ mirror: ground.mirror, ...running() }, (await list())[0]!)
+    expect(mirror('for-each-ref', 'refs/kugetsu')).toBe('')
+    expect(fs.readdirSync(path.dirname(ground.mirror))).toEqual(['repo.git'])
+  })
+
+  it('comes back with the commits of its reflog, whatever its files are called', async () => {
+    const parked = commit('x.txt')
+    git('reset', '--quiet', '--hard', 'HEAD^')
+    const name = byteName(Buffer.from([0x63, 0x61, 0x66, 0xe9, 0x0a, 0x22, 0x5c]))
+    const ignored = byteName(Buffer.from([0xff, 0x2e, 0x6c, 0x6f, 0x67]))
+    for (const each of [name, ignored]) fs.writeFileSync(placeIn(place, each), 'bytes')
+    const { ref } = (await save()) ?? { ref: '' }
+    await remove()
+    mirror('gc', '--quiet', '--prune=now')
+    await recover(ref, here())
+    mirror('gc', '--quiet', '--prune=now')
+    expect(git('reflog', '--format=%H').split('\n')).toContain(parked)
+    expect([name, ignored].map((each) => fs.readFileSync(placeIn(place, each), 'utf8'))).toEqual(['bytes', 'bytes'])
   })
 })
 

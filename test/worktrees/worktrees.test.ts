@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { savedRepositoryOf } from '../../src/config/mirrors.ts'
 import { openMirror } from '../../src/worktrees/mirrors.ts'
 import { addWorktree, discardWorktree, removeWorktree } from '../../src/worktrees/worktrees.ts'
 import { createGround, type Ground } from '../helpers/git-repository.ts'
@@ -247,7 +248,10 @@ describe('addWorktree', () => {
         () => (commit('one', 'mine.txt'), inside('one', 'push', '--quiet', 'origin', 'HEAD:login')),
       ],
       ['an ignored file that the remote has by now', () => (ignore('local'), write('one', 'local', 'mine'))],
-      ['an ignored directory that the remote has by now', () => (ignore('l'), write('one', 'l/b', 'mine'))],
+      [
+        'an ignored directory that the remote has by now',
+        () => (ignore('l'), fs.mkdirSync(path.join(ground.worktree('one'), 'l')), write('one', 'l/b', 'mine')),
+      ],
     ])('is left as it is with %s', async (_what, work) => {
       await add('one')
       work()
@@ -401,7 +405,8 @@ describe('what a killed git worktree add left', () => {
     const head = commit('one', 'mine.txt')
     fs.rmSync(ground.worktree('one'), { recursive: true })
     expect(await add('one')).toMatchObject({ created: true })
-    const kept = ground.git(ground.mirror, 'for-each-ref', '--format=%(objectname) %(refname)', 'refs/kugetsu')
+    const saved = savedRepositoryOf(ground.mirror)
+    const kept = ground.git(saved, 'for-each-ref', '--format=%(objectname) %(refname)', 'refs/kugetsu')
     expect(kept).toContain(`${head} refs/kugetsu/recovery/one/`)
   })
 
