@@ -27,8 +27,11 @@ const add = (name: string, more: { branch?: string; base?: string; signal?: Abor
   addWorktree({ ...place(name), branch: `fix/${name}`, ...more })
 const inside = (name: string, ...args: string[]) => ground.git(ground.worktree(name), ...args)
 const read = (name: string, file: string) => fs.readFileSync(path.join(ground.worktree(name), file), 'utf8')
-const write = (name: string, file: string, text: string) =>
-  fs.writeFileSync(path.join(ground.worktree(name), file), text)
+const write = (name: string, file: string, text: string) => {
+  const place = path.join(ground.worktree(name), file)
+  fs.mkdirSync(path.dirname(place), { recursive: true })
+  fs.writeFileSync(place, text)
+}
 const branches = () => ground.git(ground.mirror, 'for-each-ref', '--format=%(refname:short)', 'refs/heads').split('\n')
 const entries = () => {
   const directory = path.join(ground.mirror, 'worktrees')
