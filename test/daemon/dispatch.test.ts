@@ -74,6 +74,14 @@ const begin: Starts['start'] = async (at: Home, request: StartRequest) => {
   return { how: 'started', name, record: record as SessionRecord }
 }
 
+/** A start that never ends by itself. It may be ended before it begins to listen for that. */
+const untilAborted: Starts['start'] = ({ signal }) =>
+  new Promise((_, reject) => {
+    const end = () => reject(signal.reason as Error)
+    if (signal.aborted) end()
+    else signal.addEventListener('abort', end)
+  })
+
 /** What tellPmAgent leaves on file. */
 const tell: Starts['tell'] = async (at, { queueItem }) =>
   (await changeSession(at, pmAgentSession, () => ({
@@ -191,8 +199,7 @@ describe('dispatching', () => {
 
   it('ends a start that a person wants to end: the task ends as stopped, and only that', async () => {
     await add(1, 2)
-    behaviour = (at) =>
-      new Promise((_resolve, reject) => at.signal.addEventListener('abort', () => reject(at.signal.reason as Error)))
+    behaviour = untilAborted
     const it = daemon()
     await it.tick(true)
     const [first] = (await queue.all()).items
@@ -357,10 +364,7 @@ describe('dispatching', () => {
 
   it('ends the starts that go on when it is closed, and their tasks wait again', async () => {
     await add(1)
-    behaviour = (at) =>
-      new Promise((_, reject) => {
-        at.signal.addEventListener('abort', () => reject(at.signal.reason as Error))
-      })
+    behaviour = untilAborted
     const it = daemon()
     await it.tick(true)
     await waitFor('the start', () => asked.length === 1)
