@@ -190,7 +190,7 @@ describe('a mirror that nothing uses', () => {
     commit(place, 'mine.txt')
     await destroyIssue(ground.service, noSupervision, name, { force: true })
     const unused = await only('mirror')
-    expect(await unused.reasons()).toEqual(['saved work is in it (1): kugetsu recover'])
+    expect(await unused.reasons()).toEqual(['saved work is based on it (1): kugetsu recover'])
     ground.service.clock.now = new Date(ground.service.clock.now.getTime() + 31 * 86_400_000)
     const expired = await only('recovery')
     expect(expired.issueRef).toBe('forge.test/me/app#1')

@@ -54,6 +54,7 @@ afterEach(async () => {
 function serveFrom({ api, kind }: ForgeServer): void {
   const server = { name: 'forge.test', url: ground.url, type: kind, api }
   writeJson(home.paths.servers, { servers: [server] })
+  writeJson(home.paths.repositories, { 'forge.test/me/app': ground.url })
 }
 
 const git = (...args: string[]) => ground.git(place, ...args)
@@ -176,8 +177,10 @@ describe('a worktree whose pull request was closed', () => {
     forge.pulls = [{ number: 3, branch, state: 'closed', headSha }]
     expect(await reasonsToKeep(home, record)).toEqual([])
     ground.git(ground.remote, 'update-ref', '-d', `refs/heads/${branch}`)
-    // Nobody has told this clone: only the closed pull request makes kugetsu ask.
-    expect(await reasonsToKeep(home, record, { found: [], unknown: undefined })).toEqual([])
+    // Nobody has told this clone: the remote is asked, with a pull request and without.
+    expect(await reasonsToKeep(home, record, { found: [], unknown: undefined })).toEqual([
+      '1 unpushed commit: Add x.txt',
+    ])
     expect(await reasonsToKeep(home, record)).toEqual(['1 unpushed commit: Add x.txt'])
   })
 })
