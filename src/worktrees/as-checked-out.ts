@@ -4,6 +4,7 @@
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
+import { type ByteName, byteName } from '../platform/byte-names.ts'
 import { ensureDirectory } from '../platform/files.ts'
 import { askGit, type GitCall, runGit } from './git.ts'
 import { removeTree, sweepTemporary, temporarySibling } from './temporary.ts'
@@ -11,9 +12,9 @@ import { removeTree, sweepTemporary, temporarySibling } from './temporary.ts'
 /**
  * Whether nothing is staged, and each tracked file of the worktree of `call` (inWorktree) that git calls changed is byte for
  * byte what a checkout of the index writes: they are checked out once more, beside the worktree, and compared. Untracked
- * files and submodules are not looked at. Throws KugetsuError when git fails.
+ * files, submodules and the files in `except` are not looked at. Throws KugetsuError when git fails.
  */
-export async function isAsCheckedOut(call: GitCall): Promise<boolean> {
+export async function isAsCheckedOut(call: GitCall, except: readonly ByteName[] = []): Promise<boolean> {
   if ((await askGit(['diff-index', '--cached', '--quiet', 'HEAD', '--'], call)) === undefined) return false
   const place = `${call.cwd}.again` // in the same file system, which may fold names
   const directory = temporarySibling(place)
@@ -27,7 +28,8 @@ export async function isAsCheckedOut(call: GitCall): Promise<boolean> {
     ensureDirectory(again)
     // A file and not its output: names are bytes.
     await runGit(['diff-files', '--name-only', '-z', `--output=${list}`], call)
-    const names = namesIn(fs.readFileSync(list))
+    const names = namesIn(fs.readFileSync(list)).filter((name) => !except.includes(byteName(name)))
+    fs.writeFileSync(list, Buffer.concat(names.flatMap((name) => [name, Buffer.from([0])])))
     if (names.length === 0) return true
     fs.copyFileSync(path.join(call.variables?.['GIT_DIR'] ?? '', 'index'), index)
     const variables = { ...call.variables, GIT_WORK_TREE: again, GIT_INDEX_FILE: index, GIT_LITERAL_PATHSPECS: '1' }

@@ -9,7 +9,7 @@ import { readStatus } from './at-risk/status.ts'
 import { operationIn } from './at-risk/operations.ts'
 
 /**
- * Moves the worktree of `entry` up to where a new one would begin, when it is on its branch, has no change of its own, no untracked
+ * Moves the worktree of `entry` up to where a new one would begin, when it is on its branch, has no change but opencode's own, no untracked
  * file and no operation under way, and its branch no commit that is not behind that start (or is where it was made just
  * now): nothing leaves the branch, and no ignored file is overwritten. Returns that start and whether it was elsewhere before; undefined when somebody has worked in it or it cannot be told:
  * it was not touched then. The caller holds the mirror's lock. Throws KugetsuError `unknown_base`, `no_default_branch`.
@@ -34,14 +34,14 @@ export async function renewUntouched(
   if (status.untracked.length + status.submodules.length > 0) return undefined
   const isClean = status.uncommitted.length === 0
   // Git calls some changed that it has just written, and would never move those up.
-  if (!isClean && !(await isAsCheckedOut(here).catch(() => false))) return undefined
+  if (!isClean && !(await isAsCheckedOut(here, status.byOpencode).catch(() => false))) return undefined
   options.signal?.throwIfAborted()
   const start = await chooseStart({ ...options, path: mirror, ownCommits: false })
   if (start.commit !== head && !isAsMade && !(await isBehind(options, start.commit))) return undefined
   // git reset overwrites ignored files.
   if (await hasInTheWay(here, start.commit, status.ignored)) return undefined
   // --keep refuses where a file was changed since, and where git calls one changed.
-  const how = isClean ? '--keep' : '--hard'
+  const how = isClean && status.byOpencode.length === 0 ? '--keep' : '--hard'
   if (start.kind === 'at commit') await runGit(['reset', how, '--quiet', start.commit], here)
   if (start.onRemote) await followRemote({ ...options, path: mirror })
   return { ...start, moved: start.commit !== head }

@@ -194,6 +194,17 @@ describe('addWorktree', () => {
       expect(await add('one')).toEqual({ ...asNew, isUntouched: false, baseBranch: 'main', head })
     })
 
+    it('is moved up also where opencode has put its $schema into the configuration of the project', async () => {
+      ground.push('main', { 'opencode.json': '{ "model": "a/b" }' })
+      await open()
+      await add('one')
+      write('one', 'opencode.json', '{\n  "$schema": "https://opencode.ai/config.json", "model": "a/b" }')
+      const head = ground.push('main', { 'opencode.json': '{ "model": "a/c" }' })
+      await open()
+      expect(await add('one')).toEqual({ ...asNew, baseBranch: 'main', head })
+      expect(read('one', 'opencode.json')).toBe('{ "model": "a/c" }')
+    })
+
     describe('also where git calls files changed that it wrote itself', () => {
       const author = () => path.join(ground.root, 'author')
       const shown = () => {

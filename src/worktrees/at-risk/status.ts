@@ -1,6 +1,7 @@
 /** `git status --porcelain=v2 -z`, read into what matters for losing work. */
 import { type ByteName, nameIn } from '../../platform/byte-names.ts'
 import { type GitCall, runGitForBytes } from '../git.ts'
+import { changedByOpencode } from './by-opencode.ts'
 
 export interface Status {
   /** Changed, staged, deleted or conflicted paths. */
@@ -14,12 +15,16 @@ export interface Status {
 }
 
 /**
- * Reads the status of a worktree without touching its index. Of a submodule only whether it is at the commit that is staged for it:
- * what is in it, see inner-repository.ts. Throws KugetsuError when git fails.
+ * Reads the status of a worktree without touching its index. Files that only opencode has changed are not `uncommitted` but
+ * `byOpencode`. Of a submodule only whether it is at the commit that is staged for it: what is in it, see
+ * inner-repository.ts. Throws KugetsuError when git fails.
  */
-export async function readStatus(call: GitCall): Promise<Status> {
+export async function readStatus(call: GitCall): Promise<Status & { byOpencode: ByteName[] }> {
   const shown = ['--untracked-files=normal', '--ignored=traditional', '--ignore-submodules=dirty']
-  return parseStatus(await runGitForBytes(['status', '--porcelain=v2', '-z', ...shown], call))
+  const text = await runGitForBytes(['status', '--porcelain=v2', '-z', ...shown], call)
+  const status = parseStatus(text)
+  const byOpencode = await changedByOpencode(call, [...recordsIn(text)])
+  return { ...status, uncommitted: status.uncommitted.filter((name) => !byOpencode.includes(name)), byOpencode }
 }
 
 /**
@@ -28,8 +33,7 @@ export async function readStatus(call: GitCall): Promise<Status> {
  */
 export function parseStatus(text: string): Status {
   const status: Status = { uncommitted: [], untracked: [], ignored: [], submodules: [] }
-  const records = text.split('\0').values()
-  for (const record of records) {
+  for (const record of recordsIn(text)) {
     const kind = record[0]
     if (kind === '?') status.untracked.push(nameIn(record.slice(2)))
     else if (kind === '!') status.ignored.push(nameIn(record.slice(2)))
@@ -37,10 +41,18 @@ export function parseStatus(text: string): Status {
       const path = afterFields(record, kind === '1' ? 8 : kind === '2' ? 9 : 10)
       status.uncommitted.push(path)
       if (record.split(' ')[2]?.startsWith('S') === true) status.submodules.push(path)
-      if (kind === '2') records.next()
     }
   }
   return status
+}
+
+/** Without the old paths. */
+function* recordsIn(text: string): Generator<string> {
+  const records = text.split('\0').values()
+  for (const record of records) {
+    yield record
+    if (record.startsWith('2')) records.next()
+  }
 }
 
 /** What follows the first `count` fields; a path may have spaces. */

@@ -83,6 +83,37 @@ describe('takeInventory', () => {
     expect(describeInventory(work).join('')).not.toContain('\n')
   })
 
+  it("takes the $schema that opencode puts into a configuration for nobody's work, and any other change for work", async () => {
+    const [schema, name] = ['{\n  "$schema": "https://opencode.ai/config.json",', 'app/opencode.jsonc']
+    write('.gitattributes', '*.jsonc text eol=crlf\n')
+    write(name, '\ufeff{ // ours\r\n  "model": "a/b"\r\n}\r\n')
+    commit('opencode.json', '{ "model": "a/b" }\n')
+    git('push', '--quiet')
+    const ofOpencode = () => {
+      write('opencode.json', `${schema} "model": "a/b" }\n`)
+      write(name, `${schema} // ours\r\n  "model": "a/b"\r\n}\r\n`)
+    }
+    ofOpencode()
+    expect(git('status', '--porcelain').split('\n')).toHaveLength(2)
+    const work = await inspect()
+    expect([work.uncommitted, isAtRisk(work)]).toEqual([[], false])
+
+    const others: [string, () => void][] = [
+      ['opencode.json', () => write('opencode.json', `${schema} "model": "a/c" }\n`)],
+      ['opencode.json', () => write('opencode.json', '{ "model": "a/b" } \n')],
+      ['opencode.json', () => git('add', 'opencode.json')],
+      ['opencode.json', () => fs.chmodSync(path.join(place, 'opencode.json'), 0o755)],
+      ['a.txt', () => write('a.txt', 'changed')],
+      [name, () => write(name, `${schema} // ours\n  "model": "a/b"\n}\n`)],
+    ]
+    for (const [changed, change] of others) {
+      change()
+      expect([changed, (await inspect()).uncommitted]).toEqual([changed, [changed]])
+      git('reset', '--hard', '--quiet')
+      ofOpencode()
+    }
+  })
+
   it('finds untracked files, and tells ignored ones apart', async () => {
     write('build/deep/out', 'o')
     write('x.log', 'l')

@@ -1,0 +1,38 @@
+/** Changes that opencode makes by itself in files of the repository while it reads them: nobody's work. */
+import { isUtf8 } from 'node:buffer'
+import * as fs from 'node:fs'
+import { isConfigurationName, withSchema } from '../../opencode/project-files.ts'
+import { type ByteName, bytesOf, nameIn, placeIn } from '../../platform/byte-names.ts'
+import { type GitCall, runGitForBytes } from '../git.ts'
+
+/** Changed in the worktree and not in the index, the mode still the same: mode, blob, path. */
+const changedOnly = /^1 \.M N\.\.\. (100644|100755) \1 \1 ([0-9a-f]+) \2 (.+)$/s
+
+/**
+ * Of the records of `git status --porcelain=v2 -z`, the files that differ from a checkout by the `$schema` alone that opencode
+ * 1.x puts into a configuration without one. Asks git only about such names. Throws KugetsuError when git fails.
+ */
+export async function changedByOpencode(call: GitCall, records: readonly string[]): Promise<ByteName[]> {
+  const found: ByteName[] = []
+  for (const record of records) {
+    const [, , blob = '', characters = ''] = changedOnly.exec(record) ?? []
+    const name = nameIn(characters)
+    const [file, bytes] = [placeIn(call.cwd, name), bytesOf(name)]
+    if (!isConfigurationName(characters.slice(characters.lastIndexOf('/') + 1)) || !isUtf8(bytes)) continue
+    const now = readFile(file)
+    if (now?.includes('"$schema"') !== true) continue
+    // As a checkout writes it: with the line ends and filters of the repository.
+    const args = ['cat-file', '--filters', `--path=${bytes.toString('utf8')}`, blob]
+    const before = Buffer.from(await runGitForBytes(args, call), 'latin1')
+    if (!before.equals(now) && withSchema(before).equals(now)) found.push(name)
+  }
+  return found
+}
+
+function readFile(file: Buffer): Buffer | undefined {
+  try {
+    return fs.readFileSync(file)
+  } catch {
+    return undefined // it stays what git says of it
+  }
+}
