@@ -35,8 +35,8 @@ export async function main(argv: string[]): Promise<void> {
     // Unless the command said itself how it went.
     if (interruption.happened()) process.exitCode ??= exitCodes.interrupted
   } catch (error) {
-    const said = interruption.failure() ?? known(error, program, asked)
-    process.exitCode = wasHelp(said) ? said.exitCode : renderError(context, said, flags)
+    const failure = interruption.failure() ?? error
+    process.exitCode = wasHelp(failure) ? failure.exitCode : renderError(context, known(failure, program, asked), flags)
   }
   // Idle connections to the opencode server would keep the process for seconds. Output is written synchronously.
   context.io.err('') // takes a line of progress away
