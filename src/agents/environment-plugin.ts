@@ -19,6 +19,8 @@ interface ShellCall {
   cwd: string
   /** Absent where a person opens a terminal in opencode. */
   sessionID?: string
+  /** Absent there as well, and with older versions. */
+  callID?: string
 }
 
 interface ShellResult {
@@ -135,6 +137,8 @@ function environmentFor(call: ShellCall, given: Record<string, string>): Record<
     ...setIf('KUGETSU_AGENT', agent?.kind),
     ...setIf('KUGETSU_ISSUE_REF', agent?.session?.issueRef),
     ...setIf('KUGETSU_WORKTREE', agent?.session?.worktree),
+    // By it the daemon finds what keeps a call waiting beyond its time (sessions/held-output.ts).
+    KUGETSU_CALL: call.callID ?? '',
     // What a person runs in a terminal of opencode is not ended with the issue (sessions/left-running.ts).
     KUGETSU_TERMINAL: call.sessionID === undefined ? '1' : '',
     ...setIf('PATH', searchPath(variables['PATH'] ?? given['PATH'] ?? process.env['PATH'])),

@@ -1,5 +1,12 @@
 /** Variables that say which agent a command belongs to. */
-const agentsOwn = ['KUGETSU_SERVER', 'KUGETSU_AGENT', 'KUGETSU_ISSUE_REF', 'KUGETSU_WORKTREE', 'KUGETSU_TERMINAL']
+const agentsOwn = [
+  'KUGETSU_SERVER',
+  'KUGETSU_AGENT',
+  'KUGETSU_ISSUE_REF',
+  'KUGETSU_WORKTREE',
+  'KUGETSU_CALL',
+  'KUGETSU_TERMINAL',
+]
 
 /**
  * An environment for what outlives the command that starts it: called by an agent, it would else be taken for a

@@ -12,6 +12,8 @@ import { renderOutcome } from '../opencode/transcript.ts'
 import { isAlive, isOutOfSight } from '../platform/processes.ts'
 import type { AtWork } from '../sessions/at-work.ts'
 import type { Run } from '../sessions/record.ts'
+import { endOutputHolders } from '../sessions/held-output.ts'
+import { note } from '../sessions/journal.ts'
 import { promptAgain } from '../sessions/prompt-again.ts'
 import { resumeRun } from '../sessions/resume.ts'
 import { endingOf, lookAtRun, settleNeverSent, settleRun, type Ending } from '../sessions/settle.ts'
@@ -79,7 +81,8 @@ export function createRunKeeper(
       }),
     )
     for (const slot of lookAt.keys()) if (!atWork.some(({ record }) => record.run.slot === slot)) forget(slot)
-    return Math.min(fallbackMs, ...waits, ...(followed.length < atWork.length ? [soonMs] : []))
+    for (const { issueRef, callId } of follower.takeOverdue()) void unblock(issueRef, callId)
+    return Math.min(fallbackMs, follower.overdueInMs(), ...waits, ...(followed.length < atWork.length ? [soonMs] : []))
   }
 
   /**
@@ -116,6 +119,19 @@ export function createRunKeeper(
     watcher?.at.close()
     watcher = undefined
     wasConnected = false
+  }
+
+  /** Ends what keeps a command, and with it its agent, waiting beyond its timeout, and tells of it. Never rejects. */
+  async function unblock(issueRef: string, callId: string): Promise<void> {
+    try {
+      const ended = await endOutputHolders(home, issueRef, callId)
+      if (ended.length === 0) return
+      const reason = `${ended.join(', ')} held the output of a command that had timed out: ended`
+      note(home, 'unblocked', { issue_ref: issueRef, reason })
+      home.progress(`${issueRef}: ${reason}`)
+    } catch (error) {
+      home.warn(`cannot tell what keeps a command of ${issueRef} waiting: ${messageOf(error)}`)
+    }
   }
 
   /** Answers what the agents in a run's directory ask for; the session waits while something cannot be answered. */

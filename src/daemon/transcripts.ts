@@ -4,7 +4,10 @@
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
+import type { Home } from '../config/home.ts'
+import { renderHeader } from '../opencode/transcript.ts'
 import { appendText, isNoText, readText, setAside } from '../platform/files.ts'
+import type { Run, SessionRecord } from '../sessions/record.ts'
 
 export interface Transcript {
   has: (partId: string) => boolean
@@ -31,6 +34,24 @@ export function openTranscript(file: string, header: () => string): Transcript {
   }
   append('header', header())
   return { has: (partId) => written.has(partId), append }
+}
+
+/** That of a run: one for each agent's session; the PM agent's goes on for ever, so there it is one for each message. */
+export function transcriptOf(home: Home, record: SessionRecord, run: Run): Transcript {
+  const id = record.opencode_session_id ?? ''
+  const isDelegation = record.type === 'pm_agent' && run.queue_item !== undefined
+  const file = isDelegation ? home.paths.delegation(run.queue_item ?? '') : home.paths.transcript(id)
+  return openTranscript(file, () => headerOf(record, id, home.now()))
+}
+
+function headerOf(record: SessionRecord, id: string, at: Date): string {
+  return renderHeader({
+    issueRef: record.issue_ref ?? (record.type === 'pm_agent' ? 'the PM agent' : id),
+    sessionId: id,
+    worktree: record.worktree_path ?? '',
+    branch: record.branch_name ?? '',
+    at,
+  })
 }
 
 /** The whole lines of the list, undefined when it makes no sense; it is set aside then. */

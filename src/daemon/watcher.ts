@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { maskerOf } from '../agents/known-secrets.ts'
 import type { Home } from '../config/home.ts'
 import { messageOf } from '../core/errors.ts'
+import { variableOf } from '../platform/processes.ts'
 import { followEvents, type OpencodeEvent } from '../opencode/events.ts'
 import type { Server } from '../opencode/server.ts'
 import {
@@ -13,11 +14,12 @@ import {
   type Part,
   type SessionStatus,
 } from '../opencode/shapes.ts'
-import { isFinished, renderHeader, renderPart } from '../opencode/transcript.ts'
+import { isFinished, renderPart } from '../opencode/transcript.ts'
 import { note } from '../sessions/journal.ts'
 import type { Run, SessionRecord } from '../sessions/record.ts'
+import { createRunningCalls, timeoutVariable, type RunningCall } from './running-calls.ts'
 import { createStepReader, type Counted, type StepReader } from './steps.ts'
-import { openTranscript, type Transcript } from './transcripts.ts'
+import { transcriptOf, type Transcript } from './transcripts.ts'
 
 /** An agent's session that has a run. */
 interface Watched {
@@ -57,6 +59,9 @@ export interface Watcher {
   stuckOf: (id: string) => string | undefined
   /** The session an id belongs to: itself, or that of the agent whose sub-agent it is. */
   rootOf: (id: string) => string | undefined
+  /** The commands that should have ended, each with the issue of its agent, and in how many milliseconds there is one. */
+  takeOverdue: () => (RunningCall & { issueRef: string })[]
+  overdueInMs: () => number
   connected: () => boolean
   close: () => void
 }
@@ -76,6 +81,8 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
   const parents = new Map<string, string>()
   const roles = new Map<string, { role: string; at: Date }>()
   const errors = new Map<string, string>()
+  const timeoutMs = Number(variableOf(server.record.pid, timeoutVariable)) || undefined
+  const calls = createRunningCalls(home.now, timeoutMs)
   let news = new Map<string, News>()
   let open = false
 
@@ -131,7 +138,10 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
       for (const { info } of from === -1 ? messages : messages.slice(0, from)) target.earlier.add(info.id)
       for (const { info, parts } of messages) {
         const role = remember(info)
-        for (const part of parts) write(part, role, last)
+        for (const part of parts) {
+          write(part, role, last)
+          if (!target.earlier.has(info.id)) calls.part(part)
+        }
       }
       // What was finished while we asked is perhaps not in the answer.
     } while (target.missed)
@@ -171,6 +181,7 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
         const role = roles.get(part.messageID)
         const target = watched.get(rootOf(part.sessionID) ?? '')
         watched.get(part.sessionID)?.steps.part(part)
+        if (target !== undefined && calls.part(part)) changed()
         if (target?.caughtUp === false) {
           target.missed = true
           if (role?.role === 'assistant' && isFinished(part, role.role)) tell(part.sessionID, 'changed')
@@ -245,12 +256,10 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
           continue
         }
         errors.delete(id)
-        const file = transcriptOf(home, record, run)
-        const transcript = openTranscript(file, () => headerOf(record, id, home.now()))
         watched.set(id, {
           record,
           run,
-          transcript,
+          transcript: transcriptOf(home, record, run),
           caughtUp: false,
           missed: false,
           earlier: new Set(),
@@ -258,6 +267,7 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
           stuck: undefined,
         })
       }
+      calls.keep((id) => rootOf(id) !== undefined)
       if (watched.size === 0) for (const memory of [parents, roles, errors]) memory.clear()
     },
     readBack,
@@ -270,25 +280,13 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
     errorOf: (id) => errors.get(id),
     stuckOf: (id) => watched.get(id)?.stuck,
     rootOf,
+    takeOverdue: () =>
+      calls.takeOverdue().flatMap((call) => {
+        const issueRef = watched.get(rootOf(call.sessionId) ?? '')?.record.issue_ref
+        return issueRef ? [{ ...call, issueRef }] : []
+      }),
+    overdueInMs: calls.restMs,
     connected: () => open,
     close: () => abort.abort(),
   }
-}
-
-/** One for each agent's session; the PM agent's goes on for ever, so there it is one for each message. */
-function transcriptOf(home: Home, record: SessionRecord, run: Run): string {
-  const isDelegation = record.type === 'pm_agent' && run.queue_item !== undefined
-  return isDelegation
-    ? home.paths.delegation(run.queue_item ?? '')
-    : home.paths.transcript(record.opencode_session_id ?? '')
-}
-
-function headerOf(record: SessionRecord, id: string, at: Date): string {
-  return renderHeader({
-    issueRef: record.issue_ref ?? (record.type === 'pm_agent' ? 'the PM agent' : id),
-    sessionId: id,
-    worktree: record.worktree_path ?? '',
-    branch: record.branch_name ?? '',
-    at,
-  })
 }

@@ -8,6 +8,7 @@ import { gitFiles } from './checks/git-files.ts'
 import { fileChecks } from './checks/files.ts'
 import { gitServers } from './checks/git-servers.ts'
 import { homeChecks } from './checks/home.ts'
+import { mcpServers } from './checks/mcp-servers.ts'
 import { model, providers } from './checks/model.ts'
 import { processChecks } from './checks/processes.ts'
 import { programs } from './checks/programs.ts'
@@ -29,6 +30,7 @@ export const allChecks: readonly Check[] = [
   ...processChecks,
   model,
   providers,
+  mcpServers,
   ...slotChecks,
   ...sessionChecks,
   gitFiles,

@@ -7,6 +7,7 @@ import { noAnswer, refusal, RequestFailure } from './request-failure.ts'
 import {
   agent,
   configuration,
+  mcpServers,
   message,
   permissionRequest,
   project,
@@ -114,6 +115,9 @@ export function createClient(
       ask(providers, 'GET', '/config/providers', { directory, timeoutMs: firstRequestMs }),
     /** All providers that it knows of, with what it knows of their models. */
     allProviders: (directory: string) => ask(answeredModels, 'GET', '/provider', { directory }),
+    /** Its MCP servers there by name. It answers once all of them have answered or taken too long. */
+    mcpServers: async (directory: string, timeoutMs: number) =>
+      (await unlessMissing(ask(mcpServers, 'GET', '/mcp', { directory, timeoutMs }))) ?? {},
     project: (directory: string) => ask(project, 'GET', '/project/current', { directory, timeoutMs: firstRequestMs }),
     createSession: (directory: string, title: string) =>
       ask(session, 'POST', '/session', { directory, body: { title }, timeoutMs: firstRequestMs }),

@@ -118,6 +118,9 @@ export const permissionRules = z.array(
 )
 
 /** The providers that can be used, each with its models by name. */
+/** `status` is `connected`, `disabled`, `failed`, `needs_auth` or `needs_client_registration`, as of 1.18. */
+export const mcpServers = z.record(z.string(), z.looseObject({ status: z.string(), error: z.optional(z.string()) }))
+
 export const providers = z.looseObject({
   providers: z.array(z.looseObject({ id: z.string(), models: z.record(z.string(), z.unknown()) })),
 })

@@ -1,5 +1,6 @@
 /** What /proc shows of the other processes of this machine. Linux only: elsewhere it is empty. */
 import * as fs from 'node:fs'
+import * as path from 'node:path'
 
 /** A process as it was when the table was read. */
 export interface Listed {
@@ -26,10 +27,22 @@ export function ownLine(): number[] {
 
 /** Where a process works, without symbolic links; undefined when that may not be seen. */
 export function workingDirectoryOf(pid: number): string | undefined {
+  return linkAt(`/proc/${pid}/cwd`)
+}
+
+/**
+ * The pipes and sockets that a process has open, of all its files or of those with these numbers, as the system names
+ * them: `pipe:[4711]`, the same at both ends, and `socket:[4711]`. Empty when that may not be seen.
+ */
+export function streamsOf(pid: number, files?: readonly number[]): string[] {
   try {
-    return fs.readlinkSync(`/proc/${pid}/cwd`)
+    const directory = `/proc/${pid}/fd`
+    return (files?.map(String) ?? fs.readdirSync(directory)).flatMap((name) => {
+      const target = linkAt(path.join(directory, name)) ?? ''
+      return /^(?:pipe|socket):\[\d+\]$/.test(target) ? [target] : []
+    })
   } catch {
-    return undefined
+    return []
   }
 }
 
@@ -66,6 +79,14 @@ function variablesOf(pid: number): ReadonlyMap<string, string> | undefined {
       return at < 1 ? [] : [[each.slice(0, at), each.slice(at + 1)]]
     }),
   )
+}
+
+function linkAt(file: string): string | undefined {
+  try {
+    return fs.readlinkSync(file)
+  } catch {
+    return undefined
+  }
 }
 
 function read(pid: number, name: string): string | undefined {

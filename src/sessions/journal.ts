@@ -20,6 +20,7 @@ export type Decision =
   | 'resumed'
   | 'prompted_again'
   | 'repeats'
+  | 'unblocked'
   | 'permission'
   | 'destroyed'
   | 'not_destroyed'

@@ -1,15 +1,21 @@
+import { maskerOf } from '../../agents/known-secrets.ts'
 import { formatRef, matchTail } from '../../core/issue-ref.ts'
 import { KugetsuError } from '../../core/errors.ts'
 import { plainLine } from '../../core/plain-text.ts'
 import { clock } from '../../core/wording.ts'
 import { daemonStatus } from '../../daemon/control.ts'
+import { mcpTrouble } from '../../opencode/mcp-servers.ts'
+import { findServer } from '../../opencode/server.ts'
 import { openQueue } from '../../queue/file-queue.ts'
 import { findId } from '../../queue/find.ts'
 import type { Item } from '../../queue/item.ts'
 import { explain } from '../../sessions/explanation/explain.ts'
-import type { Explanation } from '../../sessions/explanation/facts.ts'
+import type { Explanation, Facts } from '../../sessions/explanation/facts.ts'
+import { outputHolders } from '../../sessions/held-output.ts'
+import { describeProcess } from '../../sessions/left-running.ts'
 import { readJournal, type Entry } from '../../sessions/journal.ts'
 import { memoryRoom, memoryShortage } from '../../sessions/memory.ts'
+import type { SessionRecord } from '../../sessions/record.ts'
 import { nameOf } from '../../sessions/session-name.ts'
 import { waitingStartOf } from '../../sessions/waiting-starts.ts'
 import { slotHolders } from '../../sessions/slots.ts'
@@ -22,6 +28,8 @@ import { wrap } from '../wrap.ts'
 
 const shownDecisions = 5
 const longestText = 2000
+/** How long opencode may take to say how the MCP servers of an agent are; it waits for those that do not answer. */
+const mcpPatienceMs = 2_000
 
 /** Says in words how an issue or a task of the queue stands and why, and what can be done. */
 export async function runExplain(context: Context, options: { what: string; json?: boolean }): Promise<void> {
@@ -40,6 +48,7 @@ export async function runExplain(context: Context, options: { what: string; json
     queue,
     holders,
     atRemote: name === undefined ? undefined : waitingStartOf(context, name),
+    ...(await agentFacts(context, ref, record)),
     limit: context.settings().maxConcurrentAgents,
     shortage: memoryShortage(memoryRoom(context, holders)),
     dispatching: (await daemonStatus(context))?.dispatching === true,
@@ -57,6 +66,22 @@ export async function runExplain(context: Context, options: { what: string; json
     return printJson(context, { issue_ref: ref, item: item?.id ?? null, state, sentences, next, decisions })
   }
   print(context, ref ?? 'PM agent', item, explanation, decisions)
+}
+
+/** What its agent, if one is at work, is kept waiting by. */
+async function agentFacts(
+  context: Context,
+  ref: string | null,
+  record: SessionRecord | undefined,
+): Promise<Pick<Facts, 'outputHeldBy' | 'mcpTrouble'>> {
+  if (ref === null || !record?.run) return { outputHeldBy: [], mcpTrouble: [] }
+  const { worktree_path: directory } = record
+  const client = findServer(context)?.client
+  const trouble = client && directory ? await mcpTrouble(client, directory, mcpPatienceMs) : []
+  return {
+    outputHeldBy: outputHolders(context, ref).map((pid) => describeProcess(context, pid)),
+    mcpTrouble: trouble.map(maskerOf(context)),
+  }
 }
 
 /** The issue, or the task, that a person means: `q_…` or the end of such an id, else a ref. */

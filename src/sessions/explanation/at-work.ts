@@ -18,6 +18,8 @@ export function atWork(facts: Facts, session: SessionView): Explanation {
       : []),
     ...permissions(facts, run?.started_at),
     ...noted(facts, run?.started_at),
+    ...held(facts),
+    ...facts.mcpTrouble.map((trouble) => `${trouble[0]?.toUpperCase()}${trouble.slice(1)}.`),
     ...(behind.length > 0
       ? [
           `${counted(behind.length, 'task')} of the issue ${behind.length === 1 ? 'waits' : 'wait'} in the queue until it is done.`,
@@ -112,9 +114,19 @@ export function queued(facts: Facts, item: Item): Explanation {
 function noted({ decisions }: Facts, from: string | undefined): string[] {
   const own = decisions.filter(({ at }) => at >= (from ?? ''))
   const last = (decision: string) => own.findLast((entry) => entry.decision === decision)
-  const [again, repeats] = [last('prompted_again'), last('repeats')]
+  const [again, repeats, unblocked] = [last('prompted_again'), last('repeats'), last('unblocked')]
   return [
     ...(again === undefined ? [] : [`It was told something again at ${clock(again.at)}: ${again.reason}.`]),
     ...(repeats === undefined ? [] : [`At ${clock(repeats.at)} it had made ${repeats.reason}.`]),
+    ...(unblocked === undefined ? [] : [`At ${clock(unblocked.at)} ${unblocked.reason}.`]),
+  ]
+}
+
+/** What keeps its command waiting. */
+function held({ outputHeldBy: names }: Facts): string[] {
+  if (names.length === 0) return []
+  const [verb, pronoun] = names.length === 1 ? ['holds', 'it is'] : ['hold', 'they are']
+  return [
+    `${names.join(', ')} ${verb} the output of a command, which waits for that; ${pronoun} ended half a minute after the command's timeout.`,
   ]
 }

@@ -60,6 +60,8 @@ const facts = (more: Partial<Facts> = {}): Facts => ({
   queue: [],
   holders: [],
   atRemote: undefined,
+  outputHeldBy: [],
+  mcpTrouble: [],
   shortage: undefined,
   limit: 3,
   dispatching: true,
@@ -107,6 +109,14 @@ describe('an issue with an agent', () => {
       /it had made 10 times in a row the same call of bash, which succeeds: \{"command":"gh pr checks"\}\./,
     )
     expect(text).not.toContain('of the run before')
+  })
+
+  it('names what keeps its command waiting, and what was ended for that', () => {
+    const held = told({ session: session('running'), run, outputHeldBy: ['sleep 900 (pid 7)'] })
+    expect(held.text).toContain('sleep 900 (pid 7) holds the output of a command, which waits for that; it is ended')
+    const reason = 'sleep 900 (pid 7) held the output of a command that had timed out: ended'
+    const { text } = told({ session: session('running'), run, decisions: [noted(3, 'unblocked', reason)] })
+    expect(text).toMatch(/At [^.]+ sleep 900 \(pid 7\) held the output of a command that had timed out: ended\./)
   })
 
   it('was interrupted and resumed, or is about to be', () => {

@@ -1,0 +1,29 @@
+/** MCP servers that do not answer: opencode waits 30 s for each before the first request in a worktree. */
+import { maskerOf } from '../../agents/known-secrets.ts'
+import { mcpTrouble } from '../../opencode/mcp-servers.ts'
+import { findServer } from '../../opencode/server.ts'
+import { pass, some, warn, type Check } from '../check.ts'
+
+/** One that is started with npx takes its time. */
+const patienceMs = 10_000
+
+export const mcpServers: Check = {
+  name: 'MCP servers',
+  look: async ({ home, server: record, sessions }) => {
+    // findServer sets aside what it cannot understand.
+    const server = record() === undefined ? undefined : findServer(home)
+    if (server === undefined) return pass('how they are is told while the server runs')
+    // The repositories of agents may have their own; what is not open yet would be opened for this.
+    const open = sessions().flatMap(({ record: { run, worktree_path: place } }) => (run && place ? [place] : []))
+    const directories = [...new Set([home.paths.base, ...open])]
+    const told = await Promise.all(directories.map((each) => mcpTrouble(server.client, each, patienceMs)))
+    home.signal.throwIfAborted()
+    const trouble = [...new Set(told.flat())]
+    return trouble.length === 0
+      ? pass('none that opencode has trouble with')
+      : warn(
+          maskerOf(home)(some(trouble)),
+          'Each agent waits for it before its first request. Mend it, or turn it off: "mcp" in opencode.json ("enabled": false).',
+        )
+  },
+}
