@@ -1,5 +1,6 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
+import { pathToFileURL } from 'node:url'
 import type { Home } from '../config/home.ts'
 import { withoutCaller } from '../core/callers-variables.ts'
 import { helperCommand, helperVariable } from '../core/credential-helper.ts'
@@ -97,7 +98,7 @@ function configContent(home: Home, ours: AgentDefinitions): string {
   const experimental = typeof theirs['experimental'] === 'object' ? theirs['experimental'] : {}
   return JSON.stringify({
     ...theirs,
-    plugin: [...plugins, `file://${home.paths.plugin}`],
+    plugin: [...plugins, pathToFileURL(home.paths.plugin).href],
     agent: { ...agents, ...ours },
     // Older versions end the run of an agent whose question is not answered: it is to read that and go on.
     experimental: { continue_loop_on_deny: true, ...experimental },

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { afterAll, expect, it } from 'vitest'
 import { serverEnvironment } from '../../src/opencode/server-environment.ts'
 import { createServiceHome } from '../helpers/service-home.ts'
@@ -28,4 +29,12 @@ it('has none of the variables by which git, npm or a shell tell where the comman
   expect(Object.keys(env).filter((name) => name in callers)).toEqual([])
   const byGit = serverEnvironment({ ...home, env: { ...users, GIT_CONFIG_PARAMETERS: "'user.name=Someone'" } }, own)
   expect([byGit['GIT_CONFIG_PARAMETERS'], byGit['GIT_AUTHOR_NAME']]).toEqual([undefined, undefined])
+})
+
+it('names the plugin by a URL that leads to it, whatever signs the path of the home has', () => {
+  const plugin = '/home/me/a%20b #c?d/é/environment.js'
+  const own = { password: '', marker: '', agents: {}, models: { mark: '', served: undefined, logins: undefined } }
+  const env = serverEnvironment({ ...home, paths: { ...home.paths, plugin } }, own)
+  const { plugin: named } = JSON.parse(env['OPENCODE_CONFIG_CONTENT'] ?? '') as { plugin: string[] }
+  expect(named.map((url) => fileURLToPath(url))).toEqual([plugin])
 })
