@@ -239,6 +239,8 @@ async function fetchOrigin(
 ): Promise<void> {
   const fetch = beginFetch(options.lockFile)
   const args = ['fetch', '--prune', '--no-recurse-submodules', '--no-write-fetch-head', '--progress']
+  // A `git fetch --depth` in one worktree cuts the history off for all.
+  if (fs.existsSync(path.join(options.path, 'shallow'))) args.push('--unshallow')
   const call: GitCall = {
     ...inMirror(options),
     asksRemote: true,

@@ -37,6 +37,22 @@ describe('openMirror', () => {
     expect(siblings()).toEqual(['repo.git'])
   })
 
+  it('has the whole history again where an agent has cut it off', async () => {
+    ground.push('main', { 'a.txt': 'two\n' })
+    await open()
+    const path = ground.worktree('one')
+    const running = { lockFile: ground.lockFile, env: ground.env, timeoutMs: 30_000 }
+    await addWorktree({ mirror: ground.mirror, path, branch: 'fix/one', ...running })
+    const history = () => [
+      ground.git(path, 'rev-parse', '--is-shallow-repository'),
+      ground.git(path, 'rev-list', '--count', 'HEAD'),
+    ]
+    ground.git(path, 'fetch', '--quiet', '--depth=1', 'origin', 'main')
+    expect(history()).toEqual(['true', '1'])
+    await open()
+    expect(history()).toEqual(['false', '2'])
+  })
+
   it('is bare and has no local branch', async () => {
     await open()
     expect(ground.git(ground.mirror, 'rev-parse', '--is-bare-repository')).toBe('true')
