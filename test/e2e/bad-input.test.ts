@@ -150,7 +150,10 @@ describe('a home where agents work', () => {
 
   it('refuses an agent that opencode does not have, or that only works for other agents', async () => {
     const { code, json } = await runJson(stage.home, ['start', ref(1), 'x', '--agent', 'nope', '--json'])
-    expect({ code, json }).toMatchObject({ code: 1, json: { error: { code: 'no_such_agent', message: expect.stringMatching(/nope/) } } })
+    expect({ code, json }).toMatchObject({
+      code: 1,
+      json: { error: { code: 'no_such_agent', message: expect.stringMatching(/nope/) } },
+    })
     expect(await refusal(stage.home, ['start', ref(1), 'x', '--agent', 'general'])).toMatch(/general only works for/)
     expect(stage.file(1)).toBeUndefined()
   })
