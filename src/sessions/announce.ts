@@ -7,7 +7,9 @@
 import type { Home } from '../config/home.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Item } from '../queue/item.ts'
+import type { AtWork } from './at-work.ts'
 import { branchNow } from './branches.ts'
+import { whatDied } from './interrupted.ts'
 import { neverBegan } from './kept-ends.ts'
 import { messageLine, type Notice, type NotificationType } from './notice.ts'
 import { addNotifications, notify } from './notifications.ts'
@@ -17,6 +19,8 @@ import { changeSession, type StoredSession } from './store.ts'
 
 /** As many as can wait in a session file when nothing can be written into the notifications for long. */
 const mostUntold = 10
+/** For commands that only look: whoever holds the lock does so for milliseconds, and the next one tells it as well. */
+const lookWaitMs = 1_000
 
 /** Tells why a task has ended as an error without any run. Never throws. */
 export async function tellGivenUp(home: Home, item: Item, reason: string): Promise<void> {
@@ -28,6 +32,21 @@ export async function tellGivenUp(home: Home, item: Item, reason: string): Promi
 /** Tells that an agent has its task, and that it was taken from the queue if it was. Never throws. */
 export async function tellBegin(home: Home, issueRef: string | null, run: Run, message: string): Promise<void> {
   await notify(home, ...beginOf(issueRef, run, message))
+}
+
+/** Tells that these runs were cut off and wait for a daemon, for a command that found them so. Never throws, nor warns. */
+export async function tellInterrupted(home: Home, sessions: readonly AtWork[]): Promise<void> {
+  const notices = sessions.flatMap(({ record: { run, issue_ref: ref } }) => {
+    const command = `kugetsu wait ${ref ?? 'pm-agent'}`
+    return interruptionOf(ref ?? null, run, `${whatDied(run)}; the next daemon resumes it: ${command}`)
+  })
+  if (notices.length === 0) return
+  await addNotifications(home, notices, lookWaitMs).catch(() => {})
+}
+
+/** Tells that a run was cut off, by who resumes it. Never throws. */
+export async function tellResumed(home: Home, issueRef: string | null, run: Run): Promise<void> {
+  await notify(home, ...interruptionOf(issueRef, run, `${whatDied(run)}; the agent is resumed`))
 }
 
 /**
@@ -77,6 +96,13 @@ export async function tellUntold(home: Home, sessions: readonly StoredSession[],
 function beginOf(issueRef: string | null, run: Run, message: string): RunNotice[] {
   const started = event('task_started', issueRef, run, message)
   return run.queue_item === undefined ? [started] : [event('task_dequeued', issueRef, run, message), started]
+}
+
+/** One interruption is the death of one server under one run. A word about it that was lost ('') is none of its own. */
+function interruptionOf(issueRef: string | null, run: Run, message: string): RunNotice[] {
+  if (run.server === '') return []
+  const told = event('task_interrupted', issueRef, run, message)
+  return [{ ...told, id: `${told.id}_${run.server}` }]
 }
 
 type RunNotice = Notice & { id: string }

@@ -6,7 +6,13 @@ import { plainLine } from '../core/plain-text.ts'
 const longestMessage = 500
 
 export type NotificationType =
-  'task_queued' | 'task_dequeued' | 'task_started' | 'task_completed' | 'task_error' | 'task_timeout'
+  | 'task_queued'
+  | 'task_dequeued'
+  | 'task_started'
+  | 'task_interrupted'
+  | 'task_completed'
+  | 'task_error'
+  | 'task_timeout'
 
 /** Something that happened and is to be told. */
 export interface Notice {

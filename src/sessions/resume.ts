@@ -5,7 +5,9 @@ import { newMessageId } from '../opencode/message-id.ts'
 import type { Server } from '../opencode/server.ts'
 import { unlessTaken } from '../platform/locks.ts'
 import { agentServer } from './agent-server.ts'
+import { tellResumed } from './announce.ts'
 import { deadline } from './deadline.ts'
+import { whatDied } from './interrupted.ts'
 import { note } from './journal.ts'
 import type { Run, SessionRecord } from './record.ts'
 import { endingOf, forgetPrompt, lookAtRun, settleRun, type Ending, type Look } from './settle.ts'
@@ -69,6 +71,8 @@ async function tell(home: Home, name: string, record: SessionRecord, seen: Run, 
   for (const file of await clearDeadLocks(directory, home.signal)) {
     home.warn(`${record.issue_ref}: removed ${file}, which a git left that was killed`)
   }
+  // First: whoever is killed after this leaves it told.
+  await tellResumed(home, record.issue_ref ?? null, seen)
   const messageId = newMessageId(home.now())
   await changeRun(home, name, seen, (run) => ({
     ...run,
@@ -81,7 +85,7 @@ async function tell(home: Home, name: string, record: SessionRecord, seen: Run, 
   }))
   const text = name === pmAgentSession ? pmResumeMessage : resumeMessage
   await server.client.prompt(id, directory, { messageId, text, agent: record.agent ?? undefined })
-  note(home, 'resumed', { issue_ref: record.issue_ref, reason: 'the opencode server had died' })
+  note(home, 'resumed', { issue_ref: record.issue_ref, reason: whatDied(seen) })
 }
 
 async function changeRun(home: Home, name: string, seen: Run, change: (run: Run) => Run): Promise<void> {

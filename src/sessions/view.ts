@@ -1,9 +1,7 @@
 import type { Home } from '../config/home.ts'
-import { KugetsuError, messageOf } from '../core/errors.ts'
 import { once } from '../core/once.ts'
-import { readServer } from '../opencode/server-record.ts'
-import { isAlive } from '../platform/processes.ts'
 import { branchNow } from './branches.ts'
+import { isInterrupted, livingServer } from './interrupted.ts'
 import type { SessionRecord } from './record.ts'
 import { waitingStarts, type WaitingStart } from './waiting-starts.ts'
 import { slotHolders, type Holder } from './slots.ts'
@@ -55,23 +53,9 @@ function factsOf(home: Home): Facts {
   return { server: livingServer(home), holders: slotHolders(home), waiting: waitingStarts(home) }
 }
 
-function livingServer(home: Home): string | null | undefined {
-  try {
-    const server = readServer(home)
-    return server !== undefined && isAlive(server) ? server.marker : undefined
-  } catch (error) {
-    if (!(error instanceof KugetsuError)) throw error
-    home.warn(messageOf(error))
-    return null
-  }
-}
-
 /** What a file says is only true while the processes it counts on live. */
 function stateOf(name: string, record: SessionRecord, facts: () => Facts): string {
-  if (record.run) {
-    const { server } = facts()
-    return server === null || record.run.server === server ? record.state : 'interrupted'
-  }
+  if (record.run) return isInterrupted(record.run, facts().server) ? 'interrupted' : record.state
   if (record.state !== 'starting') return record.state
   const { holders, waiting } = facts()
   return [...holders, ...waiting].some(({ session }) => session === name) ? 'starting' : 'interrupted'

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Notification } from '../../src/sessions/notifications.ts'
 import { runJson } from '../helpers/kugetsu.ts'
 import { killAndWait, leftovers } from '../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
@@ -28,6 +29,11 @@ const daemonPid = () => Number(fs.readFileSync(path.join(stage.home.kugetsuDir, 
 const livesHere = (pid: number) => leftovers(stage.home.root).some((one) => one.pid === pid)
 const transcript = (number: number) => stage.ok(['logs', ref(number)])
 const count = (text: string, pattern: RegExp) => [...text.matchAll(new RegExp(pattern, 'gm'))].length
+/** The notifications of interruptions of an issue. */
+const toldOfInterruptions = async (number: number) =>
+  (await runJson<Notification[]>(stage.home, ['notify', 'list', '--all', '--json'])).json.flatMap(
+    ({ type, issue_ref: issue, message }) => (type === 'task_interrupted' && issue === ref(number) ? [message] : []),
+  )
 const resumed = () => stage.model.turns(interrupted).length
 
 /** Kills a process of the home and waits until it is gone. */
@@ -194,6 +200,7 @@ describe('a server that is killed', () => {
     expect(await transcript(5)).toMatch(
       /▶ task[^]*I had begun[^]*▶ message\n {2}Your work was interrupted[^]*■ finished/,
     )
+    expect(await toldOfInterruptions(5)).toEqual(['the opencode server died; the agent is resumed'])
     expect(stage.slots()).toEqual([])
   })
 
@@ -205,7 +212,10 @@ describe('a server that is killed', () => {
     await kill(daemonPid())
     await kill(stage.server()?.pid ?? 0)
     expect(await stage.session(4)).toMatchObject({ state: 'interrupted' })
+    const told = await toldOfInterruptions(4)
+    expect(told.at(-1)).toContain('the next daemon resumes it')
     await stage.ok(['wait', ref(4)])
+    expect(await toldOfInterruptions(4)).toEqual(told)
     expect(resumed()).toBe(from + 1)
     expect(await stage.session(4)).toMatchObject({ state: 'idle' })
   })

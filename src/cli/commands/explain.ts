@@ -12,6 +12,7 @@ import type { Item } from '../../queue/item.ts'
 import { explain } from '../../sessions/explanation/explain.ts'
 import type { Explanation, Facts } from '../../sessions/explanation/facts.ts'
 import { outputHolders } from '../../sessions/held-output.ts'
+import { whatDied } from '../../sessions/interrupted.ts'
 import { describeProcess } from '../../sessions/left-running.ts'
 import { readJournal, type Entry } from '../../sessions/journal.ts'
 import { memoryRoom, memoryShortage } from '../../sessions/memory.ts'
@@ -22,6 +23,7 @@ import { slotHolders } from '../../sessions/slots.ts'
 import { readSession, trackedRefs } from '../../sessions/store.ts'
 import { sessionView } from '../../sessions/view.ts'
 import type { Context } from '../context.ts'
+import { tellOfInterrupted } from '../interrupted.ts'
 import { printJson, styled } from '../output.ts'
 import { issueRef } from '../refs.ts'
 import { wrap } from '../wrap.ts'
@@ -38,12 +40,15 @@ export async function runExplain(context: Context, options: { what: string; json
   const name = ref === null ? undefined : nameOf(context, await issueRef(context, ref))
   const record = name === undefined ? undefined : readSession(context, name)
   const session = name === undefined || record === undefined ? undefined : sessionView(context, name, record)
+  const run = record?.run ?? undefined
+  if (name !== undefined && record && run) await tellOfInterrupted(context, [{ name, record: { ...record, run } }])
   const decisions = readJournal(context, { issueRef: ref, item: item?.id })
   const holders = slotHolders(context)
   const explanation = explain({
     ref,
     session,
-    run: record?.run ?? undefined,
+    run,
+    whatDied: run && whatDied(run),
     item,
     queue,
     holders,

@@ -25,21 +25,26 @@ export async function runList(context: Context, options: { all?: boolean; json?:
     })
     views = sessionViews(context, { all })
   }
+  const hint = views.some(({ state }) => state === 'interrupted') ? await interruption(context, views) : undefined
   if (options.json === true) return printJson(context, views)
   const now = context.now()
   const rows = views.map((view) => row(context, view, now))
   context.io.out(table(header, rows, context.io.terminal ? { columns: context.io.columns, ...importance } : undefined))
-  if (views.some(({ state }) => state === 'interrupted')) await tellOfInterrupted(context)
+  if (hint !== undefined) context.io.err(`${hint}\n`)
 }
 
-/** A daemon resumes them, and this command starts none. */
-async function tellOfInterrupted(context: Context): Promise<void> {
-  if (await isWatched(context)) return
-  const { sessionsAtWork } = await import('../../sessions/at-work.ts')
-  const [first] = sessionsAtWork(context)
-  if (first === undefined) return
-  const ref = plainLine(first.record.issue_ref ?? 'pm-agent', 300)
-  context.io.err(`Interrupted agents are resumed by the next daemon, which this starts: kugetsu wait ${ref}\n`)
+/** Tells of the interrupted agents; returns how to go on. A daemon resumes them, and this command starts none. */
+async function interruption(context: Context, views: SessionView[]): Promise<string | undefined> {
+  const { tellOfInterrupted } = await import('../interrupted.ts')
+  const [first] = await tellOfInterrupted(context)
+  if (first !== undefined) {
+    const ref = plainLine(first.record.issue_ref ?? 'pm-agent', 300)
+    return `Interrupted agents are resumed by the next daemon, which this starts: kugetsu wait ${ref}`
+  }
+  if (await isWatched(context)) return undefined
+  // A start that was cut off is resumed by nobody; its task, if it has one, begins anew.
+  const ref = views.find(({ state }) => state === 'interrupted')?.issue_ref ?? undefined
+  return ref === undefined ? undefined : `What was starting an agent has died: kugetsu explain ${plainLine(ref, 300)}`
 }
 
 async function isWatched(context: Context): Promise<boolean> {

@@ -1,8 +1,10 @@
 import { plainLine } from '../../core/plain-text.ts'
 import { tellUntold } from '../../sessions/announce.ts'
+import { sessionsAtWork } from '../../sessions/at-work.ts'
 import { isUnread, markAllRead, readNotifications } from '../../sessions/notifications.ts'
 import { readSessions } from '../../sessions/store.ts'
 import type { Context } from '../context.ts'
+import { tellOfInterrupted } from '../interrupted.ts'
 import { age, printJson, table } from '../output.ts'
 
 const header = ['AGE', 'TYPE', 'ISSUE_REF', 'MESSAGE']
@@ -11,7 +13,9 @@ const shownLength = 1000
 
 export async function runNotifyList(context: Context, options: { all?: boolean; json?: boolean }): Promise<void> {
   // With no daemon to tell of them, runs may have ended without a word.
-  await tellUntold(context, readSessions(context))
+  const sessions = readSessions(context)
+  await tellUntold(context, sessions)
+  await tellOfInterrupted(context, sessionsAtWork(context, sessions))
   const all = await readNotifications(context)
   const shown = options.all === true ? all : all.filter(isUnread)
   if (options.json === true) return printJson(context, shown)

@@ -24,6 +24,10 @@ export async function runStatus(context: Context, options: { json?: boolean }): 
   }))
   const daemon = await daemonStatus(context)
   const replacement = daemon && replacementOf(daemon)
+  // Agents with no daemon to follow them; status starts none.
+  const left = daemon === undefined ? sessionsAtWork(context) : []
+  const interrupted =
+    left.length === 0 ? [] : await (await import('../interrupted.ts')).tellOfInterrupted(context, left)
   const queue = countItems(await openQueue(context).each(({ state }) => ({ state })))
   const report = {
     status: word(context),
@@ -51,22 +55,24 @@ export async function runStatus(context: Context, options: { json?: boolean }): 
   context.io.out(`${report.status}\n`)
   if (report.status === 'kugetsu_not_initialized') return
   context.io.out(`slots   ${holders.length} of ${report.slots.limit} in use\n`)
-  for (const holder of holders) {
-    context.io.out(
-      `          ${plainLine(holder.issue_ref, 300)} (${holder.phase === 'run' ? 'at work' : 'starting'}, ${age(holder.since, context.now())})\n`,
-    )
+  const cutOff = new Set(interrupted.map(({ record }) => record.run.slot))
+  for (const { id, issueRef, phase, takenAt } of held) {
+    const how = cutOff.has(id) ? 'interrupted' : phase === 'run' ? 'at work' : 'starting'
+    context.io.out(`          ${plainLine(issueRef, 300)} (${how}, ${age(takenAt, context.now())})\n`)
   }
   const shortage = memoryShortage(room)
   if (shortage !== undefined) context.io.out(`memory  ${shortage}, so new work waits (MIN_FREE_MEMORY_MB)\n`)
   const dispatches = report.daemon.dispatching ? '' : '; nothing dispatches: kugetsu queue-daemon start'
-  context.io.out(`queue   ${queue.pending} pending, ${queue.notified} at work${queue.pending > 0 ? dispatches : ''}\n`)
+  const halted = interrupted.filter(({ record }) => record.run.queue_item !== undefined).length
+  const halts = halted === 0 ? '' : `, ${halted} interrupted`
+  const atWork = Math.max(0, queue.notified - halted)
+  context.io.out(`queue   ${queue.pending} pending, ${atWork} at work${halts}${queue.pending > 0 ? dispatches : ''}\n`)
   const does = report.daemon.dispatching ? ', takes tasks from the queue' : ''
-  const [left] = report.daemon.running ? [] : sessionsAtWork(context)
-  // It is needed, and status starts none.
+  const [first] = left
   const without =
-    left === undefined
+    first === undefined
       ? 'not running (it starts by itself when needed)'
-      : `not running, and nobody follows the agents: kugetsu wait ${plainLine(left.record.issue_ref ?? 'pm-agent', 300)}`
+      : `not running, and nobody follows the agents: kugetsu wait ${plainLine(first.record.issue_ref ?? 'pm-agent', 300)}`
   const running = `running${does}${replacement === undefined ? '' : `; of another build: ${replacement}`}`
   context.io.out(`daemon  ${report.daemon.running ? running : without}\n`)
   context.io.out(

@@ -55,7 +55,7 @@ export function atWork(facts: Facts, session: SessionView): Explanation {
         sentences: [
           run === undefined
             ? 'The command that was setting its agent up has died before the agent began.'
-            : `Its agent, begun ${ago(run.started_at, now)}, was at work when the opencode server died. The next daemon resumes it.`,
+            : `Its agent, begun ${ago(run.started_at, now)}, was at work when ${facts.whatDied ?? 'the opencode server died'}. The next daemon resumes it.`,
           ...more,
         ],
         next: run === undefined ? [`kugetsu continue ${ref} "…"`] : [`kugetsu wait ${ref}`],
@@ -82,7 +82,7 @@ export function queued(facts: Facts, item: Item): Explanation {
   const { now, holders, limit, dispatching } = facts
   const { starting, ahead, pauseMs, busy } = waitingOf(item, facts.queue, now)
   const next = [`kugetsu queue show ${item.id}`]
-  if (starting) {
+  if (starting && dispatching) {
     return { state: 'starting', sentences: [`The daemon is starting the agent of its task ${item.id}.`], next }
   }
   const key = item.issue_ref?.toLowerCase()

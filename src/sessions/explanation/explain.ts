@@ -15,8 +15,10 @@ const busy = ['running', 'waiting', 'starting', 'interrupted']
 export function explain(facts: Facts): Explanation | undefined {
   const { session, run, item: asked } = facts
   const isAskedFor = asked === undefined || (!isFinished(asked) && run?.queue_item === asked.id)
-  if (session !== undefined && busy.includes(session.state) && isAskedFor) return atWork(facts, session)
   const item = asked ?? taskOf(facts)
+  // Of a start that was cut off nothing is left but its task, if it has one.
+  const isBegunAnew = session?.state === 'interrupted' && run === undefined && item?.state === 'pending'
+  if (session !== undefined && busy.includes(session.state) && isAskedFor && !isBegunAnew) return atWork(facts, session)
   if (item?.state === 'pending') return queued(facts, item)
   if (item?.state === 'notified') {
     return {

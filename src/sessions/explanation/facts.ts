@@ -11,6 +11,8 @@ export interface Facts {
   ref: string | null
   session: SessionView | undefined
   run: Run | undefined
+  /** What cut that run off, in words. */
+  whatDied: string | undefined
   /** The task that was asked about; else that of the issue counts. */
   item: Item | undefined
   /** The whole queue. */

@@ -56,6 +56,7 @@ const facts = (more: Partial<Facts> = {}): Facts => ({
   ref,
   session: undefined,
   run: undefined,
+  whatDied: undefined,
   item: undefined,
   queue: [],
   holders: [],
