@@ -6,7 +6,7 @@ import { formatRef } from '../core/issue-ref.ts'
 import { removeSnapshots } from '../opencode/snapshots.ts'
 import { toolOutputsOf } from '../opencode/tool-output.ts'
 import { exclusively } from '../platform/locks.ts'
-import { describeInventory, describeLost, isAtRisk } from '../worktrees/at-risk/describe.ts'
+import { describeInventory, describeLost, isAtRisk, moveItAway } from '../worktrees/at-risk/describe.ts'
 import type { Inventory } from '../worktrees/at-risk/inventory.ts'
 import { saveWork } from '../worktrees/recovery.ts'
 import { removeWorktree } from '../worktrees/worktrees.ts'
@@ -14,6 +14,7 @@ import { agentServer } from './agent-server.ts'
 import { type IssueWork, workOf } from './inventory.ts'
 import { note } from './journal.ts'
 import { quietWorktree } from './left-running.ts'
+import { mendIfBroken } from './issue-worktree.ts'
 import { unload } from './loading.ts'
 import { requirePmAtRest } from './pm-at-rest.ts'
 import { noPullRequests, pullRequestsOf, type PullRequests } from './pull-requests.ts'
@@ -92,6 +93,7 @@ export async function destroyIssue(
     }
     const issueRef = record.issue_ref ?? name
     const work = early?.path === record.worktree_path ? early : workOf(home, record, pullRequests)
+    if (work !== undefined && !record.run) await mend(home, work)
     const found = await work?.inventory()
     const reasons = options.force
       ? []
@@ -119,7 +121,16 @@ export async function destroyIssue(
   })
 }
 
+/** Of a worktree in which git does not work nothing can be told. Where it cannot be mended the inventory says so. */
+async function mend(home: Home, work: IssueWork): Promise<void> {
+  await mendIfBroken(home, work.ref, work).catch((error: unknown) => {
+    if (codeOf(error) !== 'worktree_broken') throw error
+    home.warn(messageOf(error))
+  })
+}
+
 function hintFor(found: Inventory | undefined): string {
+  if (found?.place.kind === 'unknown') return moveItAway
   return found !== undefined && found.unsavable.length + found.unknown.length > 0
     ? 'Push, move or delete that first: --force could not save it, and refuses as well.'
     : 'Push or commit what is worth keeping, or use --force: it saves the work under a recovery ref first.'

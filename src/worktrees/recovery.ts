@@ -10,7 +10,7 @@ import { KugetsuError } from '../core/errors.ts'
 import { writeAtomic } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
 import type { Heads, KnownPlace, Stash } from './at-risk/commits.ts'
-import { describeSavable, plural } from './at-risk/describe.ts'
+import { describeSavable, moveItAway, plural } from './at-risk/describe.ts'
 import type { Inventory } from './at-risk/inventory.ts'
 import { type GitCall, type GitOptions, inMirror, runGit } from './git.ts'
 import { mirrorLockWaitMs } from './mirrors.ts'
@@ -59,7 +59,8 @@ export async function saveWork(options: SaveOptions, inventory: Inventory): Prom
       ...problems.slice(0, mostNamed),
       ...(problems.length > mostNamed ? [`${problems.length - mostNamed} more`] : []),
     ]
-    throw unsavable(`not all of ${options.path} can be saved: ${shown.join('; ')}`, 'Push, move or delete that first.')
+    const hint = place.kind === 'unknown' ? moveItAway : 'Push, move or delete that first.'
+    throw unsavable(`not all of ${options.path} can be saved: ${shown.join('; ')}`, hint)
   }
   const withFiles = uncommitted.length + untracked.length > 0 || inventory.inProgress !== undefined
   const { commits } = inventory.unpushed

@@ -270,7 +270,8 @@ describe('start and continue', () => {
   })
 
   it('make the session where continue finds none', async () => {
-    await stage.ok(['continue', ref(4), 'SAY{{made}}', '--wait'])
+    const said = await stage.ok(['continue', ref(4), 'SAY{{made}}', '--wait'])
+    expect(said.split('\n')[0]).toBe(`Nothing was known of ${ref(4)}: it begins with this`)
     expect(await stage.session(4)).toMatchObject({ state: 'idle', branch: 'fix/issue-4' })
   })
 })
@@ -440,7 +441,15 @@ describe('destroy', () => {
     write(9, 'README.md', 'changed\n')
     write(9, 'new file.txt', 'untracked\n')
 
-    const said = await stage.ok(['destroy', ref(9), '-y', '--force'])
+    // From inside the worktree, by two at once: one does it, and the other says so.
+    const destroy = () => stage.kugetsu(['destroy', ref(9), '-y', '--force'], { cwd: stage.worktree(9) })
+    const both = (await Promise.all([destroy(), destroy()])).toSorted((a, b) => Number(a.code) - Number(b.code))
+    expect(both.map(({ code }) => code)).toEqual([0, 1])
+    const said = both[0]?.stdout ?? ''
+    expect(both[0]?.stderr).toMatch(/The directory you are in is gone: cd ~\n$/)
+    expect(both[1]?.stderr).toMatch(
+      /^Error: (\S+app#9 is gone: another command has destroyed it|no session for \S+app#9)\n/m,
+    )
     expect(fs.existsSync(stage.worktree(9))).toBe(false)
     expect(stage.file(9)).toBeUndefined()
     expect(stage.slots()).toEqual([])

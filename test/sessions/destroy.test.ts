@@ -106,3 +106,39 @@ it('names what is too large to be saved before it goes, and only by force', asyn
   await destroyIssue(home, noSupervision, name, { force: true })
   expect(told).toContainEqual([expect.stringContaining('big.db (25 MB)'), true])
 })
+
+it('mends a worktree whose .git file is gone before it judges it, and names the way out of one that it cannot mend', async () => {
+  const { name, path: place } = await ground.issue(8)
+  fs.writeFileSync(path.join(place, 'x'), 'not committed')
+  fs.rmSync(path.join(place, '.git'))
+  await expect(destroy(name)).rejects.toThrow('1 untracked file: x')
+  expect(ground.service.warnings.at(-1)).toMatch(/was mended: its \.git file$/)
+  fs.rmSync(path.join(place, '.git'))
+  expect((await destroy(name, true)).recovery).toBeDefined()
+  expect(fs.existsSync(place)).toBe(false)
+
+  const lost = await ground.issue(9)
+  fs.rmSync(path.join(mirror(), 'worktrees', path.basename(lost.path)), { recursive: true })
+  fs.rmSync(path.join(lost.path, '.git'))
+  for (const force of [false, true]) {
+    await expect(destroy(lost.name, force)).rejects.toMatchObject({
+      message: expect.stringContaining('is not a worktree of'),
+      hint: 'Move that directory away and try again: its files stay as they are.',
+    })
+  }
+  fs.renameSync(lost.path, path.join(ground.root, 'away'))
+  await destroy(lost.name)
+  expect(fs.readdirSync(path.join(ground.root, 'away'))).toContain('a.txt')
+})
+
+it('by two commands at once is done by one, and the other says that it is gone already', async () => {
+  const { ref, name, path: place } = await ground.issue(10)
+  fs.writeFileSync(path.join(place, 'x'), 'not committed')
+  const both = await Promise.allSettled([destroy(name, true), destroy(name, true)])
+  const [done, late] = both.toSorted((a, b) => a.status.localeCompare(b.status))
+  expect(done).toMatchObject({ status: 'fulfilled', value: { issueRef: ref } })
+  expect(late).toMatchObject({
+    status: 'rejected',
+    reason: { code: 'unknown_session', message: `${ref} is gone: another command has destroyed it` },
+  })
+})

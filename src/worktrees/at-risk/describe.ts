@@ -2,6 +2,9 @@
 import { type ByteName, displayName } from '../../platform/byte-names.ts'
 import type { Inventory } from './inventory.ts'
 
+/** What to do about a directory of which git knows nothing. */
+export const moveItAway = 'Move that directory away and try again: its files stay as they are.'
+
 /** Whether removing the worktree could lose anything without being told to. What is saved by itself (see Inventory) does not count; not knowing does. */
 export function isAtRisk(found: Inventory): boolean {
   return (
