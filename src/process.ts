@@ -66,7 +66,7 @@ function homeOfUser(env: NodeJS.ProcessEnv): string | undefined {
   }
 }
 
-/** Throws KugetsuError `bad_home` where the environment of createContext() leaves open where the user's home directory is. */
+/** Throws KugetsuError `bad_home` where the environment of createContext() leaves open where the user's home directory, or that of kugetsu, is. */
 export function requireHome(env: NodeJS.ProcessEnv): void {
   const given = env['HOME'] ?? ''
   if (given !== '' && !path.isAbsolute(given)) {
@@ -75,7 +75,14 @@ export function requireHome(env: NodeJS.ProcessEnv): void {
       code: 'bad_home',
     })
   }
-  if (given === '' && !env['KUGETSU_DIR']) {
+  const chosen = env['KUGETSU_DIR'] ?? ''
+  if (chosen !== '' && !path.isAbsolute(chosen)) {
+    throw new KugetsuError(`KUGETSU_DIR is a relative path: ${JSON.stringify(chosen)}`, {
+      hint: 'Set it to a full path: else each directory that you are in would have a home of its own.',
+      code: 'bad_home',
+    })
+  }
+  if (given === '' && chosen === '') {
     throw new KugetsuError('HOME is not set, and the system knows no home directory of this user', {
       hint: 'Set HOME, or KUGETSU_DIR to where kugetsu shall keep its files.',
       code: 'bad_home',

@@ -30,6 +30,11 @@ it.each([undefined, ''])(
   },
 )
 
+it('refuses a KUGETSU_DIR that is relative, and takes an empty one for none', () => {
+  const codes = ['home', './k', ''].map((given) => codeWith({ HOME: '/home/me', KUGETSU_DIR: given }))
+  expect(codes).toEqual(['bad_home', 'bad_home', 'good'])
+})
+
 it('refuses one that is relative, and none at all where nothing else tells where the files go', () => {
   expect(contextWith('home/me').paths.home).toMatch(/^\//)
   expect([codeWith({ HOME: 'home/me' }), codeWith({ HOME: '.', KUGETSU_DIR: '/k' })]).toEqual(['bad_home', 'bad_home'])
