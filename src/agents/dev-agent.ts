@@ -37,8 +37,13 @@ export const basePriming = `You are a software developer who works on one issue 
 
 Wait for your task.`
 
+const lookFirst = `The command you were running may have finished, may have stopped half-way, or may never have begun. Look before you act: git status, git log, and the files you were changing. Then go on with the task where you left it, without repeating what is done already (above all pushes, comments and pull requests).`
+
 /** For a run that stopped in the middle because the server that carried it went away. */
-export const resumeMessage = `Your work was interrupted: the server you run on went down and was started again. The command you were running may have finished, may have stopped half-way, or may never have begun. Look before you act: git status, git log, and the files you were changing. Then go on with the task where you left it, without repeating what is done already (above all pushes, comments and pull requests).`
+export const resumeMessage = `Your work was interrupted: the server you run on went down and was started again. ${lookFirst}`
+
+/** For a run that stopped in the middle because opencode itself had failed. */
+export const troubleMessage = `Your work was interrupted: the program you run in had a fault for a moment, which is none of yours. ${lookFirst}`
 
 /** For a run whose model ended without an answer: cut off, or with neither a word nor a call. */
 export const goOnMessage = `Your last turn ended without an answer: it was cut off, or it had neither text nor a finished call of a tool. Go on with the task where you left it, in smaller steps if your output was cut off. If nothing is left to do, say in a few words what you did.`

@@ -8,6 +8,8 @@ export interface SeenMessage {
   /** Why the model stopped; `tool-calls` and `unknown` mean that another step follows. */
   finish: string | undefined
   error: string | undefined
+  /** The error is opencode's own and passes; in words that can follow "opencode failed:". */
+  trouble?: string | undefined
   /** The error is that a person stopped it. */
   aborted: boolean
   /** opencode's own: `request` asks for the messages before it to be replaced by a summary, `summary` is that. */
@@ -31,6 +33,11 @@ export type RunOutcome =
   | { kind: 'unread'; promptId: string; text: string }
   /** The model has ended without an answer; `how`, in words that can follow "it ended:". */
   | { kind: 'lacking'; how: string }
+  /**
+   * opencode itself has failed under it, in a way that passes; `how`, in words that can follow "opencode failed:".
+   * `hasWorked`: the model had ended a step since the last prompt.
+   */
+  | { kind: 'troubled'; how: string; hasWorked: boolean }
   /** The agent has finished; `error` when it finished badly, `aborted` when somebody stopped it. */
   | { kind: 'done'; error: string | undefined; aborted: boolean }
   /** opencode does not know the session any more. */
@@ -57,6 +64,10 @@ export function outcomeOf(
   ).filter(({ compaction, error }) => compaction === undefined || error !== undefined)
   if (from === -1 && answers.length === 0) return { kind: 'undelivered' }
   const final = answers.at(-1)
+  if (final?.trouble !== undefined) {
+    const hasWorked = answers.some(({ completed, error }) => completed && error === undefined)
+    return { kind: 'troubled', how: final.trouble, hasWorked }
+  }
   if (final?.error !== undefined) return { kind: 'done', error: final.error, aborted: final.aborted }
   const unread = promptIds.find((id) => !repeats.includes(id) && isUnread(id, session.messages))
   if (unread !== undefined) {

@@ -14,9 +14,9 @@ import type { AtWork } from '../sessions/at-work.ts'
 import type { Run } from '../sessions/record.ts'
 import { endOutputHolders } from '../sessions/held-output.ts'
 import { note } from '../sessions/journal.ts'
-import { promptAgain } from '../sessions/prompt-again.ts'
+import { promptAgain, withTrouble } from '../sessions/prompt-again.ts'
 import { resumeRun } from '../sessions/resume.ts'
-import { endingOf, lookAtRun, settleNeverSent, settleRun, type Ending } from '../sessions/settle.ts'
+import { endingOf, lookAtRun, settleNeverSent, settleRun, type Ending, type Look } from '../sessions/settle.ts'
 import { changeSession } from '../sessions/store.ts'
 import { allottedMs, createDeadlines } from './deadlines.ts'
 import { answerRequests } from './permissions.ts'
@@ -33,6 +33,8 @@ const quietMs = 2_000
 const mostRetries = 6
 /** An error without an answer is the end of a run only when it stays so: the next prompt may be about to begin. */
 const errorSettlesMs = 500
+/** How long a failure of opencode itself gets to pass before the first and each further time that a run is told to go on. */
+const troublePausesMs = [1_000, 10_000, 30_000]
 
 export interface RunKeeper {
   /** One look at these runs, which are all there are; returns how soon to look again, in milliseconds. */
@@ -151,7 +153,8 @@ export function createRunKeeper(
     const { run } = stored.record
     const id = stored.record.opencode_session_id ?? ''
     try {
-      const look = await lookAtRun(server.client, stored.record, run)
+      const error = follower.errorOf(id)
+      const look = withTrouble(await lookAtRun(server.client, stored.record, run), error?.trouble)
       if (catchUp) await follower.readBack(id)
       const idleForMs = howLongIdle(look.outcome.kind, run)
       const unansweredFor = look.outcome.kind === 'unanswered' ? idleForMs : 0
@@ -161,7 +164,8 @@ export function createRunKeeper(
         (restMs > 0 ? undefined : timedOut(run)) ??
         hopeless(look.observed?.retry) ??
         inCircles(look.outcome.kind, follower.stuckOf(id)) ??
-        failedStart(look.outcome.kind, follower.errorOf(id), unansweredFor)
+        failedStart(look.outcome.kind, error?.text, unansweredFor) ??
+        withoutDirectory(look, stored.record)
       if (ending !== undefined) return await end(server, follower, stored, ending, look.outcome.kind === 'working')
       if (look.outcome.kind === 'undelivered') {
         const ended = await settleNeverSent(home, server.client, stored.name, { soughtMs: idleForMs })
@@ -170,12 +174,30 @@ export function createRunKeeper(
       if (look.outcome.kind === 'lacking' || look.outcome.kind === 'unread') {
         await promptAgain(home, server.client, stored.name)
       }
+      if (look.outcome.kind === 'troubled') await goOnAfterTrouble(server, follower, stored, look.outcome, idleForMs)
       const unclear = look.outcome.kind !== 'working'
       return unclear ? soonMs : Math.min(fallbackMs, restMs + 1)
     } catch (error) {
       if (isAlive(server.record)) home.warn(`cannot tell how ${stored.record.issue_ref} stands: ${messageOf(error)}`)
       return soonMs
     }
+  }
+
+  /** Tells a run under which opencode itself has failed to go on, once that has had the time to pass. */
+  async function goOnAfterTrouble(
+    server: Server,
+    follower: Watcher,
+    { record, name }: AtWork,
+    { how, hasWorked }: { how: string; hasWorked: boolean },
+    idleForMs: number,
+  ): Promise<void> {
+    if (idleForMs < (troublePausesMs[hasWorked ? 0 : (record.run.troubles ?? 0)] ?? 0)) return
+    await reopen(server, record, how)
+    const id = record.opencode_session_id ?? ''
+    const error = follower.errorOf(id)
+    if (!(await promptAgain(home, server.client, name, error?.trouble))) return
+    if (follower.errorOf(id) === error) follower.forgetError(id)
+    home.warn(`${record.issue_ref}: opencode failed: ${how}; the agent is told to go on`)
   }
 
   /** How long nothing has been working on the last prompt, in milliseconds, as far as this daemon has seen. */
@@ -198,7 +220,7 @@ export function createRunKeeper(
     const id = record.opencode_session_id ?? ''
     if (working && record.worktree_path) await server.client.abort(id, record.worktree_path)
     await follower.readBack(id, true)
-    await reopen(server, record, ending)
+    await reopen(server, record, ending.error)
     if (await settleRun(home, name, record.run, ending, { isWritten: true })) {
       tellEnd(follower, stored, ending)
       ended(name, record.run)
@@ -210,9 +232,9 @@ export function createRunKeeper(
    * opencode keeps for good that a directory was missing when it was opened, as between a destroy and the next start of
    * one issue. Before the run is settled, because the next one may begin at once then.
    */
-  async function reopen(server: Server, record: AtWork['record'], ending: Ending): Promise<void> {
+  async function reopen(server: Server, record: AtWork['record'], error: string | undefined): Promise<void> {
     const directory = record.worktree_path
-    const wasMissing = directory && ending.error?.includes('NotFound') === true && ending.error.includes(directory)
+    const wasMissing = directory && error?.includes('NotFound') === true && error.includes(directory)
     if (!wasMissing || !fs.existsSync(directory)) return
     await server.client.disposeInstance(directory).catch((error) => home.warn(messageOf(error)))
   }
@@ -251,6 +273,12 @@ function timedOut(run: Run): Ending {
 function failedStart(kind: string, error: string | undefined, unansweredFor: number): Ending | undefined {
   if (kind !== 'unanswered' || error === undefined || unansweredFor < errorSettlesMs) return undefined
   return { state: 'error', error }
+}
+
+/** No word can make it go on. */
+function withoutDirectory({ outcome }: Look, { worktree_path: directory }: AtWork['record']): Ending | undefined {
+  if (outcome.kind !== 'troubled' || !directory || fs.existsSync(directory)) return undefined
+  return { state: 'error', error: `opencode failed: ${outcome.how}; ${directory} is gone` }
 }
 
 function inCircles(kind: string, stuck: string | undefined): Ending | undefined {

@@ -5,6 +5,7 @@ import type { Home } from '../config/home.ts'
 import { messageOf } from '../core/errors.ts'
 import { variableOf } from '../platform/processes.ts'
 import { followEvents, type OpencodeEvent } from '../opencode/events.ts'
+import { ownTrouble } from '../opencode/own-trouble.ts'
 import type { Server } from '../opencode/server.ts'
 import {
   eventProperties,
@@ -53,8 +54,10 @@ export interface Watcher {
   tellEnd: (id: string, run: Run, text: string) => void
   /** The runs there is news of since the last call, by opencode session id. */
   takeNews: () => ReadonlyMap<string, News>
-  /** The text of the last error that a session reported, if any since its run began. */
-  errorOf: (id: string) => string | undefined
+  /** The last error that a session reported, if any since its run began; `trouble` where it is opencode's own. */
+  errorOf: (id: string) => { text: string; trouble: string | undefined } | undefined
+  /** It was told to go on after that error. */
+  forgetError: (id: string) => void
   /** Why nothing will come of a session's steps, if so. */
   stuckOf: (id: string) => string | undefined
   /** The session an id belongs to: itself, or that of the agent whose sub-agent it is. */
@@ -80,7 +83,7 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
   const watched = new Map<string, Watched>()
   const parents = new Map<string, string>()
   const roles = new Map<string, { role: string; at: Date }>()
-  const errors = new Map<string, string>()
+  const errors = new Map<string, { text: string; trouble: string | undefined }>()
   const timeoutMs = Number(variableOf(server.record.pid, timeoutVariable)) || undefined
   const calls = createRunningCalls(home.now, timeoutMs)
   let news = new Map<string, News>()
@@ -204,7 +207,8 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
       case 'session.error': {
         const { sessionID, error } = eventProperties[type].parse(properties)
         const root = sessionID === undefined ? undefined : rootOf(sessionID)
-        if (root !== undefined && root === sessionID && error !== undefined) errors.set(root, failureText(error))
+        if (root === undefined || root !== sessionID || error === undefined) break
+        errors.set(root, { text: failureText(error), trouble: ownTrouble(error) })
         break
       }
     }
@@ -278,6 +282,7 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
     },
     tellEnd: (id, run, text) => watched.get(id)?.transcript.append(`end-${run.slot}`, text),
     errorOf: (id) => errors.get(id),
+    forgetError: (id) => void errors.delete(id),
     stuckOf: (id) => watched.get(id)?.stuck,
     rootOf,
     takeOverdue: () =>

@@ -18,7 +18,7 @@
  * Requests are stateless and many agents share the model, so how far a script is follows from the conversation: the
  * tool results since that message. A steering message is a newer user message and so starts a script of its own.
  */
-import { goOnMessage, resumeMessage } from '../agents/dev-agent.ts'
+import { goOnMessage, resumeMessage, troubleMessage } from '../agents/dev-agent.ts'
 import { parseObject, type Answer, type ModelRequest } from './chat-completions.ts'
 
 type Step =
@@ -49,7 +49,7 @@ export function scriptOf(request: ModelRequest): { script: Script; results: numb
   const users = request.messages.flatMap(({ role }, index) => (role === 'user' ? [index] : []))
   const textAt = (at: number) => request.messages[users[at] ?? -1]?.text ?? ''
   let at = users.length - 1
-  while (at > 0 && [resumeMessage, goOnMessage].includes(textAt(at).trim())) at--
+  while (at > 0 && [resumeMessage, troubleMessage, goOnMessage].includes(textAt(at).trim())) at--
   let script = parseScript(textAt(at))
   if (at < users.length - 1 && !script.resumes) {
     at = users.length - 1

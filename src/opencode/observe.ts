@@ -1,5 +1,6 @@
 import type { SeenMessage } from '../core/run-outcome.ts'
 import type { Client } from './client.ts'
+import { ownTrouble } from './own-trouble.ts'
 import { failureText, type Message, type Part } from './shapes.ts'
 import { spentIn } from './spent.ts'
 import { textAt } from './transcript-text.ts'
@@ -85,6 +86,7 @@ function seen({ info, parts }: Message): SeenMessage {
     completed: info.time?.completed !== undefined,
     finish: info.finish,
     error: info.error === undefined ? undefined : failureText(info.error),
+    trouble: info.error === undefined ? undefined : ownTrouble(info.error),
     aborted: info.error?.name === 'MessageAbortedError',
     compaction: parts.some(({ type }) => type === 'compaction')
       ? 'request'

@@ -10,7 +10,7 @@ const tokens = z.looseObject({
   cache: z.optional(z.looseObject({ read: count(), write: count() })),
 })
 const times = z.looseObject({ created: z.optional(z.number()), completed: z.optional(z.number()) })
-const failure = z.looseObject({
+export const failure = z.looseObject({
   name: z.optional(z.string()),
   data: z.optional(z.looseObject({ message: z.optional(z.string()) })),
   message: z.optional(z.string()),

@@ -25,6 +25,8 @@ const run = once(() =>
     resumed_with: z.optional(string()),
     /** The prompt that told the agent to go on, because it had ended without an answer. */
     told_to_go_on_with: z.optional(string()),
+    /** How often in a row opencode itself failed under it and it was told to go on, without a step in between. */
+    troubles: z.optional(z.int()),
     /** The prompts that said again what the model may not have read. */
     repeats: z.optional(z.array(string())),
     /** A person wants it to end: an aborted message is then an end and no failure. */

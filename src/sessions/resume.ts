@@ -58,7 +58,7 @@ function endOf(look: Look, run: Run): Ending | undefined {
 
 /** It is at work in this server, or had ended before the other one died, with something left to tell it. */
 function hasNothingCutOff({ outcome }: Look): boolean {
-  return outcome.kind === 'working' || outcome.kind === 'lacking' || outcome.kind === 'unread'
+  return ['working', 'lacking', 'unread', 'troubled'].includes(outcome.kind)
 }
 
 /** Only its file says another server. */

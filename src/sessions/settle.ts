@@ -46,6 +46,8 @@ const unansweredMs = 30_000
  */
 const onItsWayMs = 5_000
 const lookMs = 100
+/** So often a run is told to go on after a failure of opencode itself, unless it gets on in between. */
+const mostTroubles = 3
 /** A home without a daemon for so long has others to care for than the oldest. */
 const mostUnwritten = 10
 const neverSent: Ending = {
@@ -159,6 +161,10 @@ export function endingOf(look: Look, run: Run, unansweredFor: number): Ending | 
       return isToldToGoOn(run)
         ? { state: 'error', error: `no answer: ${look.outcome.how}, also when it was told to go on`, ...spent }
         : undefined // promptAgain
+    case 'troubled':
+      return look.outcome.hasWorked || (run.troubles ?? 0) < mostTroubles
+        ? undefined // promptAgain
+        : { state: 'error', error: `opencode failed ${mostTroubles + 1} times in a row: ${look.outcome.how}`, ...spent }
     case 'unread':
       return undefined // promptAgain
     case 'undelivered':

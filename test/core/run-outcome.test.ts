@@ -64,6 +64,19 @@ describe('a run', () => {
     expect(outcomeOf(['p1'], idle(prompt('p1'), failed, answer('p1')))).toMatchObject({ error: undefined })
   })
 
+  it('is troubled when the last error is of opencode itself, and tells whether the model had ended a step before', () => {
+    const failed = answer('p1', { error: 'SqlError', trouble: 'its database was locked' })
+    const troubled = { kind: 'troubled', how: 'its database was locked' }
+    expect(outcomeOf(['p1'], idle(prompt('p1'), failed))).toEqual({ ...troubled, hasWorked: false })
+    const step = answer('p1', { finish: 'tool-calls' })
+    expect(outcomeOf(['p1'], idle(prompt('p1'), step, failed))).toEqual({ ...troubled, hasWorked: true })
+    expect(outcomeOf(['p1', 'p2'], idle(prompt('p1'), step, failed, prompt('p2'), { ...failed }))).toEqual({
+      ...troubled,
+      hasWorked: false,
+    })
+    expect(outcomeOf(['p1'], idle(prompt('p1'), failed, answer('p1')))).toMatchObject({ kind: 'done' })
+  })
+
   it('tells an abort from a failure', () => {
     const aborted = answer('p1', { error: 'aborted', aborted: true })
     expect(outcomeOf(['p1'], idle(prompt('p1'), aborted))).toEqual({ kind: 'done', error: 'aborted', aborted: true })

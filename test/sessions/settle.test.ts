@@ -62,6 +62,21 @@ describe('how a run ends', () => {
     expect(endingOf(look({ kind: 'unread', promptId: 'msg_1', text: 'x' }), told, long)).toBeUndefined()
   })
 
+  it('is not decided by failures of opencode itself before three tries in a row were of no use', () => {
+    const how = 'its database was locked (database is locked)'
+    const troubled = (hasWorked: boolean) => look({ kind: 'troubled', how, hasWorked })
+    for (const troubles of [undefined, 1, 2]) {
+      expect(endingOf(troubled(false), { ...run, ...(troubles && { troubles }) }, long)).toBeUndefined()
+    }
+    expect(endingOf(troubled(true), { ...run, troubles: 3 }, long)).toBeUndefined()
+    expect(endingOf(troubled(false), { ...run, troubles: 3 }, 0)).toEqual({
+      state: 'error',
+      error: `opencode failed 4 times in a row: ${how}`,
+      ...spent,
+    })
+    expect(endingOf(troubled(true), { ...run, stop_requested: true }, 0)).toMatchObject({ stopped: true })
+  })
+
   it('is never decided by a look at a prompt that may still be on its way', () => {
     expect(endingOf(look({ kind: 'undelivered' }), run, long)).toBeUndefined()
   })
