@@ -16,23 +16,18 @@ import { endOutputHolders } from '../sessions/held-output.ts'
 import { note } from '../sessions/journal.ts'
 import { promptAgain, withTrouble } from '../sessions/prompt-again.ts'
 import { resumeRun } from '../sessions/resume.ts'
-import { endingOf, lookAtRun, settleNeverSent, settleRun, type Ending, type Look } from '../sessions/settle.ts'
+import { waitingForTheirTurn } from '../sessions/resume-turns.ts'
+import { endingOf, lookAtRun, settleNeverSent, settleRun, type Ending } from '../sessions/settle.ts'
 import { changeSession } from '../sessions/store.ts'
-import { allottedMs, createDeadlines } from './deadlines.ts'
+import { createDeadlines } from './deadlines.ts'
 import { answerRequests } from './permissions.ts'
+import { failedStart, hopeless, inCircles, timedOut, withoutDirectory } from './run-endings.ts'
 import { startWatcher, type Watcher } from './watcher.ts'
 
 /** Soon again while a run stands unclear; seldom, as a fallback for lost events, while it is clear. */
 const soonMs = 1_000
 const fallbackMs = 60_000
 const quietMs = 2_000
-/**
- * opencode tries again by itself, with growing pauses: 1.18 gives up after six requests in about 70 s, which comes as
- * an error like any other; older versions go on for ever, so there the same number is the end.
- */
-const mostRetries = 6
-/** An error without an answer is the end of a run only when it stays so: the next prompt may be about to begin. */
-const errorSettlesMs = 500
 /** How long a failure of opencode itself gets to pass before the first and each further time that a run is told to go on. */
 const troublePausesMs = [1_000, 10_000, 30_000]
 
@@ -55,6 +50,8 @@ export function createRunKeeper(
   const idle = new Map<string, { state: string; since: number }>()
   /** By slot, when to look at a run again without any news, by a clock that does not jump; not there before the first look. */
   const lookAt = new Map<string, number>()
+  /** The interrupted runs that wait for their turn to be resumed, by slot, and the server in which each was looked at. */
+  let waiting = new Map<string, string | undefined>()
 
   async function look(atWork: AtWork[]): Promise<number> {
     const server = await serverFor(atWork)
@@ -84,7 +81,8 @@ export function createRunKeeper(
     )
     for (const slot of lookAt.keys()) if (!atWork.some(({ record }) => record.run.slot === slot)) forget(slot)
     for (const { issueRef, callId } of follower.takeOverdue()) void unblock(issueRef, callId)
-    return Math.min(fallbackMs, follower.overdueInMs(), ...waits, ...(followed.length < atWork.length ? [soonMs] : []))
+    const isUnclear = followed.length + waiting.size < atWork.length
+    return Math.min(fallbackMs, follower.overdueInMs(), ...waits, ...(isUnclear ? [soonMs] : []))
   }
 
   /**
@@ -103,12 +101,20 @@ export function createRunKeeper(
     // A container that is started again cannot see that the server of the one before has died with it.
     const isLost = server !== undefined && isOutOfSight(server.record) && !(await server.client.isUp(quietMs))
     const interrupted = atWork.filter(({ record }) => isLost || record.run.server !== server?.record.marker)
+    const runs = atWork.map(({ record }) => record.run)
+    const later = waitingForTheirTurn(runs, isLost ? undefined : server?.record.marker)
     await Promise.all(
-      interrupted.map(({ name, record }) =>
-        resumeRun(home, name).catch((error) => home.warn(`could not resume ${record.issue_ref}: ${messageOf(error)}`)),
-      ),
+      interrupted.map(async ({ name, record: { run, issue_ref: ref } }) => {
+        const isSeen = later.has(run.slot) && server !== undefined && waiting.get(run.slot) === server.record.marker
+        if (isSeen && run.stop_requested !== true) return
+        await resumeRun(home, name, later.has(run.slot) ? 'later' : 'now').catch((error) =>
+          home.warn(`could not resume ${ref}: ${messageOf(error)}`),
+        )
+      }),
     )
-    return interrupted.length === 0 ? server : findServer(home)
+    const now = interrupted.length === 0 ? server : findServer(home)
+    waiting = new Map([...later].map((slot) => [slot, now?.record.marker]))
+    return now
   }
 
   function follow(server: Server): Watcher {
@@ -262,30 +268,4 @@ export function createRunKeeper(
   }
 
   return { look, rest: unfollow }
-}
-
-function timedOut(run: Run): Ending {
-  const hours = Math.round(allottedMs(run) / 3_600) / 1000
-  return { state: 'timeout', error: `stopped after ${hours} h (TASK_TIMEOUT_HOURS)` }
-}
-
-/** A run that opencode gave up with an event only: an error, and nothing works on the prompt. */
-function failedStart(kind: string, error: string | undefined, unansweredFor: number): Ending | undefined {
-  if (kind !== 'unanswered' || error === undefined || unansweredFor < errorSettlesMs) return undefined
-  return { state: 'error', error }
-}
-
-/** No word can make it go on. */
-function withoutDirectory({ outcome }: Look, { worktree_path: directory }: AtWork['record']): Ending | undefined {
-  if (outcome.kind !== 'troubled' || !directory || fs.existsSync(directory)) return undefined
-  return { state: 'error', error: `opencode failed: ${outcome.how}; ${directory} is gone` }
-}
-
-function inCircles(kind: string, stuck: string | undefined): Ending | undefined {
-  return kind === 'working' && stuck !== undefined ? { state: 'error', error: stuck } : undefined
-}
-
-function hopeless(retry: { attempt: number; text: string } | undefined): Ending | undefined {
-  if (retry === undefined || retry.attempt < mostRetries) return undefined
-  return { state: 'error', error: `gave up after ${retry.attempt} attempts: ${retry.text}` }
 }

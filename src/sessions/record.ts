@@ -21,6 +21,8 @@ const run = once(() =>
     deadline_uptime: z.optional(z.looseObject({ boot_id: string(), ms: z.number() })),
     /** How often the server died under it. */
     interruptions: z._default(z.int(), 0),
+    /** The server (its marker) of which a start was the end: that death is not counted. */
+    excused: z.optional(string()),
     /** The prompt that told the agent of the last of these. */
     resumed_with: z.optional(string()),
     /** The prompt that told the agent to go on, because it had ended without an answer. */

@@ -10,6 +10,7 @@ import { deadline } from './deadline.ts'
 import { whatDied } from './interrupted.ts'
 import { note } from './journal.ts'
 import type { Run, SessionRecord } from './record.ts'
+import { deathsOf } from './resume-turns.ts'
 import { endingOf, forgetPrompt, lookAtRun, settleRun, type Ending, type Look } from './settle.ts'
 import { clearDeadLocks } from '../worktrees/stale-locks.ts'
 import { changeSession, pmAgentSession, readSession } from './store.ts'
@@ -18,16 +19,23 @@ import { changeSession, pmAgentSession, readSession } from './store.ts'
 const mostInterruptions = 3
 
 /**
+ * `now`: it is told to go on. `later`: another that may be the death of the server goes first, see resume-turns.ts, and
+ * this one is only ended when it has ended already. `asked for`: a person has something to tell it, so it does not
+ * wait, and its count begins anew.
+ */
+export type Turn = 'now' | 'later' | 'asked for'
+
+/**
  * Carries on a run whose server died, in its own session with its whole history; or ends it, when it had finished
  * before, cannot go on, or was interrupted too often. Left alone while another command is busy with the issue.
  */
-export async function resumeRun(home: Home, name: string): Promise<void> {
+export async function resumeRun(home: Home, name: string, turn: Turn): Promise<void> {
   // The server first: that ends what the dead one left running before it boots.
-  await unlessTaken(home.paths.lock(`issue-${name}`), async () => carryOn(home, name, await agentServer(home)))
+  await unlessTaken(home.paths.lock(`issue-${name}`), async () => carryOn(home, name, await agentServer(home), turn))
 }
 
 /** The same for one who holds the issue's lock; nothing happens to a run that is in this server, or when there is none. */
-export async function carryOn(home: Home, name: string, server: Server): Promise<void> {
+export async function carryOn(home: Home, name: string, server: Server, turn: Turn): Promise<void> {
   for (;;) {
     const record = readSession(home, name)
     const run = record?.run
@@ -37,22 +45,23 @@ export async function carryOn(home: Home, name: string, server: Server): Promise
       await forgetPrompt(home, name, run)
       continue
     }
-    const ending = endOf(look, run)
+    const ending = endOf(look, run, turn)
     if (ending !== undefined) {
       await settleRun(home, name, run, ending)
       return
     }
-    return hasNothingCutOff(look) ? adopt(home, name, run, server) : tell(home, name, record, run, server)
+    if (hasNothingCutOff(look)) return adopt(home, name, run, server)
+    return turn === 'later' ? undefined : tell(home, name, record, run, server, turn)
   }
 }
 
-function endOf(look: Look, run: Run): Ending | undefined {
+function endOf(look: Look, run: Run, turn: Turn): Ending | undefined {
   const ending = endingOf(look, run, 0)
   if (ending !== undefined || hasNothingCutOff(look)) return ending
   if (look.outcome.kind === 'undelivered') {
     return { state: 'error', error: 'the opencode server died before the agent got its task', undelivered: true }
   }
-  if (run.interruptions + 1 < mostInterruptions) return undefined
+  if (turn === 'later' || deathsOf(run, true) < mostInterruptions) return undefined
   return { state: 'error', error: `the opencode server died ${mostInterruptions} times under this task` }
 }
 
@@ -66,7 +75,14 @@ async function adopt(home: Home, name: string, seen: Run, server: Server): Promi
   await changeRun(home, name, seen, (run) => ({ ...run, server: server.record.marker }))
 }
 
-async function tell(home: Home, name: string, record: SessionRecord, seen: Run, server: Server): Promise<void> {
+async function tell(
+  home: Home,
+  name: string,
+  record: SessionRecord,
+  seen: Run,
+  server: Server,
+  turn: Turn,
+): Promise<void> {
   const [id, directory] = [record.opencode_session_id ?? '', record.worktree_path ?? '']
   for (const file of await clearDeadLocks(directory, home.signal)) {
     home.warn(`${record.issue_ref}: removed ${file}, which a git left that was killed`)
@@ -77,7 +93,7 @@ async function tell(home: Home, name: string, record: SessionRecord, seen: Run, 
   await changeRun(home, name, seen, (run) => ({
     ...run,
     message_ids: [...run.message_ids, messageId],
-    interruptions: run.interruptions + 1,
+    interruptions: turn === 'asked for' ? Math.min(1, deathsOf(run, true)) : deathsOf(run, true),
     resumed_with: messageId,
     // The time that it lay still is not its own, and how long that was is not known.
     ...deadline(home),

@@ -12,7 +12,7 @@ import { newMessageId } from '../opencode/message-id.ts'
 import { findServer, type Server } from '../opencode/server.ts'
 import { exclusively } from '../platform/locks.ts'
 import { isAlive } from '../platform/processes.ts'
-import { agentServer, serverDatabase, toldByDeath } from './agent-server.ts'
+import { agentServer, excuseRuns, serverDatabase, toldByDeath } from './agent-server.ts'
 import { tellBegin } from './announce.ts'
 import { deadline } from './deadline.ts'
 import { requireBase } from './base-session.ts'
@@ -142,6 +142,7 @@ async function begin(home: Home, supervision: Supervision, request: Beginning): 
     const record = await beginRun(home, request, { ...made, slot: await remote.slot(), issueRef })
     return { how: made.session.forked ? 'started' : 'continued', name: request.name, record, recovery }
   } catch (error) {
+    await excuseRuns(home, error, request.used)
     await undo.run()
     const reason = toldByDeath(error, request.used)
     note(home, 'undone', { issue_ref: issueRef, reason: messageOf(reason) })

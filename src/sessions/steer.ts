@@ -23,7 +23,7 @@ const deliveryMs = 2_500
  */
 export async function steer(home: Home, name: string, message: string): Promise<Started | undefined> {
   const server = await agentServer(home)
-  await carryOn(home, name, server) // nobody may have noticed yet that the server before it died
+  await carryOn(home, name, server, 'asked for') // nobody may have noticed yet that the server before it died
   const messageId = newMessageId(home.now())
   // First on file, then sent: settling waits for every prompt that is on file.
   const joined = await changeRun(home, name, (run) => ({

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Home } from '../config/home.ts'
 import { KugetsuError } from '../core/errors.ts'
-import { findServer, type Server } from '../opencode/server.ts'
+import { findServer } from '../opencode/server.ts'
 import { exclusively } from '../platform/locks.ts'
-import { isAlive } from '../platform/processes.ts'
+import { isDying } from './agent-server.ts'
 import { cancelStart } from './cancel-start.ts'
 import { endProcessesOf } from './left-running.ts'
 import type { Run, SessionRecord } from './record.ts'
@@ -16,8 +16,6 @@ const issueWaitMs = 10_000
 const undoMs = 60_000
 /** How long the daemon gets to write the end of the run into its transcript, before it is settled without. */
 const daemonMs = 5_000
-/** How long a server that was killed may look alive: it has a gigabyte to give back. */
-const deathMs = 2_000
 
 export interface Stopped {
   /** An agent at work, one that was being started, or only what an agent had left running. */
@@ -66,13 +64,6 @@ async function endLeftRunning(home: Home, { issue_ref: issueRef }: SessionRecord
   const ended = issueRef ? await endProcessesOf(home, { issueRef }) : []
   for (const name of ended) home.progress(`ended ${name}, which the agent had left running`)
   return ended.length > 0
-}
-
-/** Its agents end with it, and it takes a moment to be gone after the last that is heard of it. */
-async function isDying(server: Server): Promise<boolean> {
-  const until = performance.now() + deathMs
-  while (isAlive(server.record) && performance.now() < until) await sleep(20)
-  return !isAlive(server.record)
 }
 
 async function settled(home: Home, name: string, run: Run): Promise<SessionRecord> {

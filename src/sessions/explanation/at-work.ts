@@ -55,7 +55,11 @@ export function atWork(facts: Facts, session: SessionView): Explanation {
         sentences: [
           run === undefined
             ? 'The command that was setting its agent up has died before the agent began.'
-            : `Its agent, begun ${ago(run.started_at, now)}, was at work when ${facts.whatDied ?? 'the opencode server died'}. The next daemon resumes it.`,
+            : `Its agent, begun ${ago(run.started_at, now)}, was at work when ${facts.whatDied ?? 'the opencode server died'}. ${
+                run.interruptions > 0
+                  ? `The server has died under it ${times(run.interruptions + 1)}, so it is resumed when no other such agent is at work.`
+                  : 'The next daemon resumes it.'
+              }`,
           ...more,
         ],
         next: run === undefined ? [`kugetsu continue ${ref} "…"`] : [`kugetsu wait ${ref}`],
