@@ -241,6 +241,10 @@ describe('continue', () => {
     expect(await run(home, ['continue', ref, 'x', '--now'], { env })).toMatchObject({ code: 1 })
     expect((await run(home, ['start', 'forge.test/me/app#54', 'SAY{{no slot}}'])).code).toBe(2)
     model.release('now')
+    // The message that was queued is still to be done, and nothing does it.
+    const waited = await run(home, ['wait', ref])
+    expect(waited).toMatchObject({ code: 1, stderr: expect.stringContaining('nothing takes tasks from it') })
+    await runOk(home, ['queue', 'remove', /q_\d+/.exec(queued.stdout)?.[0] ?? ''])
     await runOk(home, ['wait', ref])
     model.release('last')
     await runOk(home, ['wait', 'forge.test/me/app#53'])
