@@ -3,6 +3,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { KugetsuError, messageOf } from '../core/errors.ts'
 import { plainLine } from '../core/plain-text.ts'
+import { isExecutable } from '../platform/executable.ts'
 import { requireHandles } from '../platform/handles.ts'
 import { killGroupOf } from '../platform/processes.ts'
 
@@ -143,13 +144,4 @@ export function compare(one: string, other: string): number {
     if (difference !== 0) return Math.sign(difference)
   }
   return 0
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    fs.accessSync(file, fs.constants.X_OK)
-    return fs.statSync(file).isFile()
-  } catch {
-    return false
-  }
 }

@@ -9,6 +9,7 @@ import type { Home } from '../../config/home.ts'
 import { walled } from '../../worktrees/walled.ts'
 import { judge, type Judged, type JudgedPipeline } from './judge.ts'
 import { directoriesLeftOut, isWithin, leftOut, realPath, unopenable, unreadable } from './room.ts'
+import { isExecutable } from '../../platform/executable.ts'
 
 export interface Surroundings {
   home: Home
@@ -147,15 +148,6 @@ function searchPath({ env, paths }: Home): string[] {
   return (env['PATH'] ?? '')
     .split(path.delimiter)
     .filter((directory) => path.isAbsolute(directory) && !isWithin(worktrees, realPath(directory)))
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    fs.accessSync(file, fs.constants.X_OK)
-    return fs.statSync(file).isFile()
-  } catch {
-    return false
-  }
 }
 
 /** Starts the calls of a pipe, the last one first, as each writes to the input of the next. The last one's exit code. */
