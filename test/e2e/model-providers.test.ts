@@ -237,7 +237,8 @@ describe('some by name', () => {
   })
 
   it('a directory in the place of ours keeps nobody from starting', async () => {
-    writeCatalogue(stage.home, stage.model.url, { alpha: ['one'] })
+    // With the provider of each login, as opencode's own has it: without it, opencode fails by itself.
+    writeCatalogue(stage.home, stage.model.url, { alpha: ['one'], openai: ['six'] })
     fs.rmSync(at('models.json'), { force: true })
     fs.mkdirSync(path.join(at('models.json'), 'full'), { recursive: true })
     stage.configure({ KUGETSU_MODEL_PROVIDERS: 'alpha' })
