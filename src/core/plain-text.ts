@@ -8,7 +8,7 @@ import { startOf } from './columns.ts'
 // oxlint-disable-next-line no-control-regex -- control characters are the very thing looked for
 const sequences = /\x1b\[[0-?]*[ -/]*[@-~]|\x9b[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][0-9A-Z]/g
 // oxlint-disable-next-line no-control-regex
-const controls = /[\x00-\x08\x0b-\x1f\x7f]/g
+const controls = /([\x00-\x08\x0b-\x1f\x7f])\1*/g
 /** C1 controls, and the marks that reorder or hide text (bidirectional overrides, zero width). */
 const unseen = /[\u0080-\u009f\u200b\u200e\u200f\u202a-\u202e\u2028\u2029\u2060\u2066-\u2069\ufeff]/g
 
@@ -42,8 +42,8 @@ function plainPiece(text: string): string {
   return text
     .replace(sequences, '')
     .replace(/\r\n?/g, '\n')
-    .replace(controls, (character) =>
-      character === '\x7f' ? '\u2421' : String.fromCharCode(0x2400 + character.charCodeAt(0)),
+    .replace(controls, (run, character: string) =>
+      (character === '\x7f' ? '\u2421' : String.fromCharCode(0x2400 + character.charCodeAt(0))).repeat(run.length),
     )
     .replace(unseen, '\ufffd')
     .toWellFormed()

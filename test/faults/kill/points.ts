@@ -17,7 +17,7 @@ export const points: Record<string, RegExp> = {
   'work looked at':
     /^run git (rev-parse|symbolic-ref|status|log|rev-list|merge-base|diff-index|diff-tree|count-objects)$/,
   'work saved':
-    /^((make|create|write|put|clear|delete|move away) <mirror>\.(plain|saved)( \(temporary\))?(\/.*)?|run git (init|write-tree|add|commit-tree|bundle))$/,
+    /^((make|create|write|append to|put|clear|delete|move away) <mirror>\.(plain|saved)( \(temporary\))?(\/.*)?|run git (init|write-tree|add|commit-tree|bundle))$/,
   'work restored': /^(run git (read-tree|checkout-index)|(write|put) <mirror>\/worktrees\/<issue>\/logs\/HEAD)$/,
   'worktree moved away': /^move away worktrees\/<issue>$/,
   'worktree entry dropped': /^(move away|delete|clear) <mirror>\/(worktrees|dropped-)\/?<issue>(?!\/locked).*$/,

@@ -64,7 +64,10 @@ const firstIssue = 9_999
 const preload = fileURLToPath(new URL('steps.cjs', import.meta.url))
 
 export async function createWorld(config: Record<string, string | number> = {}): Promise<World> {
-  const stage = await setStage({ config: { MAX_CONCURRENT_AGENTS: limit, KUGETSU_SERVER_IDLE_MINUTES: 60, ...config } })
+  const stage = await setStage({
+    findsProviders: true, // finding them has steps of its own
+    config: { MAX_CONCURRENT_AGENTS: limit, KUGETSU_SERVER_IDLE_MINUTES: 60, ...config },
+  })
   const directory = path.join(stage.home.root, 'steps')
   fs.mkdirSync(directory)
   fs.writeFileSync(path.join(directory, 'trace'), '')
