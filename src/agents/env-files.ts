@@ -4,6 +4,7 @@
  */
 import * as path from 'node:path'
 import { KugetsuError } from '../core/errors.ts'
+import { NotUnderstood, quotedPiece } from '../core/shell-quotes.ts'
 import { readLog } from '../platform/files.ts'
 
 /** Read before every command of every agent. */
@@ -213,52 +214,25 @@ function readValue(text: string, start: number): Value {
   let value = ''
   let position = start
   let unexpanded = text[start] === '~'
-  for (;;) {
-    const character = text[position]
-    if (character === undefined || /[\s;]/.test(character)) return { text: value, end: position, unexpanded }
-    if (/[&|<>()]/.test(character)) return { problem: `an unquoted ${character}; the line is ignored` }
-    if (character === "'") {
-      const end = text.indexOf("'", position + 1)
-      if (end === -1) return { problem: 'a single quote is never closed; the line is ignored' }
-      value += text.slice(position + 1, end)
-      position = end + 1
-    } else if (character === '"') {
-      const quoted = readDoubleQuoted(text, position + 1)
-      if (quoted === undefined) return { problem: 'a double quote is never closed; the line is ignored' }
-      value += quoted.text
-      unexpanded ||= quoted.unexpanded
-      position = quoted.end
-    } else if (character === '$' && text[position + 1] === "'") {
-      return { problem: "$'…' quoting is not understood; the line is ignored" }
-    } else if (character === '\\') {
-      const next = text[position + 1]
-      if (next !== '\n') value += next ?? '\\'
-      position += 2
-    } else {
-      unexpanded ||= expands(text, position)
-      value += character
-      position++
-    }
+  const asItStands = (at: number) => {
+    unexpanded ||= expands(text, at)
+    return { value: text.charAt(at), end: at + 1 }
   }
-}
-
-function readDoubleQuoted(text: string, start: number): { text: string; end: number; unexpanded: boolean } | undefined {
-  let value = ''
-  let unexpanded = false
-  for (let position = start; position < text.length; position++) {
-    const character = text.charAt(position)
-    if (character === '"') return { text: value, end: position + 1, unexpanded }
-    if (character === '\\') {
-      const next = text[++position]
-      if (next === undefined) return undefined
-      // Within double quotes a backslash is an escape before these only; before a line end both go.
-      if (next !== '\n') value += '"\\$`'.includes(next) ? next : `\\${next}`
-    } else {
-      unexpanded ||= expands(text, position)
-      value += character
+  try {
+    for (;;) {
+      const character = text[position]
+      if (character === undefined || /[\s;]/.test(character)) return { text: value, end: position, unexpanded }
+      if (/[&|<>()]/.test(character)) throw new NotUnderstood(`an unquoted ${character}`)
+      if (text.startsWith("$'", position)) throw new NotUnderstood("$'…' quoting is not understood")
+      const standsForItself = text.slice(position) === '\\'
+      const piece = (standsForItself ? undefined : quotedPiece(text, position, asItStands)) ?? asItStands(position)
+      value += piece.value
+      position = piece.end
     }
+  } catch (error) {
+    if (error instanceof NotUnderstood) return { problem: `${error.message}; the line is ignored` }
+    throw error
   }
-  return undefined
 }
 
 function expands(text: string, position: number): boolean {

@@ -4,6 +4,7 @@
  */
 import { startOf } from '../core/columns.ts'
 import { KugetsuError } from '../core/errors.ts'
+import { NotUnderstood, quotedPiece } from '../core/shell-quotes.ts'
 import { readText } from '../platform/files.ts'
 
 export interface ConfigFile {
@@ -64,8 +65,6 @@ export function parseConfig(text: string, variables: Variables = {}): ConfigFile
   }
   return config
 }
-
-class NotUnderstood extends Error {}
 
 interface Assignment {
   name: string
@@ -154,38 +153,39 @@ function readWord(reader: Reader, lookup: Lookup, options: WordOptions): string 
 
 /** One piece of a word: a quoted part, an expansion, an escape, or one character. */
 function readPiece(reader: Reader, lookup: Lookup, quoted: boolean, depth: number): string {
+  // In the default of an expansion within double quotes, `'` is a plain character and `\` has rules of its own.
+  const mayBeQuote = !quoted || reader.text[reader.at] === '"'
+  return (mayBeQuote ? readQuoted(reader, lookup, depth) : undefined) ?? readUnquoted(reader, lookup, quoted, depth)
+}
+
+function readQuoted(reader: Reader, lookup: Lookup, depth: number): string | undefined {
+  if (reader.text.length === reader.at + 1 && reader.skip('\\')) return '\\'
+  let expanded = 0
+  const piece = quotedPiece(reader.text, reader.at, (at) => {
+    reader.at = at
+    const value = readUnquoted(reader, lookup, true, depth)
+    expanded += value.length
+    if (expanded > longestValue) throw new NotUnderstood('a value is too long')
+    return { value, end: reader.at }
+  })
+  if (piece !== undefined) reader.at = piece.end
+  return piece?.value
+}
+
+function readUnquoted(reader: Reader, lookup: Lookup, quoted: boolean, depth: number): string {
   const next = reader.text[reader.at++] ?? ''
-  if (next === '"') return readQuoted(reader, lookup, depth)
-  if (next === "'" && !quoted) return readLiteral(reader)
-  if (next === '\\') return readEscape(reader, quoted)
+  if (next === '\\') return readEscape(reader)
   if (next === '$') return readExpansion(reader, lookup, quoted, depth)
   if (next === '`') throw new NotUnderstood('commands are not run here')
   if (!quoted && '&|<>()'.includes(next)) throw new NotUnderstood(`"${next}" outside of quotes`)
   return next
 }
 
-function readQuoted(reader: Reader, lookup: Lookup, depth: number): string {
-  let value = ''
-  while (!reader.skip('"')) {
-    if (reader.at >= reader.text.length) throw new NotUnderstood('a double quote is never closed')
-    value += readPiece(reader, lookup, true, depth)
-    if (value.length > longestValue) throw new NotUnderstood('a value is too long')
-  }
-  return value
-}
-
-function readLiteral(reader: Reader): string {
-  const end = reader.text.indexOf("'", reader.at)
-  if (end === -1) throw new NotUnderstood('a single quote is never closed')
-  const value = reader.text.slice(reader.at, end)
-  reader.at = end + 1
-  return value
-}
-
-function readEscape(reader: Reader, quoted: boolean): string {
+/** A backslash in the default of an expansion that is in double quotes. */
+function readEscape(reader: Reader): string {
   const escaped = reader.text[reader.at++] ?? ''
   if (escaped === '\n') return ''
-  return quoted && !'$`"\\}'.includes(escaped) ? `\\${escaped}` : escaped
+  return '$`"\\}'.includes(escaped) ? escaped : `\\${escaped}`
 }
 
 /** What follows a `$`. */
