@@ -11,6 +11,7 @@ import { requireBase } from '../sessions/base-session.ts'
 import { note } from '../sessions/journal.ts'
 import { checkMessage } from '../sessions/message.ts'
 import { spoolQueued } from '../sessions/notification-spool.ts'
+import { daemonLookMs, requireDispatching } from '../sessions/wait.ts'
 import type { Context } from './context.ts'
 import { printJson, styled } from './output.ts'
 
@@ -46,7 +47,7 @@ export function tellQueued(context: Context, options: { json?: boolean }, { item
 
 /**
  * Waits for the end of a queued task and says how it ended. Throws KugetsuError `agent_failed` when it ended badly,
- * `timed_out` (exit code 124) after `timeout` seconds.
+ * `timed_out` (exit code 124) after `timeout` seconds, `not_dispatching` when nothing takes it.
  */
 export async function reportQueuedEnd(
   context: Context,
@@ -55,6 +56,7 @@ export async function reportQueuedEnd(
 ): Promise<void> {
   const queue = openQueue(context)
   const until = options.timeout === undefined ? Infinity : performance.now() + options.timeout * 1000
+  let looked = -Infinity
   for (;;) {
     const item = await queue.get(id)
     if (item === undefined) {
@@ -84,6 +86,10 @@ export async function reportQueuedEnd(
           exitCode: exitCodes.timedOut,
         },
       )
+    }
+    if (performance.now() - looked > daemonLookMs) {
+      await requireDispatching({ takesTasks: () => pokeDispatcher(context) }, [item])
+      looked = performance.now()
     }
     await sleep(lookMs, undefined, { signal: context.signal })
   }

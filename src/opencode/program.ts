@@ -44,6 +44,27 @@ export function findOpencode(env: NodeJS.ProcessEnv): string {
   )
 }
 
+/**
+ * Throws KugetsuError `bad_home` when opencode cannot work in the directories of a home: up to 1.18 it decodes the path of
+ * a session, as if it came from a URL, at each of its prompts.
+ */
+export function requireWorkable(home: string): void {
+  const [found] = /%[0-9a-f]{2}/i.exec(home) ?? []
+  if (found === undefined || decoded(home) === home) return
+  throw new KugetsuError(`opencode cannot work in ${home}: it takes the ${found} in the path for another sign`, {
+    hint: `Choose a home without "${found}" in its path (KUGETSU_DIR), or rename the directory.`,
+    code: 'bad_home',
+  })
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text // and so does opencode
+  }
+}
+
 /** Tells one program on disk from the next version at the same path, without running it. */
 export function fingerprintOf(file: string): string {
   const real = fs.realpathSync(file)

@@ -11,7 +11,7 @@ import { exclusively } from '../platform/locks.ts'
 import { identify, isAlive, isOutOfSight, kill, processesWith, signalGroup } from '../platform/processes.ts'
 import { createClient, type Client, type Endpoint } from './client.ts'
 import { askConnected, chooseModels, markFor } from './model-providers.ts'
-import { checkOpencode, fingerprintOf, findOpencode } from './program.ts'
+import { checkOpencode, fingerprintOf, findOpencode, requireWorkable } from './program.ts'
 import { readBooting, readServer, writeBooting, writeServer, type ServerRecord } from './server-record.ts'
 import {
   markerVariable,
@@ -156,6 +156,7 @@ function endUnknown(home: Home): void {
 
 /** Starts a server, which nobody else finds before it is opened. */
 async function boot(home: Home, options: ServerOptions, how = ''): Promise<Server> {
+  requireWorkable(home.paths.home)
   const file = findOpencode(home.env)
   const program = await checkOpencode(file, home.env, home.signal)
   if (program.warning !== undefined) home.warn(program.warning)

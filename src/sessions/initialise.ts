@@ -7,6 +7,7 @@ import { pmAgentName, pmPriming } from '../agents/pm-agent.ts'
 import type { Home } from '../config/home.ts'
 import { defaultConfigText } from '../config/settings.ts'
 import { KugetsuError } from '../core/errors.ts'
+import { requireWorkable } from '../opencode/program.ts'
 import type { Client } from '../opencode/client.ts'
 import type { Server } from '../opencode/server.ts'
 import { newMessageId } from '../opencode/message-id.ts'
@@ -40,6 +41,7 @@ export interface Initialised {
  * Throws KugetsuError `already_initialised` without it.
  */
 export async function initialise(home: Home, options: { force: boolean }): Promise<Initialised> {
+  requireWorkable(home.paths.home)
   createLayout(home)
   return exclusively(home.paths.lock('init'), { timeoutMs: 120_000, signal: home.signal }, async () => {
     const index = readIndex(home)

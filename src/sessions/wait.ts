@@ -9,7 +9,7 @@ import type { Supervision } from './supervision.ts'
 
 const lookMs = 100
 /** How often to see to it that a daemon is there: without one nobody would notice the end. */
-const daemonLookMs = 5_000
+export const daemonLookMs = 5_000
 
 /** How often to look into the queue; a start that is going on is seen in the session's file. */
 const queueLookMs = 500
@@ -66,7 +66,11 @@ function atWork(sessions: Waited['sessions']): Waited['sessions'] {
   return sessions.filter(({ record }) => record?.run || record?.state === 'starting')
 }
 
-async function requireDispatching(supervision: Supervision, waiting: readonly Item[]): Promise<void> {
+/** Throws KugetsuError `not_dispatching` when one of the tasks waits and nothing takes tasks from the queue. */
+export async function requireDispatching(
+  supervision: Pick<Supervision, 'takesTasks'>,
+  waiting: readonly Item[],
+): Promise<void> {
   const pending = waiting.find(({ state }) => state === 'pending')
   if (pending === undefined || (await supervision.takesTasks())) return
   throw new KugetsuError(

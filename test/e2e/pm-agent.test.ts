@@ -61,6 +61,15 @@ describe('a message for the PM agent', () => {
     expect(await stage.ok(['queue', 'list'])).toMatch(new RegExp(`${id} +pending +\\w+ +pm-agent +SAY`))
   })
 
+  it('is not waited for then', async () => {
+    const { code, stderr } = await stage.kugetsu(['delegate', 'SAY{{not for ever}}', '--wait'])
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^Error: pm-agent has a task in the queue \(q_\d+\), and nothing/),
+    ])
+    await stage.ok(['queue', 'remove', /q_\d+/.exec(stderr)?.[0] ?? ''])
+  })
+
   it('is answered once a daemon takes tasks, with what is known of its issues in front', async () => {
     await stage.ok(['queue-daemon', 'start'])
     expect(await ended(id)).toMatchObject({ state: 'completed', result: { answer: 'a plan' } })

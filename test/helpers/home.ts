@@ -40,11 +40,13 @@ export interface HomeOptions {
    * boot of it. Otherwise the scripted provider is named and the catalogue is empty.
    */
   findsProviders?: boolean
+  /** What the name of its directory begins with. */
+  prefix?: string
 }
 
 /** Creates a home with opencode and git. Await its cleanup() when the test is done. */
 export function createHome(options: HomeOptions = {}): Home {
-  const root = fs.mkdtempSync(path.join(shortTemporaryDirectory(), 'kg-'))
+  const root = fs.mkdtempSync(path.join(shortTemporaryDirectory(), options.prefix ?? 'kg-'))
   const at = (...parts: string[]) => path.join(root, ...parts)
   const directories = {
     XDG_CONFIG_HOME: at('.config'),

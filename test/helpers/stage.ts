@@ -32,7 +32,7 @@ export interface Stage {
   cleanup: () => Promise<void>
 }
 
-export interface StageOptions extends Pick<HomeOptions, 'findsProviders'> {
+export interface StageOptions extends Pick<HomeOptions, 'findsProviders' | 'prefix'> {
   /** False: stop before `kugetsu init`. */
   init?: boolean
   /** The config file. */
@@ -49,7 +49,7 @@ export async function setStage(options: StageOptions = {}): Promise<Stage> {
   const model = await startModel(options.model)
   const git = await startGitServer()
   git.createRepository('me/app', { 'README.md': 'hello\n', 'src/app.txt': 'app\n' })
-  const home = createHome({ modelUrl: model.url, findsProviders: options.findsProviders === true })
+  const home = createHome({ ...options, modelUrl: model.url })
   Object.assign(home.env, options.env)
   const at = (...parts: string[]) => path.join(home.kugetsuDir, ...parts)
   const sessionFile = (number: number) => at('sessions', `forge.test-me-app-${number}.json`)

@@ -2,7 +2,7 @@ import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { checkOpencode, compare, findOpencode, testedVersion } from '../../src/opencode/program.ts'
+import { checkOpencode, compare, findOpencode, testedVersion, requireWorkable } from '../../src/opencode/program.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
 let root: string
@@ -102,6 +102,19 @@ describe('checking opencode', () => {
     const file = program('opencode', 'test -z "$HOME" && echo "1.${MINOR}.0"')
     expect(await checkOpencode(file, { PATH: process.env['PATH'], MINOR: '7' })).toMatchObject({ version: '1.7.0' })
   })
+})
+
+it.each([
+  ['/home/me/a b', true],
+  ['/home/me/100%', true],
+  ['/home/me/50% off', true],
+  ['/home/me/a%20b', false],
+  ['/home/me/a%2Fb', false],
+  ['/home/me/%20 and 50%', true], // no URL, so taken as it is
+])('can work in %s: %s', (home, isWorkable) => {
+  const attempt = expect(() => requireWorkable(home))
+  if (isWorkable) attempt.not.toThrow()
+  else attempt.toThrow(/opencode cannot work in \/home/)
 })
 
 describe('comparing versions', () => {

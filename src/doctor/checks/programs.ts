@@ -1,7 +1,7 @@
 /** The programs that kugetsu runs on and with. */
 import { messageOf } from '../../core/errors.ts'
 import { serverDatabase } from '../../sessions/agent-server.ts'
-import { checkOpencode, compare, findOpencode } from '../../opencode/program.ts'
+import { checkOpencode, compare, findOpencode, requireWorkable } from '../../opencode/program.ts'
 import { openSqlite } from '../../platform/sqlite.ts'
 import { runGit } from '../../worktrees/git.ts'
 import { fail, pass, warn, type Check } from '../check.ts'
@@ -37,6 +37,7 @@ const git: Check = {
 const opencode: Check = {
   name: 'opencode',
   look: async ({ home }) => {
+    requireWorkable(home.paths.home)
     const program = await checkOpencode(findOpencode(home.env), home.env, home.signal)
     return program.warning === undefined
       ? pass(`${program.version} (${program.path})`)
