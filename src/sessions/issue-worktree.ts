@@ -82,6 +82,8 @@ export async function ensureIssueWorktree(home: Home, request: WorktreeRequest, 
     access: remoteAccess(home, url),
     onProgress: (text) => home.progress(text, 'passing'),
     onMended: (parts) => home.warn(`git did not work in ${mirror}, and was mended: ${parts.join(', ')}`),
+    onStray: (settings) =>
+      home.warn(`an agent had set for all worktrees of ${mirror}, and it is undone: ${settings.join(', ')}`),
     onPlaced: (early) => {
       undoIt(early)
       request.onPlaced?.(worktree)

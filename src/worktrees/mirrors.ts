@@ -17,6 +17,7 @@ import { readMirrorConfig } from './mirror-config.ts'
 import { settingsIn, usersValue } from './own-programs.ts'
 import { isRepository } from './place.ts'
 import { despiteLocks } from './stale-locks.ts'
+import { removeStraySettings, straySettings } from './stray-settings.ts'
 import { removeTree, sweepTemporary, temporarySibling } from './temporary.ts'
 
 /**
@@ -45,6 +46,8 @@ export interface MirrorOptions extends GitOptions {
   beforeFetch?: (() => Promise<void>) | undefined
   /** Told what of the mirror was lost and is mended. */
   onMended?: ((parts: string[]) => void) | undefined
+  /** Told of settings, as `name=value`, that held for all worktrees, were one worktree's, and are gone. */
+  onStray?: ((settings: string[]) => void) | undefined
 }
 
 export interface Mirror {
@@ -86,6 +89,11 @@ async function cloneOrFetch(options: MirrorOptions, known: Fetches): Promise<Mir
     setAsideDamaged(options.path)
     await create(options)
     return { created: true, defaultBranch: await defaultBranch(options, () => requireBranch(options)) }
+  }
+  const stray = await straySettings(options)
+  if (stray.length > 0) {
+    await despiteLocks(options.path, options.signal, () => removeStraySettings(options, stray))
+    options.onStray?.(stray)
   }
   const isFetched = () => fetchesSoFar(options.lockFile).completed > known.begun
   // Not beside the fetch: where git has to register a worktree, a fetch that brings commits fails beside that.

@@ -23,6 +23,8 @@ export interface PlaceWorktreeOptions extends Omit<AddWorktreeOptions, 'madeAt'>
   onProgress?: ((text: string) => void) | undefined
   /** Told what of the mirror was lost and is mended. */
   onMended?: ((parts: string[]) => void) | undefined
+  /** Told of settings, as `name=value`, that held for all worktrees, were one worktree's, and are gone. */
+  onStray?: ((settings: string[]) => void) | undefined
   /**
    * Called when all files of a worktree that this call made are there, maybe before the remote has answered: it is moved
    * then where that says otherwise. From here on it is the caller's to undo.

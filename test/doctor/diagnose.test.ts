@@ -472,3 +472,17 @@ it('names files of git that are empty, and mends them', async () => {
   expect(found).toMatchObject({ status: 'fail', detail: `${mirror} has lost HEAD of the mirror` })
   expect(await mend('git files')).toMatchObject({ failed: [], after: 'pass' })
 })
+
+it('names what one agent has set for all worktrees, and undoes it', async () => {
+  const mirror = at('repos', 'forge.test', 'me', 'app.git')
+  spawnSync('git', ['init', '--quiet', '--bare', mirror])
+  spawnSync('git', ['-C', mirror, 'config', 'user.email', 'bot@example.com'])
+  const detail = `${mirror} has for all what one agent has set: user.email=bot@example.com`
+  expect(await look('git files')).toMatchObject({ status: 'fail', detail })
+  expect(await mend('git files')).toMatchObject({ failed: [], after: 'pass' })
+  fs.writeFileSync(path.join(mirror, 'config'), '[[[')
+  expect(await look('git files')).toMatchObject({
+    status: 'fail',
+    detail: expect.stringContaining('bad config line 1'),
+  })
+})

@@ -14,7 +14,7 @@ beforeEach(() => {
 })
 afterEach(() => ground.cleanup())
 
-const open = (more: { url?: string; onProgress?: (text: string) => void; signal?: AbortSignal } = {}) =>
+const open = (more: Partial<Parameters<typeof openMirror>[0]> = {}) =>
   openMirror({
     path: ground.mirror,
     url: more.url ?? ground.url,
@@ -51,6 +51,47 @@ describe('openMirror', () => {
     expect(history()).toEqual(['true', '1'])
     await open()
     expect(history()).toEqual(['false', '2'])
+  })
+
+  it('does not keep what one agent has set for all', async () => {
+    await open()
+    const [one, two] = [ground.worktree('one'), ground.worktree('two')]
+    const running = { lockFile: ground.lockFile, env: ground.env, timeoutMs: 30_000 }
+    for (const path of [one, two]) {
+      await addWorktree({ mirror: ground.mirror, path, branch: `fix/${path.slice(-3)}`, ...running })
+    }
+    const set = (name: string) => {
+      try {
+        return ground.git(two, 'config', name)
+      } catch {
+        return undefined
+      }
+    }
+    ground.git(one, 'config', 'user.email', 'one "bot"@example.com') // in quotes: such a file is read by git
+    ground.git(one, 'config', 'core.hooksPath', path.join(one, '.git-hooks'))
+    ground.git(one, 'config', 'extensions.worktreeConfig', 'true')
+    ground.git(one, 'config', '--worktree', 'user.name', 'One')
+    expect(() => ground.git(two, 'status')).toThrow(/must be run in a work tree/)
+
+    const undone: string[] = []
+    await open({ onStray: (settings) => void undone.push(...settings) })
+    expect(undone.sort()).toEqual([
+      'core.bare=true',
+      `core.hookspath=${path.join(one, '.git-hooks')}`,
+      'user.email=one "bot"@example.com',
+    ])
+    expect([set('user.email'), set('core.hooksPath')]).toEqual(['test@example.com', undefined])
+    expect([one, two, ground.mirror].map((each) => ground.git(each, 'rev-parse', '--is-bare-repository'))).toEqual([
+      'false',
+      'false',
+      'true',
+    ])
+    expect(ground.git(one, 'config', 'user.name')).toBe('One')
+    await addWorktree({ mirror: ground.mirror, path: ground.worktree('three'), branch: 'main', ...running })
+
+    ground.git(one, 'config', 'core.hooksPath', '.husky/_') // of each worktree its own
+    await open({ onStray: () => expect.unreachable() })
+    expect(set('core.hooksPath')).toBe('.husky/_')
   })
 
   it('is bare and has no local branch', async () => {

@@ -8,6 +8,7 @@ import { mendIfBroken, mirrorLock } from '../../sessions/issue-worktree.ts'
 import { lostParts } from '../../worktrees/mend.ts'
 import { lostPartsOfMirror, mendMirror } from '../../worktrees/mend-mirror.ts'
 import { mirrorLockWaitMs } from '../../worktrees/mirrors.ts'
+import { removeStraySettings, straySettings } from '../../worktrees/stray-settings.ts'
 import { byItself, fail, pass, some, type Check } from '../check.ts'
 import { subjectOf, type Subject } from '../subject.ts'
 
@@ -22,7 +23,7 @@ interface IssueWorktree {
 
 export const gitFiles: Check = {
   name: 'git files',
-  look: (subject) => {
+  look: async (subject) => {
     const { paths } = subject.home
     const lost: string[] = []
     const hopeless: KugetsuError[] = []
@@ -35,7 +36,11 @@ export const gitFiles: Check = {
         hopeless.push(error)
       }
     }
-    for (const mirror of listMirrors(paths)) add(mirror.path, () => lostPartsOfMirror(mirror.path))
+    for (const mirror of listMirrors(paths)) {
+      add(mirror.path, () => lostPartsOfMirror(mirror.path))
+      const stray = await straySettings(gitIn(subject.home, mirror.path))
+      if (stray.length > 0) lost.push(`${mirror.path} has for all what one agent has set: ${stray.join(', ')}`)
+    }
     for (const worktree of worktreesOf(subject)) {
       const options = { ...worktree, mirror: paths.mirror(worktree.ref) }
       add(worktree.path, () => lostParts(options))
@@ -47,15 +52,24 @@ export const gitFiles: Check = {
   fix: async (home) => {
     const done: string[] = []
     for (const { path, repository } of listMirrors(home.paths)) {
+      const options = gitIn(home, path)
+      if (lostPartsOfMirror(path).length + (await straySettings(options)).length === 0) continue
       const wait = { timeoutMs: mirrorLockWaitMs, signal: home.signal }
-      const options = { env: home.env, timeoutMs: gitTimeoutMs, signal: home.signal, path }
-      if (lostPartsOfMirror(path).length === 0) continue
-      const mended = await exclusively(mirrorLock(home, repository), wait, () => mendMirror(options))
-      done.push(...mended.map((part) => `mended in ${path}: ${part}`))
+      await exclusively(mirrorLock(home, repository), wait, async () => {
+        const mended = await mendMirror(options)
+        done.push(...mended.map((part) => `mended in ${path}: ${part}`))
+        const stray = await straySettings(options)
+        await removeStraySettings(options, stray)
+        done.push(...stray.map((setting) => `no longer set in ${path} for all worktrees: ${setting}`))
+      })
     }
     for (const worktree of worktreesOf(subjectOf(home))) done.push(...(await mendWorktreeOf(home, worktree)))
     return done
   },
+}
+
+function gitIn(home: Home, path: string) {
+  return { env: home.env, timeoutMs: gitTimeoutMs, signal: home.signal, path }
 }
 
 /** Nobody is at the issue meanwhile. One that cannot be mended stays a finding. */
