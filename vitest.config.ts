@@ -31,9 +31,8 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 240_000,
           hookTimeout: 240_000,
-          // Each file starts real servers, half a gigabyte each: one file at a time, and after the unit tests.
-          fileParallelism: false,
-          maxWorkers: 1,
+          // Each file starts real servers, half a gigabyte each: two files at a time, and after the unit tests.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },

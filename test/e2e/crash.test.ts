@@ -115,6 +115,30 @@ describe('a full queue while the daemon and the server are killed again and agai
     expect(rest.filter(({ pid }) => groupOf(pid) !== stage.server()?.pid)).toEqual([])
     expect(rest.map(({ pid }) => pid)).toContain(stage.server()?.pid)
   })
+})
+
+describe('an agent that takes the server with it', () => {
+  it('is told so after three times, and ends nobody who is at work beside it', async () => {
+    const { home, model } = stage
+    await stage.ok(['start', ref(31), 'RESUMES! GATE=beside SAY{{beside is done}}'])
+    await model.turn('beside is done')
+    await stage.ok(['start', ref(32), 'RESUMES! LOOP! BASH{{kill -9 $PPID}}'])
+    // After two deaths the one that began first goes on alone.
+    await waitFor('a turn of its own', async () =>
+      (await stage.ok(['explain', ref(32)]))
+        .replace(/\s+/g, ' ')
+        .includes('resumed when no other such agent is at work'),
+    )
+    model.release('beside')
+    await stage.ok(['wait', ref(31)])
+    expect(await stage.session(31)).toMatchObject({ state: 'idle' })
+    const waited = await stage.kugetsu(['wait', ref(32)])
+    expect([waited.code, waited.stdout]).toEqual([1, expect.stringContaining(`error  ${ref(32)}: ${diedTooOften}`)])
+    expect(await stage.ok(['logs', ref(31)])).toContain('beside is done')
+    expect(stage.slots()).toEqual([])
+    for (const number of [31, 32]) await stage.ok(['destroy', ref(number), '--force', '-y'])
+    expect(leftovers(home.root).filter(({ command }) => command.includes('kill -9'))).toEqual([])
+  })
 
   it('leaves no process behind', async () => {
     await stage.home.cleanup()

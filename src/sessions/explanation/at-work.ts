@@ -13,7 +13,7 @@ export function atWork(facts: Facts, session: SessionView): Explanation {
     (item) => item.state === 'pending' && item.issue_ref?.toLowerCase() === ref.toLowerCase(),
   )
   const more = [
-    ...(run !== undefined && run.interruptions > 0
+    ...(run !== undefined && run.interruptions > 0 && session.state !== 'interrupted'
       ? [`The opencode server has died under it ${times(run.interruptions)}; it was resumed each time.`]
       : []),
     ...permissions(facts, run?.started_at),
