@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest'
 import { resumeMessage } from '../../src/agents/dev-agent.ts'
 import type { Item } from '../../src/queue/item.ts'
@@ -138,6 +139,24 @@ describe('an agent that takes the server with it', () => {
     expect(stage.slots()).toEqual([])
     for (const number of [31, 32]) await stage.ok(['destroy', ref(number), '--force', '-y'])
     expect(leftovers(home.root).filter(({ command }) => command.includes('kill -9'))).toEqual([])
+  })
+})
+
+describe("opencode's database that another program has locked", () => {
+  it('interrupts an agent, which is told to go on', async () => {
+    await stage.ok(['start', ref(33), 'RESUMES! GATE=locked BASH{{echo one >> steps}} SAY{{went on}}'])
+    await stage.model.turn('went on')
+    const other = new Database(stage.home.opencodeDatabase)
+    other.exec('BEGIN IMMEDIATE')
+    stage.model.release('locked')
+    await sleep(8_000) // opencode itself waits for 5 s
+    other.exec('ROLLBACK')
+    other.close()
+    await stage.ok(['wait', ref(33)])
+    expect(await stage.session(33)).toMatchObject({ state: 'idle' })
+    expect(await stage.ok(['logs', ref(33)])).toContain('went on')
+    expect((await stage.ok(['explain', ref(33)])).replace(/\s+/g, ' ')).toContain('opencode had failed: its database')
+    await stage.ok(['destroy', ref(33), '--force', '-y'])
   })
 
   it('leaves no process behind', async () => {
