@@ -1,4 +1,4 @@
-/** The npm package: what is in it, and kugetsu as it runs from where npm has put it. Needs a registry and a compiler. */
+/** The npm package: what is in it, and kugetsu as it runs from where npm has put it. Needs a registry. */
 import { execFile, execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as os from 'node:os'
@@ -23,6 +23,7 @@ const wanted = [
 
 let stage: Stage
 let work: string
+let prebuilds: string
 let packed: { filename: string; size: number; unpackedSize: number; files: { path: string }[] }
 beforeAll(async () => {
   stage = await setStage({ init: false })
@@ -40,11 +41,25 @@ beforeAll(async () => {
   fs.symlinkSync(path.join(root, 'node_modules'), path.join(clone, 'node_modules'))
   const said = await npm(['pack', '--json', '--pack-destination', work], { cwd: clone })
   packed = (JSON.parse(said.slice(said.indexOf('[\n'))) as [typeof packed])[0]
+  prebuilds = path.join(work, 'prebuilds')
+  packAddon(prebuilds)
 })
 afterAll(async () => {
   await stage.cleanup()
   fs.rmSync(work, { recursive: true, force: true })
 })
+
+/**
+ * The addon that is built here already, where the install script of better-sqlite3 finds it, as a user's finds the one of its
+ * release on the network: to compile it takes minutes, and tells nothing of kugetsu.
+ */
+function packAddon(directory: string): void {
+  const from = path.join(root, 'node_modules', 'better-sqlite3')
+  const { version } = JSON.parse(fs.readFileSync(path.join(from, 'package.json'), 'utf8')) as { version: string }
+  const name = `better-sqlite3-v${version}-node-v${process.versions.modules}-${process.platform}-${process.arch}.tar.gz`
+  fs.mkdirSync(directory)
+  execFileSync('tar', ['-czf', path.join(directory, name), '-C', from, 'build/Release/better_sqlite3.node'])
+}
 
 /** Runs npm, or another program of the kind; what it printed. */
 async function npm(args: string[], { cwd = work, command = ['npm'] } = {}): Promise<string> {
@@ -53,6 +68,7 @@ async function npm(args: string[], { cwd = work, command = ['npm'] } = {}): Prom
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^npm_(?!config_registry)/i.test(name)),
   )
+  Object.assign(env, { npm_config_better_sqlite3_local_prebuilds: prebuilds })
   return (await promisify(execFile)(program, [...first, ...args], { cwd, env, maxBuffer: 1e8 })).stdout
 }
 

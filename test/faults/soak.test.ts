@@ -1,3 +1,5 @@
+import * as fs from 'node:fs'
+import * as path from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { setStage, type Stage } from '../helpers/stage.ts'
 import { waitFor } from '../helpers/wait-for.ts'
@@ -18,6 +20,7 @@ const passing = 15
 let stage: Stage
 beforeAll(async () => {
   stage = await setStage({
+    opencode: { snapshot: true }, // so that their removal is seen too
     config: { MAX_CONCURRENT_AGENTS: 3, WORKTREE_CHECK_PR_STATUS: 'false', QUEUE_KEEP_FINISHED: kept },
   })
   await stage.ok(['queue-daemon', 'start'])
@@ -27,6 +30,7 @@ afterAll(() => stage.cleanup())
 it('a home in which task after task is done takes no more after many than after a few', async () => {
   const { figures, failed } = await soak(stage, { tasks: 42 * factor, every: 12 })
   expect(failed).toEqual([])
+  const snapshots = path.join(path.dirname(stage.home.opencodeDatabase), 'snapshot')
   const [first] = figures
   if (first === undefined) throw new Error('nothing was measured')
   for (const each of figures) {
@@ -40,6 +44,7 @@ it('a home in which task after task is done takes no more after many than after 
     expect(each.counts['sessions'], about).toBeLessThanOrEqual(2 + underWay)
     expect(each.counts['remembered'], about).toBeLessThanOrEqual(underWay)
     expect(each.counts['snapshots'], about).toBeLessThanOrEqual(underWay)
+    expect(fs.existsSync(snapshots)).toBe(true)
     expect(each.counts['locks'], about).toBeLessThanOrEqual(between + 3 * underWay)
     expect(each.counts['ended'], about).toBeLessThanOrEqual(underWay)
     expect(each.counts['numbers'], about).toBeLessThanOrEqual(2)
