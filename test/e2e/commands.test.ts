@@ -129,7 +129,9 @@ it("opencode takes no snapshots of an agent's worktree, unless its configuration
   stage.git.commit('me/app', 'main', { 'opencode.json': wish })
   await stage.ok(['start', ref(8), 'SAY{{seen}}', '--wait'])
   expect(taken()).toHaveLength(1)
-  stage.git.commit('me/app', 'main', { 'opencode.json': JSON.stringify({ $schema: 'https://opencode.ai/config.json' }) })
+  stage.git.commit('me/app', 'main', {
+    'opencode.json': JSON.stringify({ $schema: 'https://opencode.ai/config.json' }),
+  })
   await stage.ok(['destroy', ref(8), '-y'])
   expect(taken()).toEqual([])
 })
