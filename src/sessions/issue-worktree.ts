@@ -5,11 +5,13 @@ import type { Home } from '../config/home.ts'
 import { withoutCredentials } from '../config/remote-url.ts'
 import { fileNameOf } from '../core/issue-names.ts'
 import { branchOf, type IssueRef, type Repository } from '../core/issue-ref.ts'
+import { messageOf } from '../core/errors.ts'
 import { exclusively } from '../platform/locks.ts'
 import { branchAt } from '../worktrees/entries.ts'
 import { lostParts, mendWorktree } from '../worktrees/mend.ts'
 import { mirrorLockWaitMs } from '../worktrees/mirrors.ts'
 import { placeWorktree } from '../worktrees/place-worktree.ts'
+import { moveOldSaved } from '../worktrees/saved-repository.ts'
 import { type AddedWorktree, discardWorktree } from '../worktrees/worktrees.ts'
 import type { SessionRecord } from './record.ts'
 import { remoteAccess, remoteEnvironment } from './remote-access.ts'
@@ -50,6 +52,16 @@ export async function ensureIssueWorktree(home: Home, request: WorktreeRequest, 
   const branch = request.existing?.branch_name ?? branchOf(request.ref)
   // Also one that the bash tool put elsewhere, and one that was a clone of its own.
   if (recorded) await mendIfBroken(home, request.ref, { path: recorded, branch })
+  await moveOldSaved({
+    mirror: home.paths.mirror(request.ref),
+    lockFile: mirrorLock(home, request.ref),
+    env: home.env,
+    timeoutMs: cloneTimeoutMs,
+    signal: home.signal,
+  }).catch((error: unknown) => {
+    home.signal.throwIfAborted()
+    home.warn(`what an older kugetsu has saved stays where agents push: ${messageOf(error)}`)
+  })
   if (recorded && fs.existsSync(path.join(recorded, '.git'))) {
     const baseBranch = request.existing?.base_branch ?? undefined
     return { path: recorded, branch: branchAt(recorded) ?? branch, baseBranch, workExists: true }

@@ -1,6 +1,6 @@
 /**
  * Recovery refs, `refs/kugetsu/recovery/<name>/<time>`, in the repository beside the mirror (saved-repository.ts). Homes of version
- * 0.1 have some in the mirror itself: those count as well.
+ * 0.1 have some in the mirror itself: those count as well, until moveOldSaved() moves them.
  */
 import * as fs from 'node:fs'
 import { savedRepositoryOf } from '../config/mirrors.ts'

@@ -11,7 +11,9 @@ import { ensureDirectory, listDirectory, removeFile, writeAtomic } from '../plat
 import { exclusively } from '../platform/locks.ts'
 import { type GitCall, type GitOptions, inMirror, runGit } from './git.ts'
 import { mirrorLockWaitMs } from './mirrors.ts'
+import { withPlainRepository } from './plain-repository.ts'
 import { publicPrefix, recoveryPrefix, type RecoveryPoint } from './recovery-refs.ts'
+import { mayHaveRefs } from './refs.ts'
 import { despiteLocks } from './stale-locks.ts'
 import { removeTree, sweepTemporary, temporarySibling } from './temporary.ts'
 
@@ -44,6 +46,33 @@ export async function storeSaved(
   const nothing = '0'.repeat(commit.length)
   await update(options, repository, ['-m', 'kugetsu: saved before removal', ref, commit, nothing])
   await releasePublic(options)
+}
+
+/**
+ * Moves what version 0.1 saved under refs of the mirror itself, which a `git push --mirror` of an agent would publish. A point
+ * that cannot be moved stays where it is. Throws KugetsuError when git fails.
+ */
+export async function moveOldSaved(options: GitOptions & { mirror: string; lockFile: string }): Promise<void> {
+  const { mirror, lockFile, signal } = options
+  if (!mayHaveRefs(mirror, recoveryPrefix)) return
+  const store = { ...options, failure: { message: `cannot move what is saved in ${mirror}`, code: 'save_failed' } }
+  await exclusively(lockFile, { timeoutMs: mirrorLockWaitMs, signal }, async () => {
+    for (const [ref, commit] of await refsOf(inside(store, mirror), recoveryPrefix)) {
+      if (!(await isStored(store, ref, commit))) {
+        await withPlainRepository({ ...store, beside: mirror, sha256: commit.length === 64 }, async (plain) => {
+          lend(plain, [mirror])
+          await storeSaved(store, { ref, commit, plain })
+        })
+      }
+      await update(store, mirror, ['-d', ref, commit])
+    }
+  })
+}
+
+/** By a call that was killed before it could remove it from the mirror. */
+async function isStored(options: StoreOptions, ref: string, commit: string): Promise<boolean> {
+  const repository = savedRepositoryOf(options.mirror)
+  return fs.existsSync(repository) && (await refsOf(inside(options, repository), ref)).get(ref) === commit
 }
 
 /**

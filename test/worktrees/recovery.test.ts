@@ -8,7 +8,7 @@ import { openMirror } from '../../src/worktrees/mirrors.ts'
 import { listRecovery, pointNamed } from '../../src/worktrees/recovery-refs.ts'
 import { saveWork } from '../../src/worktrees/recovery.ts'
 import { restoreWork } from '../../src/worktrees/restore.ts'
-import { dropRecovery } from '../../src/worktrees/saved-repository.ts'
+import { dropRecovery, moveOldSaved } from '../../src/worktrees/saved-repository.ts'
 import { addWorktree, removeWorktree } from '../../src/worktrees/worktrees.ts'
 import { createGround, type Ground } from '../helpers/git-repository.ts'
 
@@ -109,6 +109,27 @@ describe('saveWork', () => {
     expect(ground.git(back, 'rev-parse', 'HEAD')).toBe(head)
     expect(ground.git(back, 'status', '--porcelain')).toBe(status)
   })
+
+  it.each(['has done it', 'was killed between its steps'])(
+    'is where agents do not push once it is moved from where 0.1 had it, by a call that %s',
+    async (how) => {
+      const head = commit('mine.txt')
+      write('new.txt', 'secret')
+      const { ref = '' } = (await save()) ?? {}
+      const saved = savedRepositoryOf(ground.mirror)
+      mirror('fetch', '--quiet', saved, `${ref}:${ref}`)
+      if (how === 'has done it') fs.rmSync(saved, { recursive: true })
+      await remove()
+      const move = () => moveOldSaved({ mirror: ground.mirror, ...running() })
+      await move()
+      await move()
+      expect(mirror('for-each-ref', 'refs/kugetsu/recovery')).toBe('')
+      mirror('gc', '--quiet', '--prune=now')
+      expect((await list()).map((point) => [point.ref, point.repository])).toEqual([[ref, saved]])
+      const { path: back } = await recover(ref)
+      expect([readIn(back, 'new.txt'), ground.git(back, 'rev-parse', 'HEAD')]).toEqual(['secret', head])
+    },
+  )
 
   it('leaves the worktree as it was', async () => {
     write('a.txt', 'staged')
