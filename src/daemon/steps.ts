@@ -91,6 +91,8 @@ export function createStepReader(): StepReader {
   const counter = createStepCounter()
   /** The calls of each message that is not over, by their parts. */
   const calls = new Map<string, Map<string, Call>>()
+  /** The messages that have a call, ended or not: without snapshots opencode may tell of its end after that of the message. */
+  const calling = new Set<string>()
   const over = new Set<string>()
 
   function message(info: MessageInfo, isPrompt: boolean): Counted {
@@ -106,12 +108,15 @@ export function createStepReader(): StepReader {
     over.add(info.id)
     const own = [...(calls.get(info.id)?.values() ?? [])]
     calls.delete(info.id)
+    if (calling.delete(info.id) && own.length === 0) return {}
     return info['summary'] === true ? {} : counter.add({ finish: info.finish, calls: own })
   }
 
   function part(each: Part): void {
-    const call = each.type === 'tool' ? callOf(each) : undefined
-    if (call === undefined || over.has(each.messageID)) return
+    if (each.type !== 'tool' || over.has(each.messageID)) return
+    calling.add(each.messageID)
+    const call = callOf(each)
+    if (call === undefined) return
     const own = calls.get(each.messageID) ?? new Map<string, Call>()
     calls.set(each.messageID, own.set(each.id, call))
   }

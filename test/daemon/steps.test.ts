@@ -30,6 +30,12 @@ const invalid = (tool: string, error: string) =>
 const times = (count: number, step: (at: number) => Counted) => Array.from({ length: count }, (_, at) => step(at))
 const nothing = (count: number) => Array.from({ length: count }, () => ({}))
 
+it('a step whose call ends after it, as without snapshots, is no step without a call', () => {
+  const { step } = session()
+  const running: [string, object] = ['bash', { status: 'running', input: { command: 'npm test' } }]
+  expect(times(20, () => step('tool-calls', running))).toEqual(nothing(20))
+})
+
 describe('steps without a call and without an end', () => {
   it.each(['tool-calls', 'unknown', '', undefined])('are aborted at the fifth in a row (%s)', (finish) => {
     const { step } = session()
