@@ -89,10 +89,11 @@ export interface StepReader {
 
 export function createStepReader(): StepReader {
   const counter = createStepCounter()
-  /** The calls of each message that is not over, by their parts. */
-  const calls = new Map<string, Map<string, Call>>()
-  /** The messages that have a call, ended or not: without snapshots opencode may tell of its end after that of the message. */
-  const calling = new Set<string>()
+  /**
+   * The calls of each message that is not over, by their parts; undefined for one that has not ended: without snapshots
+   * opencode may tell of its end after that of the message.
+   */
+  const calls = new Map<string, Map<string, Call | undefined>>()
   const over = new Set<string>()
 
   function message(info: MessageInfo, isPrompt: boolean): Counted {
@@ -106,19 +107,17 @@ export function createStepReader(): StepReader {
     }
     if (info.time?.completed === undefined || info.error !== undefined) return {}
     over.add(info.id)
-    const own = [...(calls.get(info.id)?.values() ?? [])]
+    const begun = [...(calls.get(info.id)?.values() ?? [])]
     calls.delete(info.id)
-    if (calling.delete(info.id) && own.length === 0) return {}
+    const own = begun.filter((call) => call !== undefined)
+    if (begun.length > 0 && own.length === 0) return {}
     return info['summary'] === true ? {} : counter.add({ finish: info.finish, calls: own })
   }
 
   function part(each: Part): void {
     if (each.type !== 'tool' || over.has(each.messageID)) return
-    calling.add(each.messageID)
-    const call = callOf(each)
-    if (call === undefined) return
-    const own = calls.get(each.messageID) ?? new Map<string, Call>()
-    calls.set(each.messageID, own.set(each.id, call))
+    const own = calls.get(each.messageID) ?? new Map<string, Call | undefined>()
+    calls.set(each.messageID, own.set(each.id, callOf(each)))
   }
 
   return { message, part }

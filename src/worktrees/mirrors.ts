@@ -90,15 +90,17 @@ async function cloneOrFetch(options: MirrorOptions, known: Fetches): Promise<Mir
     await create(options)
     return { created: true, defaultBranch: await defaultBranch(options, () => requireBranch(options)) }
   }
-  const stray = await straySettings(options)
+  let config = readMirrorConfig(options.path)
+  const stray = await straySettings(options, config)
   if (stray.length > 0) {
     await despiteLocks(options.path, options.signal, () => removeStraySettings(options, stray))
+    config = readMirrorConfig(options.path)
     options.onStray?.(stray)
   }
   const isFetched = () => fetchesSoFar(options.lockFile).completed > known.begun
   // Not beside the fetch: where git has to register a worktree, a fetch that brings commits fails beside that.
   const before = awaitedLater(Promise.resolve(options.beforeFetch?.()))
-  const isKnown = isSetUp(readMirrorConfig(options.path), options)
+  const isKnown = isSetUp(config, options)
   if (isKnown && needsNoSsh.test(options.url)) {
     await before
     if (isFetched() || (await fetchWithoutSsh(options)))

@@ -78,13 +78,18 @@ export function settingsIn(listing: string): Setting[] {
   const settings: Setting[] = []
   for (let at = 0; at + 1 < parts.length; at += 2) {
     const [scope = '', record = ''] = [parts[at], parts[at + 1]]
-    const end = record.indexOf('\n')
-    const name = end === -1 ? record : record.slice(0, end)
+    const { name, value = '' } = settingOf(record)
     settings.push({
       name,
-      value: end === -1 ? '' : record.slice(end + 1),
+      value,
       own: scope === 'local' || scope === 'worktree',
     })
   }
   return settings
+}
+
+/** One record of `git config -z`: name, line end, value; a setting without `=` has no line end, and no value. */
+export function settingOf(record: string): { name: string; value: string | undefined } {
+  const end = record.indexOf('\n')
+  return end === -1 ? { name: record, value: undefined } : { name: record.slice(0, end), value: record.slice(end + 1) }
 }

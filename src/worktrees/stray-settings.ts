@@ -5,8 +5,9 @@
 import * as path from 'node:path'
 import { listEntries } from './entries.ts'
 import { askGit, type GitOptions, inMirror, runGit } from './git.ts'
-import { readMirrorConfig } from './mirror-config.ts'
 import { isDirectory } from './mend-mirror.ts'
+import { readMirrorConfig } from './mirror-config.ts'
+import { settingOf } from './own-programs.ts'
 
 const extension = 'extensions.worktreeconfig'
 
@@ -18,8 +19,11 @@ type Stray = `${string}=${string}`
  * that a mirror is bare, where each worktree has settings of its own: then that would hold for worktrees too. Asks git only
  * where the file is not as git usually writes it.
  */
-export async function straySettings(options: GitOptions & { path: string }): Promise<Stray[]> {
-  const config = [...(readMirrorConfig(options.path) ?? (await settingsByGit(options)))]
+export async function straySettings(
+  options: GitOptions & { path: string },
+  read = readMirrorConfig(options.path),
+): Promise<Stray[]> {
+  const config = [...(read ?? (await settingsByGit(options)))]
   const value = (wanted: string) => config.findLast(([name]) => name === wanted)?.[1]
   const isStray = (name: string, set: string) => {
     if (/^(user|author|committer)\./.test(name) || name === 'core.worktree') return true
@@ -46,10 +50,8 @@ export async function removeStraySettings(
 async function settingsByGit(options: GitOptions & { path: string }): Promise<[string, string][]> {
   const args = ['config', '--file', path.join(options.path, 'config'), '--list', '-z']
   const listing = (await askGit(args, { ...inMirror(options), cwd: path.dirname(options.path) })) ?? ''
-  return listing
-    .split('\0')
-    .filter((each) => each !== '')
-    .map((each) => [/^[^\n]*/.exec(each)?.[0] ?? '', each.includes('\n') ? each.slice(each.indexOf('\n') + 1) : 'true'])
+  const settings = listing.split('\0').slice(0, -1).map(settingOf)
+  return settings.map(({ name, value = 'true' }) => [name, value])
 }
 
 /** One inside the repository, such as `.husky/_`, is found in each worktree; so is one elsewhere. */
