@@ -10,6 +10,7 @@ import { credentialVariables, helperVariable } from '../core/credential-helper.t
 import { pmShellCommand } from '../core/pm-shell.ts'
 import { unattended } from '../core/unattended.ts'
 import { readText } from '../platform/files.ts'
+import { isWithin } from '../platform/within.ts'
 import { agentVariables, type AgentKind } from './env-files.ts'
 import { addLeftOut, allModels } from './left-out-models.ts'
 import { refuseTool } from './pm-shell/tools.ts'
@@ -209,10 +210,6 @@ function readSession(home: string, name: string): SessionFile | undefined {
 /** The name right below `parent` that leads to `directory`. */
 function firstPart(parent: string, directory: string): string | undefined {
   return isWithin(parent, directory) ? path.relative(parent, directory).split(path.sep)[0] || undefined : undefined
-}
-
-function isWithin(parent: string, directory: string): boolean {
-  return directory === parent || directory.startsWith(parent.endsWith(path.sep) ? parent : parent + path.sep)
 }
 
 function realPath(directory: string): string {

@@ -3,6 +3,7 @@
  * worktree writes there. Nobody but agents sets anything in a mirror, kugetsu aside.
  */
 import * as path from 'node:path'
+import { isWithin } from '../platform/within.ts'
 import { listEntries } from './entries.ts'
 import { askGit, type GitOptions, inMirror, runGit } from './git.ts'
 import { isDirectory } from './mend-mirror.ts'
@@ -58,12 +59,8 @@ async function settingsByGit(options: GitOptions & { path: string }): Promise<[s
 function isOfOne(mirror: string, hooks: string): boolean {
   if (!path.isAbsolute(hooks)) return false
   return (
-    !isDirectory(hooks) || listEntries(mirror).some((entry) => entry.path !== undefined && isWithin(hooks, entry.path))
+    !isDirectory(hooks) || listEntries(mirror).some((entry) => entry.path !== undefined && isWithin(entry.path, hooks))
   )
-}
-
-function isWithin(place: string, directory: string): boolean {
-  return !path.relative(directory, place).startsWith('..')
 }
 
 /** As git takes it (git-config(1), "boolean"); a setting without a value is true. */

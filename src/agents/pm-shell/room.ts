@@ -4,6 +4,7 @@
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
+import { isWithin } from '../../platform/within.ts'
 
 /** Below these, within the home at `home`. */
 const rooms = ['worktrees', 'base']
@@ -37,10 +38,6 @@ export function unopenable(home: string, file: string, directory: string, recurs
   const stats = fs.statSync(path.resolve(directory, file), { throwIfNoEntry: false })
   if (stats === undefined || stats.isFile() || (recursive && stats.isDirectory())) return undefined
   return `${JSON.stringify(file)} is no file${stats.isDirectory() ? ' but a directory' : ''}`
-}
-
-export function isWithin(parent: string, file: string): boolean {
-  return file === parent || file.startsWith(parent.endsWith(path.sep) ? parent : parent + path.sep)
 }
 
 /** With all links followed, as far as it exists. */

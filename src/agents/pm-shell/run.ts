@@ -8,7 +8,8 @@ import * as path from 'node:path'
 import type { Home } from '../../config/home.ts'
 import { walled } from '../../worktrees/walled.ts'
 import { judge, type Judged, type JudgedPipeline } from './judge.ts'
-import { directoriesLeftOut, isWithin, leftOut, realPath, unopenable, unreadable } from './room.ts'
+import { isWithin } from '../../platform/within.ts'
+import { directoriesLeftOut, leftOut, realPath, unopenable, unreadable } from './room.ts'
 import { isExecutable } from '../../platform/executable.ts'
 
 export interface Surroundings {
