@@ -3,20 +3,13 @@ import { plainLine } from '../core/plain-text.ts'
 import type { MessageInfo, Part } from '../opencode/shapes.ts'
 import { recordAt, textAt } from '../opencode/transcript-text.ts'
 
-/** One call of a tool in a step that is over. */
+/** One call of a tool that has ended. */
 interface Call {
   tool: string
   /** What it was asked to do, the same text for the same call. */
   input: string
   /** What went wrong, undefined when it succeeded. */
   failure: string | undefined
-}
-
-/** One request to the model and what was done with its answer. */
-interface Step {
-  /** The model's reason to stop, in opencode's words. */
-  finish: string | undefined
-  calls: readonly Call[]
 }
 
 export interface Counted {
@@ -33,32 +26,28 @@ const mostFailures = 10
 const firstToldAt = 10
 
 interface StepCounter {
-  /** To be told of each step once, in order. */
-  add: (step: Step) => Counted
+  /** To be told of each call once, when it has ended. */
+  addCall: (call: Call) => Counted
+  /** To be told of each request to the model once, when its answer is whole; `finish` is the model's reason to stop, in opencode's words. */
+  addStep: (finish: string | undefined, hasCalls: boolean) => Counted
   /** Somebody has told the agent something: what it did before is no circle. */
   reset: () => void
 }
 
-export function createStepCounter(): StepCounter {
+function createStepCounter(): StepCounter {
   let empty = 0
   let same = { key: '', count: 0 }
 
-  function add({ finish, calls }: Step): Counted {
-    if (calls.length === 0) {
-      const asksAgain = finish === undefined || ['', 'tool-calls', 'unknown'].includes(finish)
-      empty = asksAgain ? empty + 1 : 0
-      if (empty < mostEmpty) return {}
-      return {
-        stuck: `aborted: ${empty} steps in a row had no call of a tool and no end (finish reason ${finish || 'none'})`,
-      }
+  function addStep(finish: string | undefined, hasCalls: boolean): Counted {
+    const asksAgain = finish === undefined || ['', 'tool-calls', 'unknown'].includes(finish)
+    empty = asksAgain && !hasCalls ? empty + 1 : 0
+    if (empty < mostEmpty) return {}
+    return {
+      stuck: `aborted: ${empty} steps in a row had no call of a tool and no end (finish reason ${finish || 'none'})`,
     }
-    empty = 0
-    let counted: Counted = {}
-    for (const call of calls) counted = { ...counted, ...count(call) }
-    return counted
   }
 
-  function count({ tool, input, failure }: Call): Counted {
+  function addCall({ tool, input, failure }: Call): Counted {
     const key = JSON.stringify([tool, input, failure !== undefined])
     same = { key, count: same.key === key ? same.count + 1 : 1 }
     if (failure !== undefined) {
@@ -72,7 +61,8 @@ export function createStepCounter(): StepCounter {
   }
 
   return {
-    add,
+    addCall,
+    addStep,
     reset: () => {
       empty = 0
       same = { key: '', count: 0 }
@@ -84,16 +74,16 @@ export function createStepCounter(): StepCounter {
 export interface StepReader {
   /** `isPrompt`: it is one of ours; opencode has others, such as that which asks for a summary in the middle of a circle. */
   message: (info: MessageInfo, isPrompt: boolean) => Counted
-  part: (part: Part) => void
+  part: (part: Part) => Counted
 }
 
 export function createStepReader(): StepReader {
   const counter = createStepCounter()
   /**
-   * The calls of each message that is not over, by their parts; undefined for one that has not ended: without snapshots
-   * opencode may tell of its end after that of the message.
+   * Whether each call has ended, by message and part. A message is kept until it is over and all its calls have ended:
+   * without snapshots opencode may tell of a call's end after that of its message.
    */
-  const calls = new Map<string, Map<string, Call | undefined>>()
+  const calls = new Map<string, Map<string, boolean>>()
   const over = new Set<string>()
 
   function message(info: MessageInfo, isPrompt: boolean): Counted {
@@ -107,17 +97,25 @@ export function createStepReader(): StepReader {
     }
     if (info.time?.completed === undefined || info.error !== undefined) return {}
     over.add(info.id)
-    const begun = [...(calls.get(info.id)?.values() ?? [])]
-    calls.delete(info.id)
-    const own = begun.filter((call) => call !== undefined)
-    if (begun.length > 0 && own.length === 0) return {}
-    return info['summary'] === true ? {} : counter.add({ finish: info.finish, calls: own })
+    const hasCalls = calls.has(info.id)
+    forgetEnded(info.id)
+    return info['summary'] === true ? {} : counter.addStep(info.finish, hasCalls)
   }
 
-  function part(each: Part): void {
-    if (each.type !== 'tool' || over.has(each.messageID)) return
-    const own = calls.get(each.messageID) ?? new Map<string, Call | undefined>()
-    calls.set(each.messageID, own.set(each.id, callOf(each)))
+  function part(each: Part): Counted {
+    if (each.type !== 'tool') return {}
+    const own = calls.get(each.messageID) ?? new Map<string, boolean>()
+    // opencode tells of a call again when it notes what changed since, long after its message as well.
+    if (own.get(each.id) === true || (over.has(each.messageID) && !own.has(each.id))) return {}
+    const call = callOf(each)
+    calls.set(each.messageID, own.set(each.id, call !== undefined))
+    forgetEnded(each.messageID)
+    return call === undefined ? {} : counter.addCall(call)
+  }
+
+  function forgetEnded(messageId: string): void {
+    const own = calls.get(messageId)
+    if (over.has(messageId) && own !== undefined && [...own.values()].every(Boolean)) calls.delete(messageId)
   }
 
   return { message, part }

@@ -183,7 +183,8 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
         const { part } = eventProperties[type].parse(properties)
         const role = roles.get(part.messageID)
         const target = watched.get(rootOf(part.sessionID) ?? '')
-        watched.get(part.sessionID)?.steps.part(part)
+        const own = watched.get(part.sessionID)
+        if (own !== undefined) heed(own, part.sessionID, own.steps.part(part))
         if (target !== undefined && calls.part(part)) changed()
         if (target?.caughtUp === false) {
           target.missed = true

@@ -3,22 +3,26 @@ import { createStepReader, type Counted } from '../../src/daemon/steps.ts'
 
 const sessionID = 'ses_1'
 
-/** A session's events, told as the messages and calls that they are of. */
+/** A session's events, told as the messages and calls that they are of; what is returned is what they counted. */
 function session() {
   const reader = createStepReader()
   let made = 0
-  const call = (messageID: string, tool: string, state: object) =>
-    reader.part({ id: `prt_${++made}`, messageID, sessionID, type: 'tool', tool, state })
+  const call = (messageID: string, id: string, [tool, state]: [string, object]) =>
+    reader.part({ id, messageID, sessionID, type: 'tool', tool, state })
   return {
     user: (isPrompt = true) => reader.message({ id: `msg_${++made}`, sessionID, role: 'user' }, isPrompt),
-    step: (finish: string | undefined, ...calls: [tool: string, state: object][]): Counted => {
+    /** One step, in the order of opencode's events: `late` calls are told to have ended after their step, as without snapshots. */
+    step: (finish: string | undefined, calls: [tool: string, state: object][] = [], { late = false } = {}): Counted => {
       const id = `msg_${++made}`
-      reader.message({ id, sessionID, role: 'assistant' }, false)
-      for (const [tool, state] of calls) call(id, tool, state)
+      const parts = calls.map((of, at) => [`prt_${id}_${at}`, of] as const)
+      const end = () => parts.map(([part, of]) => call(id, part, of))
       const info = { id, sessionID, role: 'assistant', time: { completed: 1 }, finish }
-      const counted = reader.message(info, false)
-      expect(reader.message(info, false)).toEqual({}) // told of once more
-      return counted
+      reader.message({ ...info, time: {} }, false)
+      for (const [part, [tool, state]] of parts) call(id, part, [tool, { ...state, status: 'running' }])
+      const counted = [...(late ? [] : end()), reader.message(info, false), ...(late ? end() : [])]
+      // Told of once more, as when opencode has pruned an output.
+      expect([...end(), reader.message(info, false)]).toEqual([...calls.map(() => ({})), {}])
+      return Object.assign({}, ...counted) as Counted
     },
   }
 }
@@ -29,12 +33,6 @@ const invalid = (tool: string, error: string) =>
   ['invalid', { status: 'completed', input: { tool, error }, output: error }] as [string, object]
 const times = (count: number, step: (at: number) => Counted) => Array.from({ length: count }, (_, at) => step(at))
 const nothing = (count: number) => Array.from({ length: count }, () => ({}))
-
-it('a step whose call ends after it, as without snapshots, is no step without a call', () => {
-  const { step } = session()
-  const running: [string, object] = ['bash', { status: 'running', input: { command: 'npm test' } }]
-  expect(times(20, () => step('tool-calls', running))).toEqual(nothing(20))
-})
 
 describe('steps without a call and without an end', () => {
   it.each(['tool-calls', 'unknown', '', undefined])('are aborted at the fifth in a row (%s)', (finish) => {
@@ -54,7 +52,7 @@ describe('steps without a call and without an end', () => {
 
   it('are counted anew after a call, an end, and whatever the agent is told', () => {
     const { step, user } = session()
-    for (const other of [() => step('tool-calls', ran('ls')), () => step('stop'), () => user()]) {
+    for (const other of [() => step('tool-calls', [ran('ls')]), () => step('stop'), () => user()]) {
       expect(times(4, () => step('unknown'))).toEqual(nothing(4))
       expect(other()).toEqual({})
     }
@@ -62,32 +60,43 @@ describe('steps without a call and without an end', () => {
 })
 
 describe('the same call', () => {
-  it('that fails is aborted at the tenth in a row, with what it says', () => {
+  it.each([false, true])('that fails is aborted at the tenth in a row, with what it says (late: %s)', (late) => {
     const { step } = session()
-    expect(times(9, () => step('tool-calls', failed('x')))).toEqual(nothing(9))
-    expect(step('tool-calls', failed('x')).stuck).toBe(
+    expect(times(9, () => step('tool-calls', [failed('x')], { late }))).toEqual(nothing(9))
+    expect(step('tool-calls', [failed('x')], { late }).stuck).toBe(
       'aborted: the same call of bash failed 10 times in a row: no such file',
     )
   })
 
   it('of an unknown tool, or with arguments that are none, is the same whatever was wrong with them', () => {
     const { step } = session()
-    expect(times(9, (at) => step('tool-calls', invalid('nope', `no JSON: ${at}`)))).toEqual(nothing(9))
-    expect(step('tool-calls', invalid('nope', 'no JSON')).stuck).toMatch(/the same call of nope failed 10 times/)
+    expect(times(9, (at) => step('tool-calls', [invalid('nope', `no JSON: ${at}`)]))).toEqual(nothing(9))
+    expect(step('tool-calls', [invalid('nope', 'no JSON')]).stuck).toMatch(/the same call of nope failed 10 times/)
   })
 
   it('that fails, and then another, is no circle; nor is one after the agent was told something', () => {
     const { step, user } = session()
-    expect(times(30, (at) => step('tool-calls', failed(String(at % 2))))).toEqual(nothing(30))
-    expect(times(9, () => step('tool-calls', failed('x')))).toEqual(nothing(9))
+    expect(times(30, (at) => step('tool-calls', [failed(String(at % 2))]))).toEqual(nothing(30))
+    expect(times(9, () => step('tool-calls', [failed('x')]))).toEqual(nothing(9))
     expect(user()).toEqual({})
-    expect(step('tool-calls', failed('x'))).toEqual({})
-    expect(step('tool-calls', failed('x'), ran('x'))).toEqual({})
+    expect(step('tool-calls', [failed('x')])).toEqual({})
+    expect(step('tool-calls', [failed('x'), ran('x')])).toEqual({})
+  })
+
+  it('that ends after its step, as without snapshots, makes it no step without a call', () => {
+    const { step } = session()
+    expect(times(9, (at) => step('tool-calls', [ran(String(at))], { late: true }))).toEqual(nothing(9))
+  })
+
+  it('that has not ended makes its step none without a call', () => {
+    const { step } = session()
+    const running: [string, object] = ['bash', { status: 'running', input: { command: 'npm test' } }]
+    expect(times(9, () => step('tool-calls', [running]))).toEqual(nothing(9))
   })
 
   it('that succeeds is left alone, and told of at 10, 20, 40', () => {
     const { step } = session()
-    const told = times(45, () => step('tool-calls', ran('gh pr checks'))).map(({ repeated, stuck }) => {
+    const told = times(45, () => step('tool-calls', [ran('gh pr checks')])).map(({ repeated, stuck }) => {
       expect(stuck).toBeUndefined()
       return repeated
     })
