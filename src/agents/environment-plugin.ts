@@ -78,8 +78,10 @@ export const KugetsuEnvironment = async () => {
 }
 
 const hooks = {
-  config: async (configuration: object): Promise<void> => {
+  config: async (configuration: Parameters<typeof addLeftOut>[0] & { snapshot?: boolean }): Promise<void> => {
     attempt(() => addLeftOut(configuration, process.env))
+    // They are for /undo, which nobody calls for an agent, and cost a `git add` of the whole worktree at each of its steps.
+    configuration.snapshot ??= false
   },
   'shell.env': async (input: ShellCall, output: ShellResult): Promise<void> => {
     try {

@@ -154,7 +154,7 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
   function heed(own: Watched, id: string, { stuck, repeated }: Counted): void {
     if (repeated !== undefined) note(home, 'repeats', { issue_ref: own.record.issue_ref, reason: repeated })
     if (stuck === undefined) return
-    own.stuck = stuck
+    own.stuck ??= stuck
     tell(id, 'changed')
   }
 

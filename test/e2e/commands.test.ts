@@ -118,6 +118,24 @@ describe('init', () => {
   })
 })
 
+it("opencode takes no snapshots of an agent's worktree, unless its configuration says that it shall", async () => {
+  const snapshots = path.join(path.dirname(stage.home.opencodeDatabase), 'snapshot')
+  const taken = () =>
+    fs.existsSync(snapshots)
+      ? fs.readdirSync(snapshots, { recursive: true }).filter((name) => `${name}`.endsWith('HEAD'))
+      : []
+  expect(taken()).toEqual([])
+  const wish = JSON.stringify({ $schema: 'https://opencode.ai/config.json', snapshot: true })
+  stage.git.commit('me/app', 'main', { 'opencode.json': wish })
+  await stage.ok(['start', ref(8), 'SAY{{seen}}', '--wait'])
+  expect(taken()).toHaveLength(1)
+  stage.git.commit('me/app', 'main', {
+    'opencode.json': JSON.stringify({ $schema: 'https://opencode.ai/config.json' }),
+  })
+  await stage.ok(['destroy', ref(8), '-y'])
+  expect(taken()).toEqual([])
+})
+
 describe('list and status', () => {
   it('have the fields that scripts rely on', async () => {
     const [base, pmAgent, issue] = await listed()

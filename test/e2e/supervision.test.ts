@@ -265,7 +265,9 @@ describe('an agent whose model', () => {
   })
 
   it('goes round in circles is stopped with the reason', async () => {
-    const [promises, calls] = ['SAY{{now I will}} FINISH=tool_calls', 'TOOL{{no_such_tool {}}} LOOP!']
+    // A model that answers at once has taken some steps more before the daemon can have stopped it.
+    const promises = 'SLEEP=0.5 SAY{{now I will}} FINISH=tool_calls'
+    const calls = 'SLEEP=0.5 TOOL{{no_such_tool {}}} LOOP!'
     await begin(4, promises)
     await begin(5, calls)
     expect(await end(4)).toBe(

@@ -20,6 +20,7 @@ const passing = 15
 let stage: Stage
 beforeAll(async () => {
   stage = await setStage({
+    opencode: { snapshot: true }, // so that their removal is seen too
     config: { MAX_CONCURRENT_AGENTS: 3, WORKTREE_CHECK_PR_STATUS: 'false', QUEUE_KEEP_FINISHED: kept },
   })
   await stage.ok(['queue-daemon', 'start'])

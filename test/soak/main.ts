@@ -45,6 +45,7 @@ if (flags.help || ![tasks, every].every((number) => Number.isSafeInteger(number)
 
 async function main(): Promise<void> {
   const stage = await setStage({
+    opencode: { snapshot: true }, // so that their removal is seen too
     config: { MAX_CONCURRENT_AGENTS: 3, WORKTREE_CHECK_PR_STATUS: 'false', QUEUE_KEEP_FINISHED: 200 },
   })
   try {
