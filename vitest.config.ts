@@ -22,6 +22,8 @@ export default defineConfig({
           exclude: ['test/e2e/**', 'test/faults/**'],
           testTimeout: 30_000,
           hookTimeout: 30_000,
+          // They wait for git most of the time; vitest would leave one core to itself.
+          maxWorkers: '100%',
         },
       },
       {

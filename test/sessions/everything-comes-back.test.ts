@@ -266,6 +266,7 @@ async function live(lane: Lane, number: number, given: Case): Promise<string[]> 
   const work = await build(lane, number, given)
   const { place, issue } = work
   const before = filesOf(place)
+  const head = ground.git(place, 'rev-parse', 'HEAD')
   const gc = () => ground.git(bystander, 'gc', '--quiet', '--prune=now')
   const differences = (after: Map<string, string>, mayGo: string[] = []) =>
     [...new Set([...before.keys(), ...after.keys()])]
@@ -298,7 +299,10 @@ async function live(lane: Lane, number: number, given: Case): Promise<string[]> 
   gc()
   const point = (await listSaved(service)).find(({ name }) => name === issue)
   const leftOut = point === undefined ? [] : (await recoverWork(service, point, {})).leftOut
-  if (point === undefined) await ground.issue(number)
+  if (point === undefined) {
+    await ground.issue(number)
+    ground.git(place, 'checkout', '--quiet', '--detach', head) // on the remote, under whatever name
+  }
   if (work.commits.length > 0) gc()
   const told = [...service.warnings.slice(warned), ...leftOut].join('\n')
   const mustBeNamed = [...work.gone, ...(point === undefined ? [] : work.made)]
