@@ -1,12 +1,9 @@
 /** The command line. definitions/ has every command: its name, its flags, and the call; what it does is loaded when it runs. */
 import { Command } from 'commander'
-import { credentialCommand } from '../core/credential-helper.ts'
-import { pmShellCommand } from '../core/pm-shell.ts'
-import { daemonCommand } from '../daemon/names.ts'
 import type { Context } from './context.ts'
 import { agents } from './definitions/agents.ts'
 import { cleanUp } from './definitions/clean-up.ts'
-import { completeCommand, finish, type Definitions } from './definitions/define.ts'
+import { completeCommand, finish, isHidden, type Definitions } from './definitions/define.ts'
 import { notifications } from './definitions/notify.ts'
 import { pmAgent } from './definitions/pm-agent.ts'
 import { queue } from './definitions/queue.ts'
@@ -26,9 +23,6 @@ Exit codes:
 Configuration:
   ~/.kugetsu/config, environment variables over it. KUGETSU_DIR is the home,
   KUGETSU_OPENCODE the opencode to use, NO_COLOR turns colours off.`
-
-/** What other programs call. */
-const internal = [daemonCommand, credentialCommand, completeCommand, pmShellCommand]
 
 /** In the order of help, under these headings. */
 const sections: [string, Definitions][] = [
@@ -87,9 +81,4 @@ export function createProgram(
     }
   }
   return program
-}
-
-/** Whether a command is for kugetsu itself and the shells, and not for people. */
-export function isHidden(command: Command): boolean {
-  return internal.includes(command.name())
 }

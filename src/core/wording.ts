@@ -1,4 +1,4 @@
-/** Times and numbers in sentences. Pure. */
+/** Times, numbers and lists in sentences. Pure. */
 
 /** How long something has been going on: `for 4 min`. */
 export function lasting(from: string | null | undefined, now: Date): string {
@@ -27,8 +27,8 @@ export function times(number: number): string {
 }
 
 /** `1 task`, `3 tasks`. */
-export function counted(number: number, thing: string): string {
-  return `${number} ${thing}${number === 1 ? '' : 's'}`
+export function counted(number: number, thing: string, things = `${thing}s`): string {
+  return `${number} ${number === 1 ? thing : things}`
 }
 
 /** Whole units, the largest of which there are two at least. */
@@ -43,4 +43,10 @@ function spanOf(at: string | null | undefined, now: Date): string | undefined {
   ] as const
   const [size, unit] = units.find(([length]) => seconds >= 2 * length) ?? [1, 's']
   return `${Math.floor(seconds / size)} ${unit}`
+}
+
+/** The first five, escaped for one line, and how many more there are. */
+export function sample(texts: readonly string[], count = texts.length): string {
+  const shown = texts.slice(0, 5).map((text) => JSON.stringify(text).slice(1, -1))
+  return shown.join(', ') + (count > shown.length ? ` and ${count - shown.length} more` : '')
 }

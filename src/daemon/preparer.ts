@@ -1,7 +1,7 @@
 import type { Home } from '../config/home.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
 import type { Item } from '../queue/item.ts'
-import type { StartRequest } from '../sessions/start.ts'
+import type { StartRequest } from '../sessions/start-request.ts'
 
 /** How many tasks to prepare ahead at most: each has files on disk and some 50 MB of the opencode server. */
 export const preparedAhead = 4

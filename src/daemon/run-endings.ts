@@ -1,7 +1,8 @@
 /** Why a run ends that has no end of its own: what the daemon sees of it besides its messages. Pure but for a look at its worktree. */
 import * as fs from 'node:fs'
 import type { Run, SessionRecord } from '../sessions/record.ts'
-import type { Ending, Look } from '../sessions/settle.ts'
+import type { Ending } from '../sessions/ending.ts'
+import type { Look } from '../sessions/settle.ts'
 import { allottedMs } from './deadlines.ts'
 
 /**

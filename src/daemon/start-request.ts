@@ -2,7 +2,7 @@ import { defaultInstance } from '../config/git-servers.ts'
 import type { Home } from '../config/home.ts'
 import { parseRef } from '../core/issue-ref.ts'
 import type { Item } from '../queue/item.ts'
-import type { StartRequest } from '../sessions/start.ts'
+import type { StartRequest } from '../sessions/start-request.ts'
 
 /** What the task of an issue asks for. */
 export function requestOf(home: Home, item: Item): StartRequest {

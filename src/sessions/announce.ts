@@ -14,7 +14,7 @@ import { neverBegan } from './kept-ends.ts'
 import { messageLine, type Notice, type NotificationType } from './notice.ts'
 import { addNotifications, notify } from './notifications.ts'
 import type { Run, SessionRecord } from './record.ts'
-import type { Ending } from './settle.ts'
+import type { Ending } from './ending.ts'
 import { changeSession, type StoredSession } from './store.ts'
 
 /** As many as can wait in a session file when nothing can be written into the notifications for long. */

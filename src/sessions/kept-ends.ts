@@ -11,7 +11,7 @@ import { ensureDirectory, listDirectory, removeFile, writeJson } from '../platfo
 import { readState } from '../platform/state-file.ts'
 import { branchNow } from './branches.ts'
 import type { Run, SessionRecord } from './record.ts'
-import type { Ending } from './settle.ts'
+import type { Ending } from './ending.ts'
 
 /** In characters; the log has the whole of it. */
 const longestAnswer = 20_000

@@ -13,7 +13,7 @@ import { once } from '../core/once.ts'
 import { ensureDirectory, removeFile, writeJson } from '../platform/files.ts'
 import { readState } from '../platform/state-file.ts'
 import type { Run, SessionRecord } from './record.ts'
-import type { Ending } from './settle.ts'
+import type { Ending } from './ending.ts'
 import { asOnlyWriter } from './store.ts'
 
 /** Of one issue. The prompt of a new session carries all of it. */

@@ -17,25 +17,13 @@ import { unlessTaken } from '../platform/locks.ts'
 import { tellUntold, untoldOf } from './announce.ts'
 import { freeForgottenSlots, sessionsAtWork } from './at-work.ts'
 import { note } from './journal.ts'
+import type { Ending } from './ending.ts'
 import { keepEnd, neverBegan } from './kept-ends.ts'
 import type { Run, SessionRecord } from './record.ts'
 import { rememberAnswered } from './remembered.ts'
 import { rescueSessions } from './rescue.ts'
 import { releaseSlot, slotHolders } from './slots.ts'
 import { changeSession, readSession, readSessions } from './store.ts'
-
-export interface Ending {
-  state: 'idle' | 'error' | 'timeout'
-  error?: string | undefined
-  /** Ended by a person: an end, not a failure, though opencode reports an aborted message. */
-  stopped?: boolean
-  /** Its last prompt has never reached the agent. */
-  undelivered?: boolean
-  /** What the agent said last. */
-  answer?: string | undefined
-  cost?: number | undefined
-  tokens?: Record<string, unknown> | undefined
-}
 
 /** How long an unanswered prompt may lie before it is taken for a failure that was missed: opencode takes seconds. */
 const unansweredMs = 30_000

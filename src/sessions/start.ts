@@ -6,7 +6,7 @@ import { permissionRules } from '../agents/permissions.ts'
 import type { Home } from '../config/home.ts'
 import { awaitedLater } from '../core/awaited-later.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
-import { formatRef, type IssueRef } from '../core/issue-ref.ts'
+import { formatRef } from '../core/issue-ref.ts'
 import { forkBase, moveSession } from '../opencode/fork.ts'
 import { newMessageId } from '../opencode/message-id.ts'
 import { findServer, type Server } from '../opencode/server.ts'
@@ -16,7 +16,7 @@ import { agentServer, excuseRuns, serverDatabase, toldByDeath } from './agent-se
 import { tellBegin } from './announce.ts'
 import { deadline } from './deadline.ts'
 import { requireBase } from './base-session.ts'
-import { removeWork, type Recovery } from './destroy.ts'
+import { removeWork } from './destroy.ts'
 import { ensureIssueWorktree, type IssueWorktree } from './issue-worktree.ts'
 import { note } from './journal.ts'
 import { loadAhead, unload } from './loading.ts'
@@ -25,6 +25,7 @@ import type { SessionRecord } from './record.ts'
 import { rememberAsked } from './remembered.ts'
 import { nameOf } from './session-name.ts'
 import { settleKilledStart } from './settle.ts'
+import type { Started, StartRequest } from './start-request.ts'
 import { admitStart, type AdmittedStart } from './remote-wait.ts'
 import { handOver } from './slots.ts'
 import { hasArrived, steer } from './steer.ts'
@@ -39,37 +40,6 @@ import { factsOf, type Facts } from './worktree-facts.ts'
 const issueWaitMs = 30 * 60_000
 /** The queue has something else to do meanwhile, and comes back. */
 const queueWaitMs = 1_000
-
-export interface StartRequest {
-  ref: IssueRef
-  /** What the agent is told; empty for the standard message of `continue`. */
-  message: string
-  prUrl?: string | undefined
-  base?: string | undefined
-  /** `provider/model`, else the user's default. */
-  model?: string | undefined
-  agent?: string | undefined
-  /** Begin anew: a new worktree and session, after the work in the old one was saved. */
-  fresh?: boolean | undefined
-  /** A person wants it at once, whatever the limit says. */
-  now?: boolean | undefined
-  /**
-   * The queue item that asks for it. An agent at work is then left alone: `running`. While it waits for a remote it gives
-   * its slot away.
-   */
-  queueItem?: string | undefined
-  /** Called when it begins to wait for a remote, and when it goes on. */
-  onRemoteWait?: ((waits: boolean) => void) | undefined
-}
-
-export interface Started {
-  /** Set up from scratch; given a new task in the session it has; or told while it works. */
-  how: 'started' | 'continued' | 'steered'
-  name: string
-  record: SessionRecord
-  /** With `fresh`: where the work of the worktree before was saved, if there was any. */
-  recovery?: Recovery | undefined
-}
 
 /**
  * Has an agent work on an issue and returns once it does. Throws KugetsuError: `no_free_slot` or `no_memory` (exit code 2)

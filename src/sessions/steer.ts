@@ -12,7 +12,7 @@ import { deadline } from './deadline.ts'
 import { rememberJoined } from './remembered.ts'
 import { carryOn } from './resume.ts'
 import { changeSession } from './store.ts'
-import type { Started } from './start.ts'
+import type { Started } from './start-request.ts'
 
 /** How long after a failed request its prompt may still arrive, with room to spare. */
 const deliveryMs = 2_500

@@ -6,7 +6,7 @@ import { isAt, sweepEntry, type WorktreeEntry } from './entries.ts'
 import { sweepLeftovers } from './leftovers.ts'
 import { isNothing } from './place.ts'
 import { sweepTemporary } from './temporary.ts'
-import type { WorktreeOptions } from './worktrees.ts'
+import type { WorktreeOptions } from './options.ts'
 
 /**
  * Clears away what is left of earlier ones; throws where anything else has the place or the branch. Returns the entries of

@@ -3,16 +3,10 @@ import { nameWithRoom } from './branch-name.ts'
 import { entryOf, isBeingSetUp } from './entries.ts'
 import type { GitOptions } from './git.ts'
 import { openMirror } from './mirrors.ts'
+import type { AddWorktreeOptions } from './options.ts'
 import { askRefs, readRefs, sameRefs } from './refs.ts'
 import { remoteStartRefs, startRefs } from './start-point.ts'
-import {
-  type AddedWorktree,
-  type AddWorktreeOptions,
-  addWorktree,
-  beginWorktree,
-  completeWorktree,
-  discardWorktree,
-} from './worktrees.ts'
+import { type AddedWorktree, addWorktree, beginWorktree, completeWorktree, discardWorktree } from './worktrees.ts'
 
 export interface PlaceWorktreeOptions extends Omit<AddWorktreeOptions, 'madeAt'> {
   /** The clone URL. */

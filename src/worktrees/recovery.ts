@@ -7,10 +7,11 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { savedRepositoryOf } from '../config/mirrors.ts'
 import { KugetsuError } from '../core/errors.ts'
+import { counted } from '../core/wording.ts'
 import { writeAtomic } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
 import type { Heads, KnownPlace, Stash } from './at-risk/commits.ts'
-import { describeSavable, moveItAway, plural } from './at-risk/describe.ts'
+import { describeSavable, moveItAway } from './at-risk/describe.ts'
 import type { Inventory } from './at-risk/inventory.ts'
 import { type GitCall, type GitOptions, inMirror, runGit } from './git.ts'
 import { mirrorLockWaitMs } from './mirrors.ts'
@@ -208,7 +209,7 @@ function summaryOf(options: SaveOptions, inventory: Inventory): string {
   const lines = describeSavable(inventory).map((line) => line.replace(/:.*/, ''))
   const kept = inventory.ignored.kept.length
   if (kept > 0) lines.push(`${kept} ignored ${kept === 1 ? 'file' : 'files'}`)
-  if (inventory.parked.length > 0) lines.push(plural(inventory.parked.length, 'commit', 'commits') + ' of no branch')
+  if (inventory.parked.length > 0) lines.push(counted(inventory.parked.length, 'commit') + ' of no branch')
   return `${lines.length === 0 ? 'files' : lines.join(', ')} of ${options.branch}`
 }
 

@@ -16,7 +16,7 @@ import { hasRoom, readRefs } from './refs.ts'
 import { despiteLocks } from './stale-locks.ts'
 import { temporarySibling } from './temporary.ts'
 import { operationIn } from './at-risk/operations.ts'
-import type { WorktreeOptions } from './worktrees.ts'
+import type { WorktreeOptions } from './options.ts'
 
 /** What HEAD shall be: a branch that exists, one to be made at (or moved to) a commit, or a commit alone. */
 export type Target = { branch: string; commit?: string } | { branch?: never; commit: string }

@@ -1,7 +1,7 @@
 /** A worktree that was made and that nobody has worked in yet is as good as a new one, once it begins where that would. */
 import { type ByteName, charactersOf, namesIn } from '../platform/byte-names.ts'
 import { isAsCheckedOut } from './as-checked-out.ts'
-import type { AddWorktreeOptions } from './worktrees.ts'
+import type { AddWorktreeOptions } from './options.ts'
 import type { WorktreeEntry } from './entries.ts'
 import { askGit, type GitCall, inMirror, inWorktree, runGit, runGitForBytes } from './git.ts'
 import { chooseStart, followRemote, type Start } from './start-point.ts'

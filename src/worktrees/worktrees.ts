@@ -12,26 +12,9 @@ import type { Refs } from './refs.ts'
 import { register } from './register.ts'
 import { renewUntouched } from './renew.ts'
 import { despiteLocks } from './stale-locks.ts'
+import type { AddWorktreeOptions, WorktreeOptions } from './options.ts'
 import { baseOf, chooseStart, followRemote, type Start } from './start-point.ts'
 import { removeTree, sweepTemporary, temporarySibling } from './temporary.ts'
-
-export interface WorktreeOptions extends GitOptions {
-  /** The mirror's directory. */
-  mirror: string
-  /** The mirror's lock, as for openMirror(). */
-  lockFile: string
-  /** Where the worktree is or shall be. */
-  path: string
-}
-
-export interface AddWorktreeOptions extends WorktreeOptions {
-  /** The branch to work on, `fix/issue-14`; where there is no room for that name another one (branch-name.ts). */
-  branch: string
-  /** The branch of the remote to begin at; the remote's default branch when absent. */
-  base?: string | undefined
-  /** The commit of the remote that the worktree which is there was made at just now: still there, it is untouched. */
-  madeAt?: string | undefined
-}
 
 export interface AddedWorktree {
   /** False when a good worktree was there already. Unless nobody has worked in it, it was not touched then. */

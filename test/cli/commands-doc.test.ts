@@ -1,7 +1,8 @@
 import * as fs from 'node:fs'
 import type { Command } from 'commander'
 import { afterAll, describe, expect, it } from 'vitest'
-import { createProgram, isHidden } from '../../src/cli/program.ts'
+import { isHidden } from '../../src/cli/definitions/define.ts'
+import { createProgram } from '../../src/cli/program.ts'
 import { createFakeContext } from '../helpers/fake-context.ts'
 
 const context = createFakeContext()

@@ -12,7 +12,7 @@ import {
   rememberJoined,
   type Remembered,
 } from '../../src/sessions/remembered.ts'
-import type { Ending } from '../../src/sessions/settle.ts'
+import type { Ending } from '../../src/sessions/ending.ts'
 import { createFakeContext, type FakeContext } from '../helpers/fake-context.ts'
 
 const name = 'forge.test-me-app-1'

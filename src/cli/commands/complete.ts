@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { candidates, type Candidate } from '../completion/candidates.ts'
 import { valuesIn } from '../completion/values.ts'
 import type { Context } from '../context.ts'
-import { isHidden } from '../program.ts'
+import { isHidden } from '../definitions/define.ts'
 
 /**
  * Answers a shell: a candidate for the last of the words a line, a tab and its description after it. A person is

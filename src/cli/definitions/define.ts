@@ -1,6 +1,9 @@
 /** What the definitions of commands are made with. */
 import type { Command } from 'commander'
+import { credentialCommand } from '../../core/credential-helper.ts'
 import { KugetsuError } from '../../core/errors.ts'
+import { pmShellCommand } from '../../core/pm-shell.ts'
+import { daemonCommand } from '../../daemon/names.ts'
 import type { Context } from '../context.ts'
 import { wrap } from '../wrap.ts'
 
@@ -18,6 +21,13 @@ export type Subcommands = Record<string, (group: Command, context: Context) => v
 
 /** The hidden command that answers the shells' completion: `__complete -- <words…>`. */
 export const completeCommand = '__complete'
+
+const internal = [daemonCommand, credentialCommand, completeCommand, pmShellCommand]
+
+/** Whether a command is for kugetsu itself and the shells, and not for people. */
+export function isHidden(command: Command): boolean {
+  return internal.includes(command.name())
+}
 
 /** Makes the one that is asked for; all where that is none of them, for what is said of them all. */
 export function addTo(group: Command, commands: Subcommands, context: Context, asked = ''): void {

@@ -1,4 +1,5 @@
 /** An inventory in words. */
+import { counted, sample } from '../../core/wording.ts'
 import { type ByteName, displayName } from '../../platform/byte-names.ts'
 import type { Inventory } from './inventory.ts'
 
@@ -23,7 +24,7 @@ export function describeInventory(found: Inventory): string[] {
   lines.push(...found.unsavable, ...describeSavable(found))
   const { left } = found.ignored
   if (left.length > 0) {
-    lines.push(`${plural(left.length, 'ignored file')} that cannot be saved: ${sample(left)}`)
+    lines.push(`${counted(left.length, 'ignored file')} that cannot be saved: ${sample(left)}`)
   }
   return lines
 }
@@ -36,16 +37,16 @@ export function describeSavable(found: Inventory): string[] {
   if (uncommitted.length > 0) lines.push(named(uncommitted, 'uncommitted change'))
   if (untracked.length > 0) lines.push(named(untracked, 'untracked file'))
   if (unpushed.count > 0) {
-    lines.push(`${plural(unpushed.count, 'unpushed commit')}: ${sample(unpushed.subjects, unpushed.count)}`)
+    lines.push(`${counted(unpushed.count, 'unpushed commit')}: ${sample(unpushed.subjects, unpushed.count)}`)
   }
-  if (stashes.length > 0) lines.push(plural(stashes.length, 'stash', 'stashes'))
+  if (stashes.length > 0) lines.push(counted(stashes.length, 'stash', 'stashes'))
   return lines
 }
 
 /** What saveWork() saves without being told to, a line for each kind. */
 export function describeSavedByItself({ ignored, parked }: Inventory): string[] {
   const files = ignored.kept.length === 0 ? [] : [named(ignored.kept, 'ignored file')]
-  const commits = parked.length === 0 ? [] : [`${plural(parked.length, 'commit')} of no branch`]
+  const commits = parked.length === 0 ? [] : [`${counted(parked.length, 'commit')} of no branch`]
   return [...files, ...commits]
 }
 
@@ -54,16 +55,6 @@ export function describeLost({ ignored }: Inventory): string[] {
   return [...ignored.left, ...ignored.output]
 }
 
-export function plural(count: number, one: string, many = `${one}s`): string {
-  return `${count} ${count === 1 ? one : many}`
-}
-
 function named(names: ByteName[], what: string): string {
-  return `${plural(names.length, what)}: ${sample(names.slice(0, 5).map(displayName), names.length)}`
-}
-
-/** The first five, escaped for one line, and how many more there are. */
-export function sample(texts: readonly string[], count = texts.length): string {
-  const shown = texts.slice(0, 5).map((text) => JSON.stringify(text).slice(1, -1))
-  return shown.join(', ') + (count > shown.length ? ` and ${count - shown.length} more` : '')
+  return `${counted(names.length, what)}: ${sample(names.slice(0, 5).map(displayName), names.length)}`
 }

@@ -5,7 +5,7 @@ import { messageOf } from '../../core/errors.ts'
 import { charactersOf, displayName, nameIn } from '../../platform/byte-names.ts'
 import { listEntries } from '../entries.ts'
 import { type GitCall, gitDirectories, type GitOptions, runGit } from '../git.ts'
-import { plural, sample } from './describe.ts'
+import { counted, sample } from '../../core/wording.ts'
 import { isMade, sortIgnored } from './ignored-files.ts'
 import { operationIn } from './operations.ts'
 import { filesOf, idsIn } from './parked.ts'
@@ -41,13 +41,13 @@ async function filesLost(options: GitOptions, root: string, inner: InnerReposito
   if (operation !== undefined) lost.push(`${operation} is in progress`)
   const changed = [...status.uncommitted, ...status.untracked]
   if (changed.length > 0) {
-    lost.push(`${plural(changed.length, 'change')} (${sample(changed.slice(0, 5).map(displayName), changed.length)})`)
+    lost.push(`${counted(changed.length, 'change')} (${sample(changed.slice(0, 5).map(displayName), changed.length)})`)
   }
   // What a tool has cloned it has built as well.
   if (isMade(nameIn(`${charactersOf(inner.at)}/`))) return lost
   const { kept, left, output } = sortIgnored(place, status.ignored)
   const ignored = [...kept.map(displayName), ...left, ...output]
-  if (ignored.length > 0) lost.push(`${plural(ignored.length, 'ignored file')} (${sample(ignored)})`)
+  if (ignored.length > 0) lost.push(`${counted(ignored.length, 'ignored file')} (${sample(ignored)})`)
   return lost
 }
 
@@ -72,7 +72,7 @@ async function commitsLost(options: GitOptions, root: string, inner: InnerReposi
   const subjects = await subjectsOf(call, tips, isOwn ? asked.held : [...known, ...asked.held])
   if (subjects.length === 0) return []
   const trouble = asked.trouble.length === 0 ? '' : `; its remote could not be asked: ${asked.trouble.join('; ')}`
-  return [`${plural(subjects.length, 'commit')} that no remote has (${sample(subjects)})${trouble}`]
+  return [`${counted(subjects.length, 'commit')} that no remote has (${sample(subjects)})${trouble}`]
 }
 
 async function subjectsOf(call: GitCall, tips: ReadonlySet<string>, without: readonly string[]): Promise<string[]> {
