@@ -96,6 +96,26 @@ describe('a repository that asks for a login', () => {
     expect(forge.requests.slice(before).some(({ login }) => login === withToken)).toBe(true)
   })
 
+  it('is asked with it by a filter, as that of git-lfs does, at the checkout and when saved files come back', async () => {
+    const smudge = path.join(stage.home.root, 'smudge')
+    fs.writeFileSync(
+      smudge,
+      `#!/bin/sh\ngit ls-remote -q ${forge.url}/me/app.git HEAD > /dev/null && sed s/pointer/content/\n`,
+    )
+    fs.chmodSync(smudge, 0o755)
+    const set = (name: string, value: string) =>
+      promisify(execFile)('git', ['config', '--global', `filter.lfs.${name}`, value], { env: stage.home.env })
+    await set('smudge', smudge)
+    await set('clean', 'sed s/content/pointer/')
+    await set('required', 'true')
+    stage.git.commit('me/app', 'main', { '.gitattributes': '*.big filter=lfs\n', 'one.big': 'pointer\n' })
+    await stage.ok(['start', ref(6), 'BASH{{cp one.big two.big; git add two.big}}', '--wait'])
+    expect([inWorktree(6, 'one.big'), inWorktree(6, 'two.big')]).toEqual(['content\n', 'content\n'])
+    await stage.ok(['destroy', ref(6), '-y', '--force'])
+    await stage.ok(['recover', ref(6)])
+    expect([inWorktree(6, 'one.big'), inWorktree(6, 'two.big')]).toEqual(['content\n', 'content\n'])
+  })
+
   it('leaves the token in the env file alone', () => {
     expect(filesWith(stage.home.root, token)).toEqual(['.kugetsu/env/dev.env'])
   })
