@@ -40,7 +40,7 @@ mkdirSync(path.dirname(target), { recursive: true })
 const fresh = `${target}.${process.pid}`
 try {
   const assets = { 'package.json': path.join(root, 'package.json') }
-  for (const name of readdirSync(dist)) if (/\.js$|^help-/.test(name)) assets[name] = path.join(dist, name)
+  for (const name of readdirSync(dist)) if (name.endsWith('.js')) assets[name] = path.join(dist, name)
   for (const name of readdirSync(cache)) assets[name] = path.join(cache, name) // text and code
 
   copyFileSync(addon, at('addon'))

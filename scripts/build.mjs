@@ -2,7 +2,6 @@
 // loads only what it uses; and the plugin that runs inside opencode, one ES module that needs nothing else.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -207,8 +206,6 @@ try {
       usedOfZod,
     ])),
   )
-  const { helpFiles } = createRequire(import.meta.url)(path.resolve(fresh, 'main.cjs'))
-  for (const [name, page] of Object.entries(helpFiles())) writeFileSync(path.join(fresh, name), page)
   writeFileSync(path.join(fresh, 'third-party-licenses.txt'), licencesOf(modules))
   rmSync('dist', { recursive: true, force: true })
   renameSync(fresh, 'dist')

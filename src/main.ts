@@ -3,7 +3,6 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { CommanderError } from 'commander'
 import type { Context } from './cli/context.ts'
-import { asksForHelp, helpFile, helpOf, keptHelp, keptWidths } from './cli/help-page.ts'
 import { createProgram } from './cli/program.ts'
 import { renderError } from './cli/render-error.ts'
 import { usageError, withoutHelp } from './cli/usage.ts'
@@ -17,11 +16,6 @@ import { createContext, createInterruption, requireHome } from './process.ts'
 export async function main(argv: string[]): Promise<void> {
   const interruption = createInterruption()
   const context = createContext(interruption, argv[0] === daemonCommand)
-  const help = asksForHelp(argv) ? keptHelp(context.io.columns) : undefined
-  if (help !== undefined) {
-    context.io.out(help)
-    process.exit()
-  }
   const flags = { json: argv.includes('--json'), debug: argv.includes('--debug') }
   const program = createProgram(context, version(), argv)
   const asked = withoutHelp(program, argv)
@@ -42,14 +36,6 @@ export async function main(argv: string[]): Promise<void> {
   context.io.err('') // takes a line of progress away
   tellIfRemoved(context)
   process.exit()
-}
-
-/** What the build keeps for `keptHelp`: the pages by the names of their files. */
-export function helpFiles(): Record<string, string> {
-  const context = createContext(createInterruption(), false)
-  return Object.fromEntries(
-    keptWidths.map((width) => [helpFile(width), helpOf(createProgram(context, version(), [], width))]),
-  )
 }
 
 /** commander's own errors become ours: one line, a hint, no usage dump. */

@@ -8,7 +8,6 @@ import { notifications } from './definitions/notify.ts'
 import { pmAgent } from './definitions/pm-agent.ts'
 import { queue } from './definitions/queue.ts'
 import { setUp } from './definitions/set-up.ts'
-import { helpWidth } from './help-page.ts'
 
 const epilogue = `
 Issue refs:
@@ -34,6 +33,9 @@ const sections: [string, Definitions][] = [
   ['Set-up:', setUp],
 ]
 
+/** Help gets no wider than this many columns: a line across a whole screen is hard to read. */
+const widestHelp = 100
+
 /**
  * The command line of kugetsu; `context` is what its commands get to work with. Only the command that `argv` calls is
  * made, because making them all takes as long as a read-only command does; all are for help and for wrong names, none is
@@ -53,8 +55,8 @@ export function createProgram(
     .addHelpText('beforeAll', 'kugetsu - OpenCode Session Manager\n')
     .addHelpText('after', epilogue)
     .configureOutput({
-      getOutHelpWidth: () => helpWidth(columns),
-      getErrHelpWidth: () => helpWidth(columns),
+      getOutHelpWidth: () => Math.min(columns, widestHelp),
+      getErrHelpWidth: () => Math.min(columns, widestHelp),
       // There are none in it to take out. To ask the streams of the process takes two milliseconds.
       getOutHasColors: () => true,
       getErrHasColors: () => true,
@@ -81,4 +83,11 @@ export function createProgram(
     }
   }
   return program
+}
+
+/** The page of help of a command, as commander makes it. */
+export function helpOf(command: Command): string {
+  let help = ''
+  command.configureOutput({ writeOut: (part) => (help += part) }).outputHelp()
+  return help
 }
