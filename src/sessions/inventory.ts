@@ -9,14 +9,13 @@ import { once } from '../core/once.ts'
 import { type Inventory, takeInventory } from '../worktrees/at-risk/inventory.ts'
 import { isAsMade } from '../worktrees/at-risk/as-made.ts'
 import { isSamePlace } from '../worktrees/entries.ts'
+import { localGitMs } from '../worktrees/git.ts'
 import { fetchMirror, hasCommit, openMirror } from '../worktrees/mirrors.ts'
 import { placeOf } from '../worktrees/place.ts'
 import { mirrorLock } from './issue-worktree.ts'
 import { noPullRequests, type PullRequests } from './pull-requests.ts'
 import type { SessionRecord } from './record.ts'
 import { remoteAccess, remoteEnvironment } from './remote-access.ts'
-
-const gitTimeoutMs = 120_000
 
 /** The worktree of an issue, as the functions of worktrees/ take it. */
 export interface IssueWork {
@@ -54,7 +53,7 @@ export function workOf(home: Home, record: SessionRecord, pullRequests = noPullR
     lockFile,
     branch: record.branch_name ?? branchOf(ref),
     env: remoteEnvironment(home),
-    timeoutMs: gitTimeoutMs,
+    timeoutMs: localGitMs,
     signal: home.signal,
   }
   const ask = remoteOf(home, { ref, mirror, lockFile })
@@ -72,7 +71,7 @@ export function remoteOf(
   { ref, mirror, lockFile }: { ref: IssueRef; mirror: string; lockFile: string },
 ): () => Promise<void> {
   return once(async () => {
-    const options = { path: mirror, lockFile, timeoutMs: gitTimeoutMs, signal: home.signal }
+    const options = { path: mirror, lockFile, timeoutMs: localGitMs, signal: home.signal }
     const url = urlOf(home, ref)
     // By the address that kugetsu knows, whatever an agent has written into the mirror.
     if (url !== undefined) await openMirror({ ...options, url, ...remoteAccess(home, url) })

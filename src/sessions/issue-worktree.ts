@@ -8,6 +8,7 @@ import { fileNameOf } from '../core/issue-names.ts'
 import { branchOf, type IssueRef, type Repository } from '../core/issue-ref.ts'
 import { exclusively } from '../platform/locks.ts'
 import { branchAt } from '../worktrees/entries.ts'
+import { localGitMs } from '../worktrees/git.ts'
 import { lostParts, mendWorktree } from '../worktrees/mend.ts'
 import { mirrorLockWaitMs } from '../worktrees/mirrors.ts'
 import { placeWorktree } from '../worktrees/place-worktree.ts'
@@ -18,7 +19,6 @@ import { remoteAccess, remoteEnvironment } from './remote-access.ts'
 import type { Undo } from './undo.ts'
 
 const cloneTimeoutMs = 30 * 60_000
-const mendTimeoutMs = 120_000
 
 export interface IssueWorktree {
   path: string
@@ -122,7 +122,7 @@ export async function mendIfBroken(
   const { env, signal } = home
   const wait = { timeoutMs: mirrorLockWaitMs, signal }
   const mended = await exclusively(mirrorLock(home, ref), wait, () =>
-    mendWorktree({ ...options, env, timeoutMs: mendTimeoutMs, signal }),
+    mendWorktree({ ...options, env, timeoutMs: localGitMs, signal }),
   )
   if (mended.length > 0) home.warn(`git did not work in ${worktree.path}, and was mended: ${mended.join(', ')}`)
   return mended

@@ -4,14 +4,13 @@ import { listMirrors, type MirrorOfHome } from '../config/mirrors.ts'
 import { parseRef } from '../core/issue-ref.ts'
 import { deadEntries, dropDeadEntry, reasonsToKeepEntry } from '../worktrees/dead-entries.ts'
 import { listEntries } from '../worktrees/entries.ts'
+import { localGitMs } from '../worktrees/git.ts'
 import { reasonsToKeepMirror, removeMirror } from '../worktrees/unused-mirrors.ts'
 import { mirrorLock } from './issue-worktree.ts'
 import { note } from './journal.ts'
 import type { Orphan } from './orphan.ts'
 import { slotHolders } from './slots.ts'
 import { readSessions, type StoredSession } from './store.ts'
-
-const gitTimeoutMs = 120_000
 
 /** The entries first: a mirror is removed only when it has none. */
 export function findMirrorOrphans(home: Home, sessions: StoredSession[]): Orphan[] {
@@ -71,7 +70,7 @@ function optionsFor(home: Home, mirror: MirrorOfHome) {
     lockFile: mirrorLock(home, mirror.repository),
     now: home.now(),
     env: home.env,
-    timeoutMs: gitTimeoutMs,
+    timeoutMs: localGitMs,
     signal: home.signal,
   }
 }

@@ -10,6 +10,7 @@ import { tryExclusive } from '../platform/locks.ts'
 import { describeInventory, describeLost, describeSavedByItself, isAtRisk } from '../worktrees/at-risk/describe.ts'
 import { type Inventory, takeInventory } from '../worktrees/at-risk/inventory.ts'
 import { isSamePlace, type WorktreeEntry } from '../worktrees/entries.ts'
+import { localGitMs } from '../worktrees/git.ts'
 import { saveWork } from '../worktrees/recovery.ts'
 import { removeWorktree } from '../worktrees/worktrees.ts'
 import { remoteOf } from './inventory.ts'
@@ -19,8 +20,6 @@ import { quietWorktree } from './left-running.ts'
 import { asidesOf, type Orphan } from './orphan.ts'
 import { slotHolders } from './slots.ts'
 import { readSessions } from './store.ts'
-
-const gitTimeoutMs = 120_000
 
 /** The orphan at `place`; undefined for what is no worktree at all: a file, or something half made or half deleted. */
 export function worktreeOrphan(
@@ -43,7 +42,7 @@ export function worktreeOrphan(
     mirror: found?.mirror.path ?? path.join(home.paths.repos, '.none'),
     branch,
     env: home.env,
-    timeoutMs: gitTimeoutMs,
+    timeoutMs: localGitMs,
     signal: home.signal,
     ...(found === undefined ? {} : { askRemote: remoteOf(home, mirrorOf(home, found.mirror)) }),
   }

@@ -10,14 +10,13 @@ import { isMadeByReading } from '../opencode/project-files.ts'
 import { unlessTaken } from '../platform/locks.ts'
 import { isAtRisk } from '../worktrees/at-risk/describe.ts'
 import { takeInventory } from '../worktrees/at-risk/inventory.ts'
+import { localGitMs } from '../worktrees/git.ts'
 import { ensureIssueWorktree, type IssueWorktree } from './issue-worktree.ts'
 import { loadAhead, unload } from './loading.ts'
 import { nameOf } from './session-name.ts'
 import { slotHolders } from './slots.ts'
 import { readSession } from './store.ts'
 import { createUndo, type Undo } from './undo.ts'
-
-const gitTimeoutMs = 120_000
 
 export interface Prepared {
   name: string
@@ -53,7 +52,7 @@ export async function discardPrepared(home: Home, { name, ref, worktree, undo }:
   await unlessTaken(home.paths.lock(`issue-${name}`), async () => {
     if (readSession(home, name) !== undefined) return
     const mirror = home.paths.mirror(ref)
-    const options = { path: worktree.path, branch: worktree.branch, mirror, env: home.env, timeoutMs: gitTimeoutMs }
+    const options = { path: worktree.path, branch: worktree.branch, mirror, env: home.env, timeoutMs: localGitMs }
     const found = await takeInventory(options)
     if (isAtRisk(found) || found.parked.length > 0 || !found.ignored.names.map(displayName).every(isMadeByReading))
       return

@@ -7,6 +7,7 @@ import { KugetsuError } from '../core/errors.ts'
 import { branchOf, formatRef, parseRef, type IssueRef } from '../core/issue-ref.ts'
 import { exclusively } from '../platform/locks.ts'
 import { entryOf, isBeingSetUp } from '../worktrees/entries.ts'
+import { localGitMs } from '../worktrees/git.ts'
 import { listRecovery, type RecoveryPoint } from '../worktrees/recovery-refs.ts'
 import { restoreWork, type Restored } from '../worktrees/restore.ts'
 import { dropRecovery } from '../worktrees/saved-repository.ts'
@@ -16,7 +17,6 @@ import { note } from './journal.ts'
 import { nameOf } from './session-name.ts'
 import { changeIndex, changeSession, readSession } from './store.ts'
 
-const gitTimeoutMs = 120_000
 const issueWaitMs = 10_000
 
 /** Work that was saved, and where. */
@@ -142,5 +142,5 @@ function isHalfMade(point: SavedPoint, place: string): boolean {
 }
 
 function gitOptions(home: Home) {
-  return { env: remoteEnvironment(home), timeoutMs: gitTimeoutMs, signal: home.signal }
+  return { env: remoteEnvironment(home), timeoutMs: localGitMs, signal: home.signal }
 }

@@ -14,6 +14,9 @@ import { gitEnvironment } from './git-environment.ts'
 import { disarmed, listSettings, mayNamePrograms } from './own-programs.ts'
 import { explain, type FailureReason, GitFailure, gitFailure, reasonOf } from './git-failure.ts'
 
+/** The longest silence of a git that asks no remote, in milliseconds: it prints nothing while it reads a large worktree. */
+export const localGitMs = 120_000
+
 export interface GitOptions {
   /** The user's environment, as the base of git's. */
   env: NodeJS.ProcessEnv

@@ -1,6 +1,7 @@
 import { KugetsuError, messageOf } from '../../core/errors.ts'
 import { plainLine } from '../../core/plain-text.ts'
 import { isPmAgent } from '../../core/within-agent.ts'
+import { counted } from '../../core/wording.ts'
 import { supervisionOf } from '../../daemon/control.ts'
 import type { Orphan } from '../../sessions/orphan.ts'
 import { findOrphans } from '../../sessions/orphans.ts'
@@ -48,7 +49,10 @@ export async function runPrune(context: Context, options: PruneOptions): Promise
   // Only on a terminal: who wrote --force into a script has answered, and nothing of value goes.
   if (context.io.interactive && options.yes !== true) {
     if (options.json !== true) report(context, options, judged, 'asking')
-    await confirm(context, options, `Remove ${counted(free.length)}?`, { action: 'prune', declined: 'not pruned' })
+    await confirm(context, options, `Remove ${counted(free.length, 'thing')}?`, {
+      action: 'prune',
+      declined: 'not pruned',
+    })
   }
   for (const each of free) Object.assign(each, await removed(context, each.orphan))
   report(context, options, judged)
@@ -117,16 +121,12 @@ function report(context: Context, options: PruneOptions, judged: Judged[], askin
   const count = (fate: Fate) => judged.filter((each) => each.fate === fate).length
   const stay = count('stays') + count('unknown')
   const parts = [
-    count('removed') > 0 ? `Removed ${counted(count('removed'))}` : '',
-    count('would_remove') > 0 ? `${counted(count('would_remove'))} can go: kugetsu prune --force` : '',
-    stay > 0 ? `${counted(stay)} ${stay === 1 ? 'stays' : 'stay'}` : '',
-    count('failed') > 0 ? `${counted(count('failed'))} could not be removed` : '',
+    count('removed') > 0 ? `Removed ${counted(count('removed'), 'thing')}` : '',
+    count('would_remove') > 0 ? `${counted(count('would_remove'), 'thing')} can go: kugetsu prune --force` : '',
+    stay > 0 ? `${counted(stay, 'thing')} ${stay === 1 ? 'stays' : 'stay'}` : '',
+    count('failed') > 0 ? `${counted(count('failed'), 'thing')} could not be removed` : '',
   ]
   out(`\n${parts.filter((part) => part !== '').join('; ')}\n`)
-}
-
-function counted(count: number): string {
-  return `${count} ${count === 1 ? 'thing' : 'things'}`
 }
 
 const indent = ' '.repeat(14)

@@ -5,14 +5,13 @@ import { KugetsuError, messageOf } from '../../core/errors.ts'
 import { branchOf, parseRef, type IssueRef } from '../../core/issue-ref.ts'
 import { exclusively, unlessTaken } from '../../platform/locks.ts'
 import { mendIfBroken, mirrorLock } from '../../sessions/issue-worktree.ts'
+import { localGitMs } from '../../worktrees/git.ts'
 import { lostParts } from '../../worktrees/mend.ts'
 import { lostPartsOfMirror, mendMirror } from '../../worktrees/mend-mirror.ts'
 import { mirrorLockWaitMs } from '../../worktrees/mirrors.ts'
 import { removeStraySettings, straySettings } from '../../worktrees/stray-settings.ts'
 import { byItself, fail, pass, some, type Check } from '../check.ts'
 import { subjectOf, type Subject } from '../subject.ts'
-
-const gitTimeoutMs = 120_000
 
 interface IssueWorktree {
   name: string
@@ -69,7 +68,7 @@ export const gitFiles: Check = {
 }
 
 function gitIn(home: Home, path: string) {
-  return { env: home.env, timeoutMs: gitTimeoutMs, signal: home.signal, path }
+  return { env: home.env, timeoutMs: localGitMs, signal: home.signal, path }
 }
 
 /** Nobody is at the issue meanwhile. One that cannot be mended stays a finding. */
