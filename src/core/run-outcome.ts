@@ -79,7 +79,8 @@ export function outcomeOf(
   return how === undefined ? { kind: 'done', error: undefined, aborted: false } : { kind: 'lacking', how }
 }
 
-function anotherStepFollows(finish: string | undefined): boolean {
+/** Whether opencode asks the model again after a step that ended with this word. */
+export function anotherStepFollows(finish: string | undefined): boolean {
   return finish === 'tool-calls' || finish === 'unknown' || finish === undefined || finish === ''
 }
 

@@ -11,6 +11,7 @@ import type { Inventory } from '../worktrees/at-risk/inventory.ts'
 import { saveWork } from '../worktrees/recovery.ts'
 import { removeWorktree } from '../worktrees/worktrees.ts'
 import { agentServer } from './agent-server.ts'
+import { isAtWorkByHand, stopWorkByHand } from './by-hand.ts'
 import { type IssueWork, workOf } from './inventory.ts'
 import { note } from './journal.ts'
 import { quietWorktree } from './left-running.ts'
@@ -44,7 +45,7 @@ export interface Destroyed {
  */
 export async function reasonsToKeep(home: Home, record: SessionRecord, known?: PullRequests): Promise<string[]> {
   const pullRequests = known ?? (await pullRequestsToCheck(home, record))
-  return [...atWork(record), ...openOnes(pullRequests), ...(await workToKeep(home, record, pullRequests))]
+  return [...(await atWork(home, record)), ...openOnes(pullRequests), ...(await workToKeep(home, record, pullRequests))]
 }
 
 async function workToKeep(home: Home, record: SessionRecord, pullRequests: PullRequests): Promise<string[]> {
@@ -94,15 +95,16 @@ export async function destroyIssue(
     const issueRef = record.issue_ref ?? name
     const work = early?.path === record.worktree_path ? early : workOf(home, record, pullRequests)
     if (work !== undefined && !record.run) await mend(home, work)
+    if (options.force) await stopWorkByHand(home, record).catch((error: unknown) => home.warn(messageOf(error)))
+    const busy = options.force ? [] : await atWork(home, record)
     const found = await work?.inventory()
-    const reasons = options.force
-      ? []
-      : [...atWork(record), ...openOnes(pullRequests), ...reasonsIn(found, pullRequests)]
+    const reasons = options.force ? [] : [...busy, ...openOnes(pullRequests), ...reasonsIn(found, pullRequests)]
     if (reasons.length > 0) {
       note(home, 'not_destroyed', { issue_ref: issueRef, reason: reasons.join('; ') })
       const onlyOpen = reasons.length === openOnes(pullRequests).length
+      const hint = busy.length > 0 ? `Stop it first: kugetsu stop ${issueRef}` : hintFor(found)
       throw new KugetsuError(`${issueRef} is not destroyed: ${reasons.join('; ')}`, {
-        hint: onlyOpen ? 'Merge or close it first, or go on with --force.' : hintFor(found),
+        hint: onlyOpen ? 'Merge or close it first, or go on with --force.' : hint,
         code: onlyOpen ? 'pull_request_open' : 'work_at_risk',
       })
     }
@@ -259,6 +261,12 @@ function openOnes({ found }: PullRequests): string[] {
   return found.filter(({ state }) => state === 'open').map(({ url }) => `its pull request ${url} is open`)
 }
 
-function atWork(record: SessionRecord): string[] {
-  return record.run || record.state === 'starting' ? ['an agent is at work on it'] : []
+async function atWork(home: Home, record: SessionRecord): Promise<string[]> {
+  if (record.run || record.state === 'starting') return ['an agent is at work on it']
+  try {
+    return (await isAtWorkByHand(home, record)) ? ['its agent is at work on what it was told in opencode itself'] : []
+  } catch (error) {
+    home.signal.throwIfAborted()
+    return [`whether its agent is at work cannot be told: ${messageOf(error)}`]
+  }
 }

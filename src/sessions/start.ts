@@ -16,6 +16,7 @@ import { agentServer, excuseRuns, serverDatabase, toldByDeath } from './agent-se
 import { tellBegin } from './announce.ts'
 import { deadline } from './deadline.ts'
 import { requireBase } from './base-session.ts'
+import { isAtWorkByHand } from './by-hand.ts'
 import { removeWork } from './destroy.ts'
 import { ensureIssueWorktree, type IssueWorktree } from './issue-worktree.ts'
 import { note } from './journal.ts'
@@ -55,7 +56,9 @@ export async function startAgent(home: Home, supervision: Supervision, request: 
     if (nameOf(home, request.ref) !== name) return undefined
     await settleKilledStart(home, name)
     const existing = readSession(home, name)
-    if (existing?.run && (request.fresh === true || request.queueItem !== undefined)) {
+    const isNeeded = request.fresh === true || request.queueItem !== undefined
+    const isTold = request.fresh === true && existing !== undefined && (await isAtWorkByHand(home, existing))
+    if (existing && ((existing.run && isNeeded) || isTold)) {
       throw new KugetsuError(`an agent is at work on ${existing.issue_ref}`, {
         hint: `Stop it first: kugetsu stop ${existing.issue_ref}`,
         code: 'running',

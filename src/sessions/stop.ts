@@ -4,6 +4,7 @@ import { KugetsuError } from '../core/errors.ts'
 import { findServer } from '../opencode/server.ts'
 import { exclusively } from '../platform/locks.ts'
 import { isDying } from './agent-server.ts'
+import { stopWorkByHand } from './by-hand.ts'
 import { cancelStart } from './cancel-start.ts'
 import { endProcessesOf } from './left-running.ts'
 import type { Run, SessionRecord } from './record.ts'
@@ -39,6 +40,10 @@ export async function stopAgent(home: Home, supervision: Supervision, name: stri
     if (!record?.run) {
       const atRest = readSession(home, name)
       if (isCancelled) return { what: 'start', record: atRest }
+      if (atRest !== undefined && (await stopWorkByHand(home, atRest))) {
+        await endLeftRunning(home, atRest)
+        return { what: 'agent', record: atRest }
+      }
       if (atRest !== undefined && (await endLeftRunning(home, atRest))) return { what: 'left running', record: atRest }
       throw new KugetsuError(`no agent is at work on ${record?.issue_ref ?? name}`, {
         hint: 'See "kugetsu list".',

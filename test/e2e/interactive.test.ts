@@ -73,6 +73,31 @@ describe.skipIf(!hasTerminals)('in a terminal (script of util-linux)', () => {
     expect((await stage.session(1)).state).toBe('idle')
   })
 
+  it('an agent that was given work there is not destroyed under it, and can be stopped', async () => {
+    const terminal = open(['attach', ref(1)])
+    await terminal.until(/marmalade/)
+    terminal.type('GATE=by-hand SAY{{never}}')
+    await terminal.until(/GATE=by-hand/)
+    terminal.type('\r')
+    await stage.model.turn('GATE=by-hand')
+    expect(await leave(terminal)).toBe(0)
+    for (const args of [
+      ['destroy', ref(1), '-y'],
+      ['start', ref(1), 'SAY{{anew}}', '--fresh'],
+      ['destroy', '--base', '-y'],
+    ]) {
+      const { code, stderr } = await stage.kugetsu(args)
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/is at work on/)])
+    }
+    expect((await stage.kugetsu(['destroy', ref(1), '-y'])).stderr).toContain(
+      `Hint: Stop it first: kugetsu stop ${ref(1)}`,
+    )
+    expect(await stage.ok(['stop', ref(1)])).toContain(`Stopped ${ref(1)}.`)
+    await waitFor('the end of its request', () => stage.model.inFlight() === 0)
+    expect((await stage.kugetsu(['stop', ref(1)])).stderr).toContain('no agent is at work')
+    await stage.ok(['start', ref(1), 'SAY{{begun anew}}', '--fresh', '--wait'])
+  })
+
   it.each([
     ['Ctrl-C', ctrlC],
     ['Ctrl-D', ctrlD],
