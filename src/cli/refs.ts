@@ -1,10 +1,10 @@
-import * as path from 'node:path'
 import { defaultInstance, listServers } from '../config/git-servers.ts'
 import { readRepositories } from '../config/repositories.ts'
 import { repositoryOfRemote } from '../config/repository-of-remote.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { type Around, formatRef, isNumberAlone, parseRef, resolveRef, type IssueRef } from '../core/issue-ref.ts'
 import { once } from '../core/once.ts'
+import { isWithin } from '../platform/within.ts'
 import type { SessionRecord } from '../sessions/record.ts'
 import { nameOf } from '../sessions/session-name.ts'
 import { pmAgentSession, readSession, readSessions, trackedRefs } from '../sessions/store.ts'
@@ -86,7 +86,9 @@ export async function agentSession(context: Context, text: string): Promise<Agen
  */
 async function repositoryHere(context: Context): Promise<Around['here']> {
   const cwd = workingDirectory(context)
-  const session = readSessions(context).find(({ record }) => record.issue_ref && isWithin(cwd, record.worktree_path))
+  const session = readSessions(context).find(
+    ({ record }) => record.issue_ref && record.worktree_path && isWithin(record.worktree_path, cwd),
+  )
   if (session?.record.issue_ref) return parseRef(session.record.issue_ref, { defaultHost: '' })
   const { runGit } = await import('../worktrees/git.ts')
   const options = { cwd, env: context.env, timeoutMs: 10_000, signal: context.signal }
@@ -99,10 +101,4 @@ async function repositoryHere(context: Context): Promise<Around['here']> {
     // A link that leads nowhere is told of in other words.
     return /not a git repository \(or any/.test(gitFailure(error)?.stderr ?? '') ? undefined : 'unknown'
   }
-}
-
-function isWithin(directory: string, worktree: string | null | undefined): boolean {
-  if (!worktree) return false
-  const way = path.relative(worktree, directory)
-  return way === '' || !(way === '..' || way.startsWith('../') || path.isAbsolute(way))
 }

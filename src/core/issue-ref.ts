@@ -48,10 +48,12 @@ export function isInstance(text: string): boolean {
  */
 export function parseRef(text: string, around: Around): IssueRef {
   const ref = read(text, around)
-  if (typeof ref === 'string') {
-    throw new KugetsuError(`${printable(text)} is not an issue ref: ${ref}`, { code: 'bad_ref', hint: expected })
-  }
+  if (typeof ref === 'string') throw badRef(text, ref)
   return ref
+}
+
+function badRef(text: string, problem: string): KugetsuError {
+  return new KugetsuError(`${printable(text)} is not an issue ref: ${problem}`, { code: 'bad_ref', hint: expected })
 }
 
 /**
@@ -66,11 +68,17 @@ export function resolveRef(text: string, around: Around & { tracked: string[] })
   const ref = read(text, around)
   if (typeof ref === 'string') {
     const found = matchTail(text, around.tracked)
-    return parseRef(found ?? text, around)
+    if (found !== undefined) return parseRef(found, around)
+    throw badRef(text, isTail(text) ? `${ref}, and no known issue ends so` : ref)
   }
   if (!isWithoutInstance(text) || around.tracked.includes(formatRef(ref))) return ref
   const found = matchTail(`${ref.owner}/${ref.repo}#${ref.id}`, around.tracked)
   return found === undefined ? ref : parseRef(found, around)
+}
+
+/** Whether it could be the end of a ref: `kugetsu#14`, `14`. */
+function isTail(text: string): boolean {
+  return /^(?:[^/#]+#)?[^/#]+$/.test(text) && text.length <= longestRef
 }
 
 /**

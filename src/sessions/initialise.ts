@@ -15,8 +15,7 @@ import { createExclusive, ensureDirectory, listDirectory, removeFile } from '../
 import { exclusively } from '../platform/locks.ts'
 import { agentServer } from './agent-server.ts'
 import { requirePmAtRest } from './pm-at-rest.ts'
-import { sessionsAtWork } from './at-work.ts'
-import { baseName, changeIndex, changeSession, pmAgentSession, readIndex } from './store.ts'
+import { baseName, changeIndex, changeSession, pmAgentSession, readIndex, readSessions } from './store.ts'
 import { createUndo } from './undo.ts'
 
 const primingMs = 60_000
@@ -37,7 +36,7 @@ export interface Initialised {
 
 /**
  * Creates the home and the base and PM agent sessions, or with `force` new sessions in the home that is there: config,
- * env files, repositories, worktrees and issue sessions stay, old logs go.
+ * env files, repositories, worktrees and issue sessions stay; the logs of what is gone go.
  * Throws KugetsuError `already_initialised` without it.
  */
 export async function initialise(home: Home, options: { force: boolean }): Promise<Initialised> {
@@ -47,7 +46,7 @@ export async function initialise(home: Home, options: { force: boolean }): Promi
     const index = readIndex(home)
     if (!options.force && index?.base && index.pm_agent) {
       throw new KugetsuError(`kugetsu is initialised already (${home.paths.home})`, {
-        hint: 'Use --force for new base and PM agent sessions; everything else stays.',
+        hint: 'Use --force for new base and PM agent sessions: what was said to the PM agent is gone then, everything else stays.',
         code: 'already_initialised',
       })
     }
@@ -180,10 +179,13 @@ async function store(home: Home, name: string, type: string, id: string): Promis
   }))
 }
 
-/** Old transcripts and delegation logs; never those of agents at work, nor the log a running server writes. */
+/** Delegation logs, and transcripts of sessions that are gone; never the log a running server writes. */
 function clearLogs(home: Home): void {
+  const sessions = readSessions(home)
+  const files = listDirectory(home.paths.sessions).filter((name) => name.endsWith('.json') && !name.startsWith('.'))
+  if (files.length > sessions.length) return // one cannot be read: whose transcripts go cannot be told
   const inUse = new Set(
-    sessionsAtWork(home).map(({ record }) => path.basename(home.paths.transcript(record.opencode_session_id ?? ''))),
+    sessions.map(({ record }) => path.basename(home.paths.transcript(record.opencode_session_id ?? ''))),
   )
   for (const name of listDirectory(home.paths.logs)) {
     const log = name.replace(/^\./, '').replace(/\.written$/, '.log')

@@ -88,7 +88,7 @@ describe('init', () => {
   it('with --force makes new sessions, and keeps configuration, variables, worktrees and issue sessions', async () => {
     await stage.ok(['start', ref(1), 'SAY{{first words}}', '--wait'])
     fs.appendFileSync(file('env', 'dev.env'), 'export MINE="kept"\n')
-    fs.writeFileSync(file('logs', 'delegate-1.log'), 'old\n')
+    for (const gone of ['delegate-1.log', 'dev-ses_gone.log']) fs.writeFileSync(file('logs', gone), 'old\n')
     const before = await listed()
     const kept = [
       file('config'),
@@ -107,7 +107,8 @@ describe('init', () => {
       expect(after[at]?.opencode_session_id).toMatch(/^ses_/)
       expect(after[at]?.opencode_session_id).not.toBe(before[at]?.opencode_session_id)
     }
-    expect(fs.readdirSync(file('logs')).filter((name) => /^(dev|delegate)-/.test(name))).toEqual([])
+    expect(fs.existsSync(file('logs', 'delegate-1.log')) || fs.existsSync(file('logs', 'dev-ses_gone.log'))).toBe(false)
+    expect(await stage.ok(['logs', ref(1)])).toContain('first words')
     expect(await stage.ok(['continue', ref(1), 'SAY{{second words}}', '--wait'])).toContain(`idle  ${ref(1)}`)
     expect(
       stage.model

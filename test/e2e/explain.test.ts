@@ -122,6 +122,13 @@ describe('explain', () => {
     await stage.ok(['queue-daemon', 'stop'])
   })
 
+  it('says that the model fails while opencode tries again', async () => {
+    await stage.ok(['start', ref(9), 'FAIL=503'])
+    const told = /An agent has been at work .* Its model fails, and opencode tries again \(attempt \d+\): \S/
+    await waitFor('a second attempt', async () => told.test((await explain(ref(9))).text))
+    await stage.ok(['stop', ref(9)])
+  })
+
   it('names an MCP server that does not answer, as doctor does', async () => {
     const silent = { type: 'local', command: ['sleep', '1021'], timeout: 1000 }
     stage.git.createRepository('me/mcp', { 'opencode.json': JSON.stringify({ mcp: { silent } }) })

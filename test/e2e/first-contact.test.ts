@@ -120,7 +120,7 @@ it('a model that is not there', async () => {
 it('a ref that is none, a repository that is not there, a base that is not there', async () => {
   const said = await stage.kugetsu(['start', 'app#4', 'SAY{{four}}'])
   expect(said.stderr).toMatch(
-    /"app#4" is not an issue ref: the owner is missing\nHint: Expected instance\/owner\/repo#14/,
+    /"app#4" is not an issue ref: the owner is missing, and no known issue ends so\nHint: Expected instance\/owner\/repo#14/,
   )
   const unknown = await stage.kugetsu(['start', 'forge.test/me/ap#4', 'SAY{{four}}'])
   expect(unknown.stderr).toMatch(/repository not found, or you may not see it\nHint: .*kugetsu server list/)

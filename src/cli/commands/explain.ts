@@ -4,6 +4,7 @@ import { KugetsuError } from '../../core/errors.ts'
 import { plainLine } from '../../core/plain-text.ts'
 import { clock } from '../../core/wording.ts'
 import { daemonStatus } from '../../daemon/control.ts'
+import type { Client } from '../../opencode/client.ts'
 import { mcpTrouble } from '../../opencode/mcp-servers.ts'
 import { findServer } from '../../opencode/server.ts'
 import { openQueue } from '../../queue/file-queue.ts'
@@ -78,15 +79,26 @@ async function agentFacts(
   context: Context,
   ref: string | null,
   record: SessionRecord | undefined,
-): Promise<Pick<Facts, 'outputHeldBy' | 'mcpTrouble'>> {
-  if (ref === null || !record?.run) return { outputHeldBy: [], mcpTrouble: [] }
-  const { worktree_path: directory } = record
+): Promise<Pick<Facts, 'outputHeldBy' | 'trouble'>> {
+  if (ref === null || !record?.run) return { outputHeldBy: [], trouble: [] }
+  const { opencode_session_id: id, worktree_path: directory } = record
   const client = findServer(context)?.client
-  const trouble = client && directory ? await mcpTrouble(client, directory, mcpPatienceMs) : []
+  const trouble =
+    client && id && directory
+      ? [...(await retryOf(client, id, directory)), ...(await mcpTrouble(client, directory, mcpPatienceMs))]
+      : []
   return {
     outputHeldBy: outputHolders(context, ref).map((pid) => describeProcess(context, pid)),
-    mcpTrouble: trouble.map(maskerOf(context)),
+    trouble: trouble.map(maskerOf(context)),
   }
+}
+
+/** That its model fails, while opencode tries again; nothing where opencode does not say. */
+async function retryOf(client: Client, id: string, directory: string): Promise<string[]> {
+  const status = (await client.statuses(directory).catch(() => undefined))?.[id]
+  if (status?.type !== 'retry') return []
+  const why = plainLine(status.message ?? 'no reason was given', 200).replace(/[.!]$/, '')
+  return [`its model fails, and opencode tries again (attempt ${status.attempt ?? 1}): ${why}`]
 }
 
 /** The issue, or the task, that a person means: `q_…` or the end of such an id, else a ref. */

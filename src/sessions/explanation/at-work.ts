@@ -19,7 +19,7 @@ export function atWork(facts: Facts, session: SessionView): Explanation {
     ...permissions(facts, run?.started_at),
     ...noted(facts, run?.started_at),
     ...held(facts),
-    ...facts.mcpTrouble.map((trouble) => `${trouble[0]?.toUpperCase()}${trouble.slice(1)}.`),
+    ...facts.trouble.map((trouble) => `${trouble[0]?.toUpperCase()}${trouble.slice(1)}.`),
     ...(behind.length > 0
       ? [
           `${counted(behind.length, 'task')} of the issue ${behind.length === 1 ? 'waits' : 'wait'} in the queue until it is done.`,

@@ -21,8 +21,8 @@ export function ended(
   const how = howItEnded(session, end, when, ref)
   const sentences = [...how.sentences, ...permissions(facts, startedAt(facts, end))]
   if (how.state === 'failed' && task !== undefined) sentences.push(...attemptsOf(task))
-  const kept = facts.decisions.findLast(({ decision }) => decision === 'not_destroyed')
-  if (kept !== undefined && kept.at > (end?.at ?? '')) {
+  const kept = facts.decisions.findLast(({ decision }) => ['not_destroyed', 'destroyed'].includes(decision))
+  if (kept?.decision === 'not_destroyed' && kept.at > (end?.at ?? '')) {
     sentences.push(`It was not destroyed ${ago(kept.at, facts.now)}, because ${kept.reason}.`)
     how.next.push(`kugetsu destroy ${ref} --force`)
   }
@@ -154,7 +154,7 @@ export function withoutSession(facts: Facts, last: Entry): Explanation | undefin
       return {
         state: 'destroyed',
         sentences: [`Its worktree and session were destroyed ${when}: ${last.reason}.`],
-        next: [start],
+        next: /^saved as /.test(last.reason) ? [`kugetsu recover ${ref}`, start] : [start],
       }
     default:
       return {

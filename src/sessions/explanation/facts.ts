@@ -22,8 +22,8 @@ export interface Facts {
   atRemote: WaitingStart | undefined
   /** The processes that alone keep a command of its agent waiting, in words; see held-output.ts. */
   outputHeldBy: readonly string[]
-  /** What is wrong with the MCP servers of its agent, as clauses; see mcp-servers.ts. */
-  mcpTrouble: readonly string[]
+  /** What keeps its agent in opencode, as clauses: a model that fails, MCP servers that are not connected. */
+  trouble: readonly string[]
   limit: number
   /** That there is too little memory for one more agent, in a sentence without its end; undefined where there is enough. */
   shortage: string | undefined

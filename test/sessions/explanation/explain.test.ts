@@ -62,7 +62,7 @@ const facts = (more: Partial<Facts> = {}): Facts => ({
   holders: [],
   atRemote: undefined,
   outputHeldBy: [],
-  mcpTrouble: [],
+  trouble: [],
   shortage: undefined,
   limit: 3,
   dispatching: true,
@@ -253,6 +253,8 @@ describe('an issue on which nobody is at work', () => {
     expect(state).toBe('done')
     expect(text).toContain('It was not destroyed 4 min ago, because 2 commits are not pushed.')
     expect(next).toContain(`kugetsu destroy ${ref} --force`)
+    const recovered = [...kept, noted(3, 'destroyed', 'saved as refs/x'), noted(2, 'recovered')]
+    expect(told({ session: session('idle'), decisions: recovered }).text).not.toContain('not destroyed')
   })
 
   it('has no session: it was refused, undone, removed or destroyed, or nothing is known of it', () => {
@@ -268,6 +270,7 @@ describe('an issue on which nobody is at work', () => {
     expect(told({ decisions: [noted(9, 'finished'), noted(4, 'destroyed', 'nothing was lost')] }).state).toBe(
       'destroyed',
     )
+    expect(told({ decisions: [noted(4, 'destroyed', 'saved as refs/x')] }).next[0]).toBe(`kugetsu recover ${ref}`)
     expect(explain(facts())).toBeUndefined()
   })
 })
