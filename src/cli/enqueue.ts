@@ -41,7 +41,7 @@ export function tellQueued(context: Context, options: { json?: boolean }, { item
   const ahead = item.priority > 0 ? ', ahead of new work' : ''
   context.io.out(
     `${styled(context, 'green', 'Queued')} ${what} as ${item.id}${ahead}` +
-      `${dispatching ? '' : '; nothing dispatches: kugetsu queue-daemon start'}\n`,
+      `${dispatching ? '' : '; no daemon takes tasks: kugetsu queue-daemon start'}\n`,
   )
 }
 

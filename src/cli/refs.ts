@@ -6,6 +6,7 @@ import { type Around, formatRef, isNumberAlone, parseRef, resolveRef, type Issue
 import { once } from '../core/once.ts'
 import { isWithin } from '../platform/within.ts'
 import type { SessionRecord } from '../sessions/record.ts'
+import { requirePmAgent } from '../sessions/base-session.ts'
 import { nameOf } from '../sessions/session-name.ts'
 import { pmAgentSession, readSession, readSessions, trackedRefs } from '../sessions/store.ts'
 import { gitFailure } from '../worktrees/git-failure.ts'
@@ -75,9 +76,7 @@ export async function agentSession(context: Context, text: string): Promise<Agen
     const { ref, name, record } = await trackedSession(context, text)
     return { label: formatRef(ref), name, record }
   }
-  const record = readSession(context, pmAgentSession)
-  if (record !== undefined) return { label: pmAgentWord, name: pmAgentSession, record }
-  throw new KugetsuError('there is no PM agent', { hint: 'Run "kugetsu init".', code: 'pm_agent_missing' })
+  return { label: pmAgentWord, name: pmAgentSession, record: requirePmAgent(context) }
 }
 
 /**

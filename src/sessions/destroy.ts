@@ -102,7 +102,10 @@ export async function destroyIssue(
     if (reasons.length > 0) {
       note(home, 'not_destroyed', { issue_ref: issueRef, reason: reasons.join('; ') })
       const onlyOpen = reasons.length === openOnes(pullRequests).length
-      const hint = busy.length > 0 ? `Stop it first: kugetsu stop ${issueRef}` : hintFor(found)
+      const hint =
+        busy.length > 0
+          ? `Stop it first: kugetsu stop ${issueRef}, or use --force: it saves the work first.`
+          : hintFor(found)
       throw new KugetsuError(`${issueRef} is not destroyed: ${reasons.join('; ')}`, {
         hint: onlyOpen ? 'Merge or close it first, or go on with --force.' : hint,
         code: onlyOpen ? 'pull_request_open' : 'work_at_risk',
@@ -153,7 +156,7 @@ export async function destroyPmAgent(home: Home, supervision: Supervision, optio
   const record = readSession(home, pmAgentSession)
   if (record === undefined && !readIndex(home)?.pm_agent) {
     throw new KugetsuError('there is no PM agent', {
-      hint: 'Make one with "kugetsu init --force".',
+      hint: 'Make one: kugetsu doctor --fix',
       code: 'pm_agent_missing',
     })
   }

@@ -499,6 +499,9 @@ describe('destroy', () => {
   it('of the PM agent or the base is told by status; the base takes all others with it, or none', async () => {
     await stage.ok(['destroy', '--pm-agent', '-y'])
     expect(await status()).toBe('pm_agent_missing')
+    expect((await stage.kugetsu(['delegate', 'SAY{{never}}'])).stderr).toMatch(
+      /^Error: there is no PM agent\nHint: .*doctor --fix\n$/,
+    )
     const refusal = await stage.kugetsu(['destroy', '--base', '-y'])
     expect(refusal).toMatchObject({ code: 1, stderr: expect.stringContaining('nothing is destroyed') })
     expect((await listed()).length).toBeGreaterThan(1)

@@ -126,6 +126,7 @@ describe('explain', () => {
     await stage.ok(['start', ref(9), 'FAIL=503'])
     const told = /An agent has been at work .* Its model fails, and opencode tries again \(attempt \d+\): \S/
     await waitFor('a second attempt', async () => told.test((await explain(ref(9))).text))
+    expect((await explain(ref(9))).state).toBe('working')
     await stage.ok(['stop', ref(9)])
   })
 

@@ -135,7 +135,7 @@ it('all slots taken, and no daemon that takes tasks from the queue', async () =>
   expect(said).toMatchObject({ code: 2 })
   expect(said.stderr).toMatch(/Hint: .*\(--queue\)/)
   const queued = await stage.ok(['start', ref(6), 'SAY{{six}}', '--queue'])
-  const advice = /nothing dispatches: kugetsu (queue-daemon start)$/m.exec(queued)?.[1]
+  const advice = /no daemon takes tasks: kugetsu (queue-daemon start)$/m.exec(queued)?.[1]
   expect(await stage.ok((advice ?? 'the advice').split(' '))).toContain('The queue daemon runs')
   await stage.model.turn('five')
   await stage.model.release('five')

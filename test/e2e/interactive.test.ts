@@ -51,13 +51,17 @@ describe.skipIf(!hasTerminals)('in a terminal (script of util-linux)', () => {
 
   it('wait and logs -f end with Ctrl-C, and the agent works on', async () => {
     const waiting = open(['wait', ref(1)])
+    const continuing = open(['continue', ref(1), 'SAY{{one more}}', '--wait'])
+    await continuing.until(/joins the work/)
     const following = open(['logs', '-f', ref(1)])
     await following.until(/GATE=go/)
     following.type(ctrlC)
     waiting.type(ctrlC)
-    for (const { ended, shown } of [waiting, following]) {
+    continuing.type(ctrlC)
+    for (const { ended, shown } of [waiting, following, continuing]) {
       expect([await ended, shown()]).toEqual([130, expect.not.stringMatching(/unexpected|\n {4}at /)])
     }
+    expect(continuing.shown()).toContain(`The agent works on: kugetsu wait ${ref(1)}, or kugetsu stop ${ref(1)}`)
     expect((await stage.session(1)).state).toBe('running')
   })
 
@@ -90,7 +94,7 @@ describe.skipIf(!hasTerminals)('in a terminal (script of util-linux)', () => {
       expect([code, stderr]).toEqual([1, expect.stringMatching(/is at work on/)])
     }
     expect((await stage.kugetsu(['destroy', ref(1), '-y'])).stderr).toContain(
-      `Hint: Stop it first: kugetsu stop ${ref(1)}`,
+      `Hint: Stop it first: kugetsu stop ${ref(1)}, or use --force`,
     )
     expect(await stage.ok(['stop', ref(1)])).toContain(`Stopped ${ref(1)}.`)
     await waitFor('the end of its request', () => stage.model.inFlight() === 0)

@@ -228,7 +228,7 @@ describe('continue', () => {
     const file = at('sessions', 'forge.test-me-app-50.json')
     const untouched = JSON.parse(fs.readFileSync(file, 'utf8')) as { state: string; run: unknown }
     const queued = await runOk(home, ['continue', ref, 'SAY{{no slot}}'])
-    expect(queued.stdout).toMatch(/^Queued forge\.test\/me\/app#50 as q_\d+, ahead of new work; nothing dispatches/)
+    expect(queued.stdout).toMatch(/^Queued forge\.test\/me\/app#50 as q_\d+, ahead of new work; no daemon takes tasks/)
     const refused = await run(home, ['continue', 'forge.test/me/app#54', 'SAY{{no session either}}'])
     expect(refused.code).toBe(2)
     expect(refused.stderr).toContain('1 of 1 agents are at work (forge.test/me/app#53)')

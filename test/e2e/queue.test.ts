@@ -68,7 +68,9 @@ const toldOf = (words: string[]) => {
 describe('the queue without a daemon that dispatches', () => {
   it('takes tasks and says that nothing takes them out', async () => {
     const said = await stage.ok(['queue', 'enqueue', ref(90), 'SAY{{never}}'])
-    expect(said).toMatch(/^Queued forge\.test\/me\/app#90 as q_\d+; nothing dispatches: kugetsu queue-daemon start$/m)
+    expect(said).toMatch(
+      /^Queued forge\.test\/me\/app#90 as q_\d+; no daemon takes tasks: kugetsu queue-daemon start$/m,
+    )
     const [only] = await items()
     expect(only).toMatchObject({ state: 'pending', kind: 'dev', issue_ref: ref(90), attempts: [] })
     const status = await stage.kugetsu(['queue-daemon', 'status'])

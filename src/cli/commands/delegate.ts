@@ -1,5 +1,6 @@
 import { KugetsuError } from '../../core/errors.ts'
 import { isPmAgent } from '../../core/within-agent.ts'
+import { requirePmAgent } from '../../sessions/base-session.ts'
 import type { Context } from '../context.ts'
 import { enqueue, reportQueuedEnd, tellQueued } from '../enqueue.ts'
 import { requireWith } from '../flags.ts'
@@ -29,6 +30,7 @@ export async function runDelegate(context: Context, options: DelegateOptions): P
     })
   }
   const mentions = await mentionedIn(context, message)
+  requirePmAgent(context)
   const queued = await enqueue(context, { kind: 'pm', issue_ref: null, message, mentions })
   if (options.json !== true) {
     tellQueued(context, options, queued)

@@ -46,8 +46,8 @@ export async function runLogs(context: Context, options: LogsOptions): Promise<v
   const text = readLog(file)
   if (options.json === true) return printJson(context, { ...about, file, text: text ?? null })
   if (text === undefined) {
-    throw new KugetsuError(`no transcript of ${log.label} yet`, {
-      hint: `It begins when the agent does: kugetsu logs -f ${log.label}`,
+    throw new KugetsuError(`there is no transcript of ${log.label}`, {
+      hint: `It begins with the next message to its agent: kugetsu logs -f ${log.label}`,
       code: 'no_transcript',
     })
   }

@@ -73,7 +73,13 @@ export async function runStart(context: Context, options: StartOptions): Promise
   tellIfNew(context, options, request.ref, isNew)
   if (options.wait !== true) return print(context, options, started)
   if (options.json !== true) print(context, options, started)
-  await reportEnds(context, supervision, [started.name], options)
+  try {
+    await reportEnds(context, supervision, [started.name], options)
+  } catch (error) {
+    const ref = started.record.issue_ref ?? started.name
+    if (context.signal.aborted) context.io.err(`The agent works on: kugetsu wait ${ref}, or kugetsu stop ${ref}\n`)
+    throw error
+  }
 }
 
 /** To continue what was never begun begins it, which may be the wrong issue. */

@@ -62,12 +62,12 @@ export async function runStatus(context: Context, options: { json?: boolean }): 
   }
   const shortage = memoryShortage(room)
   if (shortage !== undefined) context.io.out(`memory  ${shortage}, so new work waits (MIN_FREE_MEMORY_MB)\n`)
-  const dispatches = report.daemon.dispatching ? '' : '; nothing dispatches: kugetsu queue-daemon start'
+  const dispatches = report.daemon.dispatching ? '' : '; no daemon takes tasks: kugetsu queue-daemon start'
   const halted = interrupted.filter(({ record }) => record.run.queue_item !== undefined).length
   const halts = halted === 0 ? '' : `, ${halted} interrupted`
   const atWork = Math.max(0, queue.notified - halted)
   context.io.out(`queue   ${queue.pending} pending, ${atWork} at work${halts}${queue.pending > 0 ? dispatches : ''}\n`)
-  const does = report.daemon.dispatching ? ', takes tasks from the queue' : ''
+  const does = report.daemon.dispatching ? ', takes tasks from the queue' : ', follows agents only'
   const [first] = left
   const without =
     first === undefined

@@ -154,7 +154,7 @@ export function withoutSession(facts: Facts, last: Entry): Explanation | undefin
       return {
         state: 'destroyed',
         sentences: [`Its worktree and session were destroyed ${when}: ${last.reason}.`],
-        next: /^saved as /.test(last.reason) ? [`kugetsu recover ${ref}`, start] : [start],
+        next: last.reason.startsWith('saved as ') ? [`kugetsu recover ${ref}`, start] : [start],
       }
     default:
       return {

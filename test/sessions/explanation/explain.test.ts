@@ -270,7 +270,7 @@ describe('an issue on which nobody is at work', () => {
     expect(told({ decisions: [noted(9, 'finished'), noted(4, 'destroyed', 'nothing was lost')] }).state).toBe(
       'destroyed',
     )
-    expect(told({ decisions: [noted(4, 'destroyed', 'saved as refs/x')] }).next[0]).toBe(`kugetsu recover ${ref}`)
+    expect(told({ decisions: [noted(4, 'destroyed', 'saved as refs/x')] }).next?.[0]).toBe(`kugetsu recover ${ref}`)
     expect(explain(facts())).toBeUndefined()
   })
 })
