@@ -13,9 +13,10 @@ import { exclusively } from '../platform/locks.ts'
 import type { Heads, KnownPlace, Stash } from './at-risk/commits.ts'
 import { describeSavable, moveItAway } from './at-risk/describe.ts'
 import type { Inventory } from './at-risk/inventory.ts'
-import { type GitCall, type GitOptions, inMirror, runGit } from './git.ts'
+import { askGit, type GitCall, type GitOptions, inMirror, inWorktree, runGit } from './git.ts'
 import { mirrorLockWaitMs } from './mirrors.ts'
 import { withPlainRepository } from './plain-repository.ts'
+import { privateFiles } from './private-files.ts'
 import { listRecovery, recoveryRef, type RecoveryPoint } from './recovery-refs.ts'
 import { lend, storeSaved } from './saved-repository.ts'
 import { messageOfSaved, type SavedRecord } from './saved-work.ts'
@@ -114,7 +115,7 @@ async function commitAll(
   found: Found & { summary: string; plain: string },
 ): Promise<string> {
   const { plain, inventory } = found
-  const { heads, stashes, ignored, parked } = inventory
+  const { heads, stashes, ignored, parked, uncommitted, hidden, untracked } = inventory
   // The history of a clone may be cut short.
   const shallow = path.join(place.repository, 'shallow')
   if (fs.existsSync(shallow)) fs.copyFileSync(shallow, path.join(plain, 'shallow'))
@@ -128,8 +129,10 @@ async function commitAll(
     path: options.path,
     head: heads.head,
     files: found.withFiles,
-    ignored: ignored.kept,
+    untracked,
+    ignored: [...ignored.kept, ...hidden, ...privateFiles(options.path, [...uncommitted, ...untracked])],
     exclude: path.join(place.repository, 'info', 'exclude'),
+    excludesFile: await excludesFileOf(options, place),
   })
   const base = heads.head ?? heads.branches.get(options.branch)
   const tree = snapshot.files ?? (await ask(['rev-parse', `${base ?? ''}^{tree}`], call).catch(() => emptyTree(call)))
@@ -175,6 +178,13 @@ function withoutPushed(heads: Heads, place: KnownPlace, unpushed: ReadonlySet<st
   if (place.kind !== 'clone') return heads
   const branches = [...heads.branches].filter(([name, commit]) => name === heads.on || unpushed.has(commit))
   return { ...heads, branches: new Map(branches) }
+}
+
+/** The user's may not be those of this repository: an agent can set others, and so can a conditional include. */
+async function excludesFileOf(options: SaveOptions, place: KnownPlace): Promise<string | undefined> {
+  if (place.kind === 'missing') return undefined
+  const call = { ...inWorktree(options, place.gitDirectory), failure: failureOf(options), settingsAsTheyAre: true }
+  return (await askGit(['config', '--get', '--type=path', 'core.excludesFile'], call))?.trimEnd()
 }
 
 async function emptyTree(call: GitCall): Promise<string> {

@@ -31,7 +31,7 @@ export async function renewUntouched(
   // The remote may have dropped the commit meanwhile: a branch that was merged, a base that was rewritten.
   const isAsMade = options.madeAt !== undefined && head === options.madeAt
   if ((count?.trim() !== '0' && !isAsMade) || status === undefined) return undefined
-  if (status.untracked.length + status.submodules.length > 0) return undefined
+  if (status.untracked.length + status.submodules.length + status.hidden.length > 0) return undefined
   const isClean = status.uncommitted.length === 0
   // Git calls some changed that it has just written, and would never move those up.
   if (!isClean && !(await isAsCheckedOut(here, status.byOpencode).catch(() => false))) return undefined

@@ -2,7 +2,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { KugetsuError } from '../core/errors.ts'
-import { type ByteName, displayName, nameIn, writeNames } from '../platform/byte-names.ts'
+import { type ByteName, charactersOf, displayName, nameIn, namesIn, writeNames } from '../platform/byte-names.ts'
 import { type GitCall, runGit, runGitForBytes } from './git.ts'
 import { gitFailure } from './git-failure.ts'
 import type { Place } from './place.ts'
@@ -17,10 +17,14 @@ export interface SnapshotOptions {
   head: string | undefined
   /** Whether to take the files; of a worktree that is missing, what its index has. */
   files: boolean
-  /** The ignored files and directories to take. */
+  /** Files and directories (ending in `/`) that git does not know, all of which are to be among the files. */
+  untracked: readonly ByteName[]
+  /** The files and directories to take whatever git makes of them: ignored, hidden from it, private. */
   ignored: readonly ByteName[]
   /** The user's own exclude file of the repository. */
   exclude: string
+  /** What the worktree's settings have for `core.excludesFile`, where they have any. */
+  excludesFile: string | undefined
 }
 
 export interface Snapshot {
@@ -39,6 +43,9 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
   const inside: GitCall = { ...call, cwd: options.path, variables: { ...call.variables, GIT_WORK_TREE: options.path } }
   const gitDirectory = place.kind === 'missing' ? place.entry?.directory : place.gitDirectory
   copyIfThere(options.exclude, path.join(directory, 'info', 'exclude'))
+  if (options.excludesFile !== undefined) {
+    await ask(['config', '--file', path.join(directory, 'config'), 'core.excludesFile', options.excludesFile], call)
+  }
   let files: string | undefined
   let index: string | undefined
   if (options.files && gitDirectory !== undefined) {
@@ -55,6 +62,7 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
     if (place.kind !== 'missing') {
       await ask(['add', '--all', '--', '.'], inside)
       await refuseNested(inside, options.head)
+      await requireTaken(inside, options.untracked)
       files = await ask(['write-tree'], inside)
     }
   }
@@ -89,6 +97,22 @@ async function refuseNested(call: GitCall, head: string | undefined): Promise<vo
       code: 'unsavable',
     })
   }
+}
+
+/** What git's status told of and its `add` left out, for whatever reason, would be lost. */
+async function requireTaken(call: GitCall, untracked: readonly ByteName[]): Promise<void> {
+  if (untracked.length === 0) return
+  const taken = namesIn(await runGitForBytes(['ls-files', '-z'], call)).map(charactersOf)
+  const names = new Set(taken)
+  const left = untracked.filter((name) => {
+    const wanted = charactersOf(name)
+    return !names.has(wanted) && !(wanted.endsWith('/') && taken.some((each) => each.startsWith(wanted)))
+  })
+  if (left.length === 0) return
+  throw new KugetsuError(`git cannot save ${left.slice(0, 5).map(displayName).join(', ')}`, {
+    hint: 'Move that away first.',
+    code: 'unsavable',
+  })
 }
 
 async function ask(args: string[], call: GitCall): Promise<string> {

@@ -139,6 +139,10 @@ const pieces: Record<string, (at: Work) => void> = {
   'an ignored file': (at) => at.write(Buffer.concat([Buffer.from('ign-'), at.name().subarray(0, 200)])),
   'an ignored directory': (at) => at.write(Buffer.concat([Buffer.from('ign/'), at.name()])),
   'a link to nothing': (at) => fs.symlinkSync(at.name(), placeIn(at.place, byteName(at.name()))),
+  'a file that git was told not to look at': (at) => {
+    at.git('update-index', at.number % 2 === 0 ? '--assume-unchanged' : '--skip-worktree', 'a.txt')
+    at.write('a.txt', `hidden ${at.number}`)
+  },
   'a large ignored file': (at) => {
     at.write('ign-large', 'x')
     fs.truncateSync(path.join(at.place, 'ign-large'), large)

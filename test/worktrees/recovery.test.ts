@@ -289,6 +289,68 @@ describe('what is saved', () => {
   })
 })
 
+describe('files that git says nothing of', () => {
+  it.each(['--assume-unchanged', '--skip-worktree'])('come back as they are (%s)', async (flag) => {
+    write('link-to-be', 'x')
+    fs.symlinkSync('a.txt', path.join(place, 'link'))
+    commit('b.txt')
+    git('push', '--quiet', 'origin', `HEAD:refs/heads/pushed`)
+    git('update-index', flag, 'a.txt', 'b.txt', 'gone.txt', 'link', 'link-to-be')
+    expect(await save()).toBeUndefined()
+    write('a.txt', 'only\r\nhere\n')
+    fs.rmSync(path.join(place, 'gone.txt'))
+    fs.rmSync(path.join(place, 'link'))
+    fs.symlinkSync('b.txt', path.join(place, 'link'))
+    fs.chmodSync(path.join(place, 'link-to-be'), 0o755)
+    const saved = await save()
+    expect(saved?.summary).toContain('3 uncommitted changes')
+    await remove()
+    const back = await recover(saved?.ref ?? '', here())
+    expect(readIn(back.path, 'a.txt')).toBe('only\r\nhere\n')
+    expect(fs.readlinkSync(path.join(back.path, 'link'))).toBe('b.txt')
+    expect(fs.statSync(path.join(back.path, 'link-to-be')).mode & 0o100).toBe(0o100)
+  })
+
+  it('are those of a sparse checkout, which are not there and stay so', async () => {
+    write('dir/c.txt', 'c')
+    commit('b.txt')
+    git('push', '--quiet', 'origin', `HEAD:refs/heads/pushed`)
+    git('sparse-checkout', 'set', '--no-cone', '/a.txt')
+    expect(fs.existsSync(path.join(place, 'dir'))).toBe(false)
+    expect(await save()).toBeUndefined()
+    write('a.txt', 'changed\n')
+    const saved = await save()
+    expect(kept('ls-tree', '-r', '--name-only', saved?.ref ?? '')).toContain('dir/c.txt')
+  })
+
+  it('come back too where the settings of the user ignore them, and those of the repository do not', async () => {
+    const everywhere = path.join(ground.root, 'ignored-everywhere')
+    fs.writeFileSync(everywhere, '*.local\n')
+    ground.git(ground.root, 'config', '--global', 'core.excludesFile', everywhere)
+    git('config', 'core.excludesFile', '/dev/null')
+    write('notes.local', 'notes')
+    write('dir/more.local', 'more')
+    const saved = await save()
+    await remove()
+    const back = await recover(saved?.ref ?? '', here())
+    expect([readIn(back.path, 'notes.local'), readIn(back.path, 'dir/more.local')]).toEqual(['notes', 'more'])
+  })
+})
+
+it('a file that only its owner may read is so again', async () => {
+  for (const name of ['key', 'dir/deep/key', 'a.txt']) write(name, name)
+  for (const name of ['key', 'dir/deep/key', 'a.txt']) fs.chmodSync(path.join(place, name), 0o600)
+  write('dir/public', 'x')
+  fs.chmodSync(path.join(place, 'dir', 'public'), 0o644)
+  const saved = await save()
+  await remove()
+  const back = await recover(saved?.ref ?? '', here())
+  const modes = ['key', 'dir/deep/key', 'a.txt', 'dir/public'].map(
+    (name) => fs.statSync(path.join(back.path, name)).mode & 0o777,
+  )
+  expect(modes).toEqual([0o600, 0o600, 0o600, 0o644])
+})
+
 describe('saveWork refuses', () => {
   const nothingSaved = async () => expect(await list()).toEqual([])
 

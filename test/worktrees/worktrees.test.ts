@@ -252,6 +252,10 @@ describe('addWorktree', () => {
     it.each([
       ['a changed file', () => write('one', 'a.txt', 'changed')],
       ['a new file', () => write('one', 'new.txt', 'new')],
+      [
+        'a changed file that git was told not to look at',
+        () => (inside('one', 'update-index', '--skip-worktree', 'a.txt'), write('one', 'a.txt', 'changed')),
+      ],
       ['a staged file', () => (write('one', 'new.txt', 'new'), inside('one', 'add', 'new.txt'))],
       ['a commit', () => commit('one', 'mine.txt')],
       ['another branch', () => inside('one', 'checkout', '--quiet', '-b', 'elsewhere')],

@@ -17,7 +17,7 @@ import { inside } from './inside.ts'
 import { operationIn } from './operations.ts'
 import { type Parked, parkedOf } from './parked.ts'
 import type { InnerRepository } from './repositories.ts'
-import { readStatus, type Status } from './status.ts'
+import { readStatus, type WholeStatus } from './status.ts'
 
 export interface Inventory {
   place: Place
@@ -25,6 +25,8 @@ export interface Inventory {
   heads: Heads
   /** Changed, staged, deleted or conflicted files. Saved. */
   uncommitted: ByteName[]
+  /** Of the uncommitted ones those that git was told not to look at. */
+  hidden: ByteName[]
   /** Files and whole directories (ending in `/`) that git does not know. Saved. */
   untracked: ByteName[]
   /** A merge, rebase, cherry-pick, revert or bisect that was begun and not finished. Its files are saved. */
@@ -73,6 +75,7 @@ export async function takeInventory(options: InventoryOptions): Promise<Inventor
     place,
     heads: { head: undefined, on: undefined, branches: new Map(), incoming: [] },
     uncommitted: [],
+    hidden: [],
     untracked: [],
     inProgress: undefined,
     unpushed: { count: 0, commits: new Set(), subjects: [] },
@@ -104,6 +107,7 @@ export async function takeInventory(options: InventoryOptions): Promise<Inventor
     attempt(async () => {
       const status = await filesOf(options, place, (warning) => found.unknown.push(warning))
       found.uncommitted = status.uncommitted
+      found.hidden = status.hidden
       found.untracked = status.untracked
       found.ignored = sortIgnored(options.path, status.ignored)
       const { kept } = found.ignored
@@ -163,9 +167,9 @@ async function filesOf(
   options: InventoryOptions,
   place: Exclude<Place, { kind: 'unknown' }>,
   onWarning: (text: string) => void,
-): Promise<Status> {
+): Promise<Pick<WholeStatus, 'uncommitted' | 'hidden' | 'untracked' | 'ignored'>> {
   if (place.kind !== 'missing') return readStatus({ ...inWorktree(options, place.gitDirectory), onWarning })
-  const none: Status = { uncommitted: [], untracked: [], ignored: [], submodules: [] }
+  const none = { uncommitted: [], hidden: [], untracked: [], ignored: [] }
   const directory = place.entry?.directory
   if (directory === undefined || !fs.existsSync(path.join(directory, 'index'))) return none
   const { env, timeoutMs, signal } = options

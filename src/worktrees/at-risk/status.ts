@@ -2,6 +2,7 @@
 import { type ByteName, nameIn } from '../../platform/byte-names.ts'
 import { type GitCall, runGitForBytes } from '../git.ts'
 import { changedByOpencode } from './by-opencode.ts'
+import { changedThoughHidden } from './hidden.ts'
 
 export interface Status {
   /** Changed, staged, deleted or conflicted paths. */
@@ -14,17 +15,28 @@ export interface Status {
   submodules: ByteName[]
 }
 
+export interface WholeStatus extends Status {
+  /** Not among the uncommitted ones. */
+  byOpencode: ByteName[]
+  /** Of the uncommitted ones those that git itself says nothing of. */
+  hidden: ByteName[]
+}
+
 /**
  * Reads the status of a worktree without touching its index. Files that only opencode has changed are not `uncommitted` but
- * `byOpencode`. Of a submodule only whether it is at the commit that is staged for it: what is in it, see
+ * `byOpencode`; those that git was told not to look at are (hidden.ts). Of a submodule only whether it is at the commit that is staged for it: what is in it, see
  * inner-repository.ts. Throws KugetsuError when git fails.
  */
-export async function readStatus(call: GitCall): Promise<Status & { byOpencode: ByteName[] }> {
+export async function readStatus(call: GitCall): Promise<WholeStatus> {
   const shown = ['--untracked-files=normal', '--ignored=traditional', '--ignore-submodules=dirty']
-  const text = await runGitForBytes(['status', '--porcelain=v2', '-z', ...shown], call)
+  const [text, hidden] = await Promise.all([
+    runGitForBytes(['status', '--porcelain=v2', '-z', ...shown], call),
+    changedThoughHidden(call),
+  ])
   const status = parseStatus(text)
   const byOpencode = await changedByOpencode(call, [...recordsIn(text)])
-  return { ...status, uncommitted: status.uncommitted.filter((name) => !byOpencode.includes(name)), byOpencode }
+  const own = status.uncommitted.filter((name) => !byOpencode.includes(name))
+  return { ...status, uncommitted: [...new Set([...own, ...hidden])], byOpencode, hidden }
 }
 
 /**

@@ -51,6 +51,7 @@ describe('takeInventory', () => {
       place: expect.objectContaining({ kind: 'worktree' }),
       heads: { head, on: branch, branches: new Map([[branch, head]]), incoming: [] },
       uncommitted: [],
+      hidden: [],
       untracked: [],
       inProgress: undefined,
       unpushed: { count: 0, commits: new Set(), subjects: [] },

@@ -1,0 +1,62 @@
+/**
+ * Tracked files that git was told not to look at (git-update-index(1), `--assume-unchanged` and `--skip-worktree`): its
+ * status says nothing of what was changed in them, and `git add` leaves it out.
+ */
+import { isUtf8 } from 'node:buffer'
+import * as fs from 'node:fs'
+import { type ByteName, bytesOf, nameIn, placeIn } from '../../platform/byte-names.ts'
+import { type GitCall, runGitForBytes } from '../git.ts'
+
+/** So many are compared with what was checked out, a git each; of more, all count as changed. */
+const mostCompared = 100
+
+interface Entry {
+  mode: string
+  blob: string
+  name: ByteName
+}
+
+/** Those of them that are on the disk and not as they were checked out. Throws KugetsuError when git fails. */
+export async function changedThoughHidden(call: GitCall): Promise<ByteName[]> {
+  const entries = hiddenIn(await runGitForBytes(['ls-files', '-v', '-s', '-z'], call))
+  // In a sparse checkout most are not there.
+  const there = entries.filter(({ name }) => statOf(call, name) !== undefined)
+  if (there.length > mostCompared) return there.map(({ name }) => name)
+  const changed: ByteName[] = []
+  for (const entry of there) if (await isChanged(call, entry)) changed.push(entry.name)
+  return changed
+}
+
+/** Of the output of `git ls-files -v -s -z`: a tag, then mode, blob and stage, then the name. */
+function hiddenIn(text: string): Entry[] {
+  return text.split('\0').flatMap((record) => {
+    // In lower case where it is assumed to be unchanged; of a submodule its own repository is looked at.
+    const [, mode = '', blob = '', characters = ''] = /^(?:[a-z]|S) (\d+) ([0-9a-f]+) 0\t([^]+)$/.exec(record) ?? []
+    return characters === '' || mode === '160000' ? [] : [{ mode, blob, name: nameIn(characters) }]
+  })
+}
+
+async function isChanged(call: GitCall, { mode, blob, name }: Entry): Promise<boolean> {
+  const [file, stat, bytes] = [placeIn(call.cwd, name), statOf(call, name), bytesOf(name)]
+  if (mode === '120000' && stat?.isSymbolicLink() === true) {
+    return !fs.readlinkSync(file, { encoding: 'buffer' }).equals(await contentOf(call, ['blob', blob]))
+  }
+  const isExecutable = stat !== undefined && (stat.mode & 0o100) !== 0
+  // A path that is no UTF-8 cannot be handed to git.
+  if (stat?.isFile() !== true || isExecutable !== (mode === '100755') || !isUtf8(bytes)) return true
+  // As a checkout writes it: with the line ends and filters of the repository.
+  const before = await contentOf(call, ['--filters', `--path=${bytes.toString('utf8')}`, blob])
+  return !fs.readFileSync(file).equals(before)
+}
+
+async function contentOf(call: GitCall, args: string[]): Promise<Buffer> {
+  return Buffer.from(await runGitForBytes(['cat-file', ...args], call), 'latin1')
+}
+
+function statOf(call: GitCall, name: ByteName): fs.Stats | undefined {
+  try {
+    return fs.lstatSync(placeIn(call.cwd, name))
+  } catch {
+    return undefined
+  }
+}
