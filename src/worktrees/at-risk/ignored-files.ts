@@ -57,7 +57,7 @@ export function sortIgnored(worktree: string, names: readonly ByteName[]): Ignor
     const found = filesIn(worktree, name, sorted)
     if (isAmong(mostlyMade, name) && hasCacheTag(worktree, name)) sorted.generated.push(displayName(name))
     else if (isAmong(mostlyMade, name) && found.length > filesOfTools) units.push(wholeOf(name, found))
-    else units.push(...found.map((file) => ({ name: undefined, files: [file.name], bytes: file.bytes })))
+    else for (const file of found) units.push({ name: undefined, files: [file.name], bytes: file.bytes })
   }
   let bytes = 0
   let files = 0
