@@ -126,7 +126,8 @@ export async function takeInventory(options: InventoryOptions): Promise<Inventor
     }),
   ])
   await attempt(() => lookInside(options, found))
-  if (place.kind !== 'missing') found.inProgress = operationIn(place.gitDirectory)
+  const gitDirectory = place.kind === 'missing' ? place.entry?.directory : place.gitDirectory
+  if (gitDirectory !== undefined) found.inProgress = operationIn(gitDirectory)
   found.unsavable.push(...lockOf(place))
   const others = place.kind === 'clone' ? listEntries(place.repository).filter(({ present }) => present) : []
   if (others.length > 0) found.unsavable.push(`${others[0]?.path ?? 'another directory'} is a worktree of that clone`)
