@@ -169,6 +169,23 @@ const pieces: Record<string, (at: Work) => void> = {
   },
   'a repository among ignored files': (at) => (inner(at, 'ign/inner'), void at.refused.push('ign/inner')),
   'a repository among packages': (at) => (inner(at, 'node_modules/dev'), void at.refused.push('node_modules/dev')),
+  'a clone whose source is gone': (at) => {
+    const source = path.join(at.ground.root, `source-${at.number}`)
+    at.ground.git(at.ground.root, 'init', '--quiet', source)
+    at.ground.git(source, 'commit', '--quiet', '--allow-empty', '--message', 'The only copy')
+    at.ground.git(at.ground.root, 'clone', '--quiet', source, path.join(at.place, 'ign', 'copy'))
+    fs.rmSync(source, { recursive: true })
+    at.refused.push('ign/copy')
+  },
+  'a clone whose source has gone on': (at) => {
+    const source = path.join(at.ground.root, `lively-${at.number}`)
+    const commit = () => at.ground.git(source, 'commit', '--quiet', '--allow-empty', '--message', 'One more')
+    at.ground.git(at.ground.root, 'init', '--quiet', source)
+    commit()
+    at.ground.git(at.ground.root, 'clone', '--quiet', source, path.join(at.place, 'node_modules', 'lively'))
+    commit()
+    at.made.push('node_modules/')
+  },
   'a worktree among ignored files': (at) => {
     at.git('worktree', 'add', '--quiet', '--detach', 'ign/tree')
     fs.writeFileSync(path.join(at.place, 'ign', 'tree', 'new.txt'), 'new')
