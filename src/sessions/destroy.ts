@@ -8,6 +8,7 @@ import { toolOutputsOf } from '../opencode/tool-output.ts'
 import { exclusively } from '../platform/locks.ts'
 import { describeInventory, describeLost, isAtRisk, moveItAway } from '../worktrees/at-risk/describe.ts'
 import type { Inventory } from '../worktrees/at-risk/inventory.ts'
+import { createRemotes, type Remotes } from '../worktrees/at-risk/remotes.ts'
 import { saveWork } from '../worktrees/recovery.ts'
 import { removeWorktree } from '../worktrees/worktrees.ts'
 import { agentServer } from './agent-server.ts'
@@ -41,16 +42,26 @@ export interface Destroyed {
 
 /**
  * Why the issue's worktree must not go yet, as lines for a person; none when nothing would be lost. What cannot be told
- * counts as a reason. `known` are its pull requests; without them they are looked up, which may take a while.
+ * counts as a reason. Without
+ * its pull requests they are looked up, which may take a while.
  */
-export async function reasonsToKeep(home: Home, record: SessionRecord, known?: PullRequests): Promise<string[]> {
-  const pullRequests = known ?? (await pullRequestsToCheck(home, record))
-  return [...(await atWork(home, record)), ...openOnes(pullRequests), ...(await workToKeep(home, record, pullRequests))]
+export async function reasonsToKeep(
+  home: Home,
+  record: SessionRecord,
+  known: { pullRequests?: PullRequests; remotes?: Remotes } = {},
+): Promise<string[]> {
+  const pullRequests = known.pullRequests ?? (await pullRequestsToCheck(home, record))
+  const toKeep = await workToKeep(home, record, { ...known, pullRequests })
+  return [...(await atWork(home, record)), ...openOnes(pullRequests), ...toKeep]
 }
 
-async function workToKeep(home: Home, record: SessionRecord, pullRequests: PullRequests): Promise<string[]> {
+async function workToKeep(
+  home: Home,
+  record: SessionRecord,
+  known: { pullRequests: PullRequests; remotes?: Remotes },
+): Promise<string[]> {
   try {
-    return reasonsIn(await workOf(home, record, pullRequests)?.inventory(), pullRequests)
+    return reasonsIn(await workOf(home, record, known)?.inventory(), known.pullRequests)
   } catch (error) {
     home.signal.throwIfAborted()
     return [`cannot tell what would be lost: ${messageOf(error)}`]
@@ -76,13 +87,14 @@ export async function destroyIssue(
   home: Home,
   supervision: Supervision,
   name: string,
-  options: { force: boolean },
+  options: { force: boolean; remotes?: Remotes },
 ): Promise<Destroyed> {
   const before = readSession(home, name)
   if (options.force && before?.run) await stopIfAtWork(home, supervision, name)
   // Before the lock: a forge and a remote may take their time.
   const pullRequests = options.force || !before ? noPullRequests : await pullRequestsToCheck(home, before)
-  const early = before && workOf(home, before, pullRequests)
+  const known = { pullRequests, remotes: options.remotes ?? createRemotes() }
+  const early = before && workOf(home, before, known)
   await early?.askAhead()
   return exclusively(home.paths.lock(`issue-${name}`), { timeoutMs: issueWaitMs, signal: home.signal }, async () => {
     const record = readSession(home, name)
@@ -93,7 +105,7 @@ export async function destroyIssue(
       })
     }
     const issueRef = record.issue_ref ?? name
-    const work = early?.path === record.worktree_path ? early : workOf(home, record, pullRequests)
+    const work = early?.path === record.worktree_path ? early : workOf(home, record, known)
     if (work !== undefined && !record.run) await mend(home, work)
     if (options.force) await stopWorkByHand(home, record).catch((error: unknown) => home.warn(messageOf(error)))
     const busy = options.force ? [] : await atWork(home, record)
@@ -174,10 +186,11 @@ export async function destroyBase(
   options: { force: boolean },
 ): Promise<Destroyed[]> {
   const issues = readSessions(home).filter(({ name }) => name !== baseName && name !== pmAgentSession)
+  const remotes = createRemotes()
   if (!options.force) {
     requirePmAtRest(home)
     const kept = await Promise.all(
-      issues.map(async ({ record }) => ({ record, reasons: await reasonsToKeep(home, record) })),
+      issues.map(async ({ record }) => ({ record, reasons: await reasonsToKeep(home, record, { remotes }) })),
     )
     const first = kept.find(({ reasons }) => reasons.length > 0)
     if (first !== undefined) {
@@ -189,7 +202,7 @@ export async function destroyBase(
     }
   }
   const destroyed: Destroyed[] = []
-  for (const { name } of issues) destroyed.push(await destroyIssue(home, supervision, name, options))
+  for (const { name } of issues) destroyed.push(await destroyIssue(home, supervision, name, { ...options, remotes }))
   if (readSession(home, pmAgentSession) !== undefined) await destroyPmAgent(home, supervision, options)
   const base = readSession(home, baseName)
   if (base !== undefined) await deleteOpencodeSession(home, base)

@@ -6,8 +6,8 @@ import type { Home } from '../config/home.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { branchOf, parseRef, type IssueRef } from '../core/issue-ref.ts'
 import { once } from '../core/once.ts'
-import { type Inventory, takeInventory } from '../worktrees/at-risk/inventory.ts'
-import { isAsMade } from '../worktrees/at-risk/as-made.ts'
+import { askAhead, type Inventory, takeInventory } from '../worktrees/at-risk/inventory.ts'
+import { createRemotes, type Remotes } from '../worktrees/at-risk/remotes.ts'
 import { isSamePlace } from '../worktrees/entries.ts'
 import { localGitMs } from '../worktrees/git.ts'
 import { fetchMirror, hasCommit, openMirror } from '../worktrees/mirrors.ts'
@@ -28,9 +28,9 @@ export interface IssueWork {
   env: NodeJS.ProcessEnv
   timeoutMs: number
   signal: AbortSignal
-  /** Takes the inventory as things are now; the remote and the forge's answer are those of the first time. */
+  /** Takes the inventory as things are now; the remotes' and the forge's answers are those of the first time. */
   inventory: () => Promise<Inventory>
-  /** Asks the remote where the inventory will, and leaves it to that to say that it does not answer. */
+  /** Asks the remotes where the inventory will, and leaves it to that to say that one does not answer. */
   askAhead: () => Promise<void>
 }
 
@@ -39,7 +39,12 @@ export interface IssueWork {
  * are those of the issue: what was merged is safe with all commits before the head of the pull request, though no branch
  * may have it. Throws KugetsuError `foreign_worktree` for one that is none of this home's.
  */
-export function workOf(home: Home, record: SessionRecord, pullRequests = noPullRequests): IssueWork | undefined {
+export function workOf(
+  home: Home,
+  record: SessionRecord,
+  given: { pullRequests?: PullRequests | undefined; remotes?: Remotes | undefined } = {},
+): IssueWork | undefined {
+  const { pullRequests = noPullRequests, remotes = createRemotes() } = given
   const ref = record.issue_ref ? parseRef(record.issue_ref, { defaultHost: '' }) : undefined
   const worktree = record.worktree_path
   if (ref === undefined || !worktree) return undefined
@@ -58,11 +63,9 @@ export function workOf(home: Home, record: SessionRecord, pullRequests = noPullR
   }
   const ask = remoteOf(home, { ref, mirror, lockFile })
   const merged = once(() => mergedOf({ ...options, path: mirror }, pullRequests))
-  const inventory = async () => takeInventory({ ...options, askRemote: ask, merged: await merged() })
-  const askAhead = async () => {
-    if (fs.existsSync(mirror) && !isAsMade(placeOf(options))) await ask().catch(() => home.signal.throwIfAborted())
-  }
-  return { ref, ...options, inventory, askAhead }
+  const asked = { ...options, askRemote: ask, remotes }
+  const inventory = async () => takeInventory({ ...asked, merged: await merged() })
+  return { ref, ...options, inventory, askAhead: () => askAhead(asked) }
 }
 
 /** Asks the remote of a mirror for its branches, the first time that it is called; later calls get the same answer. */

@@ -2,6 +2,7 @@
 import type { Home } from '../config/home.ts'
 import { listMirrors, type MirrorOfHome } from '../config/mirrors.ts'
 import { parseRef } from '../core/issue-ref.ts'
+import type { Remotes } from '../worktrees/at-risk/remotes.ts'
 import { deadEntries, dropDeadEntry, reasonsToKeepEntry } from '../worktrees/dead-entries.ts'
 import { listEntries } from '../worktrees/entries.ts'
 import { localGitMs } from '../worktrees/git.ts'
@@ -13,12 +14,12 @@ import { slotHolders } from './slots.ts'
 import { readSessions, type StoredSession } from './store.ts'
 
 /** The entries first: a mirror is removed only when it has none. */
-export function findMirrorOrphans(home: Home, sessions: StoredSession[]): Orphan[] {
+export function findMirrorOrphans(home: Home, sessions: StoredSession[], remotes: Remotes): Orphan[] {
   const mirrors = listMirrors(home.paths)
   const used = mirrorsOf(home, sessions)
   const entries = mirrors.flatMap((mirror) =>
     deadEntries(mirror.path).map(({ directory, path }): Orphan => {
-      const options = optionsFor(home, mirror)
+      const options = { ...optionsFor(home, mirror), remotes }
       return {
         kind: 'registration',
         issueRef: null,

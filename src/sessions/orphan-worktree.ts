@@ -9,6 +9,7 @@ import { formatRef, parseRef } from '../core/issue-ref.ts'
 import { tryExclusive } from '../platform/locks.ts'
 import { describeInventory, describeLost, describeSavedByItself, isAtRisk } from '../worktrees/at-risk/describe.ts'
 import { type Inventory, takeInventory } from '../worktrees/at-risk/inventory.ts'
+import type { Remotes } from '../worktrees/at-risk/remotes.ts'
 import { isSamePlace, type WorktreeEntry } from '../worktrees/entries.ts'
 import { localGitMs } from '../worktrees/git.ts'
 import { saveWork } from '../worktrees/recovery.ts'
@@ -18,6 +19,7 @@ import { mirrorLock } from './issue-worktree.ts'
 import { note } from './journal.ts'
 import { quietWorktree } from './left-running.ts'
 import { asidesOf, type Orphan } from './orphan.ts'
+import { remoteEnvironment } from './remote-access.ts'
 import { slotHolders } from './slots.ts'
 import { readSessions } from './store.ts'
 
@@ -26,6 +28,7 @@ export function worktreeOrphan(
   home: Home,
   place: string,
   mirrors: (MirrorOfHome & { entries: WorktreeEntry[] })[],
+  remotes: Remotes,
 ): Orphan | undefined {
   const name = path.basename(place)
   if (name.startsWith('.') || !fs.lstatSync(place).isDirectory()) return undefined
@@ -41,9 +44,10 @@ export function worktreeOrphan(
     // Without one nothing can be saved, so all that would have to be keeps it.
     mirror: found?.mirror.path ?? path.join(home.paths.repos, '.none'),
     branch,
-    env: home.env,
+    env: remoteEnvironment(home),
     timeoutMs: localGitMs,
     signal: home.signal,
+    remotes,
     ...(found === undefined ? {} : { askRemote: remoteOf(home, mirrorOf(home, found.mirror)) }),
   }
 

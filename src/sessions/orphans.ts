@@ -7,6 +7,7 @@ import { messageOf } from '../core/errors.ts'
 import { knownSessions } from '../opencode/database.ts'
 import { listDirectory } from '../platform/files.ts'
 import { openQueue } from '../queue/file-queue.ts'
+import { createRemotes, type Remotes } from '../worktrees/at-risk/remotes.ts'
 import { isSamePlace, listEntries } from '../worktrees/entries.ts'
 import { serverDatabase } from './agent-server.ts'
 import { destroyIssue, reasonsToKeep } from './destroy.ts'
@@ -22,13 +23,14 @@ import type { Supervision } from './supervision.ts'
 /** Everything that is left over, in the order in which it can be removed. */
 export async function findOrphans(home: Home, supervision: Supervision, index: Index): Promise<Orphan[]> {
   const sessions = readSessions(home).filter(({ name }) => name !== baseName && name !== pmAgentSession)
-  const found = { index, sessions, lost: lostSessions(home, sessions, index) }
+  const remotes = createRemotes()
+  const found = { index, sessions, lost: lostSessions(home, sessions, index), remotes }
   const bySession = sessions.flatMap((stored) => sessionOrphan(home, supervision, stored, found) ?? [])
   const saved = (await listSaved(home)).filter(({ expiresAt }) => expiresAt <= home.now())
   return [
     ...bySession,
     ...lostEntries(home, index, sessions),
-    ...lostWorktrees(home, sessions, await awaited(home)),
+    ...lostWorktrees(home, sessions, await awaited(home), remotes),
     ...saved.map((point): Orphan => {
       const why = `${point.summary}; it was kept for its time, since ${point.savedAt.toISOString().slice(0, 10)}`
       const issueRef = point.record?.issue ?? null
@@ -41,8 +43,16 @@ export async function findOrphans(home: Home, supervision: Supervision, index: I
         remove: () => dropSaved(home, point),
       }
     }),
-    ...findMirrorOrphans(home, sessions),
+    ...findMirrorOrphans(home, sessions, remotes),
   ]
+}
+
+interface Found {
+  index: Index
+  sessions: StoredSession[]
+  /** The sessions that opencode has lost. */
+  lost: ReadonlySet<string>
+  remotes: Remotes
 }
 
 /** A session file that is in no index, or a session that opencode does not have any more. */
@@ -50,7 +60,7 @@ function sessionOrphan(
   home: Home,
   supervision: Supervision,
   { name, record }: StoredSession,
-  { index, sessions, lost }: { index: Index; sessions: StoredSession[]; lost: ReadonlySet<string> },
+  { index, sessions, lost, remotes }: Found,
 ): Orphan | undefined {
   const indexed = new Set(Object.values(index.issues))
   const isIndexed = indexed.has(`${name}.json`)
@@ -78,8 +88,8 @@ function sessionOrphan(
     issueRef,
     what,
     why,
-    reasons: () => reasonsToKeep(home, record),
-    remove: async () => void (await destroyIssue(home, supervision, name, { force: false })),
+    reasons: () => reasonsToKeep(home, record, { remotes }),
+    remove: async () => void (await destroyIssue(home, supervision, name, { force: false, remotes })),
   }
 }
 
@@ -127,7 +137,7 @@ async function awaited(home: Home): Promise<string[]> {
 }
 
 /** Directories among the worktrees that no session names and no task waits for, also where the bash tool put them. */
-function lostWorktrees(home: Home, sessions: StoredSession[], awaitedNames: string[]): Orphan[] {
+function lostWorktrees(home: Home, sessions: StoredSession[], awaitedNames: string[], remotes: Remotes): Orphan[] {
   const places = sessions.flatMap(({ record }) => (record.worktree_path ? [record.worktree_path] : []))
   const known = [...sessions.map(({ name }) => name), ...awaitedNames]
   const names = new Set(known.map((name) => path.join(home.paths.worktrees, name)))
@@ -139,7 +149,7 @@ function lostWorktrees(home: Home, sessions: StoredSession[], awaitedNames: stri
     namesIn(home, root)
       .map((name) => path.join(root, name))
       .filter((place) => !names.has(place) && !places.some((each) => isSamePlace(each, place)))
-      .flatMap((place) => worktreeOrphan(home, place, mirrors) ?? []),
+      .flatMap((place) => worktreeOrphan(home, place, mirrors, remotes) ?? []),
   )
 }
 

@@ -3,14 +3,16 @@ import * as fs from 'node:fs'
 import { KugetsuError } from '../core/errors.ts'
 import { exclusively } from '../platform/locks.ts'
 import { inside } from './at-risk/inside.ts'
+import { operationIn } from './at-risk/operations.ts'
 import { parkedOf } from './at-risk/parked.ts'
+import type { Remotes } from './at-risk/remotes.ts'
 import { dropEntry, isBeingSetUp, listEntries, type WorktreeEntry } from './entries.ts'
 import { askGit, type GitCall, gitDirectories, type GitOptions, runGit } from './git.ts'
 import { isUnfinished } from './leftovers.ts'
 import { mirrorLockWaitMs } from './mirrors.ts'
 import { isSaved } from './recovery-refs.ts'
 
-type Options = GitOptions & { mirror: string }
+type Options = GitOptions & { mirror: string; remotes: Remotes }
 
 /** The entries whose worktree is not there. One that is being made at this moment may be among them. */
 export function deadEntries(mirror: string): WorktreeEntry[] {
@@ -44,7 +46,11 @@ export async function reasonsToKeepEntry(options: Options, entry: WorktreeEntry)
   const parked = await parkedOf({ ...options, branch: '' }, place, heads, [])
   if (parked.length > 0)
     reasons.push(`only its records name some commits (${parked.map(({ from }) => from).join(', ')})`)
-  const { lost, unknown } = await inside(options, entry.path, entry.directory)
+  const operation = operationIn(entry.directory)
+  if (operation !== undefined) reasons.push(`${operation} was in progress in it`)
+  // Asked by itself: that its mirror was up to date is not known here.
+  const look = { env, timeoutMs, signal, root: entry.path, mirror: options.mirror, gitDirectory: entry.directory }
+  const { lost, unknown } = await inside({ ...look, remotes: options.remotes, pushed: [] })
   return [...reasons, ...lost, ...unknown.map((reason) => `cannot tell: ${reason}`)]
 }
 

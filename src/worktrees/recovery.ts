@@ -15,6 +15,7 @@ import { describeSavable, moveItAway } from './at-risk/describe.ts'
 import type { Inventory } from './at-risk/inventory.ts'
 import { askGit, type GitCall, type GitOptions, inMirror, inWorktree, runGit } from './git.ts'
 import { mirrorLockWaitMs } from './mirrors.ts'
+import { takeOperation } from './operation-files.ts'
 import { withPlainRepository } from './plain-repository.ts'
 import { privateFiles } from './private-files.ts'
 import { listRecovery, recoveryRef, type RecoveryPoint } from './recovery-refs.ts'
@@ -140,6 +141,8 @@ async function commitAll(
   const index = snapshot.index === undefined ? [] : [await commit(snapshot.index, parents, ['-m', 'index'])]
   const keptIgnored =
     snapshot.ignored === undefined ? [] : [await commit(snapshot.ignored, [], ['-m', 'ignored files'])]
+  const operation = await takeOperation({ call, directory: plain, place })
+  const unfinished = operation === undefined ? [] : [await commit(operation, [], ['-m', 'what was in progress'])]
   const record: SavedRecord = {
     issue: options.issue ?? null,
     branch: options.branch,
@@ -154,6 +157,7 @@ async function commitAll(
     stashes: stashes.map((each) => ({ ...each })),
     parked: parked.map((each) => ({ ...each })),
     in_progress: inventory.inProgress ?? null,
+    operation: unfinished[0] ?? null,
     left_out: [...ignored.left, ...ignored.output, ...ignored.generated].slice(0, 50),
     counts: {
       commits: inventory.unpushed.count,
@@ -170,7 +174,11 @@ async function commitAll(
     ...heads.incoming,
     ...[...stashes, ...parked].map(({ commit: each }) => each),
   ]
-  return await commit(tree, [...new Set([...parents, ...index, ...keptIgnored, ...others])], ['-F', message])
+  return await commit(
+    tree,
+    [...new Set([...parents, ...index, ...keptIgnored, ...unfinished, ...others])],
+    ['-F', message],
+  )
 }
 
 /** The branches of a clone that its remote has all of need no saving. */

@@ -10,6 +10,7 @@ import { listStashes } from './at-risk/commits.ts'
 import { entryOf, listEntries, unlockEntry, type WorktreeEntry } from './entries.ts'
 import { askGit, type GitCall, type GitOptions, inMirror, inWorktree, runGit, runGitForBytes } from './git.ts'
 import { mirrorLockWaitMs } from './mirrors.ts'
+import { putOperation } from './operation-files.ts'
 import { withPlainRepository } from './plain-repository.ts'
 import type { RecoveryPoint } from './recovery-refs.ts'
 import { bringBack, lend, makeEmptyMirror } from './saved-repository.ts'
@@ -34,6 +35,8 @@ export interface Restored {
   renamed: Record<string, string>
   /** What was in progress when it was saved and is not taken up again. */
   inProgress: string | undefined
+  /** The directory of the worktree in which its files are now, with the patches and messages that were only there. */
+  operationFiles: string | undefined
   /** Ignored files that were not saved. */
   leftOut: string[]
 }
@@ -82,12 +85,13 @@ async function restoreBy(options: RestoreOptions, plain: string): Promise<Restor
       const moved = [...names].filter(([own, [name]]) => own !== name).map(([own, [name]]) => [own, name] as const)
       return { branch: on, renamed: Object.fromEntries(moved) }
     })
-    await fill(options, record, head, plain)
+    const operationFiles = await fill(options, record, head, plain)
     return {
       branch,
       head,
       renamed,
       inProgress: record.in_progress ?? undefined,
+      operationFiles,
       leftOut: record.left_out,
     }
   } catch (error) {
@@ -144,8 +148,13 @@ async function inTheWay(
     : new KugetsuError(`branch ${branch} has other commits by now`, { hint, code: 'branch_taken' })
 }
 
-/** Puts files, index and stashes into the new worktree, which is locked until all of it is there. */
-async function fill(options: RestoreOptions, record: SavedRecord, head: string, plain: string): Promise<void> {
+/** Puts files, index and stashes into the new worktree, which is locked until all of it is there; see Restored.operationFiles. */
+async function fill(
+  options: RestoreOptions,
+  record: SavedRecord,
+  head: string,
+  plain: string,
+): Promise<string | undefined> {
   const { mirror } = options
   const entry = entryOf(mirror, options.path)
   if (entry?.present !== true) {
@@ -164,9 +173,11 @@ async function fill(options: RestoreOptions, record: SavedRecord, head: string, 
     await runGit(['checkout-index', '--all', '--force', '--quiet'], bytes)
     await forTheOwnerAlone(options, bytes)
   }
+  const operationFiles = record.operation ? await putOperation(options, bytes, record.operation) : undefined
   await storeStashes(options, record, inside, call)
   putIntoReflog(entry, options.point, record)
   unlockEntry(entry)
+  return operationFiles
 }
 
 /**

@@ -26,6 +26,8 @@ const schema = once(() => {
     /** Commits of no branch, and the record of the worktree that named each. Of version 0.1 there are none. */
     parked: z.optional(z.array(z.looseObject({ commit: z.string(), from: z.string() }))),
     in_progress: text,
+    /** A commit whose tree is the files of what was in progress, see at-risk/operations.ts. Of version 0.1 there is none. */
+    operation: z.optional(text),
     /** Ignored files that were not saved. */
     left_out: z.array(z.string()),
     counts: z.looseObject({

@@ -17,6 +17,7 @@ import { createIssueGround, noSupervision, type IssueGround } from '../helpers/i
 const cases = Number(process.env['KUGETSU_TEST_CASES'] ?? 25)
 const seed = Number(process.env['KUGETSU_TEST_SEED'] ?? 20_261_130)
 const lanes = 3
+const recovered = '.kugetsu-recovered'
 const large = 21 * 1024 * 1024
 
 interface Lane {
@@ -148,6 +149,15 @@ const pieces: Record<string, (at: Work) => void> = {
     fs.truncateSync(path.join(at.place, 'ign-large'), large)
     at.gone.push('ign-large')
   },
+  'patches of a git am that stopped': (at) => {
+    const patch = (number: number) =>
+      `From ${'0'.repeat(40)} Mon Sep 17 00:00:00 2001\nFrom: A <a@b.c>\nSubject: [PATCH ${number}/2] Change it\n\n` +
+      `---\ndiff --git a/a.txt b/a.txt\n--- a/a.txt\n+++ b/a.txt\n@@ -1 +1 @@\n-was never there\n+${number}\n-- \n2.39\n\n`
+    const mbox = path.join(at.ground.root, `${at.number}.mbox`)
+    fs.writeFileSync(mbox, patch(1) + patch(2))
+    expect(() => at.git('am', mbox)).toThrow()
+    fs.rmSync(mbox)
+  },
   packages: (at) => (at.write('node_modules/m/index.js'), void at.made.push('node_modules/')),
   'a repository in an untracked directory': (at) => (inner(at, 'inner'), void at.refused.push('inner')),
   'a repository that was committed as a link': (at) => {
@@ -159,6 +169,23 @@ const pieces: Record<string, (at: Work) => void> = {
   },
   'a repository among ignored files': (at) => (inner(at, 'ign/inner'), void at.refused.push('ign/inner')),
   'a repository among packages': (at) => (inner(at, 'node_modules/dev'), void at.refused.push('node_modules/dev')),
+  'a clone whose source is gone': (at) => {
+    const source = path.join(at.ground.root, `source-${at.number}`)
+    at.ground.git(at.ground.root, 'init', '--quiet', source)
+    at.ground.git(source, 'commit', '--quiet', '--allow-empty', '--message', 'The only copy')
+    at.ground.git(at.ground.root, 'clone', '--quiet', source, path.join(at.place, 'ign', 'copy'))
+    fs.rmSync(source, { recursive: true })
+    at.refused.push('ign/copy')
+  },
+  'a clone whose source has gone on': (at) => {
+    const source = path.join(at.ground.root, `lively-${at.number}`)
+    const commit = () => at.ground.git(source, 'commit', '--quiet', '--allow-empty', '--message', 'One more')
+    at.ground.git(at.ground.root, 'init', '--quiet', source)
+    commit()
+    at.ground.git(at.ground.root, 'clone', '--quiet', source, path.join(at.place, 'node_modules', 'lively'))
+    commit()
+    at.made.push('node_modules/')
+  },
   'a worktree among ignored files': (at) => {
     at.git('worktree', 'add', '--quiet', '--detach', 'ign/tree')
     fs.writeFileSync(path.join(at.place, 'ign', 'tree', 'new.txt'), 'new')
@@ -263,6 +290,13 @@ async function build(lane: Lane, number: number, given: Case): Promise<Work & { 
   return { ...at, issue }
 }
 
+/** What git keeps of an operation in progress that stopped, by the names of its files. */
+function operationOf(ground: IssueGround, place: string): Map<string, string> {
+  const folder = path.resolve(place, ground.git(place, 'rev-parse', '--git-dir'), 'rebase-apply')
+  const names = fs.existsSync(folder) ? fs.readdirSync(folder) : []
+  return new Map(names.map((name) => [name, fs.readFileSync(path.join(folder, name), 'latin1')]))
+}
+
 /** What is wrong with how it went; nothing where all is found again, or was named. */
 async function live(lane: Lane, number: number, given: Case): Promise<string[]> {
   const { ground, bystander } = lane
@@ -270,6 +304,7 @@ async function live(lane: Lane, number: number, given: Case): Promise<string[]> 
   const work = await build(lane, number, given)
   const { place, issue } = work
   const before = filesOf(place)
+  const operation = operationOf(ground, place)
   const head = ground.git(place, 'rev-parse', 'HEAD')
   const gc = () => ground.git(bystander, 'gc', '--quiet', '--prune=now')
   const differences = (after: Map<string, string>, mayGo: string[] = []) =>
@@ -309,6 +344,10 @@ async function live(lane: Lane, number: number, given: Case): Promise<string[]> 
   }
   if (work.commits.length > 0) gc()
   const told = [...service.warnings.slice(warned), ...leftOut].join('\n')
+  const keptOf = (name: string) => {
+    const file = path.join(place, recovered, 'rebase-apply', name)
+    return fs.existsSync(file) ? fs.readFileSync(file, 'latin1') : undefined
+  }
   const mustBeNamed = [...work.gone, ...(point === undefined ? [] : work.made)]
   const commits = work.commits.filter((commit) => {
     try {
@@ -321,7 +360,8 @@ async function live(lane: Lane, number: number, given: Case): Promise<string[]> 
   return [
     ...wrong,
     ...mustBeNamed.filter((name) => !told.includes(name)).map((name) => `${name} is not named as gone`),
-    ...differences(filesOf(place), [...work.gone, ...work.made]),
+    ...differences(filesOf(place), [...work.gone, ...work.made, recovered]),
+    ...[...operation].filter(([name, text]) => text !== keptOf(name)).map(([name]) => `rebase-apply/${name} is gone`),
     ...commits.map((commit) => `the commit ${commit} is gone`),
   ]
 }

@@ -75,7 +75,7 @@ const squashMerge = (number: number, sha: string) => {
 /** What git alone would say, with what it knows of the remote now. */
 const withoutForge = async () => {
   git('fetch', '--quiet', '--prune')
-  return reasonsToKeep(home, record, { found: [], unknown: undefined })
+  return reasonsToKeep(home, record, { pullRequests: { found: [], unknown: undefined } })
 }
 const page = (number: number) => `https://forge.test/me/app/pulls/${number}`
 
@@ -178,7 +178,7 @@ describe('a worktree whose pull request was closed', () => {
     expect(await reasonsToKeep(home, record)).toEqual([])
     ground.git(ground.remote, 'update-ref', '-d', `refs/heads/${branch}`)
     // Nobody has told this clone: the remote is asked, with a pull request and without.
-    expect(await reasonsToKeep(home, record, { found: [], unknown: undefined })).toEqual([
+    expect(await reasonsToKeep(home, record, { pullRequests: { found: [], unknown: undefined } })).toEqual([
       '1 unpushed commit: Add x.txt',
     ])
     expect(await reasonsToKeep(home, record)).toEqual(['1 unpushed commit: Add x.txt'])

@@ -351,6 +351,107 @@ it('a file that only its owner may read is so again', async () => {
   expect(modes).toEqual([0o600, 0o600, 0o600, 0o644])
 })
 
+describe('what was in progress', () => {
+  const conflicting = () => {
+    const base = git('rev-parse', 'HEAD')
+    git('checkout', '--quiet', '-b', 'series')
+    const series = ['two', 'three', 'four'].map((text) => {
+      write('a.txt', `${text}\n`)
+      git('commit', '--quiet', '--all', '--message', `Make it ${text}`)
+      return git('rev-parse', 'HEAD')
+    })
+    git('checkout', '--quiet', branch)
+    write('a.txt', 'mine\n')
+    git('commit', '--quiet', '--all', '--message', 'Make it mine')
+    return { base, series }
+  }
+  /** Destroys it, with what no ref names, and puts it back. */
+  const anew = async () => {
+    const { ref } = (await save()) ?? { ref: '' }
+    await remove()
+    mirror('reflog', 'expire', '--expire=now', '--all')
+    mirror('gc', '--quiet', '--prune=now')
+    const back = await recover(ref, here())
+    mirror('gc', '--quiet', '--prune=now')
+    return back
+  }
+  const readKept = (file: string) => readIn(place, path.join('.kugetsu-recovered', file))
+
+  it('comes back as files: the patches of a git am that stopped', async () => {
+    const { base } = conflicting()
+    const mbox = path.join(ground.root, 'series.mbox')
+    fs.writeFileSync(mbox, git('format-patch', '--stdout', `${base}..series`))
+    git('branch', '--quiet', '-D', 'series')
+    expect(() => git('am', mbox)).toThrow()
+    const back = await anew()
+    expect(back).toMatchObject({ inProgress: 'a git am', operationFiles: '.kugetsu-recovered' })
+    expect(readKept('rebase-apply/0003')).toContain('+four')
+    expect(git('status', '--porcelain')).toBe('')
+    expect(fs.existsSync(path.join(ground.mirror, 'worktrees', 'one', 'rebase-apply'))).toBe(false)
+  })
+
+  it('comes back as files: the list and the message of a rebase, and its autostash as a stash', async () => {
+    conflicting()
+    write('gone.txt', 'put by')
+    expect(() => git('rebase', '--autostash', 'series')).toThrow()
+    fs.appendFileSync(path.join(ground.mirror, 'worktrees', 'one', 'rebase-merge', 'message'), 'and more about it')
+    await anew()
+    expect(readKept('rebase-merge/message')).toContain('and more about it')
+    expect(readKept('rebase-merge/git-rebase-todo.backup')).toContain('Make it mine')
+    expect(git('show', 'stash@{0}:gone.txt')).toBe('put by')
+  })
+
+  it.each(['cherry-pick', 'revert'])(
+    'comes back with the commits that a %s of several has in its list',
+    async (how) => {
+      const { series } = conflicting()
+      expect(() => git(how, '--no-edit', ...series)).toThrow()
+      git('branch', '--quiet', '-D', 'series')
+      write('a.txt', 'solved\n')
+      git('commit', '--quiet', '--all', '--message', 'Solved')
+      fs.rmSync(path.join(ground.mirror, 'worktrees', 'one', 'logs'), { recursive: true })
+      expect((await anew()).inProgress).toBe('a cherry-pick or revert')
+      expect(readKept('sequencer/todo')).toContain('Make it four')
+      for (const each of series) expect(git('cat-file', '-t', each)).toBe('commit')
+    },
+  )
+
+  it('comes back as files: the log of a bisect, and messages that were not committed', async () => {
+    const { base } = conflicting()
+    git('bisect', 'start', 'series', base)
+    write('new.txt', 'n')
+    const entry = path.join(ground.mirror, 'worktrees', 'one')
+    fs.writeFileSync(path.join(entry, 'COMMIT_EDITMSG'), 'A long story\n')
+    fs.writeFileSync(path.join(entry, 'SQUASH_MSG'), 'What was squashed\n')
+    const back = await anew()
+    expect(back.inProgress).toBe('a bisect')
+    expect(['BISECT_LOG', 'COMMIT_EDITMSG', 'SQUASH_MSG'].map(readKept).join('')).toMatch(
+      /good[^]*A long story[^]*squashed/,
+    )
+  })
+
+  it('is saved where the directory of the worktree is gone', async () => {
+    conflicting()
+    expect(() => git('rebase', 'series')).toThrow()
+    fs.rmSync(place, { recursive: true })
+    const back = await anew()
+    expect(readKept('rebase-merge/git-rebase-todo.backup')).toContain('Make it mine')
+    expect(back.inProgress).toBe('a rebase')
+  })
+
+  it('leaves no directory where all was finished, and takes none that is there', async () => {
+    conflicting()
+    expect((await anew()).operationFiles).toBeUndefined()
+    write('.kugetsu-recovered/mine.txt', 'mine')
+    expect(() => git('merge', 'series')).toThrow()
+    fs.rmSync(savedRepositoryOf(ground.mirror), { recursive: true })
+    const back = await anew()
+    expect(back.operationFiles).toBe('.kugetsu-recovered-2')
+    expect(readIn(place, '.kugetsu-recovered-2/MERGE_MSG')).toContain('Merge branch')
+    expect(readKept('mine.txt')).toBe('mine')
+  })
+})
+
 describe('saveWork refuses', () => {
   const nothingSaved = async () => expect(await list()).toEqual([])
 

@@ -64,7 +64,7 @@ function report(
   recovered: Recovered,
   older: number,
 ): void {
-  const { issueRef: ref, branch, inProgress, leftOut } = recovered
+  const { issueRef: ref, branch, inProgress, operationFiles, leftOut } = recovered
   if (options.json === true) {
     return printJson(context, {
       id: point.id,
@@ -74,6 +74,7 @@ function report(
       head: recovered.head,
       renamed: recovered.renamed,
       in_progress: inProgress ?? null,
+      operation_files: operationFiles ?? null,
       left_out: leftOut,
     })
   }
@@ -85,10 +86,18 @@ function report(
   for (const [own, name] of Object.entries(recovered.renamed)) {
     if (name !== branch) line('', `${plainLine(own, 60)} came back as ${plainLine(name, 100)}`)
   }
-  line('not taken', inProgress === undefined ? undefined : `${inProgress} was in progress; its files are here`)
+  line('not taken', notTaken(recovered))
   line('not saved', leftOut.length === 0 ? undefined : plainLine(leftOut.join(', '), 300))
   if (options.to === undefined && ref !== undefined) line('go on', `kugetsu continue ${ref}`)
   if (older > 0) line('older', `${older} more of this issue: kugetsu recover`)
+}
+
+/** What was in progress, and where its patches, lists and messages are. */
+function notTaken({ inProgress, operationFiles }: Recovered): string | undefined {
+  const kept = operationFiles === undefined ? undefined : `what git kept of it is in ${operationFiles}/`
+  if (inProgress === undefined)
+    return kept && `messages and lists that were not committed: they are in ${operationFiles}/`
+  return `${inProgress} was in progress; its files are here${kept === undefined ? '' : `, and ${kept}`}`
 }
 
 async function drop(context: Context, options: RecoverOptions, point: SavedPoint): Promise<void> {

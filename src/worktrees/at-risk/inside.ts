@@ -1,8 +1,13 @@
 /** All repositories inside a worktree, and what would be lost with them. */
 import { messageOf } from '../../core/errors.ts'
-import { type GitCall, type GitOptions, inWorktree, runGitForBytes } from '../git.ts'
+import { createGate } from '../../platform/gate.ts'
+import { type GitCall, inWorktree, runGitForBytes } from '../git.ts'
+import type { LookOptions } from './inner-commits.ts'
 import { lostWith } from './inner-repository.ts'
 import { findRepositories, type InnerRepository } from './repositories.ts'
+
+/** How many are looked into at a time: each may wait for a remote. */
+const atATime = 4
 
 export interface Inside {
   /** A line for each repository that has something which is nowhere else. */
@@ -13,22 +18,33 @@ export interface Inside {
   clean: InnerRepository[]
 }
 
-/** Looks into the repositories inside the worktree at `root`, which may be gone. Throws only when interrupted. */
-export async function inside(options: GitOptions, root: string, gitDirectory: string): Promise<Inside> {
+/** Looks into the repositories inside the worktree, which may be gone. Throws only when interrupted. */
+export async function inside(options: LookOptions): Promise<Inside> {
+  const { root, gitDirectory } = options
   const { repositories, unknown } = findRepositories(root, gitDirectory)
   const found: Inside = { lost: [], unknown, clean: [] }
-  for (const inner of repositories) {
-    try {
-      if (await isCommitted(inWorktree({ ...options, path: root }, gitDirectory), inner)) continue
-      const lost = await lostWith(options, root, inner)
-      if (lost.length === 0) found.clean.push(inner)
-      else found.lost.push(`${inner.name} is a repository of its own, with ${lost.join(', ')}`)
-    } catch (error) {
-      options.signal?.throwIfAborted()
-      found.unknown.push(`${inner.name}: ${messageOf(error)}`)
-    }
+  const look = createGate(atATime)
+  const looked = repositories.map((inner) => look(() => lookInto(options, inner)))
+  for (const [at, { lost, trouble }] of (await Promise.all(looked)).entries()) {
+    const inner = repositories[at]
+    if (inner === undefined || lost === undefined) continue
+    if (trouble !== undefined) found.unknown.push(`${inner.name}: ${trouble}`)
+    else if (lost.length === 0) found.clean.push(inner)
+    else found.lost.push(`${inner.name} is a repository of its own, with ${lost.join(', ')}`)
   }
   return found
+}
+
+/** What would be lost with one, or why it cannot be told; neither for one whose files the worktree has committed. */
+async function lookInto(options: LookOptions, inner: InnerRepository): Promise<{ lost?: string[]; trouble?: string }> {
+  const { root, gitDirectory } = options
+  try {
+    if (await isCommitted(inWorktree({ ...options, path: root }, gitDirectory), inner)) return {}
+    return { lost: await lostWith(options, inner) }
+  } catch (error) {
+    options.signal?.throwIfAborted()
+    return { lost: [], trouble: messageOf(error) }
+  }
 }
 
 /** A bare one may be nothing but files that the worktree has committed as files. */

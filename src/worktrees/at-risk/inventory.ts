@@ -8,14 +8,15 @@ import * as path from 'node:path'
 import { messageOf } from '../../core/errors.ts'
 import { type ByteName, charactersOf, displayName, namesIn } from '../../platform/byte-names.ts'
 import { isBeingSetUp, listEntries } from '../entries.ts'
-import { gitDirectories, type GitOptions, inWorktree, runGitForBytes } from '../git.ts'
+import { type GitCall, gitDirectories, type GitOptions, inMirror, inWorktree, runGit, runGitForBytes } from '../git.ts'
 import { placeOf, type Place } from '../place.ts'
 import { isAsMade } from './as-made.ts'
 import { type Heads, headsOf, isMerged, type Stash, stashesOf, type Unpushed, unpushedOf } from './commits.ts'
 import { type IgnoredFiles, noIgnoredFiles, sortIgnored, unreadable } from './ignored-files.ts'
-import { inside } from './inside.ts'
+import { type Inside, inside } from './inside.ts'
 import { operationIn } from './operations.ts'
 import { type Parked, parkedOf } from './parked.ts'
+import { createRemotes, type Remotes } from './remotes.ts'
 import type { InnerRepository } from './repositories.ts'
 import { readStatus, type WholeStatus } from './status.ts'
 
@@ -64,6 +65,8 @@ export interface InventoryOptions extends GitOptions {
    * pushed is as of the last fetch.
    */
   askRemote?: (() => Promise<void>) | undefined
+  /** What the remotes of repositories inside the worktree answer; those of one command share it. */
+  remotes?: Remotes | undefined
   /** Commits of the mirror that are known to be merged, with all before them, though no branch may have them. */
   merged?: readonly string[] | undefined
 }
@@ -99,9 +102,8 @@ export async function takeInventory(options: InventoryOptions): Promise<Inventor
   if (place.kind === 'unknown') {
     return { ...found, unknown: [`${options.path} is not a worktree of ${options.mirror}`] }
   }
-  const { askRemote } = options
-  if (askRemote !== undefined && hasMirror && !isAsMade(place))
-    await attempt(askRemote, (reason) => void (found.unasked = reason))
+  const asks = asksRemote(options, place)
+  if (asks !== undefined) await attempt(asks, (reason) => void (found.unasked = reason))
 
   await Promise.all([
     attempt(async () => {
@@ -125,21 +127,54 @@ export async function takeInventory(options: InventoryOptions): Promise<Inventor
       found.parked = await parkedOf(options, place, found.heads, stashes)
     }),
   ])
-  await attempt(() => lookInside(options, found))
-  if (place.kind !== 'missing') found.inProgress = operationIn(place.gitDirectory)
+  await attempt(() => lookInside(options, found, asks !== undefined && found.unasked === undefined))
+  const gitDirectory = place.kind === 'missing' ? place.entry?.directory : place.gitDirectory
+  if (gitDirectory !== undefined) found.inProgress = operationIn(gitDirectory)
   found.unsavable.push(...lockOf(place))
   const others = place.kind === 'clone' ? listEntries(place.repository).filter(({ present }) => present) : []
   if (others.length > 0) found.unsavable.push(`${others[0]?.path ?? 'another directory'} is a worktree of that clone`)
   return found
 }
 
-/** Looks at the repositories inside the worktree. */
-async function lookInside(options: InventoryOptions, found: Inventory): Promise<void> {
-  const { place } = found
+/**
+ * Asks the remotes that takeInventory() will ask of the same options: that gets the same answers then, and says what could not be
+ * asked. Throws only when interrupted.
+ */
+export async function askAhead(options: InventoryOptions): Promise<void> {
+  const place = placeOf(options)
+  const asks = asksRemote(options, place)
+  const answered = await asks?.().then(
+    () => true,
+    () => options.signal?.throwIfAborted(),
+  )
+  await insideOf(options, place, answered === true)
+}
+
+/** How the remote is asked; undefined where there is no need. */
+function asksRemote({ askRemote, mirror }: InventoryOptions, place: Place): (() => Promise<void>) | undefined {
+  return fs.existsSync(mirror) && !isAsMade(place) ? askRemote : undefined
+}
+
+/** The repositories inside the worktree; `isAsked`: the mirror has what its remote has now. */
+async function insideOf(options: InventoryOptions, place: Place, isAsked: boolean): Promise<Inside | undefined> {
   const gitDirectory =
     place.kind === 'missing' ? place.entry?.directory : 'gitDirectory' in place ? place.gitDirectory : undefined
-  if (gitDirectory === undefined) return
-  const { lost, unknown, clean } = await inside(options, options.path, gitDirectory)
+  if (gitDirectory === undefined) return undefined
+  const { env, timeoutMs, signal, path: root, mirror, remotes = createRemotes() } = options
+  const pushed = isAsked ? await remoteBranches(inMirror({ env, timeoutMs, signal, path: mirror })) : []
+  return await inside({ env, timeoutMs, signal, root, mirror, gitDirectory, remotes, pushed })
+}
+
+async function remoteBranches(call: GitCall): Promise<string[]> {
+  const text = await runGit(['for-each-ref', '--format=%(objectname)', 'refs/remotes/origin'], call)
+  return [...new Set(text.split('\n').filter(Boolean))]
+}
+
+/** Looks at the repositories inside the worktree. */
+async function lookInside(options: InventoryOptions, found: Inventory, isAsked: boolean): Promise<void> {
+  const looked = await insideOf(options, found.place, isAsked)
+  if (looked === undefined) return
+  const { lost, unknown, clean } = looked
   found.unknown.push(...unknown)
   const added = clean.filter((inner) => isAdded(inner, found))
   found.unsavable.push(...lost, ...added.map(({ name }) => `${name} is a repository of its own, which cannot be saved`))

@@ -1,10 +1,12 @@
 /**
  * Commits that only the records of a worktree name, which go with it: the reflog of its HEAD (a detached HEAD that was left, what a
- * rebase or an amended commit replaced), ORIG_HEAD and its like, refs/worktree, refs/bisect and refs/rewritten.
+ * rebase or an amended commit replaced), ORIG_HEAD and its like, refs/worktree, refs/bisect and refs/rewritten, and the lists of
+ * what is in progress.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { type GitOptions, runGit } from '../git.ts'
+import { listsOfOperation } from './operations.ts'
 import { readCharacters } from './walk.ts'
 import { type Heads, inRepository, type KnownPlace, pushedAt, type Stash } from './commits.ts'
 
@@ -57,7 +59,7 @@ function recordsOf(place: KnownPlace, branch: string): Map<string, string> {
   if (gitDirectory !== undefined) {
     const isClone = place.kind === 'clone'
     for (const [from, text] of filesOf(gitDirectory, isClone)) {
-      for (const id of idsIn(text)) named.set(id, from)
+      for (const id of [...idsIn(text), ...idsInList(text)]) named.set(id, from)
     }
   }
   // The reflog of the branch goes with it, also where it was moved from another worktree.
@@ -80,9 +82,7 @@ export function filesOf(gitDirectory: string, isRepository: boolean): [name: str
     ...pseudo.map(({ name }) => name),
     'logs/HEAD',
     'packed-refs',
-    'rebase-merge/orig-head',
-    'rebase-merge/stopped-sha',
-    'rebase-apply/orig-head',
+    ...listsOfOperation(gitDirectory),
     ...folders.flatMap((folder) => within(gitDirectory, folder)),
   ]
   return [...new Set(names)]
@@ -117,4 +117,10 @@ export function idsIn(text: string): Set<string> {
   const found = text.matchAll(/^(?:([0-9a-f]{40}|[0-9a-f]{64}) )?([0-9a-f]{40}|[0-9a-f]{64})(?![0-9a-f])/gm)
   const ids = [...found].flatMap(([, before, id]) => [before, id])
   return new Set(ids.filter((id): id is string => id !== undefined && !/^0+$/.test(id)))
+}
+
+/** The commits in the list of a rebase or of a cherry-pick of several; git writes the beginning of an id in some. */
+export function idsInList(text: string): string[] {
+  const lines = text.matchAll(/^[a-z]+ (?:-[cC] )?([0-9a-f]{7,64})(?: |$)/gm)
+  return [...lines].map(([, id = '']) => id)
 }

@@ -1,7 +1,8 @@
 /** Reading directories whose names are bytes. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { codeOf } from '../../core/errors.ts'
+import { codeOf, KugetsuError } from '../../core/errors.ts'
+import { type ByteName, nameIn, placeIn } from '../../platform/byte-names.ts'
 import { isRepository } from '../place.ts'
 
 /** A directory's entries, whose names have one character for each byte; none where it is gone, or cannot be read, which is told. */
@@ -13,6 +14,23 @@ export function readEntries(directory: string | Buffer, onTrouble: (code: string
     if (code !== 'ENOENT' && code !== 'ENOTDIR') onTrouble(code)
     return []
   }
+}
+
+/** The files in the directory `folder` of another one, by their paths in that; none where it is not there. */
+export function filesBelow(directory: string, folder: string): ByteName[] {
+  const found: ByteName[] = []
+  const waiting = [folder]
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const inside = next
+    const entries = readEntries(placeIn(directory, nameIn(inside)), (code) => {
+      throw new KugetsuError(`${path.join(directory, folder)} cannot be read (${code})`, { code: 'unreadable' })
+    })
+    for (const entry of entries) {
+      if (entry.isDirectory()) waiting.push(`${inside}/${entry.name}`)
+      else if (entry.isFile()) found.push(nameIn(`${inside}/${entry.name}`))
+    }
+  }
+  return found
 }
 
 /** A file of git's with one character for each byte, as it need not be text: a log has what people wrote. Undefined without one. */

@@ -2,9 +2,17 @@ import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { KugetsuError } from '../../../src/core/errors.ts'
 import { describeInventory, isAtRisk } from '../../../src/worktrees/at-risk/describe.ts'
-import { type Inventory, takeInventory } from '../../../src/worktrees/at-risk/inventory.ts'
-import { openMirror } from '../../../src/worktrees/mirrors.ts'
+import {
+  askAhead,
+  type Inventory,
+  type InventoryOptions,
+  takeInventory,
+} from '../../../src/worktrees/at-risk/inventory.ts'
+import { createRemotes } from '../../../src/worktrees/at-risk/remotes.ts'
+import { GitFailure } from '../../../src/worktrees/git-failure.ts'
+import { fetchMirror, openMirror } from '../../../src/worktrees/mirrors.ts'
 import { saveWork } from '../../../src/worktrees/recovery.ts'
 import { addWorktree } from '../../../src/worktrees/worktrees.ts'
 import { createGround, type Ground } from '../../helpers/git-repository.ts'
@@ -153,6 +161,115 @@ describe('the inventory names what only a repository inside the worktree has', (
     git('', 'commit', '--quiet', '--message', 'Add a fixture')
     git('', 'push', '--quiet', 'origin', 'HEAD')
     expect(describeInventory(await takeInventory(options('fixture')))).toEqual([])
+  })
+})
+
+describe('the remotes of a repository inside the worktree are asked now', () => {
+  const told = async (name: string, more: Partial<InventoryOptions> = {}) =>
+    about(await takeInventory({ ...options(name), ...more })).sort()
+  const askRemote = () => fetchMirror({ path: ground.mirror, ...running() })
+  const source = (name: string) => {
+    const place = path.join(ground.root, name)
+    ground.git(ground.root, 'init', '--quiet', place)
+    const commit = (message: string) => ground.git(place, 'commit', '--quiet', '--allow-empty', '--message', message)
+    commit('first')
+    return { place, commit }
+  }
+  /** Every git that asks or fetches from a remote, a line each. */
+  const requests = () => {
+    const trace = path.join(ground.root, 'trace')
+    fs.rmSync(trace, { force: true })
+    const env = { ...ground.env, GIT_TRACE: trace }
+    const made = () =>
+      fs.existsSync(trace) ? (fs.readFileSync(trace, 'utf8').match(/built-in: git (ls-remote|fetch) .*/g) ?? []) : []
+    return { env, made }
+  }
+
+  it('and one that is gone, or in the worktree itself, has nothing', async () => {
+    const { at, clone, git } = await worktree('gone-source')
+    const { place, commit } = source('only')
+    commit('second')
+    clone('scratch/copy', undefined, place)
+    clone('scratch/of-copy', undefined, at('scratch/copy'))
+    ground.git(place, 'branch', 'feature')
+    ground.git(place, 'commit', '--quiet', '--amend', '--allow-empty', '--message', 'amended')
+    clone('scratch/partly', undefined, place)
+    git('scratch/partly', 'remote', 'add', 'upstream', ground.remote)
+    ground.git(ground.root, 'clone', '--quiet', '--mirror', place, at('scratch/bare.git'))
+    ground.git(ground.root, 'clone', '--quiet', '--depth=1', `file://${place}`, at('scratch/shallow'))
+    expect(await told('gone-source')).toEqual([])
+    fs.rmSync(place, { recursive: true })
+    const gone = `; its remote could not be asked: ${place}: repository not found, or you may not see it`
+    expect(await told('gone-source')).toEqual([
+      expect.stringMatching(/^scratch\/bare.git\/: 3 commits that may be nowhere else .*could not be asked/),
+      `scratch/copy/: 2 commits that may be nowhere else (second, first)${gone}`,
+      `scratch/of-copy/: 2 commits that may be nowhere else (second, first)${gone}`,
+      expect.stringContaining('scratch/partly/: 3 commits that may be nowhere else'),
+      `scratch/shallow/: 1 commit that may be nowhere else (amended)${gone}`,
+    ])
+  })
+
+  it('also where they have gone on since, and not taken to have what they have dropped', async () => {
+    const { at, clone } = await worktree('gone-on')
+    const { place, commit } = source('lively')
+    const git = (...args: string[]) => ground.git(place, ...args)
+    clone('scratch/whole', undefined, place)
+    commit('second')
+    git('tag', '-a', '-m', 'v1', 'v1')
+    ground.git(ground.root, 'clone', '--quiet', '--depth=1', `file://${place}`, at('scratch/shallow'))
+    clone('scratch/dropped', undefined, place)
+    git('checkout', '--quiet', '-b', 'side', 'HEAD^')
+    commit('beside')
+    git('checkout', '--quiet', '-')
+    git('merge', '--quiet', '--no-edit', 'side')
+    clone('scratch/branches', undefined, place)
+    git('branch', '--quiet', '-D', 'side')
+    commit('fourth')
+    expect(await told('gone-on')).toEqual([])
+    git('tag', '--delete', 'v1')
+    git('reset', '--quiet', '--hard', 'HEAD~2^')
+    commit('another')
+    expect(await told('gone-on')).toEqual([
+      expect.stringMatching(/^scratch\/branches\/: 3 commits that no remote has \(Merge branch 'side'/),
+      'scratch/dropped/: 1 commit that no remote has (second)',
+      'scratch/shallow/: 1 commit that no remote has (second)',
+    ])
+  })
+
+  it('each once, a clone of the same repository not at all, and any that has all is enough', async () => {
+    const { write, git, clone } = await worktree('asked-once')
+    const [{ place: one }, { place: other }] = [source('first'), source('other')]
+    write('a.txt', 'changed')
+    git('', 'commit', '--quiet', '--all', '--message', 'Change')
+    git('', 'push', '--quiet', 'origin', 'HEAD')
+    clone('scratch/same')
+    for (const name of ['a', 'b', 'c']) clone(`scratch/${name}`, undefined, one)
+    clone('scratch/moved', undefined, other)
+    git('scratch/moved', 'remote', 'add', 'new', path.join(ground.root, 'new'))
+    fs.renameSync(other, path.join(ground.root, 'new'))
+    const { env, made } = requests()
+    const shared = { env, askRemote, remotes: createRemotes() }
+    await askAhead({ ...options('asked-once'), ...shared })
+    const before = made()
+    const asked = before.filter((line) => line.includes('ls-remote')).map((line) => path.basename(line))
+    expect(asked.sort()).toEqual(['first', 'new', 'other'])
+    expect(await told('asked-once', shared)).toEqual([])
+    expect(made()).toEqual(before)
+  })
+
+  it('but none whose host said nothing before', async () => {
+    const remotes = createRemotes()
+    const silence = new KugetsuError('x', { cause: new GitFailure('timed_out', undefined, '') })
+    const asked: string[] = []
+    const ask = (address: string) =>
+      remotes.ask(address, 'refs', () => {
+        asked.push(address)
+        return Promise.reject(silence)
+      })
+    await expect(ask('https://me@a.test/one.git')).rejects.toBe(silence)
+    await expect(ask('git@a.test:two.git')).rejects.toBe(silence)
+    await expect(ask('https://b.test/one.git')).rejects.toBe(silence)
+    expect(asked).toEqual(['https://me@a.test/one.git', 'https://b.test/one.git'])
   })
 })
 

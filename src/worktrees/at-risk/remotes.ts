@@ -1,0 +1,144 @@
+/** Remotes of repositories inside a worktree: what they have now. Each is asked once within a command, a few at a time. */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { maskCredentials } from '../../core/masking.ts'
+import { plainLine } from '../../core/plain-text.ts'
+import { createGate } from '../../platform/gate.ts'
+import { writeAtomic } from '../../platform/files.ts'
+import { type GitCall, type GitOptions, inMirror, runGit } from '../git.ts'
+import { gitFailure } from '../git-failure.ts'
+import { withPlainRepository } from '../plain-repository.ts'
+import { lend } from '../saved-repository.ts'
+
+/** How many are asked at a time. */
+const atATime = 4
+
+export interface Remotes {
+  /** The answer of the remote at `address` to a question, which `work` asks when nobody has before. */
+  ask: (address: string, question: string, work: () => Promise<string[]>) => Promise<string[]>
+}
+
+/** For one command: an answer counts as long as that takes. */
+export function createRemotes(): Remotes {
+  const answers = new Map<string, Promise<string[]>>()
+  const silent = new Map<string, unknown>()
+  const gate = createGate(atATime)
+  const now = (address: string, work: () => Promise<string[]>) =>
+    gate(async () => {
+      const host = hostOf(address)
+      // One that said nothing for two minutes is not waited for again.
+      if (silent.has(host)) throw silent.get(host)
+      return await work().catch((error: unknown) => {
+        if (gitFailure(error)?.reason === 'timed_out') silent.set(host, error)
+        throw error
+      })
+    })
+  return {
+    ask: (address, question, work) => {
+      const key = `${address}\n${question}`
+      const answer = answers.get(key) ?? now(address, work)
+      answers.set(key, answer)
+      return answer
+    },
+  }
+}
+
+export interface AskOptions extends GitOptions {
+  /** The worktree. */
+  root: string
+  remotes: Remotes
+  /** Where a throwaway repository can be made: beside it. */
+  mirror: string
+}
+
+/** The commits at which the branches and tags of a remote are now, of another directory all refs. Throws KugetsuError when it does not say. */
+export async function listedAt(options: AskOptions, address: string): Promise<string[]> {
+  return await options.remotes.ask(address, 'refs', async () => {
+    const which = isPlace(address) ? [] : ['--heads', '--tags']
+    const args = ['ls-remote', '--quiet', ...which, '--upload-pack=git-upload-pack', '--', address]
+    const text = await runGit(args, { ...asking(options, address), ...fromOutside(options) })
+    const ids = new Map<string, string>()
+    // Of a tag that is an object of its own the commit comes after it.
+    for (const [, id = '', name = ''] of text.matchAll(/^([0-9a-f]{40,64})\t(.+?)(?:\^\{\})?$/gm)) ids.set(name, id)
+    return [...new Set(ids.values())]
+  })
+}
+
+/**
+ * The last of the commits at or behind `tips` in the repository at `gitDirectory` that are behind a branch or tag of the remote,
+ * also where that has gone on: what it has by now is fetched, without files where it can do that. Throws KugetsuError when that
+ * fails.
+ */
+export async function heldAt(
+  options: AskOptions,
+  address: string,
+  { gitDirectory, tips }: { gitDirectory: string; tips: readonly string[] },
+): Promise<string[]> {
+  const shallow = path.join(gitDirectory, 'shallow')
+  const isShallow = fs.existsSync(shallow)
+  const question = [...[...tips].sort(), ...(isShallow ? [gitDirectory] : [])].join(' ')
+  return await options.remotes.ask(address, question, async () => {
+    const { failure } = asking(options, address)
+    const sha256 = tips.some((tip) => tip.length === 64)
+    return await withPlainRepository({ ...options, beside: options.mirror, sha256, failure }, async (plain) => {
+      lend(plain, [gitDirectory])
+      if (isShallow) fs.copyFileSync(shallow, path.join(plain, 'shallow'))
+      // So that git tells the remote that it has them.
+      writeAtomic(path.join(plain, 'packed-refs'), tips.map((tip, at) => `${tip} refs/tips/${at}\n`).join(''))
+      const call: GitCall = { ...inMirror({ ...options, path: plain }), failure }
+      const since = isShallow ? [`--shallow-since=${(await oldest(call, tips)) - 1}`] : []
+      const kinds = isPlace(address) ? ['heads', 'tags', 'remotes'] : ['heads', 'tags']
+      const refs = kinds.map((kind) => `+refs/${kind}/*:refs/held/${kind}/*`)
+      const how = ['--progress', '--no-tags', '--no-write-fetch-head', '--filter=tree:0', ...since]
+      const args = ['fetch', ...how, '--upload-pack=git-upload-pack', '--', address, ...refs]
+      await runGit(args, { ...call, asksRemote: true })
+      // Where the ones meet the others comes with a "-" before it.
+      const walk = ['rev-list', '--boundary', ...tips, '--not', '--glob=refs/held/*', '--']
+      const seen = (await runGit(walk, call)).split('\n').filter(Boolean)
+      const left = new Set(seen.filter((line) => !line.startsWith('-')))
+      const met = seen.filter((line) => line.startsWith('-')).map((line) => line.slice(1))
+      return [...new Set([...tips.filter((tip) => !left.has(tip)), ...met])]
+    })
+  })
+}
+
+/** When the first of them was made, in seconds. */
+async function oldest(call: GitCall, tips: readonly string[]): Promise<number> {
+  const times = await runGit(['log', '--no-walk=unsorted', '--format=%ct', ...tips, '--'], call)
+  return Math.min(...times.trim().split('\n').map(Number))
+}
+
+/** The URL of a remote, or the whole path where it is one; one that is not whole counts from the repository in `from`. */
+export function addressOf(url: string, from: string): string {
+  if (url.startsWith('file://')) return path.resolve(from, decoded(url.slice('file://'.length)))
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(url) || /^[^/]+:/.test(url) ? url : path.resolve(from, url)
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+function isPlace(address: string): boolean {
+  return path.isAbsolute(address)
+}
+
+function hostOf(address: string): string {
+  return isPlace(address)
+    ? address
+    : (/^(?:[a-z][a-z0-9+.-]*:\/\/)?(?:[^/@]*@)?([^/:]+)/i.exec(address)?.[1] ?? address)
+}
+
+/** With the settings of the user alone. */
+function fromOutside({ root }: AskOptions): Pick<GitCall, 'cwd' | 'variables'> {
+  const cwd = path.dirname(root)
+  return { cwd, variables: { GIT_CEILING_DIRECTORIES: path.dirname(cwd) } }
+}
+
+function asking({ env, timeoutMs, signal, root }: AskOptions, address: string) {
+  const failure = { message: plainLine(maskCredentials(address), 200), code: 'git_failed' }
+  return { env, timeoutMs, signal, cwd: root, asksRemote: true, failure }
+}
