@@ -42,8 +42,7 @@ export interface Destroyed {
 
 /**
  * Why the issue's worktree must not go yet, as lines for a person; none when nothing would be lost. What cannot be told
- * counts as a reason. Without
- * its pull requests they are looked up, which may take a while.
+ * counts as a reason. Without its pull requests they are looked up, which may take a while.
  */
 export async function reasonsToKeep(
   home: Home,
