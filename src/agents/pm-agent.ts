@@ -16,10 +16,9 @@ export type Verbosity = 'verbose' | 'default' | 'quiet'
  */
 export const pmAgentRules: readonly PermissionRule[] = [
   { permission: '*', pattern: '*', action: 'deny' },
-  // The plugin holds these to worktrees as well (pm-shell/tools.ts).
+  // The plugin holds these to worktrees as well, and tells that grep is the shell's (pm-shell/tools.ts).
   ...allow('read', ['*']),
   ...deny('read', ['*.env', '*.env.*', '*/.ssh/*', '*/opencode/server.json', 'mcp:*']),
-  ...allow('grep', ['*']),
   ...allow('glob', ['*']),
   ...allow('list', ['*']),
   ...allow('webfetch', ['*']),

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { listDirectory } from '../platform/files.ts'
+import { listDirectory, readLog } from '../platform/files.ts'
 import { dataDirectory } from './directories.ts'
 
 /**
@@ -23,7 +23,7 @@ export function removeSnapshots(env: NodeJS.ProcessEnv, userHome: string, worktr
 function worktreeOf(directory: string): string | undefined {
   try {
     if (!fs.lstatSync(directory).isDirectory()) return undefined
-    return /^\s*worktree = (.*)$/m.exec(fs.readFileSync(path.join(directory, 'config'), 'utf8'))?.[1]
+    return /^\s*worktree = (.*)$/m.exec(readLog(path.join(directory, 'config')) ?? '')?.[1]
   } catch {
     return undefined
   }

@@ -8,6 +8,9 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { codeOf, KugetsuError, messageOf } from '../core/errors.ts'
 import { handlesHint, isOutOfHandles } from './handles.ts'
+import { noText, readRegular, unreadable } from './regular-file.ts'
+
+export { isNoText } from './regular-file.ts'
 
 const fileMode = 0o600
 const directoryMode = 0o700
@@ -125,11 +128,6 @@ export function readLog(file: string, longestBytes = Infinity): string | undefin
   return readRegular(file, longestBytes)?.toString('utf8')
 }
 
-/** Whether an error says that a file can hold no state, so that it may be set aside. */
-export function isNoText(error: unknown): boolean {
-  return error instanceof KugetsuError && error.code === 'no_text'
-}
-
 /** Adds to a file, which is made if it is missing, 0600. Throws as openToAppend. */
 export function appendText(file: string, text: string): void {
   const descriptor = openToAppend(file)
@@ -152,37 +150,6 @@ export function openToAppend(file: string): number {
   if (fs.fstatSync(descriptor).isFile()) return descriptor
   fs.closeSync(descriptor)
   throw new KugetsuError(`cannot write ${file}: it is not a file`, { hint: 'Move it away.', code: 'unwritable' })
-}
-
-/** The bytes of a file, or undefined when there is none. A pipe or a device is never waited for. */
-function readRegular(file: string, longest: number): Buffer | undefined {
-  let descriptor: number
-  try {
-    descriptor = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
-    if (codeOf(error) === 'ENXIO') throw noText(file, 'it is a socket or a device') // opening a socket fails so
-    throw unreadable(file, error)
-  }
-  try {
-    const stat = fs.fstatSync(descriptor)
-    if (!stat.isFile()) throw noText(file, stat.isDirectory() ? 'it is a directory' : 'it is not a file')
-    if (stat.size > longest) throw noText(file, `it has ${Math.round(stat.size / 1e6)} MB`)
-    return fs.readFileSync(descriptor)
-  } catch (error) {
-    throw error instanceof KugetsuError ? error : unreadable(file, error)
-  } finally {
-    fs.closeSync(descriptor)
-  }
-}
-
-function noText(file: string, why: string): KugetsuError {
-  return new KugetsuError(`cannot understand ${file}: ${why}`, { hint: 'Move it away and try again.', code: 'no_text' })
-}
-
-function unreadable(file: string, cause: unknown): KugetsuError {
-  const hint = isOutOfHandles(cause) ? handlesHint : 'See what lies there and who may read it.'
-  return new KugetsuError(`cannot read ${file}: ${messageOf(cause)}`, { hint, code: 'unreadable', cause })
 }
 
 export interface ReadFile {

@@ -6,6 +6,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { type ByteName, byteName } from '../platform/byte-names.ts'
 import { ensureDirectory } from '../platform/files.ts'
+import { copyRegular } from '../platform/regular-file.ts'
 import { askGit, type GitCall, runGit } from './git.ts'
 import { removeTree, sweepTemporary, temporarySibling } from './temporary.ts'
 
@@ -31,7 +32,7 @@ export async function isAsCheckedOut(call: GitCall, except: readonly ByteName[] 
     const names = namesIn(fs.readFileSync(list)).filter((name) => !except.includes(byteName(name)))
     fs.writeFileSync(list, Buffer.concat(names.flatMap((name) => [name, Buffer.from([0])])))
     if (names.length === 0) return true
-    fs.copyFileSync(path.join(call.variables?.['GIT_DIR'] ?? '', 'index'), index)
+    copyRegular(path.join(call.variables?.['GIT_DIR'] ?? '', 'index'), index)
     const variables = { ...call.variables, GIT_WORK_TREE: again, GIT_INDEX_FILE: index, GIT_LITERAL_PATHSPECS: '1' }
     await runGit(['checkout', '--quiet', `--pathspec-from-file=${list}`, '--pathspec-file-nul'], {
       ...call,
@@ -56,6 +57,9 @@ function within(directory: string, name: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`${directory}${path.sep}`), name])
 }
 
+/** What was a file a moment ago may be a pipe by now. */
+const withoutWaiting = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOFOLLOW
+
 /** The same link, or files of the same bytes that are both executable or both not. */
 async function isSame(one: Buffer, other: Buffer): Promise<boolean> {
   const [here, there] = [one, other].map((file) => fs.lstatSync(file, { throwIfNoEntry: false }))
@@ -64,7 +68,7 @@ async function isSame(one: Buffer, other: Buffer): Promise<boolean> {
   }
   if (here?.isFile() !== true || there?.isFile() !== true) return false
   if (here.size !== there.size || ((here.mode ^ there.mode) & 0o100) !== 0) return false
-  const files = await Promise.all([one, other].map((file) => fs.promises.open(file)))
+  const files = await Promise.all([one, other].map((file) => fs.promises.open(file, withoutWaiting)))
   try {
     const buffers = [Buffer.alloc(65_536), Buffer.alloc(65_536)] as const
     for (;;) {

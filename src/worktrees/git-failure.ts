@@ -97,7 +97,9 @@ function lastMeaningfulLine(failure: GitFailure): string {
     .split(/[\r\n]+/)
     .map((line) => line.trim())
     .filter((line) => line !== '')
-  const told = lines.findLast((line) => /^(fatal|error):/.test(line)) ?? lines.at(-1)
+  // Of `git add`: which one it was stands before that.
+  const telling = lines.filter((line) => !/^fatal: (updating|adding) files failed$/.test(line))
+  const told = telling.findLast((line) => /^(fatal|error):/.test(line)) ?? lines.at(-1)
   if (told !== undefined) return told.replace(/^(fatal|error): /, '')
   return failure.exitCode === undefined ? 'git was killed' : `git ended with exit code ${failure.exitCode}`
 }

@@ -5,8 +5,9 @@
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { codeOf, KugetsuError } from '../core/errors.ts'
+import { KugetsuError } from '../core/errors.ts'
 import { setAside, writeAtomic } from '../platform/files.ts'
+import { beginningOf, isNoText } from '../platform/regular-file.ts'
 import { entryOf, isBeingSetUp, isSamePlace, listEntries } from './entries.ts'
 import { type GitOptions, inWorktree, runGit } from './git.ts'
 import { headOfMirror, isDirectory, isFile, isPlace, linkToMirror, type Part, refPart, textOf } from './mend-mirror.ts'
@@ -147,16 +148,9 @@ function isBorn(mirror: string, ref: string): boolean {
 
 function isIndex(file: string): boolean {
   try {
-    const descriptor = fs.openSync(file, 'r')
-    try {
-      const begin = Buffer.alloc(4)
-      fs.readSync(descriptor, begin)
-      return begin.toString('latin1') === 'DIRC'
-    } finally {
-      fs.closeSync(descriptor)
-    }
+    return beginningOf(file, 4)?.toString('latin1') === 'DIRC'
   } catch (error) {
-    return codeOf(error) !== 'ENOENT' // of one that cannot be read nothing is known
+    return !isNoText(error) // of one that cannot be read nothing is known; what is no file is none
   }
 }
 

@@ -120,6 +120,14 @@ export async function fetchMirror(options: GitOptions & { path: string; lockFile
   })
 }
 
+/** The objects that the remote's refs name, tags among them, as it says now. Throws KugetsuError `fetch_failed`. */
+export async function objectsOfRemote(options: GitOptions & { path: string }): Promise<Set<string>> {
+  const failure = { message: `cannot ask the remote of ${path.basename(options.path)}`, code: 'fetch_failed' }
+  const call = { ...inMirror(withSsh(options, await usersSsh(inMirror(options)))), asksRemote: true, failure }
+  const text = await runGit(['ls-remote', '--quiet', ...theirUsual, 'origin'], call)
+  return new Set([...text.matchAll(/^([0-9a-f]{40,64})\t/gm)].map(([, object]) => object ?? ''))
+}
+
 /**
  * Whether the mirror has that commit, fetched as the ref `ref` of the remote if need be; no ref of the mirror names it
  * then. Throws when interrupted.

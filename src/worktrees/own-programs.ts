@@ -6,21 +6,25 @@
  * Hooks, the monitor and what else has one fixed name are switched off for every call (git.ts). Here are those whose
  * names are the repository's to choose.
  */
-import * as fs from 'node:fs'
 import * as path from 'node:path'
+import { isNoText, readRegular } from '../platform/regular-file.ts'
 
 /** In a text without these words no setting of the kinds below can be: names of settings cannot be written otherwise. */
 const telling = /filter|helper|gitproxy|hook|include/i
 
-/** Whether the configuration in one of these directories may name programs, or other files that do. Reads files only. */
+/**
+ * Whether the configuration in one of these directories may name programs, or other files that do. Reads files only. Throws KugetsuError
+ * for what is no file: a pipe would tell git something else than what was read here.
+ */
 export function mayNamePrograms(directories: readonly string[]): boolean {
   const files = directories.flatMap((directory) =>
     ['config', 'config.worktree'].map((name) => path.join(directory, name)),
   )
   return files.some((file) => {
     try {
-      return telling.test(fs.readFileSync(file, 'latin1'))
-    } catch {
+      return telling.test(readRegular(file)?.toString('latin1') ?? '')
+    } catch (error) {
+      if (isNoText(error)) throw error
       return false // git cannot read it either
     }
   })

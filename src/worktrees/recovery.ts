@@ -3,12 +3,12 @@
  * files as they are, byte for byte, and has as parents what they were based on: HEAD, the index, the ignored files,
  * the branches, the stashes. What is what stands in its message, see saved-work.ts; restore.ts puts it back.
  */
-import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { savedRepositoryOf } from '../config/mirrors.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { counted } from '../core/wording.ts'
 import { writeAtomic } from '../platform/files.ts'
+import { copyRegular } from '../platform/regular-file.ts'
 import { exclusively } from '../platform/locks.ts'
 import type { Heads, KnownPlace, Stash } from './at-risk/commits.ts'
 import { describeSavable, moveItAway } from './at-risk/describe.ts'
@@ -118,8 +118,7 @@ async function commitAll(
   const { plain, inventory } = found
   const { heads, stashes, ignored, parked, uncommitted, hidden, untracked } = inventory
   // The history of a clone may be cut short.
-  const shallow = path.join(place.repository, 'shallow')
-  if (fs.existsSync(shallow)) fs.copyFileSync(shallow, path.join(plain, 'shallow'))
+  copyRegular(path.join(place.repository, 'shallow'), path.join(plain, 'shallow'))
   const call: GitCall = { ...saving(options, plain), variables: { GIT_DIR: plain, ...identity(options.now) } }
   const commit = (tree: string, parents: string[], message: string[]) =>
     ask(['commit-tree', ...message, ...parents.flatMap((parent) => ['-p', parent]), tree], call)

@@ -8,6 +8,7 @@ import * as path from 'node:path'
 import { savedRepositoryOf } from '../config/mirrors.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { ensureDirectory, listDirectory, removeFile, writeAtomic } from '../platform/files.ts'
+import { copyRegular } from '../platform/regular-file.ts'
 import { exclusively } from '../platform/locks.ts'
 import { type GitCall, type GitOptions, inMirror, runGit } from './git.ts'
 import { mirrorLockWaitMs } from './mirrors.ts'
@@ -258,8 +259,7 @@ async function carry(
 /** Where history is cut short in the mirror, it is so in all that borrow from it. */
 function copyShallow(mirror: string, directory: string): void {
   const [from, to] = [path.join(mirror, 'shallow'), path.join(directory, 'shallow')]
-  if (fs.existsSync(from)) fs.copyFileSync(from, to)
-  else fs.rmSync(to, { force: true })
+  if (!copyRegular(from, to)) fs.rmSync(to, { force: true })
 }
 
 function inside(options: StoreOptions, repository: string): GitCall {

@@ -3,6 +3,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { KugetsuError } from '../core/errors.ts'
 import { type ByteName, charactersOf, displayName, nameIn, namesIn, writeNames } from '../platform/byte-names.ts'
+import { copyRegular } from '../platform/regular-file.ts'
 import { type GitCall, runGit, runGitForBytes } from './git.ts'
 import { gitFailure } from './git-failure.ts'
 import type { Place } from './place.ts'
@@ -42,7 +43,7 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
   const { call, directory, place } = options
   const inside: GitCall = { ...call, cwd: options.path, variables: { ...call.variables, GIT_WORK_TREE: options.path } }
   const gitDirectory = place.kind === 'missing' ? place.entry?.directory : place.gitDirectory
-  copyIfThere(options.exclude, path.join(directory, 'info', 'exclude'))
+  copyRegular(options.exclude, path.join(directory, 'info', 'exclude'))
   if (options.excludesFile !== undefined) {
     await ask(['config', '--file', path.join(directory, 'config'), 'core.excludesFile', options.excludesFile], call)
   }
@@ -55,7 +56,7 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
     }
     // From a copy: to write a tree may write the index, and that must keep its time.
     const copy = path.join(directory, 'index-as-it-is')
-    copyIfThere(path.join(gitDirectory, 'index'), copy)
+    copyRegular(path.join(gitDirectory, 'index'), copy)
     const asItIs = { ...call, variables: { ...call.variables, GIT_INDEX_FILE: copy } }
     index = await ask(['write-tree'], asItIs).catch(unlessUnmerged)
     files = index
@@ -124,16 +125,12 @@ function unlessUnmerged(error: unknown): undefined {
   throw error
 }
 
-function copyIfThere(from: string, to: string): void {
-  if (fs.existsSync(from)) fs.copyFileSync(from, to)
-}
-
 /**
  * Git compares the contents of files that were changed within the second in which the index was written, and by the
  * time of the index it knows which: with a new time it would take such a change for none.
  */
 function copyWithTime(from: string, to: string): void {
-  fs.copyFileSync(from, to)
+  copyRegular(from, to)
   const seconds = Math.floor(fs.statSync(from).mtimeMs / 1000)
   fs.utimesSync(to, seconds, seconds)
 }

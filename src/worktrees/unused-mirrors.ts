@@ -4,15 +4,19 @@ import { KugetsuError } from '../core/errors.ts'
 import { exclusively } from '../platform/locks.ts'
 import { listEntries } from './entries.ts'
 import { askGit, type GitOptions, inMirror, runGit } from './git.ts'
-import { fetchMirror, mirrorLockWaitMs } from './mirrors.ts'
+import { fetchMirror, mirrorLockWaitMs, objectsOfRemote } from './mirrors.ts'
+import { isFetched, objectRefs, reasonsOf } from './own-objects.ts'
 import { listRecovery } from './recovery-refs.ts'
 import { removeSaved } from './saved-repository.ts'
 import { removeTree, temporarySibling } from './temporary.ts'
 
 type Options = GitOptions & { mirror: string; lockFile: string; now: Date }
 
-/** What only the mirror has; none when it is no more than a copy. Throws KugetsuError when git fails. */
-export async function reasonsToKeepMirror(options: Options): Promise<string[]> {
+/**
+ * What only the mirror has; none when it is no more than a copy. `remote` are the objects that its remote has just named; without
+ * it nothing is said of tags that a fetch may have brought. Throws KugetsuError when git fails.
+ */
+export async function reasonsToKeepMirror(options: Options, remote?: ReadonlySet<string>): Promise<string[]> {
   const call = inMirror({ ...options, path: options.mirror })
   const reasons: string[] = []
   const worktrees = listEntries(options.mirror).filter(({ present, locked }) => present || locked !== undefined)
@@ -26,7 +30,16 @@ export async function reasonsToKeepMirror(options: Options): Promise<string[]> {
   const args = ['rev-list', '--count', ...tips, '--not', '--remotes=origin', '--']
   const count = (await runGit(args, call)).trim()
   if (count !== '0') reasons.push(`unpushed commits are in it (${count})`)
-  return reasons
+  const refs = (await objectRefs(call)).filter((ref) =>
+    remote === undefined ? !isFetched(ref) : !remote.has(ref.object),
+  )
+  return [
+    ...reasons,
+    ...reasonsOf(
+      options.mirror,
+      refs.map(({ name }) => name),
+    ),
+  ]
 }
 
 /**
@@ -35,9 +48,12 @@ export async function reasonsToKeepMirror(options: Options): Promise<string[]> {
  */
 export async function removeMirror(options: Options): Promise<void> {
   await fetchMirror({ ...options, path: options.mirror })
+  const { mirror } = options
+  const isToBeAsked = (await objectRefs(inMirror({ ...options, path: mirror }))).some(isFetched)
+  const remote = isToBeAsked ? await objectsOfRemote({ ...options, path: mirror }) : new Set<string>()
   const trash = temporarySibling(options.mirror)
   await exclusively(options.lockFile, { timeoutMs: mirrorLockWaitMs, signal: options.signal }, async () => {
-    const reasons = await reasonsToKeepMirror(options)
+    const reasons = await reasonsToKeepMirror(options, remote)
     if (reasons.length > 0) throw new KugetsuError(reasons.join('; '), { code: 'work_at_risk' })
     fs.renameSync(options.mirror, trash)
     await removeSaved(options.mirror)

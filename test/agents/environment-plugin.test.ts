@@ -222,14 +222,12 @@ describe('what the PM agent calls', () => {
       await run({ filePath: at(file) }, 'ses_pm', 'read')
     }
     await run({}, 'ses_pm', 'list')
-    await run({ pattern: 'x', path: at('worktrees/one') }, 'ses_pm', 'grep')
     await run({ pattern: '**/*.{ts,md}', path: at('worktrees/one') }, 'ses_pm', 'glob')
     const outside = ['env/default.env', 'opencode/server.json', 'worktrees/one/.env', 'worktrees/one/link/default.env']
     const links = ['worktrees/one/loop', 'worktrees/one/dangling', 'worktrees/one/link', 'worktrees/../env', '', '..']
     for (const file of [...outside, ...links]) {
       for (const [tool, name] of [
         ['read', 'filePath'],
-        ['grep', 'path'],
         ['glob', 'path'],
         ['list', 'path'],
       ] as const) {
@@ -239,6 +237,16 @@ describe('what the PM agent calls', () => {
     for (const pattern of ['/etc/*', '../*', 'a/../../*', '~/*', '{../*,x}']) {
       await expect(run({ pattern }, 'ses_pm', 'glob')).rejects.toThrow('lead out')
     }
+  })
+
+  test("searches in its shell alone, whose grep leaves files of secrets out; opencode's own cannot be held to that", async () => {
+    for (const args of [{}, { include: '*.ts' }, { include: '.env' }, { include: '*' }]) {
+      await expect(run({ pattern: 'SECRET', path: at('worktrees'), ...args }, 'ses_pm', 'grep')).rejects.toThrow(
+        'grep -r',
+      )
+      await run({ pattern: 'SECRET', path: at('worktrees'), ...args }, 'ses_one', 'grep')
+    }
+    expect(await bash('cd /w && grep -rn SECRET .')).toContain('grep -rn SECRET .')
   })
 
   test('is one of the tools that it is known to have', async () => {

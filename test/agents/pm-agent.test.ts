@@ -104,10 +104,10 @@ describe.each([
   })
 
   test('reads, and does not write, ask, or send somebody else', () => {
-    for (const permission of ['read', 'grep', 'glob', 'webfetch', 'external_directory']) {
+    for (const permission of ['read', 'glob', 'webfetch', 'external_directory']) {
       expect(action(rules, permission, 'src/a.ts')).toBe('allow')
     }
-    for (const permission of ['edit', 'task', 'question', 'plan_enter', 'some_mcp_tool']) {
+    for (const permission of ['edit', 'grep', 'task', 'question', 'plan_enter', 'some_mcp_tool']) {
       expect(action(rules, permission, 'src/a.ts')).toBe('deny')
     }
     for (const file of ['.kugetsu/env/default.env', '.kugetsu/opencode/server.json', '.ssh/id_rsa']) {

@@ -185,9 +185,10 @@ describe('the PM agent', () => {
     const script = refused.map((command) => `BASH{{${command}}}`).join(' ')
     const write = `TOOL{{write {"filePath": "${file}", "content": "x"}}}`
     const read = `TOOL{{read {"filePath": "${at('env', 'default.env')}"}}}`
-    await stage.ok(['delegate', `${script} ${write} ${read} SAY{{nothing worked}}`, '--wait'])
+    const search = `TOOL{{grep {"pattern": "TOKEN", "path": "${stage.worktree(11)}", "include": ".env"}}}`
+    await stage.ok(['delegate', `${script} ${write} ${read} ${search} SAY{{nothing worked}}`, '--wait'])
     const results = toolResults('nothing worked')
-    expect(results).toHaveLength(refused.length + 2)
+    expect(results).toHaveLength(refused.length + 3)
     // opencode would print all of its rules each time.
     expect(Math.max(...results.map(({ length }) => length))).toBeLessThan(500)
     expect(results.filter((text) => !/refused|prevents|denied|not allowed|unavailable/i.test(text))).toEqual([])

@@ -210,6 +210,45 @@ describe('a mirror that nothing uses', () => {
     expect((await ground.issue(1)).path).toBe(place)
   })
 
+  it('stays with a tag that was never pushed, and goes with those that were', async () => {
+    const { name, path: place } = await ground.issue(1)
+    for (const tag of ['pushed', 'mine']) ground.git(place, 'tag', '-a', tag, '-m', `release notes of ${tag}`)
+    ground.git(place, 'tag', 'light')
+    ground.git(place, 'push', '--quiet', 'origin', 'pushed')
+    await destroyIssue(ground.service, noSupervision, name, { force: false })
+    const unused = await only('mirror')
+    expect(await unused.reasons()).toEqual([])
+    const error = { code: 'work_at_risk', message: 'what its remote is not known to have is in it (refs/tags/mine)' }
+    await expect(unused.remove()).rejects.toMatchObject(error)
+    expect(ground.git(mirror(), 'cat-file', '-p', 'mine')).toContain('release notes of mine')
+    ground.git(mirror(), 'tag', '-d', 'mine')
+    await unused.remove()
+    expect(fs.existsSync(mirror())).toBe(false)
+  })
+
+  it('stays with a ref that names no commit, and with what git-lfs and git-annex keep in it', async () => {
+    const { name } = await ground.issue(1)
+    fs.writeFileSync(path.join(ground.root, 'note'), 'a note')
+    const blob = ground.git(mirror(), 'hash-object', '-w', path.join(ground.root, 'note'))
+    ground.git(mirror(), 'update-ref', 'refs/mine/note', blob)
+    ground.git(mirror(), 'update-ref', 'refs/mine/tree', 'origin/main^{tree}')
+    await destroyIssue(ground.service, noSupervision, name, { force: false })
+    const unused = await only('mirror')
+    expect(await unused.reasons()).toEqual([
+      'what its remote is not known to have is in it (refs/mine/note, refs/mine/tree)',
+    ])
+    for (const ref of ['note', 'tree']) ground.git(mirror(), 'update-ref', '-d', `refs/mine/${ref}`)
+    for (const [directory, program] of Object.entries({ 'lfs/objects': 'git-lfs', annex: 'git-annex' })) {
+      fs.mkdirSync(path.join(mirror(), directory, 'ab'), { recursive: true })
+      expect(await unused.reasons()).toEqual([])
+      fs.writeFileSync(path.join(mirror(), directory, 'ab', 'x'), 'x')
+      expect(await unused.reasons()).toEqual([`files of ${program} are in ${path.join(mirror(), directory)}`])
+      fs.rmSync(path.join(mirror(), directory, 'ab', 'x'))
+    }
+    await unused.remove()
+    expect(fs.existsSync(mirror())).toBe(false)
+  })
+
   const newCommit = () => ground.git(mirror(), 'commit-tree', '-m', 'x', '-p', 'origin/main', 'origin/main^{tree}')
 
   it('is none while a session is of its repository', async () => {

@@ -36,6 +36,13 @@ describe('the reason of a failure', () => {
     expect(reasonOf(stderr)).toBe(reason)
   })
 
+  it('names the file that could not be added', () => {
+    const stderr =
+      'error: a/b: can only add regular files, symbolic links or git-directories\nfatal: updating files failed'
+    expect(explain(new GitFailure('other', 128, stderr)).text).toMatch(/^a\/b: can only add regular files/)
+    expect(explain(new GitFailure('other', 128, 'fatal: adding files failed')).text).toBe('adding files failed')
+  })
+
   it('is told in git words where it is not known', () => {
     const stderr = 'warning: odd\nerror: first\nfatal: the real reason\nPlease do something.'
     expect(explain(new GitFailure('other', 128, stderr)).text).toBe('the real reason')

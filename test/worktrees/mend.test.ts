@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -59,6 +60,10 @@ const state = () => [
 const asBefore = ['Mine\nChange a.txt', '## fix/one\n M a.txt\n?? new.txt', 'more\n', 'new\n']
 const branchFile = () => path.join(ground.mirror, 'refs', 'heads', 'fix', 'one')
 const nothing = Buffer.alloc(41)
+const pipe = (file: string) => {
+  fs.rmSync(file)
+  execFileSync('mkfifo', [file])
+}
 
 describe('a worktree in which git does not work', () => {
   it.each<[string[], () => void]>([
@@ -70,6 +75,8 @@ describe('a worktree in which git does not work', () => {
     [['its branch'], () => fs.writeFileSync(branchFile(), '')],
     [['its index'], () => fs.writeFileSync(path.join(entry, 'index'), '')],
     [['its index'], () => fs.rmSync(path.join(entry, 'index'))],
+    [['its index'], () => pipe(path.join(entry, 'index'))],
+    [['its .git file'], () => pipe(path.join(place(), '.git'))],
     [['HEAD of the mirror'], () => fs.writeFileSync(path.join(ground.mirror, 'HEAD'), nothing)],
     [
       ['its HEAD', 'its index'],

@@ -151,6 +151,14 @@ describe('a mirror that an agent has tampered with', () => {
     expect(ran()).toEqual([])
   })
 
+  it('is not asked where its configuration is a pipe, which would tell git something else than us', async () => {
+    await openMirror({ path: ground.mirror, url: ground.url, ...running() })
+    await addWorktree({ ...work() })
+    const config = path.join(ground.mirror, 'worktrees', 'one', 'config.worktree')
+    execFileSync('mkfifo', [config])
+    expect((await takeInventory(work())).unknown).toContain(`cannot understand ${config}: it is a pipe`)
+  })
+
   it('is not led to another repository by the file that says where it is', async () => {
     await addWorktree(work())
     const evil = at('evil.git')

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -462,6 +463,19 @@ describe('saveWork refuses', () => {
       message: expect.stringContaining('sub/inner') as string,
     })
     await nothingSaved()
+  })
+
+  it('a pipe in the place of a tracked file, by its name, and touches nothing', async () => {
+    write('a.txt', 'mine')
+    fs.rmSync(path.join(place, 'gone.txt'))
+    execFileSync('mkfifo', [path.join(place, 'gone.txt')])
+    await expect(save()).rejects.toMatchObject({
+      code: 'unsavable',
+      message: `not all of ${place} can be saved: gone.txt is a pipe in the place of a file, which cannot be saved`,
+    })
+    await nothingSaved()
+    expect(fs.readFileSync(path.join(place, 'a.txt'), 'utf8')).toBe('mine')
+    expect(fs.lstatSync(path.join(place, 'gone.txt')).isFIFO()).toBe(true)
   })
 
   it('a directory that is no worktree and no repository', async () => {

@@ -7,7 +7,7 @@ import { unreadable } from './room.ts'
 const harmless = ['webfetch', 'websearch', 'todowrite', 'todoread', 'skill', 'invalid']
 
 /** Where the arguments of those that read say what. */
-const reading: Record<string, string> = { read: 'filePath', grep: 'path', glob: 'path', list: 'path' }
+const reading: Record<string, string> = { read: 'filePath', glob: 'path', list: 'path' }
 
 /**
  * Why the PM agent of the home at `home` may not call `tool` with `args`, undefined when it may. What its shell is to run
@@ -21,6 +21,8 @@ export function refuseTool(
 ): string | undefined {
   if (tool === 'bash') return refuseCommand(args)
   if (harmless.includes(tool)) return undefined
+  // No argument of opencode's own keeps it from the lines of an .env: that searches hidden files, and what `include` fits.
+  if (tool === 'grep') return 'search with grep -r in your shell: cd <worktree> && grep -rn <pattern> .'
   const name = Object.hasOwn(reading, tool) ? reading[tool] : undefined
   if (name === undefined) return `the tool ${tool} is not for you`
   const given = args[name] ?? '.'

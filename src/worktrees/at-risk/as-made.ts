@@ -12,7 +12,15 @@ const base = 'refs/remotes/origin/HEAD'
  */
 export function isAsMade(place: Place): boolean {
   if (place.kind !== 'worktree') return false
-  const log = readCharacters(path.join(place.gitDirectory, 'logs', 'HEAD')) ?? ''
+  const log = logAt(path.join(place.gitDirectory, 'logs', 'HEAD')) ?? ''
   const made = /^0+ ([0-9a-f]{40,64}) [^\n\t]*\treset: moving to \1\n$/.exec(log)?.[1]
   return made !== undefined && readRefs(place.repository, [base])?.get(base)?.commit === made
+}
+
+function logAt(file: string): string | undefined {
+  try {
+    return readCharacters(file)
+  } catch {
+    return undefined // whoever looks for commits in it tells of that
+  }
 }

@@ -1,8 +1,8 @@
 /** Changes that opencode makes by itself in files of the repository while it reads them: nobody's work. */
 import { isUtf8 } from 'node:buffer'
-import * as fs from 'node:fs'
 import { isConfigurationName, withSchema } from '../../opencode/project-files.ts'
 import { type ByteName, bytesOf, nameIn, placeIn } from '../../platform/byte-names.ts'
+import { readRegular } from '../../platform/regular-file.ts'
 import { type GitCall, runGitForBytes } from '../git.ts'
 
 /** Changed in the worktree and not in the index, the mode still the same: mode, blob, path. */
@@ -31,7 +31,7 @@ export async function changedByOpencode(call: GitCall, records: readonly string[
 
 function readFile(file: Buffer): Buffer | undefined {
   try {
-    return fs.readFileSync(file)
+    return readRegular(file)
   } catch {
     return undefined // it stays what git says of it
   }

@@ -5,6 +5,7 @@
 import { isUtf8 } from 'node:buffer'
 import * as fs from 'node:fs'
 import { type ByteName, bytesOf, nameIn, placeIn } from '../../platform/byte-names.ts'
+import { readRegular } from '../../platform/regular-file.ts'
 import { type GitCall, runGitForBytes } from '../git.ts'
 
 /** So many are compared with what was checked out, a git each; of more, all count as changed. */
@@ -46,7 +47,7 @@ async function isChanged(call: GitCall, { mode, blob, name }: Entry): Promise<bo
   if (stat?.isFile() !== true || isExecutable !== (mode === '100755') || !isUtf8(bytes)) return true
   // As a checkout writes it: with the line ends and filters of the repository.
   const before = await contentOf(call, ['--filters', `--path=${bytes.toString('utf8')}`, blob])
-  return !fs.readFileSync(file).equals(before)
+  return readRegular(file)?.equals(before) !== true
 }
 
 async function contentOf(call: GitCall, args: string[]): Promise<Buffer> {

@@ -4,6 +4,7 @@
  */
 import * as fs from 'node:fs'
 import { type ByteName, charactersOf, displayName, nameIn, placeIn } from '../../platform/byte-names.ts'
+import { readRegular } from '../../platform/regular-file.ts'
 import { isInnerRepository, readEntries } from './walk.ts'
 
 /** Directories that tools make, and make again: never kept, and no reason to keep a worktree. */
@@ -114,7 +115,7 @@ function filesIn(worktree: string, name: ByteName, sorted: IgnoredFiles): Measur
 function hasCacheTag(worktree: string, name: ByteName): boolean {
   try {
     const tag = Buffer.concat([placeIn(worktree, name), Buffer.from('/CACHEDIR.TAG')])
-    return fs.readFileSync(tag, 'latin1').startsWith(cacheTag)
+    return readRegular(tag, mostBytes)?.toString('latin1').startsWith(cacheTag) === true
   } catch {
     return false
   }

@@ -4,7 +4,7 @@ import { createGate } from '../../platform/gate.ts'
 import { type GitCall, inWorktree, runGitForBytes } from '../git.ts'
 import type { LookOptions } from './inner-commits.ts'
 import { lostWith } from './inner-repository.ts'
-import { findRepositories, type InnerRepository } from './repositories.ts'
+import { findRepositories, type InnerRepository, type Walked } from './repositories.ts'
 
 /** How many are looked into at a time: each may wait for a remote. */
 const atATime = 4
@@ -18,10 +18,13 @@ export interface Inside {
   clean: InnerRepository[]
 }
 
-/** Looks into the repositories inside the worktree, which may be gone. Throws only when interrupted. */
-export async function inside(options: LookOptions): Promise<Inside> {
+/**
+ * Looks into the repositories inside the worktree, which may be gone; `walked` is what was found there already. Throws only when
+ * interrupted.
+ */
+export async function inside(options: LookOptions, walked?: Walked): Promise<Inside> {
   const { root, gitDirectory } = options
-  const { repositories, unknown } = findRepositories(root, gitDirectory)
+  const { repositories, unknown } = walked ?? findRepositories(root, gitDirectory)
   const found: Inside = { lost: [], unknown, clean: [] }
   const look = createGate(atATime)
   const looked = repositories.map((inner) => look(() => lookInto(options, inner)))

@@ -17,7 +17,8 @@ import { type Inside, inside } from './inside.ts'
 import { operationIn } from './operations.ts'
 import { type Parked, parkedOf } from './parked.ts'
 import { createRemotes, type Remotes } from './remotes.ts'
-import type { InnerRepository } from './repositories.ts'
+import type { InnerRepository, Walked } from './repositories.ts'
+import { recordsOf, specialAmong, walkOf } from './special-files.ts'
 import { readStatus, type WholeStatus } from './status.ts'
 
 export interface Inventory {
@@ -102,6 +103,8 @@ export async function takeInventory(options: InventoryOptions): Promise<Inventor
   if (place.kind === 'unknown') {
     return { ...found, unknown: [`${options.path} is not a worktree of ${options.mirror}`] }
   }
+  const walked = walkOf(options.path, place)
+  if (walked !== undefined && walked.waiting.length > 0) return { ...found, unknown: walked.waiting }
   const asks = asksRemote(options, place)
   if (asks !== undefined) await attempt(asks, (reason) => void (found.unasked = reason))
 
@@ -110,6 +113,7 @@ export async function takeInventory(options: InventoryOptions): Promise<Inventor
       const status = await filesOf(options, place, (warning) => found.unknown.push(warning))
       found.uncommitted = status.uncommitted
       found.hidden = status.hidden
+      found.unsavable.push(...specialAmong(options.path, [...new Set([...status.uncommitted, ...status.hidden])]))
       found.untracked = status.untracked
       found.ignored = sortIgnored(options.path, status.ignored)
       const { kept } = found.ignored
@@ -127,8 +131,10 @@ export async function takeInventory(options: InventoryOptions): Promise<Inventor
       found.parked = await parkedOf(options, place, found.heads, stashes)
     }),
   ])
-  await attempt(() => lookInside(options, found, asks !== undefined && found.unasked === undefined))
-  const gitDirectory = place.kind === 'missing' ? place.entry?.directory : place.gitDirectory
+  await attempt(() =>
+    lookInside(options, found, { walked, isAsked: asks !== undefined && found.unasked === undefined }),
+  )
+  const gitDirectory = recordsOf(place)
   if (gitDirectory !== undefined) found.inProgress = operationIn(gitDirectory)
   found.unsavable.push(...lockOf(place))
   const others = place.kind === 'clone' ? listEntries(place.repository).filter(({ present }) => present) : []
@@ -142,12 +148,14 @@ export async function takeInventory(options: InventoryOptions): Promise<Inventor
  */
 export async function askAhead(options: InventoryOptions): Promise<void> {
   const place = placeOf(options)
+  const walked = walkOf(options.path, place)
+  if (walked !== undefined && walked.waiting.length > 0) return
   const asks = asksRemote(options, place)
   const answered = await asks?.().then(
     () => true,
     () => options.signal?.throwIfAborted(),
   )
-  await insideOf(options, place, answered === true)
+  await insideOf(options, place, { walked, isAsked: answered === true })
 }
 
 /** How the remote is asked; undefined where there is no need. */
@@ -155,14 +163,20 @@ function asksRemote({ askRemote, mirror }: InventoryOptions, place: Place): (() 
   return fs.existsSync(mirror) && !isAsMade(place) ? askRemote : undefined
 }
 
-/** The repositories inside the worktree; `isAsked`: the mirror has what its remote has now. */
-async function insideOf(options: InventoryOptions, place: Place, isAsked: boolean): Promise<Inside | undefined> {
-  const gitDirectory =
-    place.kind === 'missing' ? place.entry?.directory : 'gitDirectory' in place ? place.gitDirectory : undefined
+interface Known {
+  /** What a walk through the worktree found. */
+  walked: Walked | undefined
+  /** The mirror has what its remote has now. */
+  isAsked: boolean
+}
+
+/** The repositories inside the worktree. */
+async function insideOf(options: InventoryOptions, place: Place, known: Known): Promise<Inside | undefined> {
+  const gitDirectory = recordsOf(place)
   if (gitDirectory === undefined) return undefined
   const { env, timeoutMs, signal, path: root, mirror, remotes = createRemotes() } = options
-  const pushed = isAsked ? await remoteBranches(inMirror({ env, timeoutMs, signal, path: mirror })) : []
-  return await inside({ env, timeoutMs, signal, root, mirror, gitDirectory, remotes, pushed })
+  const pushed = known.isAsked ? await remoteBranches(inMirror({ env, timeoutMs, signal, path: mirror })) : []
+  return await inside({ env, timeoutMs, signal, root, mirror, gitDirectory, remotes, pushed }, known.walked)
 }
 
 async function remoteBranches(call: GitCall): Promise<string[]> {
@@ -171,8 +185,8 @@ async function remoteBranches(call: GitCall): Promise<string[]> {
 }
 
 /** Looks at the repositories inside the worktree. */
-async function lookInside(options: InventoryOptions, found: Inventory, isAsked: boolean): Promise<void> {
-  const looked = await insideOf(options, found.place, isAsked)
+async function lookInside(options: InventoryOptions, found: Inventory, known: Known): Promise<void> {
+  const looked = await insideOf(options, found.place, known)
   if (looked === undefined) return
   const { lost, unknown, clean } = looked
   found.unknown.push(...unknown)

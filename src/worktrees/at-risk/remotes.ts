@@ -5,6 +5,7 @@ import { maskCredentials } from '../../core/masking.ts'
 import { plainLine } from '../../core/plain-text.ts'
 import { createGate } from '../../platform/gate.ts'
 import { writeAtomic } from '../../platform/files.ts'
+import { copyRegular } from '../../platform/regular-file.ts'
 import { type GitCall, type GitOptions, inMirror, runGit } from '../git.ts'
 import { gitFailure } from '../git-failure.ts'
 import { withPlainRepository } from '../plain-repository.ts'
@@ -82,7 +83,7 @@ export async function heldAt(
     const sha256 = tips.some((tip) => tip.length === 64)
     return await withPlainRepository({ ...options, beside: options.mirror, sha256, failure }, async (plain) => {
       lend(plain, [gitDirectory])
-      if (isShallow) fs.copyFileSync(shallow, path.join(plain, 'shallow'))
+      if (isShallow) copyRegular(shallow, path.join(plain, 'shallow'))
       // So that git tells the remote that it has them.
       writeAtomic(path.join(plain, 'packed-refs'), tips.map((tip, at) => `${tip} refs/tips/${at}\n`).join(''))
       const call: GitCall = { ...inMirror({ ...options, path: plain }), failure }

@@ -6,6 +6,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { byteName, type ByteName, charactersOf, displayName, nameIn } from '../../platform/byte-names.ts'
+import { specialKind } from '../../platform/regular-file.ts'
 import { isRepository } from '../place.ts'
 import { gitDirectoryOf, isGitDirectory, readEntries } from './walk.ts'
 
@@ -25,11 +26,16 @@ export interface Walked {
   repositories: InnerRepository[]
   /** What could not be looked into, a line each. */
   unknown: string[]
+  /** What is a pipe, a socket or a device where git reads a file of its own in whatever directory it looks at, a line each. */
+  waiting: string[]
 }
+
+/** Git opens these without looking what they are. */
+const readByGit = new Set(['.gitignore', '.gitattributes'])
 
 /** The repositories in the worktree at `root`, and in the modules of its git directory. Follows no links. */
 export function findRepositories(root: string, gitDirectory: string): Walked {
-  const found: Walked = { repositories: [], unknown: [] }
+  const found: Walked = { repositories: [], unknown: [], waiting: [] }
   const base = charactersOf(byteName(root))
   const waiting = ['']
   for (let inside = waiting.pop(); inside !== undefined; inside = waiting.pop()) {
@@ -43,6 +49,7 @@ export function findRepositories(root: string, gitDirectory: string): Walked {
       if (entry.name === '.git') {
         if (inside !== '') add(found, { root, gitDirectory }, inside, entry)
       } else if (entry.isDirectory()) waiting.push(inside === '' ? entry.name : `${inside}/${entry.name}`)
+      else if (readByGit.has(entry.name)) addWaiting(found, inside, entry)
     }
   }
   const known = new Set(found.repositories.map((each) => each.gitDirectory))
@@ -52,6 +59,13 @@ export function findRepositories(root: string, gitDirectory: string): Walked {
     found.repositories.push({ name, at: undefined, gitDirectory: module, goes: true })
   }
   return found
+}
+
+function addWaiting(found: Walked, inside: string, entry: fs.Dirent): void {
+  const kind = specialKind(entry)
+  if (kind === undefined) return
+  const name = displayName(nameIn(inside === '' ? entry.name : `${inside}/${entry.name}`))
+  found.waiting.push(`${name} is ${kind}, for which git would wait: it cannot look at the files`)
 }
 
 function add(

@@ -3,6 +3,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { codeOf, KugetsuError } from '../../core/errors.ts'
 import { type ByteName, nameIn, placeIn } from '../../platform/byte-names.ts'
+import { readRegular } from '../../platform/regular-file.ts'
 import { isRepository } from '../place.ts'
 
 /** A directory's entries, whose names have one character for each byte; none where it is gone, or cannot be read, which is told. */
@@ -33,12 +34,15 @@ export function filesBelow(directory: string, folder: string): ByteName[] {
   return found
 }
 
-/** A file of git's with one character for each byte, as it need not be text: a log has what people wrote. Undefined without one. */
+/**
+ * A file of git's with one character for each byte, as it need not be text: a log has what people wrote. Undefined without one
+ * and for a directory. Throws KugetsuError for what else is no file, of which cannot be told what was in it.
+ */
 export function readCharacters(file: string): string | undefined {
   try {
-    return fs.readFileSync(file, 'latin1')
+    return readRegular(file)?.toString('latin1')
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR', 'EISDIR'].includes(codeOf(error) ?? '')) return undefined
+    if (fs.statSync(file, { throwIfNoEntry: false })?.isDirectory() === true) return undefined
     throw error
   }
 }
@@ -57,7 +61,7 @@ export function gitDirectoryOf(place: string, entry: fs.Dirent): string | undefi
   const own = path.join(place, '.git')
   try {
     if (!entry.isFile()) return fs.readdirSync(own).length > 0 ? own : undefined
-    const link = /^gitdir: (.+?)\s*$/.exec(fs.readFileSync(own, 'utf8'))?.[1]
+    const link = /^gitdir: (.+?)\s*$/.exec(readCharacters(own) ?? '')?.[1]
     const linked = link === undefined ? undefined : path.resolve(place, link)
     return linked !== undefined && fs.existsSync(linked) ? linked : undefined
   } catch (error) {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
@@ -63,4 +64,12 @@ it('keeps the smallest of many, and says how many it does not', () => {
   const found = sort(...fs.readdirSync(root))
   expect(found.kept).toHaveLength(200)
   expect(found.left).toEqual(['50 files in the worktree itself (50 MB)'])
+})
+
+it('does not wait for a pipe where a tool would say that it can make the directory again', () => {
+  file('build/a.o')
+  file('target/a.o')
+  execFileSync('mkfifo', [path.join(root, 'build/CACHEDIR.TAG')])
+  fs.symlinkSync('../build/CACHEDIR.TAG', path.join(root, 'target/CACHEDIR.TAG'))
+  expect(sort('build/', 'target/').kept).toEqual(['build/a.o', 'target/CACHEDIR.TAG', 'target/a.o'])
 })

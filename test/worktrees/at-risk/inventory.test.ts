@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -301,6 +302,42 @@ describe('takeInventory does not know', () => {
     const work = await inspect()
     expect(work.unknown[0]).toMatch(/index file/)
     expect(describeInventory(work)[0]).toMatch(/^cannot tell what would be lost: /)
+  })
+
+  const pipe = (file: string) => {
+    fs.rmSync(file, { force: true })
+    execFileSync('mkfifo', [file])
+  }
+
+  it('what a pipe holds in the place of a tracked file, and waits for none', async () => {
+    commit('opencode.json', '{}\n')
+    commit('dir/b.txt')
+    git('push', '--quiet')
+    pipe(path.join(place, 'opencode.json'))
+    pipe(path.join(place, 'dir/b.txt'))
+    const work = await inspect()
+    expect(work.uncommitted.sort()).toEqual(['dir/b.txt', 'opencode.json'])
+    expect(work.unsavable.sort()).toEqual([
+      'dir/b.txt is a pipe in the place of a file, which cannot be saved',
+      'opencode.json is a pipe in the place of a file, which cannot be saved',
+    ])
+  })
+
+  it.each(['.gitignore', '.gitattributes', 'dir/.gitignore'])(
+    'anything where git would wait at a pipe: %s',
+    async (name) => {
+      commit('dir/b.txt')
+      pipe(path.join(place, name))
+      const work = await inspect()
+      expect(work.unknown).toEqual([`${name} is a pipe, for which git would wait: it cannot look at the files`])
+      expect(isAtRisk(work)).toBe(true)
+    },
+  )
+
+  it('what the log of HEAD named that is a pipe now', async () => {
+    const file = path.join(ground.mirror, 'worktrees', 'one', 'logs', 'HEAD')
+    pipe(file)
+    expect((await inspect({ askRemote })).unknown.join()).toContain(`cannot understand ${file}: it is a pipe`)
   })
 
   it('and is interrupted rather than silent', async () => {
