@@ -37,7 +37,8 @@ export async function answerRequests(
         : client.replyPermission(request.id, directory, 'reject', permissionDenial(asked)),
     )
   }
-  for (const question of await client.questions(directory)) {
+  // Older versions know none.
+  for (const question of await client.questions(directory).catch(() => [])) {
     await answer(question.sessionID, 'rejected a question', () => client.rejectQuestion(question.id, directory))
   }
   return waiting

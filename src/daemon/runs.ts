@@ -46,7 +46,7 @@ export function createRunKeeper(
   ended: (session: string, run: Run) => void,
 ): RunKeeper {
   let watcher: { for: string; at: Watcher } | undefined
-  let wasConnected = false
+  let lastConnection = 0
   const deadlines = createDeadlines(home.now)
   const idle = new Map<string, { state: string; since: number }>()
   /** By slot, when to look at a run again without any news, by a clock that does not jump; not there before the first look. */
@@ -64,8 +64,9 @@ export function createRunKeeper(
         record.opencode_session_id ? [{ id: record.opencode_session_id, record, run: record.run }] : [],
       ),
     )
-    const missed = follower.connected() && !wasConnected
-    wasConnected = follower.connected()
+    const connection = follower.connection()
+    const missed = connection !== 0 && connection !== lastConnection
+    lastConnection = connection || lastConnection
     const news = follower.takeNews()
     const waits = await Promise.all(
       followed.map(async (stored) => {
@@ -74,8 +75,9 @@ export function createRunKeeper(
         const due = missed || news.has(id) || stored.record.run.stop_requested === true
         const at = lookAt.get(slot) ?? performance.now() + restUntilFirstLook(stored.record.run)
         if (!due && performance.now() < at) return at - performance.now()
-        if (news.get(id) !== 'changed') await answer(server, follower, stored)
-        const waitMs = await lookAfter(server, follower, stored, missed || !lookAt.has(slot))
+        const isAnswered = news.get(id) === 'changed' || (await answer(server, follower, stored))
+        const restMs = await lookAfter(server, follower, stored, missed || !lookAt.has(slot))
+        const waitMs = isAnswered ? restMs : Math.min(soonMs, restMs)
         lookAt.set(slot, performance.now() + waitMs)
         return waitMs
       }),
@@ -127,7 +129,7 @@ export function createRunKeeper(
   function unfollow(): void {
     watcher?.at.close()
     watcher = undefined
-    wasConnected = false
+    lastConnection = 0
   }
 
   /** Ends what keeps a command, and with it its agent, waiting beyond its timeout, and tells of it. Never rejects. */
@@ -143,16 +145,21 @@ export function createRunKeeper(
     }
   }
 
-  /** Answers what the agents in a run's directory ask for; the session waits while something cannot be answered. */
-  async function answer(server: Server, follower: Watcher, { name, record }: AtWork): Promise<void> {
-    if (!record.worktree_path) return
+  /**
+   * Answers what the agents in a run's directory ask for; the session waits while something cannot be answered. False where
+   * opencode does not say what that is: to be tried again.
+   */
+  async function answer(server: Server, follower: Watcher, { name, record }: AtWork): Promise<boolean> {
+    if (!record.worktree_path) return true
     const issueOf = (id: string) => (follower.rootOf(id) === undefined ? undefined : (record.issue_ref ?? name))
-    const waiting = await answerRequests(home, server.client, record.worktree_path, issueOf).catch(() => 0)
+    const waiting = await answerRequests(home, server.client, record.worktree_path, issueOf).catch(() => undefined)
+    if (waiting === undefined) return false
     const state = waiting > 0 ? 'waiting' : 'running'
-    if (record.state === state || (record.state !== 'running' && record.state !== 'waiting')) return
+    if (record.state === state || (record.state !== 'running' && record.state !== 'waiting')) return true
     await changeSession(home, name, (current) =>
       current?.run?.slot === record.run.slot ? { ...current, state } : undefined,
     )
+    return true
   }
 
   /** One run: ends it if it has ended or must; returns how soon to look again, in milliseconds. */

@@ -65,7 +65,8 @@ export interface Watcher {
   /** The commands that should have ended, each with the issue of its agent, and in how many milliseconds there is one. */
   takeOverdue: () => (RunningCall & { issueRef: string })[]
   overdueInMs: () => number
-  connected: () => boolean
+  /** The number of the connection to the server's events, from 1; 0 while there is none. */
+  connection: () => number
   close: () => void
 }
 
@@ -87,7 +88,8 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
   const timeoutMs = Number(variableOf(server.record.pid, timeoutVariable)) || undefined
   const calls = createRunningCalls(home.now, timeoutMs)
   let news = new Map<string, News>()
-  let open = false
+  let opened = 0
+  let connection = 0
 
   function rootOf(id: string): string | undefined {
     let current: string | undefined = id
@@ -225,7 +227,7 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
           server.endpoint,
           {
             onOpen: () => {
-              open = true
+              connection = ++opened
               changed()
             },
             onEvent: (event) => {
@@ -241,7 +243,7 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
       } catch (error) {
         if (!abort.signal.aborted) home.warn(messageOf(error))
       }
-      open = false
+      connection = 0
       if (abort.signal.aborted) return
       changed()
       // The next look decides whether the server lives; until then do not knock too often.
@@ -292,7 +294,7 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
         return issueRef ? [{ ...call, issueRef }] : []
       }),
     overdueInMs: calls.restMs,
-    connected: () => open,
+    connection: () => connection,
     close: () => abort.abort(),
   }
 }
