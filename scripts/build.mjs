@@ -202,9 +202,11 @@ try {
     )),
   )
   modules.push(
-    ...(await bundle({ schemas: 'used-of-zod' }, { dir: fresh, format: 'cjs', entryFileNames: '[name].cjs' }, [
-      usedOfZod,
-    ])),
+    ...(await bundle(
+      { schemas: 'used-of-zod' },
+      { dir: fresh, format: 'cjs', entryFileNames: '[name].cjs', sourcemap: false }, // nothing of ours is in it
+      [usedOfZod],
+    )),
   )
   writeFileSync(path.join(fresh, 'third-party-licenses.txt'), licencesOf(modules))
   rmSync('dist', { recursive: true, force: true })
