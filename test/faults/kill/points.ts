@@ -15,7 +15,7 @@ export const points: Record<string, RegExp> = {
     /^((make|create|put|clear) (<mirror>\/added \(temporary\)|worktrees\/<issue> \(temporary\)\/).*|make worktrees\/<issue> \(temporary\)|put worktrees\/<issue>|(make|put) <mirror>\/worktrees(\/<issue>)?|run git worktree add)$/,
   'worktree checked out': /^(run git reset|delete <mirror>\/worktrees\/<issue>\/locked)$/,
   'work looked at':
-    /^run git (rev-parse|symbolic-ref|status|log|rev-list|merge-base|diff-index|diff-tree|count-objects)$/,
+    /^run git (rev-parse|symbolic-ref|status|ls-files|log|rev-list|merge-base|diff-index|diff-tree|count-objects)$/,
   'work saved':
     /^((make|create|write|append to|put|clear|delete|move away) <mirror>\.(plain|saved)( \(temporary\))?(\/.*)?|run git (init|write-tree|add|commit-tree|bundle))$/,
   'work restored': /^(run git (read-tree|checkout-index)|(write|put) <mirror>\/worktrees\/<issue>\/logs\/HEAD)$/,
