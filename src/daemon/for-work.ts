@@ -1,6 +1,7 @@
 import type { Home } from '../config/home.ts'
 import type { Server } from '../opencode/server.ts'
 import { readServer } from '../opencode/server-record.ts'
+import { optimise } from '../platform/optimiser.ts'
 
 let loaded: Promise<typeof import('./work.ts')> | undefined
 
@@ -9,6 +10,7 @@ let loaded: Promise<typeof import('./work.ts')> | undefined
  * no memory: what an idle look runs imports none of it.
  */
 export function loadForWork(): Promise<typeof import('./work.ts')> {
+  if (loaded === undefined) optimise(true)
   return (loaded ??= import('./work.ts'))
 }
 

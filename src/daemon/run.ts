@@ -7,6 +7,7 @@ import { readBooting, readServer } from '../opencode/server-record.ts'
 import { buildMark } from '../platform/build-mark.ts'
 import { listDirectory, readText, removeFile, writeAtomic } from '../platform/files.ts'
 import { tryExclusive, type Release } from '../platform/locks.ts'
+import { optimise } from '../platform/optimiser.ts'
 import { currentProcess, isAlive, processIdentity } from '../platform/processes.ts'
 import { openQueue } from '../queue/file-queue.ts'
 import { takeOverOldQueue } from '../queue/old-queue.ts'
@@ -105,6 +106,7 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
   fs.watchFile(home.paths.config, { interval: configLookMs, persistent: false }, wakeUp.now)
   try {
     await takeOverOldQueue(home).catch((error) => home.warn(`queue.json stays as it is: ${messageOf(error)}`))
+    optimise(false)
     while (!told) {
       upkeep.look()
       const { atWork, againInMs } = await supervisor.tick().catch((error) => {
@@ -120,6 +122,7 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
       // Whose start is going on tells of it soon, and takes that over as well.
       if (!tasks.busy) await takeOverSpool(home)
       const busy = atWork?.length !== 0 || tasks.busy || finder.busy() || slotHolders(home).length > 0
+      optimise(busy)
       if (busy) idleSince = performance.now()
       const restMs = busy ? undefined : restUntilIdle(home, idleSince)
       if (restMs === 0) {
@@ -129,6 +132,7 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
       await wakeUp.wait(Math.min(againInMs, tasks.againInMs, restMs || againInMs))
     }
   } finally {
+    optimise(true)
     fs.unwatchFile(home.paths.config, wakeUp.now)
     await Promise.all([dispatcher.close(), finder.close(), upkeep.close(), instances.close()])
     supervisor.close()
