@@ -15,7 +15,7 @@ import { createExclusive, ensureDirectory, listDirectory, removeFile } from '../
 import { exclusively } from '../platform/locks.ts'
 import { agentServer } from './agent-server.ts'
 import { requirePmAtRest } from './pm-at-rest.ts'
-import { baseName, changeIndex, changeSession, pmAgentSession, readIndex, readSessions } from './store.ts'
+import { baseName, changeIndex, changeSession, pmAgentSession, readAllSessions, readIndex } from './store.ts'
 import { createUndo } from './undo.ts'
 
 const primingMs = 60_000
@@ -181,9 +181,8 @@ async function store(home: Home, name: string, type: string, id: string): Promis
 
 /** Delegation logs, and transcripts of sessions that are gone; never the log a running server writes. */
 function clearLogs(home: Home): void {
-  const sessions = readSessions(home)
-  const files = listDirectory(home.paths.sessions).filter((name) => name.endsWith('.json') && !name.startsWith('.'))
-  if (files.length > sessions.length) return // one cannot be read: whose transcripts go cannot be told
+  const sessions = readAllSessions(home)
+  if (sessions === undefined) return // whose transcripts they are cannot be told
   const inUse = new Set(
     sessions.map(({ record }) => path.basename(home.paths.transcript(record.opencode_session_id ?? ''))),
   )

@@ -13,6 +13,7 @@ import { markerVariable } from '../opencode/server-environment.ts'
 import { readServer } from '../opencode/server-record.ts'
 import { endProcesses } from '../platform/end-processes.ts'
 import { commandLineOf, ownLine, processTable, workingDirectoryOf, type Listed } from '../platform/process-table.ts'
+import { isWithin } from '../platform/within.ts'
 import { unload } from './loading.ts'
 
 /** How long a process gets to end by itself, in milliseconds. */
@@ -112,7 +113,7 @@ function isMarked(
 
 function isInside(directory: string | undefined, place: string | undefined): boolean {
   if (directory === undefined || place === undefined) return false
-  return place === directory || place.startsWith(directory + path.sep)
+  return isWithin(directory, place)
 }
 
 function serverPid(home: Home): number[] {

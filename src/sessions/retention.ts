@@ -12,7 +12,7 @@ import type { Queue } from '../queue/queue.ts'
 import { isFinished } from '../queue/transitions.ts'
 import { note } from './journal.ts'
 import { slotHolders } from './slots.ts'
-import { readSessions } from './store.ts'
+import { readAllSessions } from './store.ts'
 
 const dayMs = 86_400_000
 /** Longer than the messages to the PM agent are listed. */
@@ -44,12 +44,12 @@ function fateOf({ state, completed_at: at, error }: Item): string {
  * were. None as long as it cannot be told which sessions there are.
  */
 export async function clearTranscripts(home: Home, queue: Queue): Promise<number> {
-  const sessions = readSessions(home)
-  const files = listDirectory(home.paths.sessions).filter((name) => name.endsWith('.json') && !name.startsWith('.'))
+  const sessions = readAllSessions(home)
+  if (sessions === undefined) return 0
   const names = new Set(sessions.map(({ name }) => name))
   const isUnclear = slotHolders(home).some(({ phase, session }) => phase === 'run' && !names.has(session))
   const { items, unread } = await queue.all()
-  if (files.length > sessions.length || isUnclear || unread.length > 0) return 0
+  if (isUnclear || unread.length > 0) return 0
   const used = new Set([
     ...sessions.map(({ record }) => record.opencode_session_id),
     ...items.map((item) => item.opencode_session_id),

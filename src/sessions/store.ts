@@ -51,9 +51,7 @@ export function readSession(home: Home, name: string): SessionRecord | undefined
 
 /** All sessions that have a file, base and PM agent first, then by name. One bad file never hides the others. */
 export function readSessions(home: Home): StoredSession[] {
-  const names = listDirectory(home.paths.sessions)
-    .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
-    .map((name) => name.slice(0, -'.json'.length))
+  const names = namesOnFile(home)
   const rank = (name: string) => (name === baseName ? 0 : name === pmAgentSession ? 1 : 2)
   return names
     .sort((a, b) => rank(a) - rank(b)) // by name they are sorted already
@@ -67,6 +65,19 @@ export function readSessions(home: Home): StoredSession[] {
         return []
       }
     })
+}
+
+/** The same; undefined where one of them cannot be read, so that it cannot be told which sessions there are. */
+export function readAllSessions(home: Home): StoredSession[] | undefined {
+  const names = namesOnFile(home) // before one that cannot be understood is set aside
+  const sessions = readSessions(home)
+  return sessions.length < names.length ? undefined : sessions
+}
+
+function namesOnFile(home: Home): string[] {
+  return listDirectory(home.paths.sessions)
+    .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
+    .map((name) => name.slice(0, -'.json'.length))
 }
 
 /** The canonical refs of all issues that have a session. */

@@ -4,7 +4,7 @@ import * as path from 'node:path'
 import { writeNames } from '../platform/byte-names.ts'
 import { operationFiles } from './at-risk/operations.ts'
 import { type GitCall, runGit } from './git.ts'
-import type { Place } from './place.ts'
+import { type Place, recordsDirectory } from './place.ts'
 
 /** Where they are put, in the worktree. */
 const directoryName = '.kugetsu-recovered'
@@ -19,7 +19,7 @@ export async function takeOperation(options: {
   place: Exclude<Place, { kind: 'unknown' }>
 }): Promise<string | undefined> {
   const { call, directory, place } = options
-  const from = place.kind === 'missing' ? place.entry?.directory : place.gitDirectory
+  const from = recordsDirectory(place)
   const names = from === undefined ? [] : operationFiles(from)
   if (from === undefined || names.length === 0) return undefined
   const list = path.join(directory, 'operation')

@@ -33,6 +33,12 @@ export function placeOf(options: { path: string; mirror: string }): Place {
   return { kind: 'elsewhere', gitDirectory: other.directory, repository, entry: other }
 }
 
+/** The git directory with git's records of a worktree, which may be missing itself. */
+export function recordsDirectory(place: Place): string | undefined {
+  if (place.kind === 'missing') return place.entry?.directory
+  return place.kind === 'unknown' ? undefined : place.gitDirectory
+}
+
 /** What git itself takes for a repository. */
 export function isRepository(directory: string): boolean {
   return (

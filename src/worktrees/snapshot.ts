@@ -6,7 +6,7 @@ import { type ByteName, charactersOf, displayName, nameIn, namesIn, writeNames }
 import { copyRegular } from '../platform/regular-file.ts'
 import { type GitCall, runGit, runGitForBytes } from './git.ts'
 import { gitFailure } from './git-failure.ts'
-import type { Place } from './place.ts'
+import { type Place, recordsDirectory } from './place.ts'
 
 export interface SnapshotOptions {
   /** A call in a plain repository (withPlainRepository), which is at `directory`. */
@@ -42,7 +42,7 @@ export interface Snapshot {
 export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> {
   const { call, directory, place } = options
   const inside: GitCall = { ...call, cwd: options.path, variables: { ...call.variables, GIT_WORK_TREE: options.path } }
-  const gitDirectory = place.kind === 'missing' ? place.entry?.directory : place.gitDirectory
+  const gitDirectory = recordsDirectory(place)
   copyRegular(options.exclude, path.join(directory, 'info', 'exclude'))
   if (options.excludesFile !== undefined) {
     await ask(['config', '--file', path.join(directory, 'config'), 'core.excludesFile', options.excludesFile], call)

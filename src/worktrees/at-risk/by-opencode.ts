@@ -3,7 +3,8 @@ import { isUtf8 } from 'node:buffer'
 import { isConfigurationName, withSchema } from '../../opencode/project-files.ts'
 import { type ByteName, bytesOf, nameIn, placeIn } from '../../platform/byte-names.ts'
 import { readRegular } from '../../platform/regular-file.ts'
-import { type GitCall, runGitForBytes } from '../git.ts'
+import type { GitCall } from '../git.ts'
+import { checkedOut } from './blobs.ts'
 
 /** Changed in the worktree and not in the index, the mode still the same: mode, blob, path. */
 const changedOnly = /^1 \.M N\.\.\. (100644|100755) \1 \1 ([0-9a-f]+) \2 (.+)$/s
@@ -21,9 +22,7 @@ export async function changedByOpencode(call: GitCall, records: readonly string[
     if (!isConfigurationName(characters.slice(characters.lastIndexOf('/') + 1)) || !isUtf8(bytes)) continue
     const now = readFile(file)
     if (now?.includes('"$schema"') !== true) continue
-    // As a checkout writes it: with the line ends and filters of the repository.
-    const args = ['cat-file', '--filters', `--path=${bytes.toString('utf8')}`, blob]
-    const before = Buffer.from(await runGitForBytes(args, call), 'latin1')
+    const before = await checkedOut(call, blob, bytes)
     if (!before.equals(now) && withSchema(before).equals(now)) found.push(name)
   }
   return found

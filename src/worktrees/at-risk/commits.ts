@@ -3,7 +3,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { readText } from '../../platform/files.ts'
 import { askGit, type GitCall, gitDirectories, type GitOptions, inMirror, runGit } from '../git.ts'
-import type { Place } from '../place.ts'
+import { type Place, recordsDirectory } from '../place.ts'
 import { isSaved } from '../recovery-refs.ts'
 
 export type KnownPlace = Exclude<Place, { kind: 'unknown' }>
@@ -109,7 +109,7 @@ export async function stashesOf(
   place: KnownPlace,
   heads: Heads,
 ): Promise<Stash[]> {
-  const gitDirectory = place.kind === 'missing' ? place.entry?.directory : place.gitDirectory
+  const gitDirectory = recordsDirectory(place)
   const putBy = ['rebase-merge/autostash', 'rebase-apply/autostash', 'MERGE_AUTOSTASH'].flatMap((name) =>
     gitDirectory === undefined ? [] : commitsIn(path.join(gitDirectory, name)),
   )

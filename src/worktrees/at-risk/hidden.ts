@@ -7,6 +7,7 @@ import * as fs from 'node:fs'
 import { type ByteName, bytesOf, nameIn, placeIn } from '../../platform/byte-names.ts'
 import { readRegular } from '../../platform/regular-file.ts'
 import { type GitCall, runGitForBytes } from '../git.ts'
+import { checkedOut, contentOf } from './blobs.ts'
 
 /** So many are compared with what was checked out, a git each; of more, all count as changed. */
 const mostCompared = 100
@@ -40,18 +41,12 @@ function hiddenIn(text: string): Entry[] {
 async function isChanged(call: GitCall, { mode, blob, name }: Entry): Promise<boolean> {
   const [file, stat, bytes] = [placeIn(call.cwd, name), statOf(call, name), bytesOf(name)]
   if (mode === '120000' && stat?.isSymbolicLink() === true) {
-    return !fs.readlinkSync(file, { encoding: 'buffer' }).equals(await contentOf(call, ['blob', blob]))
+    return !fs.readlinkSync(file, { encoding: 'buffer' }).equals(await contentOf(call, blob))
   }
   const isExecutable = stat !== undefined && (stat.mode & 0o100) !== 0
   // A path that is no UTF-8 cannot be handed to git.
   if (stat?.isFile() !== true || isExecutable !== (mode === '100755') || !isUtf8(bytes)) return true
-  // As a checkout writes it: with the line ends and filters of the repository.
-  const before = await contentOf(call, ['--filters', `--path=${bytes.toString('utf8')}`, blob])
-  return readRegular(file)?.equals(before) !== true
-}
-
-async function contentOf(call: GitCall, args: string[]): Promise<Buffer> {
-  return Buffer.from(await runGitForBytes(['cat-file', ...args], call), 'latin1')
+  return readRegular(file)?.equals(await checkedOut(call, blob, bytes)) !== true
 }
 
 function statOf(call: GitCall, name: ByteName): fs.Stats | undefined {

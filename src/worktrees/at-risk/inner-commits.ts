@@ -3,6 +3,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { messageOf } from '../../core/errors.ts'
 import { counted, sample } from '../../core/wording.ts'
+import { isWithin } from '../../platform/within.ts'
 import { type GitCall, gitDirectories, runGit } from '../git.ts'
 import { isRepository } from '../place.ts'
 import { filesOf, idsIn } from './parked.ts'
@@ -165,7 +166,7 @@ async function remotesOf(
 /** Whether it lies in the worktree or its git directory. */
 function goes({ root, gitDirectory }: LookOptions, address: string): boolean {
   const places = [root, gitDirectory].flatMap((place) => [place, realOf(place)])
-  return [address, realOf(address)].some((each) => places.some((place) => `${each}/`.startsWith(`${place}/`)))
+  return [address, realOf(address)].some((each) => places.some((place) => isWithin(place, each)))
 }
 
 function realOf(place: string): string {

@@ -9,7 +9,7 @@ import { messageOf } from '../../core/errors.ts'
 import { type ByteName, charactersOf, displayName, namesIn } from '../../platform/byte-names.ts'
 import { isBeingSetUp, listEntries } from '../entries.ts'
 import { type GitCall, gitDirectories, type GitOptions, inMirror, inWorktree, runGit, runGitForBytes } from '../git.ts'
-import { placeOf, type Place } from '../place.ts'
+import { placeOf, type Place, recordsDirectory } from '../place.ts'
 import { isAsMade } from './as-made.ts'
 import { type Heads, headsOf, isMerged, type Stash, stashesOf, type Unpushed, unpushedOf } from './commits.ts'
 import { type IgnoredFiles, noIgnoredFiles, sortIgnored, unreadable } from './ignored-files.ts'
@@ -18,7 +18,7 @@ import { operationIn } from './operations.ts'
 import { type Parked, parkedOf } from './parked.ts'
 import { createRemotes, type Remotes } from './remotes.ts'
 import type { InnerRepository, Walked } from './repositories.ts'
-import { recordsOf, specialAmong, walkOf } from './special-files.ts'
+import { specialAmong, walkOf } from './special-files.ts'
 import { readStatus, type WholeStatus } from './status.ts'
 
 export interface Inventory {
@@ -134,7 +134,7 @@ export async function takeInventory(options: InventoryOptions): Promise<Inventor
   await attempt(() =>
     lookInside(options, found, { walked, isAsked: asks !== undefined && found.unasked === undefined }),
   )
-  const gitDirectory = recordsOf(place)
+  const gitDirectory = recordsDirectory(place)
   if (gitDirectory !== undefined) found.inProgress = operationIn(gitDirectory)
   found.unsavable.push(...lockOf(place))
   const others = place.kind === 'clone' ? listEntries(place.repository).filter(({ present }) => present) : []
@@ -172,7 +172,7 @@ interface Known {
 
 /** The repositories inside the worktree. */
 async function insideOf(options: InventoryOptions, place: Place, known: Known): Promise<Inside | undefined> {
-  const gitDirectory = recordsOf(place)
+  const gitDirectory = recordsDirectory(place)
   if (gitDirectory === undefined) return undefined
   const { env, timeoutMs, signal, path: root, mirror, remotes = createRemotes() } = options
   const pushed = known.isAsked ? await remoteBranches(inMirror({ env, timeoutMs, signal, path: mirror })) : []

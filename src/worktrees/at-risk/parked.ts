@@ -6,6 +6,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { type GitOptions, runGit } from '../git.ts'
+import { recordsDirectory } from '../place.ts'
 import { listsOfOperation } from './operations.ts'
 import { readCharacters } from './walk.ts'
 import { type Heads, inRepository, type KnownPlace, pushedAt, type Stash } from './commits.ts'
@@ -54,7 +55,7 @@ export async function parkedOf(
 
 /** All that the records name, by the id of the object, each with a record that does. */
 function recordsOf(place: KnownPlace, branch: string): Map<string, string> {
-  const gitDirectory = place.kind === 'missing' ? place.entry?.directory : place.gitDirectory
+  const gitDirectory = recordsDirectory(place)
   const named = new Map<string, string>()
   if (gitDirectory !== undefined) {
     const isClone = place.kind === 'clone'

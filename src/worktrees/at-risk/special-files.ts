@@ -2,23 +2,17 @@
 import * as fs from 'node:fs'
 import { type ByteName, displayName, placeIn } from '../../platform/byte-names.ts'
 import { specialKind } from '../../platform/regular-file.ts'
-import type { Place } from '../place.ts'
+import { type Place, recordsDirectory } from '../place.ts'
 import { findRepositories, type Walked } from './repositories.ts'
 
 /** The files of a worktree walked, where git has its records of them; undefined where it has none, and where that fails. */
 export function walkOf(worktree: string, place: Place): Walked | undefined {
-  const gitDirectory = recordsOf(place)
+  const gitDirectory = recordsDirectory(place)
   try {
     return gitDirectory === undefined ? undefined : findRepositories(worktree, gitDirectory)
   } catch {
     return undefined // whoever looks for repositories tries again, and tells of it
   }
-}
-
-/** The git directory with the records of a worktree, which may be missing. */
-export function recordsOf(place: Place): string | undefined {
-  if (place.kind === 'missing') return place.entry?.directory
-  return 'gitDirectory' in place ? place.gitDirectory : undefined
 }
 
 /** Of changed files those that are such by now, a line each. */

@@ -1,0 +1,16 @@
+/** What git has of a file, as bytes. */
+import { type GitCall, runGitForBytes } from '../git.ts'
+
+/** A blob as it is. Throws KugetsuError when git fails. */
+export async function contentOf(call: GitCall, blob: string): Promise<Buffer> {
+  return bytesFrom(call, ['blob', blob])
+}
+
+/** A blob as a checkout writes it to `path`: with the line ends and filters of the repository. Throws as contentOf. */
+export async function checkedOut(call: GitCall, blob: string, path: Buffer): Promise<Buffer> {
+  return bytesFrom(call, ['--filters', `--path=${path.toString('utf8')}`, blob])
+}
+
+async function bytesFrom(call: GitCall, args: string[]): Promise<Buffer> {
+  return Buffer.from(await runGitForBytes(['cat-file', ...args], call), 'latin1')
+}
