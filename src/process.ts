@@ -224,6 +224,8 @@ export interface Interruption {
   failure: () => KugetsuError | undefined
 }
 
+const interrupted = () => new KugetsuError('interrupted', { code: 'interrupted', exitCode: exitCodes.interrupted })
+
 /** The first signal lets the command clean up; the second ends it the way it would have without us. */
 export function createInterruption(): Interruption {
   let abort: AbortController | undefined
@@ -231,12 +233,15 @@ export function createInterruption(): Interruption {
   const listen = () => {
     const controller = new AbortController()
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.once(signal, () => {
-        process.once(signal, () => {
+      let before = 0
+      // Not once(): a signal without a listener, be it for an instant, ends the process before anything is undone.
+      process.on(signal, () => {
+        before += 1
+        if (before === 1) controller.abort(interrupted())
+        else {
           process.removeAllListeners(signal)
           process.kill(process.pid, signal)
-        })
-        controller.abort(new KugetsuError('interrupted', { code: 'interrupted', exitCode: exitCodes.interrupted }))
+        }
       })
     }
     return controller

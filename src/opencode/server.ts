@@ -185,15 +185,19 @@ async function boot(home: Home, options: ServerOptions, how = ''): Promise<Serve
   })
   fs.closeSync(log)
   let exit: string | undefined
-  child.once('error', (error) => (exit = messageOf(error)))
-  child.once('exit', (code, signal) => (exit = `it ended with ${signal ?? `exit code ${code}`}`))
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve((exit = messageOf(error))))
+    child.once('exit', (code, signal) => resolve((exit = `it ended with ${signal ?? `exit code ${code}`}`)))
+  })
   child.unref()
 
   const identity = child.pid === undefined ? undefined : identify(child.pid)
   if (identity === undefined) {
+    child.ref()
+    child.kill('SIGKILL') // it has ended already, unless the process table could not be read
+    const why = await ended
     removeFile(home.paths.booting)
-    await sleep(0) // lets the error event say why
-    throw bootFailed(home, offset, exit ?? 'it ended at once')
+    throw bootFailed(home, offset, why)
   }
   const record: ServerRecord = {
     ...identity,

@@ -48,7 +48,7 @@ describe('tasks that wait for a slot', () => {
     const [, waiting] = (await runJson<Item[]>(stage.home, ['queue', 'list', '--json'])).json
     await stage.ok(['queue', 'remove', waiting?.id ?? ''])
     await waitFor('the worktree to be gone', () => !fs.existsSync(stage.worktree(2)))
-    await waitFor('the next one', () => isPrepared(3))
+    await waitFor('the next one', () => isPrepared(3) && branches().includes('fix/issue-3'))
     expect(branches()).toEqual(['fix/issue-1', 'fix/issue-3'])
     await enqueue(2, 'BASH{{cat new.txt}} SAY{{did two}}')
   })
