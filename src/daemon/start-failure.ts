@@ -34,6 +34,7 @@ const outageCodes = new Set([
   'not_initialised',
   'opencode_broken',
   'opencode_too_old',
+  'opencode_unsupported',
   'server_failed',
   'unwritable',
 ])

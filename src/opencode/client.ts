@@ -7,6 +7,7 @@ import { noAnswer, refusal, RequestFailure } from './request-failure.ts'
 import {
   agent,
   configuration,
+  health,
   mcpServers,
   message,
   permissionRequest,
@@ -92,14 +93,17 @@ export function createClient(
   }
 
   return {
-    /** Whether a server answers that takes our password. Throws when aborted: that is no answer. */
+    /**
+     * Whether an opencode of version 1 answers that takes our password, by what it says and not by a status: version 2
+     * answers any address with a page. Throws when aborted: that is no answer.
+     */
     async isUp(timeoutMs: number): Promise<boolean> {
       try {
-        await request('GET', '/global/health', { timeoutMs })
+        await ask(health, 'GET', '/global/health', { timeoutMs })
         return true
       } catch (error) {
         options.signal?.throwIfAborted()
-        return isMissing(error) && (await succeeds(request('GET', '/session?limit=1', { timeoutMs })))
+        return isMissing(error) && (await succeeds(ask(z.array(session), 'GET', '/session?limit=1', { timeoutMs })))
       }
     },
     /**

@@ -9,6 +9,8 @@ import { killGroupOf } from '../platform/processes.ts'
 
 /** The oldest opencode that kugetsu can drive: older ones keep their sessions in JSON files. */
 const oldest = [1, 2] as const
+/** The first that has another API, and other tables in the same database, which it changes at its first start. */
+const unknownFrom = '2.0.0'
 /** It takes a second; on a machine under heavy load it was seen to take 30. */
 const versionLimitMs = 60_000
 /** The newest one the tests have run on. */
@@ -73,8 +75,9 @@ export function fingerprintOf(file: string): string {
 }
 
 /**
- * Asks the program at `file` for its version, for `limitMs` milliseconds. Throws KugetsuError when it does not run (`opencode_broken`) or is older
- * than 1.2 (`opencode_too_old`).
+ * Asks the program at `file` for its version, for `limitMs` milliseconds, which touches nothing of the user's. Throws
+ * KugetsuError when it does not run (`opencode_broken`), is older than 1.2 (`opencode_too_old`), or is of a kind that
+ * kugetsu cannot drive (`opencode_unsupported`).
  */
 export async function checkOpencode(
   file: string,
@@ -88,6 +91,12 @@ export async function checkOpencode(
     throw new KugetsuError(`opencode ${version} is too old: kugetsu needs ${oldest.join('.')} or newer`, {
       hint: `Upgrade it with "npm install -g opencode-ai" (${file} is the one in use).`,
       code: 'opencode_too_old',
+    })
+  }
+  if (compare(version, unknownFrom) >= 0) {
+    throw new KugetsuError(`opencode ${version} is not supported: kugetsu works with ${oldest.join('.')} to 1.x`, {
+      hint: `Install version 1 ("npm install -g opencode-ai"), or name one in KUGETSU_OPENCODE (${file} is the one in use).`,
+      code: 'opencode_unsupported',
     })
   }
   if (compare(version, testedVersion) <= 0) return { path: file, version }

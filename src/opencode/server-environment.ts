@@ -102,6 +102,8 @@ function configContent(home: Home, ours: AgentDefinitions): string {
     agent: { ...agents, ...ours },
     // Older versions end the run of an agent whose question is not answered: it is to read that and go on.
     experimental: { continue_loop_on_deny: true, ...experimental },
+    // A user who shares all sessions of their own would publish those of agents as well.
+    share: 'disabled',
   })
 }
 

@@ -4,14 +4,14 @@ import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Home } from '../config/home.ts'
-import { KugetsuError, messageOf } from '../core/errors.ts'
-import { plainText } from '../core/plain-text.ts'
+import { messageOf } from '../core/errors.ts'
 import { ensureDirectory, openToAppend, removeFile, rotate } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
 import { identify, isAlive, isOutOfSight, kill, processesWith, signalGroup } from '../platform/processes.ts'
 import { createClient, type Client, type Endpoint } from './client.ts'
 import { askConnected, chooseModels, markFor } from './model-providers.ts'
 import { checkOpencode, fingerprintOf, findOpencode, requireWorkable } from './program.ts'
+import { bootFailed, logSince } from './server-log.ts'
 import { readBooting, readServer, writeBooting, writeServer, type ServerRecord } from './server-record.ts'
 import {
   markerVariable,
@@ -287,18 +287,4 @@ function serverAt(home: Home, record: ServerRecord, port: number): Server {
 function isCurrent(home: Home, record: ServerRecord, options: ServerOptions): boolean {
   const program = fingerprintOf(findOpencode(home.env))
   return (record.program === program && markFor(home, program) === (record.models ?? '')) || !options.isIdle()
-}
-
-function logSince(home: Home, offset: number): string {
-  return fs.readFileSync(home.paths.serverLog).subarray(offset).toString('utf8')
-}
-
-function bootFailed(home: Home, offset: number, why: string): KugetsuError {
-  const lines = plainText(logSince(home, offset)).trim().split('\n')
-  // The last line often only closes what the line with the error began.
-  const line = (lines.find((each) => /\berror\b/i.test(each)) ?? lines.at(-1))?.trim().slice(0, 200)
-  return new KugetsuError(`opencode serve did not start: ${why}${line ? ` (${line})` : ''}`, {
-    hint: `See ${home.paths.serverLog}; "opencode serve" by hand shows the same.`,
-    code: 'server_failed',
-  })
 }

@@ -16,6 +16,9 @@ export const failure = z.looseObject({
   message: z.optional(z.string()),
 })
 
+/** What `/global/health` says of a server that works. */
+export const health = z.looseObject({ healthy: z.literal(true) })
+
 export const project = z.looseObject({ id: z.string() })
 
 export const session = z.looseObject({

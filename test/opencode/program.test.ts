@@ -66,8 +66,8 @@ describe('checking opencode', () => {
   })
 
   it('warns of a newer one than was tested', async () => {
-    const { warning } = await checkOpencode(saying('9.0.0'), env)
-    expect(warning).toContain('9.0.0')
+    const { warning } = await checkOpencode(saying('1.99.0'), env)
+    expect(warning).toContain('1.99.0')
     expect(warning).toContain(testedVersion)
   })
 
@@ -75,6 +75,14 @@ describe('checking opencode', () => {
     await expect(checkOpencode(saying('1.1.9'), env)).rejects.toMatchObject({
       code: 'opencode_too_old',
       message: expect.stringMatching(/1\.1\.9.*1\.2/),
+      hint: expect.stringContaining(root),
+    })
+  })
+
+  it('refuses one of version 2, whose API is another', async () => {
+    await expect(checkOpencode(saying('2.0.15'), env)).rejects.toMatchObject({
+      code: 'opencode_unsupported',
+      message: expect.stringMatching(/2\.0\.15.*1\.2 to 1\.x/),
       hint: expect.stringContaining(root),
     })
   })

@@ -148,6 +148,11 @@ function stateOf(at: Worker) {
   }
 }
 
+function tick(): void {
+  const { clock } = ground.service
+  clock.now = new Date(clock.now.getTime() + 1000)
+}
+
 /** Lives through the sequence of a seed, which `story` tells; what was, and what is there again. */
 async function live(seed: number, number: number, story: string[]): Promise<[unknown, unknown][]> {
   const random = createRandom(seed)
@@ -179,6 +184,7 @@ async function live(seed: number, number: number, story: string[]): Promise<[unk
     if (random.below(2) === 0) {
       const nth = 1 + random.below(mostSteps)
       const killed = await cutOff(at, name, end, nth)
+      tick() // as time goes on for whoever does it again
       if (killed) story.push(`killed at its step ${nth}`)
       // The worktree as it was, or what was saved of it, or it was worth nothing; and if it is half, it is a removal again.
       if (fs.existsSync(place)) pairs.push([before, stateOf(at)])
@@ -200,7 +206,7 @@ async function live(seed: number, number: number, story: string[]): Promise<[unk
     }
     await recoverWork(service, saved, {})
     pairs.push([before, stateOf(at)])
-    service.clock.now = new Date(service.clock.now.getTime() + 1000)
+    tick()
   }
   return pairs
 }

@@ -2,7 +2,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { KugetsuError } from '../../core/errors.ts'
 import { originOf } from '../../opencode/client.ts'
-import { findOpencode } from '../../opencode/program.ts'
+import { checkOpencode, findOpencode } from '../../opencode/program.ts'
 import { ensureDirectory, writeAtomic } from '../../platform/files.ts'
 import { currentProcess } from '../../platform/processes.ts'
 import { agentServer } from '../../sessions/agent-server.ts'
@@ -29,6 +29,8 @@ export async function runAttach(context: Context, options: { ref: string }): Pro
 /** opencode's terminal interface on a session, until the person leaves it. The server is not stopped meanwhile. */
 export async function openTui(context: Context, session: string, directory: string): Promise<void> {
   const server = await agentServer(context)
+  // It may be another by now than the one whose server this is.
+  const program = await checkOpencode(findOpencode(context.env), context.env, context.signal)
   const { execa } = await import('execa')
   const self = currentProcess()
   ensureDirectory(context.paths.attached)
@@ -37,7 +39,7 @@ export async function openTui(context: Context, session: string, directory: stri
   try {
     // The interface takes the terminal's signals itself, so ours must not end it.
     const result = await execa(
-      findOpencode(context.env),
+      program.path,
       ['attach', originOf(server.endpoint), '--session', session, '--dir', directory],
       { stdio: 'inherit', reject: false, env: { OPENCODE_SERVER_PASSWORD: server.endpoint.password } },
     )
