@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
 import { SummaryReporter } from './test/helpers/summary-reporter.ts'
 
-/** As the bundler does it (scripts/build.mjs). */
+/** As the bundler does it (rolldown.config.mjs). */
 const markdownAsText = {
   name: 'markdown-as-text',
   enforce: 'pre' as const,

@@ -1,23 +1,15 @@
-// npm run build:binary [-- <file>]: dist/ (built before), the addon and the Node that runs this as one executable file,
-// dist.binary/kugetsu. See docs/installing.md.
+// npm run build:binary [-- <file>]: kugetsu (dist/ was built before), the addon and the Node that runs this as one
+// executable file, dist.binary/kugetsu. See docs/installing.md.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  renameSync,
-} from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync } from 'node:fs'
 import { rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inject } from 'postject'
-import { rolldown } from 'rolldown'
+import { build } from 'rolldown'
+import configurations from '../rolldown.config.mjs'
 import { joined, licencesOf } from './licences.mjs'
 
 /** What Node looks for in itself: the last character says whether something was put in. */
@@ -26,7 +18,6 @@ const fuse = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const target = path.resolve(process.argv[2] ?? path.join(root, 'dist.binary', 'kugetsu'))
 const dist = path.join(root, 'dist')
-const cache = path.join(dist, `code-cache-${process.version}-${process.arch}`)
 const addon = path.join(root, 'node_modules', 'better-sqlite3', 'build', 'Release', 'better_sqlite3.node')
 
 if (process.platform !== 'linux') fail('one executable file is only made on Linux so far')
@@ -39,9 +30,8 @@ const at = (name) => path.join(work, name)
 mkdirSync(path.dirname(target), { recursive: true })
 const fresh = `${target}.${process.pid}`
 try {
-  const assets = { 'package.json': path.join(root, 'package.json') }
-  for (const name of readdirSync(dist)) if (name.endsWith('.js')) assets[name] = path.join(dist, name)
-  for (const name of readdirSync(cache)) assets[name] = path.join(cache, name) // text and code
+  const plugin = 'environment-plugin.js'
+  const assets = { 'package.json': path.join(root, 'package.json'), [plugin]: path.join(dist, plugin) }
 
   copyFileSync(addon, at('addon'))
   strip(at('addon'), '--strip-unneeded')
@@ -52,7 +42,7 @@ try {
   assets['better_sqlite3.node'] = at('addon')
   assets['better_sqlite3.name'] = at('name')
 
-  await bundle(path.join(root, 'scripts', 'binary-main.cjs'), 'main.cjs', ['../dist/main.cjs'])
+  await bundle(path.join(root, 'scripts', 'binary-main.ts'), at('main.cjs'))
   const blob = at('blob')
   const config = { main: at('main.cjs'), output: blob, disableExperimentalSEAWarning: true, useCodeCache: true, assets }
   writeFileSync(at('config.json'), JSON.stringify(config))
@@ -86,10 +76,11 @@ function licences() {
   ])
 }
 
-async function bundle(input, name, external) {
-  const built = await rolldown({ input, platform: 'node', external, transform: { target: 'node20.19' } })
-  await built.write({ file: at(name), format: 'cjs', minify: true })
-  await built.close()
+/** All in one script: nothing can be required but modules of Node's. */
+async function bundle(input, file) {
+  const [{ platform, moduleTypes, transform }] = configurations
+  const options = { input, platform, moduleTypes, transform, external: ['bindings'] }
+  await build({ ...options, output: { file, format: 'cjs', codeSplitting: false, minify: true } })
 }
 
 /** Symbols are a tenth of it; where there are no binutils it stays as large as it is. */

@@ -9,4 +9,6 @@ try {
   )
   process.exit(1)
 }
-await import('./build.mjs')
+const { build } = await import('rolldown')
+const { default: configurations } = await import('../rolldown.config.mjs')
+for (const configuration of configurations) await build(configuration)

@@ -22,7 +22,7 @@ export async function main(argv: string[]): Promise<void> {
   try {
     requireHome(context.env)
     quietly(program, context, flags.json)
-    process.on('unhandledRejection', interruption.failed)
+    context.onUnhandled(interruption.failed)
     await program.parseAsync(argv.length === 0 ? ['help'] : asked, { from: 'user' })
     const failure = interruption.failure()
     if (failure !== undefined) throw failure

@@ -1,4 +1,4 @@
-/** Texts for agents lie under skills/ as Markdown; the bundler puts them into the program (scripts/build.mjs). */
+/** Texts for agents lie under skills/ as Markdown; the bundler puts them into the program (rolldown.config.mjs). */
 declare module '*.md' {
   const text: string
   export default text

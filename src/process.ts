@@ -28,6 +28,7 @@ export function createContext(interruption: Interruption, inBackground: boolean)
     env,
     cwd,
     setExitCode: (code) => (process.exitCode = code),
+    onUnhandled: (handler) => void process.removeAllListeners('unhandledRejection').on('unhandledRejection', handler),
     userHome,
     paths,
     now: () => new Date(),
@@ -157,8 +158,7 @@ function isInCommandLine(argument: string): boolean {
 
 /** The line that is typed; undefined when none is: Ctrl-C, Ctrl-D, a terminal that is closed, a signal. */
 async function ask(question: string, signal: AbortSignal): Promise<string | undefined> {
-  // Not import(): the code cache has no loader for that (scripts/build.mjs refuses it).
-  const { createInterface } = process.getBuiltinModule('node:readline')
+  const { createInterface } = await import('node:readline')
   const asking = createInterface({ input: process.stdin, output: process.stderr })
   try {
     const answer = await new Promise<string | undefined>((resolve) => {

@@ -4,6 +4,7 @@ import * as path from 'node:path'
 import type { Paths } from '../config/paths.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
 import { ensureDirectory, isNoText, listDirectory, readText, writeAtomic } from '../platform/files.ts'
+import { exclusively } from '../platform/locks.ts'
 import { parseEnv, type EnvFile } from './env-files.ts'
 
 /** Who has a file: every agent, the PM agent, the agents that work on issues. */
@@ -57,7 +58,6 @@ export async function changeEnvFile(
   owner: EnvOwner,
   edit: (text: string, current: StoredEnv) => string,
 ): Promise<string> {
-  const { exclusively } = await import('../platform/locks.ts')
   return exclusively(home.paths.lock('env'), { timeoutMs: lockTimeoutMs, signal: home.signal }, () => {
     const current = readEnvFile(home, owner)
     const text = edit(current.text, current)

@@ -7,6 +7,8 @@ export interface Context extends Home {
   cwd: string | undefined
   /** For a command that has told all there is to tell and still has to say that it did not go well. */
   setExitCode: (code: number) => void
+  /** What is called from now on, in the place of what was, when a promise fails that nobody waits for: a defect. */
+  onUnhandled: (handler: (reason: unknown) => void) => void
 }
 
 export interface Io {

@@ -17,11 +17,11 @@ import type { SessionRecord } from '../sessions/record.ts'
 import { slotHolders, type Holder } from '../sessions/slots.ts'
 import type { Started, StartRequest } from '../sessions/start-request.ts'
 import { pmAgentSession } from '../sessions/store.ts'
-import { loadForWork } from './for-work.ts'
 import { agentOf, labelOf, look, noteOn, tellInterrupted, type Noting, type Seen } from './outcomes.ts'
 import { asStart } from './last-resort.ts'
 import { createPreparer, preparedAhead, type Preparing } from './preparer.ts'
 import type { StartInQueue } from './socket.ts'
+import { startFailure } from './start-failure.ts'
 import { requestOf } from './start-request.ts'
 
 /** A slot that a command is setting up on comes free without a word when the command fails. */
@@ -231,7 +231,7 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
 
   async function noteFailure(item: Item, error: unknown, signal: AbortSignal): Promise<void> {
     const isDefect = codeOf(signal.reason) === 'unexpected'
-    const failure = (await loadForWork()).startFailure(isDefect ? signal.reason : error)
+    const failure = startFailure(isDefect ? signal.reason : error)
     if (failure.kind === 'not tried' || (signal.aborted && !isDefect)) {
       const isBusyIssue = error instanceof KugetsuError && (error.code === 'busy' || error.code === 'running')
       const notBefore = isBusyIssue ? new Date(home.now().getTime() + busyPauseMs) : null

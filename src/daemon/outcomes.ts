@@ -15,7 +15,7 @@ import { dropEnd, itemsWithEnd, readEnd, type KeptEnd } from '../sessions/kept-e
 import type { Run, SessionRecord } from '../sessions/record.ts'
 import { slotHolders } from '../sessions/slots.ts'
 import { pmAgentSession, readSession, readSessions, type StoredSession } from '../sessions/store.ts'
-import { loadForWork } from './for-work.ts'
+import { commitsAhead } from '../worktrees/commits-ahead.ts'
 
 const gitTimeoutMs = 30_000
 
@@ -133,9 +133,7 @@ async function resultOf(home: Home, end: KeptEnd): Promise<Result> {
   const { branch, base_branch: base, worktree_path: directory } = end
   const git = { env: home.env, timeoutMs: gitTimeoutMs }
   const commits =
-    branch && base && directory
-      ? await (await loadForWork()).commitsAhead({ ...git, path: directory, branch, base })
-      : undefined
+    branch && base && directory ? await commitsAhead({ ...git, path: directory, branch, base }) : undefined
   return { branch, commits: commits ?? null, cost: end.cost, pr_url: end.pr_url, answer: end.answer ?? null }
 }
 

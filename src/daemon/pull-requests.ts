@@ -3,8 +3,8 @@ import type { Home } from '../config/home.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Queue } from '../queue/queue.ts'
 import { withPullRequest } from '../queue/transitions.ts'
+import { findPullRequest } from '../sessions/pull-requests.ts'
 import type { Run } from '../sessions/record.ts'
-import { loadForWork } from './for-work.ts'
 
 export interface PullRequestFinder {
   /** Looks, in the background, for the pull request of a session whose run has ended. */
@@ -23,7 +23,6 @@ export function createPullRequestFinder(home: Home, queue: Queue, changed: () =>
   async function find(session: string, run: Run): Promise<void> {
     const signal = AbortSignal.any([home.signal, closing.signal])
     const unknown = (reason: string) => home.progress(`${session}: no pull request found: ${reason}`)
-    const { findPullRequest } = await loadForWork()
     const url = await findPullRequest({ ...home, signal }, session, unknown)
     if (url === undefined) return
     home.progress(`${session}: its pull request is ${url}`)

@@ -3,22 +3,23 @@ import * as path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Home } from '../config/home.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
+import { findServer, stopServer } from '../opencode/server.ts'
 import { readBooting, readServer } from '../opencode/server-record.ts'
 import { buildMark } from '../platform/build-mark.ts'
 import { listDirectory, readText, removeFile, writeAtomic } from '../platform/files.ts'
 import { tryExclusive, type Release } from '../platform/locks.ts'
-import { optimise } from '../platform/optimiser.ts'
 import { currentProcess, isAlive, processIdentity } from '../platform/processes.ts'
 import { openQueue } from '../queue/file-queue.ts'
 import { takeOverOldQueue } from '../queue/old-queue.ts'
 import { takeOverSpool } from '../sessions/notifications.ts'
 import { sessionsAtWork } from '../sessions/at-work.ts'
 import { slotHolders } from '../sessions/slots.ts'
-import type { Prepared } from '../sessions/prepare.ts'
+import { tellPmAgent } from '../sessions/pm-agent.ts'
+import { discardPrepared, prepareStart, type Prepared } from '../sessions/prepare.ts'
+import { startAgent } from '../sessions/start.ts'
 import { readIndex } from '../sessions/store.ts'
 import { createDispatcher, type Dispatcher, type Starts } from './dispatch.ts'
 import { isDispatchingWanted } from './dispatching.ts'
-import { loadForWork, serverOnFile } from './for-work.ts'
 import { createInstances } from './instances.ts'
 import { askDaemon, listen } from './socket.ts'
 import { createPullRequestFinder } from './pull-requests.ts'
@@ -94,10 +95,10 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
     cancelStart: async () => false,
   }
   const starts: Starts<Prepared> = {
-    start: async (at, request) => (await loadForWork()).startAgent(at, self, request),
-    tell: async (at, delegation) => (await loadForWork()).tellPmAgent(at, delegation),
-    prepare: async (at, request) => (await loadForWork()).prepareStart(at, request),
-    discard: async (at, prepared) => (await loadForWork()).discardPrepared(at, prepared),
+    start: (at, request) => startAgent(at, self, request),
+    tell: tellPmAgent,
+    prepare: prepareStart,
+    discard: discardPrepared,
   }
   const dispatcher = createDispatcher(home, queue, starts, wakeUp.now)
   cancel = dispatcher.cancel
@@ -106,7 +107,6 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
   fs.watchFile(home.paths.config, { interval: configLookMs, persistent: false }, wakeUp.now)
   try {
     await takeOverOldQueue(home).catch((error) => home.warn(`queue.json stays as it is: ${messageOf(error)}`))
-    optimise(false)
     while (!told) {
       upkeep.look()
       const { atWork, againInMs } = await supervisor.tick().catch((error) => {
@@ -114,7 +114,7 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
         return { atWork: undefined, againInMs: 5_000 }
       })
       if (told) break
-      if (atWork !== undefined) instances.look(await serverOnFile(home), atWork)
+      if (atWork !== undefined) instances.look(findServer(home), atWork)
       const tasks = await dispatcher.tick(isDispatching()).catch((error) => {
         home.warn(`a look at the queue failed: ${messageOf(error)}`)
         return { busy: true, againInMs: 5_000 }
@@ -122,17 +122,15 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
       // Whose start is going on tells of it soon, and takes that over as well.
       if (!tasks.busy) await takeOverSpool(home)
       const busy = atWork?.length !== 0 || tasks.busy || finder.busy() || slotHolders(home).length > 0
-      optimise(busy)
       if (busy) idleSince = performance.now()
       const restMs = busy ? undefined : restUntilIdle(home, idleSince)
       if (restMs === 0) {
-        if (mayHaveServer(home)) await (await loadForWork()).stopServer(home, () => hasWork(home))
+        if (mayHaveServer(home)) await stopServer(home, () => hasWork(home))
         if (!isDispatching() && !hasWork(home)) break
       }
       await wakeUp.wait(Math.min(againInMs, tasks.againInMs, restMs || againInMs))
     }
   } finally {
-    optimise(true)
     fs.unwatchFile(home.paths.config, wakeUp.now)
     await Promise.all([dispatcher.close(), finder.close(), upkeep.close(), instances.close()])
     supervisor.close()

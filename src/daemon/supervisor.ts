@@ -1,6 +1,6 @@
 /**
  * Looks after the sessions: one look (`tick`) reads what the files say and does what that calls for; the runs are
- * looked after in runs.ts, which is loaded with the first of them.
+ * looked after in runs.ts.
  */
 import type { Home } from '../config/home.ts'
 import { freeAbandonedSlots, settleAbandonedStarts } from '../sessions/abandoned.ts'
@@ -9,8 +9,8 @@ import { freeForgottenSlots, sessionsAtWork } from '../sessions/at-work.ts'
 import type { Run } from '../sessions/record.ts'
 import { rescueSessions } from '../sessions/rescue.ts'
 import { readSessions, type StoredSession } from '../sessions/store.ts'
-import { loadForWork } from './for-work.ts'
-import type { RunKeeper } from './runs.ts'
+import { completeTranscripts } from './late-transcripts.ts'
+import { createRunKeeper, type RunKeeper } from './runs.ts'
 
 /** Whoever changes something says so; this is for what was not heard. */
 const fallbackMs = 60_000
@@ -38,13 +38,13 @@ export function createSupervisor(
     await tellUntold(home, sessions, 'again')
     const unwritten = sessions.filter(({ record }) => record.unwritten && record.unwritten.length > 0)
     // Before the next run of such a session is followed: its words come after these.
-    if (unwritten.length > 0) await (await loadForWork()).completeTranscripts(home, unwritten)
+    if (unwritten.length > 0) await completeTranscripts(home, unwritten)
     const atWork = sessionsAtWork(home, sessions)
     if (atWork.length === 0) {
       runs?.rest()
       return { atWork, againInMs: fallbackMs }
     }
-    runs ??= (await loadForWork()).createRunKeeper(home, changed, ended)
+    runs ??= createRunKeeper(home, changed, ended)
     return { atWork, againInMs: await runs.look(atWork) }
   }
 

@@ -6,12 +6,14 @@ import * as fs from 'node:fs'
 import { listMirrors } from '../config/mirrors.ts'
 import type { Home } from '../config/home.ts'
 import { messageOf } from '../core/errors.ts'
+import { renewModels } from '../opencode/model-providers.ts'
+import { findServer } from '../opencode/server.ts'
 import { rotateInPlace } from '../platform/files.ts'
 import { sweepLitter } from '../platform/litter.ts'
 import type { Queue } from '../queue/queue.ts'
 import { clearDelegations, clearFinished, clearLocks, clearTranscripts } from '../sessions/retention.ts'
+import { packMirror } from '../worktrees/pack-mirror.ts'
 import { isWorthPacking } from '../worktrees/worth-packing.ts'
-import { loadForWork, serverOnFile } from './for-work.ts'
 
 const everyMs = 3_600_000
 /** A git that packs prints nothing. */
@@ -45,11 +47,10 @@ export function createUpkeep(home: Home, queue: Queue): Upkeep {
   async function work(hourly: boolean): Promise<void> {
     if (hourly) {
       attempt('sweep', () => sweepHome(home))
-      const server = await serverOnFile(home)
+      const server = findServer(home)
       if (server !== undefined) {
         // While it boots its log is read for the port.
         attempt('rotate a log', () => rotateInPlace(home.paths.serverLog))
-        const { renewModels } = await loadForWork()
         // opencode fetches a newer catalogue by the hour, and reads its own anew then.
         attempt('renew the models', () => renewModels(home, server.record))
       }
@@ -65,7 +66,6 @@ export function createUpkeep(home: Home, queue: Queue): Upkeep {
 
   async function pack(mirror: string): Promise<void> {
     if (!isWorthPacking(mirror)) return
-    const { packMirror } = await loadForWork()
     const signal = AbortSignal.any([home.signal, closing.signal])
     await packMirror({ env: home.env, timeoutMs: packMs, signal, path: mirror })
   }

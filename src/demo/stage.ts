@@ -128,7 +128,7 @@ function chooseOpencode({ env, self }: DemoHome): string {
   }
 }
 
-/** As one file kugetsu has a Node inside, which the tests of the demo's project run with (scripts/binary-main.cjs). */
+/** As one file kugetsu has a Node inside, which the tests of the demo's project run with (scripts/binary-main.ts). */
 function writeNode(directory: string, program: string): void {
   fs.mkdirSync(directory)
   const script = `#!/bin/sh\nexec '${program.replaceAll("'", `'\\''`)}' __node "$@"\n`

@@ -4,10 +4,10 @@ import { isPacked } from './packed.ts'
 
 /**
  * Tells this build of kugetsu on the disk from others: another text after an upgrade, also one to the same version. The
- * daemon's own file is taken for all. Undefined where there is no build.
+ * file that names all others is taken for them. Undefined where there is no build.
  */
 export function buildMark(): string | undefined {
-  const file = isPacked ? process.execPath : path.join(import.meta.dirname, 'daemon.cjs')
+  const file = isPacked ? process.execPath : path.join(import.meta.dirname, 'main.cjs')
   const stat = fs.statSync(file, { throwIfNoEntry: false })
   return stat && `${stat.size} ${stat.mtimeMs} ${stat.ino}`
 }

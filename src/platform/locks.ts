@@ -1,12 +1,7 @@
 /**
- * Two locks for two needs.
- *
- * exclusively(): true mutual exclusion, for things that must not happen twice (one daemon, one server start, one
- * command per issue, one git writer per mirror). The kernel holds it: an exclusive SQLite transaction is an fcntl
- * lock, which is gone the instant its process dies, however it dies, and cannot go stale.
- *
- * inOrder(): proper-lockfile, which orders the admissions to slots. It can be held twice once a lock is stale
- * (its issue #121), so whatever it guards must be safe without it, and is: see sessions/slots.ts.
+ * True mutual exclusion, for things that must not happen twice (one daemon, one server start, one command per issue, one
+ * git writer per mirror). The kernel holds the lock: an exclusive SQLite transaction is an fcntl lock, which is gone the
+ * instant its process dies, however it dies, and cannot go stale. For an order that nothing depends on: order.ts.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -18,8 +13,6 @@ import { openSqlite, type Sqlite } from './sqlite.ts'
 const retryMs = { from: 5, to: 50 }
 /** Who has waited long looks less often, up to this: a hundred at once would else take the processors from the holder. */
 const rareRetryMs = 400
-/** Whoever holds the ordering lock works for milliseconds: this long without a sign of life means dead or suspended. */
-const staleMs = 2_000
 
 export interface WaitOptions {
   /** How long to wait for the lock, in milliseconds. */
@@ -129,38 +122,8 @@ export async function unlessTaken<T>(file: string, work: () => T | Promise<T>): 
   }
 }
 
-/**
- * Runs `work` in order with the other callers, or without order once `timeoutMs` have passed: a lock that is stuck
- * (suspended holder, clock gone wrong, a file in its place) must not stop anybody. Never throws for the lock's sake.
- */
-export async function inOrder<T>(file: string, wait: WaitOptions, work: () => T | Promise<T>): Promise<T> {
-  ensureDirectory(path.dirname(file))
-  const { default: lockfile } = await import('proper-lockfile')
-  const until = performance.now() + wait.timeoutMs
-  let release: (() => Promise<void>) | undefined
-  while (release === undefined && performance.now() < until) {
-    release = await lockfile
-      .lock(file, { stale: staleMs, update: staleMs / 2, retries: 0, realpath: false, onCompromised: () => {} })
-      .catch(() => undefined)
-    if (release === undefined) await pause(wait.signal)
-  }
-  if (release === undefined) clearStuckLock(`${file}.lock`)
-  try {
-    return await work()
-  } finally {
-    await release?.().catch(() => {}) // compromised: somebody else holds it by now, and that is harmless
-  }
-}
-
-/** Moves away what proper-lockfile never removes: a file, a directory with something in it, a time in the future. */
-function clearStuckLock(lock: string): void {
-  const stat = fs.lstatSync(lock, { throwIfNoEntry: false })
-  if (stat === undefined) return
-  const age = Date.now() - stat.mtimeMs
-  if (!stat.isDirectory() || age > 2 * staleMs || age < -staleMs) setAside(lock, new Date())
-}
-
-async function pause(signal: AbortSignal | undefined, waitedMs = 0): Promise<void> {
+/** A moment, chosen by chance so that waiters do not look all at once; longer for one who has waited for longer. */
+export async function pause(signal: AbortSignal | undefined, waitedMs = 0): Promise<void> {
   const longest = Math.max(retryMs.to, Math.min(waitedMs / 10, rareRetryMs))
   const milliseconds = retryMs.from + Math.random() * (longest - retryMs.from)
   await sleep(milliseconds, undefined, signal === undefined ? {} : { signal })

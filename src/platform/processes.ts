@@ -1,4 +1,5 @@
 /** Who a process is, so that a pid that was given to another program later is not mistaken for it. */
+import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as z from 'zod/mini'
 import { once } from '../core/once.ts'
@@ -147,12 +148,11 @@ function startOf(pid: number): string | undefined {
 
 function startByPs(pid: number): string | undefined {
   try {
-    const [state, ...start] = childProcess()
-      .execFileSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], {
-        encoding: 'utf8',
-        timeout: 5000,
-        stdio: ['ignore', 'pipe', 'ignore'],
-      })
+    const [state, ...start] = execFileSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], {
+      encoding: 'utf8',
+      timeout: 5000,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
       .trim()
       .split(/\s+/)
     return state === undefined || state.startsWith('Z') ? undefined : start.join(' ')
@@ -169,7 +169,7 @@ function bootId(): string {
 
 function bootTimeBySysctl(): string {
   try {
-    return childProcess().execFileSync('sysctl', ['-n', 'kern.boottime'], { encoding: 'utf8', timeout: 5000 }).trim()
+    return execFileSync('sysctl', ['-n', 'kern.boottime'], { encoding: 'utf8', timeout: 5000 }).trim()
   } catch {
     return 'unknown'
   }
@@ -185,11 +185,6 @@ function pidNamespace(): string {
     }
   }
   return knownNamespace
-}
-
-/** Only where there is no /proc, and slow to load. */
-function childProcess(): typeof import('node:child_process') {
-  return process.getBuiltinModule('node:child_process')
 }
 
 function readLine(file: string): string | undefined {

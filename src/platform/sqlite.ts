@@ -103,9 +103,16 @@ const addon = once((): Open => {
   }
 })
 
-/** Its JavaScript. The build puts that beside the rest of kugetsu: as a package it takes ten times as long to load. */
+let packedDriver: typeof Addon | undefined
+
+/** Gives the driver that is inside the one executable file (scripts/binary-main.ts), which can load no package. */
+export function useDriver(driver: typeof Addon): void {
+  packedDriver = driver
+}
+
+/** Loaded when it is used: most commands use none. */
 function driver(): typeof Addon {
-  return createRequire(import.meta.url)('better-sqlite3') as typeof Addon
+  return packedDriver ?? (createRequire(import.meta.url)('better-sqlite3') as typeof Addon)
 }
 
 /** The addon where npm builds it. The driver would look for it in a dozen places, by way of a package of its own. */

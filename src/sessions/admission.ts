@@ -4,8 +4,9 @@ import { currentProcess } from '../platform/processes.ts'
 import { note } from './journal.ts'
 import { memoryRoom, noMemory, type MemoryRoom } from './memory.ts'
 import { settleKilledStarts, settleWhatEnded } from './settle.ts'
-import { takeSlot, type Holder } from './slots.ts'
+import type { Holder } from './slots.ts'
 import type { Supervision } from './supervision.ts'
+import { takeSlot } from './take-slot.ts'
 
 /**
  * A slot for the issue; its id. Throws KugetsuError `no_free_slot` that says who has them all, or `no_memory` (exit code

@@ -6,7 +6,14 @@ import { KugetsuError, messageOf } from '../core/errors.ts'
 import { formatRef, parseRef, type IssueRef } from '../core/issue-ref.ts'
 import { plainLine } from '../core/plain-text.ts'
 import type { PullRequest, Standing } from '../forges/forge.ts'
-import type { ForgeRepository, LookUp } from '../forges/look-up.ts'
+import {
+  openForge,
+  pullRequestOfBranch,
+  pullRequestOfNumber,
+  standingOf,
+  type ForgeRepository,
+  type LookUp,
+} from '../forges/look-up.ts'
 import { readPullRequestUrl } from '../forges/pull-request-url.ts'
 import { isOnRemote } from '../worktrees/commits-ahead.ts'
 import { branchesOf } from './branches.ts'
@@ -34,7 +41,6 @@ export async function pullRequestsOf(home: Home, record: SessionRecord): Promise
     const at = await forgeAt({ ...home, signal }, ref)
     if (at === undefined) return noPullRequests
     home.progress(`asking ${ref.host} about the pull request`, 'passing')
-    const { pullRequestOfBranch } = await import('../forges/look-up.ts')
     const looked = await Promise.all([
       ofUrl(home, at, ref, record.pr_url),
       ...branchesOf(record, ref).map((branch) => pullRequestOfBranch(at, branch)),
@@ -124,7 +130,6 @@ export async function findPullRequest(
     if (at === undefined) return undefined
     for (const branch of branches) {
       if (!(await isOnRemote({ ...git, path: record.worktree_path ?? '', branch }))) continue
-      const { pullRequestOfBranch } = await import('../forges/look-up.ts')
       const look = await pullRequestOfBranch(at, branch)
       if (look.kind === 'unknown') explain(look.reason)
       if (look.kind !== 'found') continue
@@ -152,7 +157,6 @@ async function lookAtNumber(
   if (at === undefined) {
     return { look: { kind: 'unknown', reason: `it is not known which forge ${ref.host} is` }, standing: undefined }
   }
-  const { pullRequestOfNumber, standingOf } = await import('../forges/look-up.ts')
   const look = await pullRequestOfNumber(at, number)
   return { look, standing: look.kind === 'found' ? await standingOf(at, look.pullRequest) : undefined }
 }
@@ -167,7 +171,6 @@ async function ofUrl(
   if (!url) return undefined
   try {
     const { number } = readPullRequestUrl(url, ref, findServer(ref.host, listServers(home)))
-    const { pullRequestOfNumber } = await import('../forges/look-up.ts')
     return await pullRequestOfNumber(at, number)
   } catch (error) {
     if (error instanceof KugetsuError) return { kind: 'unknown', reason: plainLine(error.message, 200) }
@@ -180,7 +183,6 @@ async function forgeAt(home: Home, ref: IssueRef): Promise<ForgeRepository | und
   const servers = listServers(home)
   const server = findServer(ref.host, servers)
   if (server === undefined) return undefined
-  const { openForge } = await import('../forges/look-up.ts')
   // The PM agent's are meant for reading; those of the agents that work on issues will do where it has none.
   const variables = { ...agentVariables(home.paths.env, 'dev'), ...agentVariables(home.paths.env, 'pm-agent') }
   return openForge({ repository: ref, server, servers, variables, env: home.env, signal: home.signal })

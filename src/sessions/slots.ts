@@ -1,5 +1,5 @@
 /**
- * The right to have an agent at work, and the one place that enforces MAX_CONCURRENT_AGENTS.
+ * The right to have an agent at work: the files, and who holds it. take-slot.ts enforces MAX_CONCURRENT_AGENTS with them.
  *
  * Each holder has a reservation of its own, slots/<id>.slot, under a name that nobody else ever uses. It is created
  * once, complete, and is there until its right ends; it is never renamed or rewritten, because a directory scan may
@@ -16,25 +16,12 @@
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import * as z from 'zod/mini'
 import type { Home } from '../config/home.ts'
 import { once } from '../core/once.ts'
-import {
-  createExclusive,
-  ensureDirectory,
-  isNoText,
-  listDirectory,
-  readText,
-  removeFile,
-  setAside,
-} from '../platform/files.ts'
+import { createExclusive, isNoText, listDirectory, readText, removeFile, setAside } from '../platform/files.ts'
 import { isLitter } from '../platform/litter.ts'
-import { inOrder } from '../platform/locks.ts'
 import { isAlive, processIdentity, type ProcessIdentity } from '../platform/processes.ts'
-
-const orderWaitMs = 2_000
-const contentionMs = 15_000
 
 const reservation = once(() =>
   z.looseObject({
@@ -57,51 +44,15 @@ export interface Holder {
   phase: 'claimed' | 'held' | 'run'
 }
 
-export interface SlotRequest {
-  issueRef: string
-  /** The session file's name without `.json`. */
-  session: string
-  owner: ProcessIdentity
-  /** How many may be held at once. */
-  limit: number
-  /** Whether there is room for one more beside those that hold one; asked in order with the other callers. */
-  hasRoom?: (holders: readonly Holder[]) => boolean
-  /** False only in the test that shows that the limit holds without the lock. */
-  order?: boolean
-}
-
-export type Admission =
-  | { admitted: true; slot: string }
-  /** `noRoom`: a slot would have been free. */
-  | { admitted: false; holders: Holder[]; noRoom?: true }
-
-/**
- * Takes a slot for `owner`, or says who holds them all. Callers at the same time are admitted up to the limit and no
- * further. Throws KugetsuError when the home cannot be written.
- */
-export async function takeSlot(home: Home, request: SlotRequest): Promise<Admission> {
-  ensureDirectory(home.paths.slots)
-  const attempt = () => tryTake(home, request)
-  const until = performance.now() + contentionMs
-  for (let tries = 1; ; tries++) {
-    const wait = { timeoutMs: orderWaitMs, signal: home.signal }
-    const admission =
-      request.order === false ? attempt() : await inOrder(path.join(home.paths.slots, 'admission'), wait, attempt)
-    if (admission !== 'contended') return admission
-    if (performance.now() > until) return { admitted: false, holders: slotHolders(home) }
-    await sleep(Math.random() * Math.min(5 * 2 ** tries, 250))
-  }
-}
-
 /** Ties the slot to the agent's run instead of to the process that took it; `session` is what the session's file says. */
 export function handOver(home: Home, slot: string, session?: object): void {
-  createExclusive(fileOf(home, slot, 'run'), session === undefined ? '' : `${JSON.stringify(session)}\n`)
+  createExclusive(slotFile(home, slot, 'run'), session === undefined ? '' : `${JSON.stringify(session)}\n`)
 }
 
 /** What the session's file said when the slot was handed over to its run; undefined when that is not there to be read. */
 export function handedOver(home: Home, slot: string): unknown {
   try {
-    return JSON.parse(readText(fileOf(home, slot, 'run')) ?? '')
+    return JSON.parse(readText(slotFile(home, slot, 'run')) ?? '')
   } catch {
     return undefined
   }
@@ -109,7 +60,7 @@ export function handedOver(home: Home, slot: string): unknown {
 
 /** Gives a slot back; nothing happens when it is free already. */
 export function releaseSlot(home: Home, slot: string): void {
-  for (const kind of ['slot', 'held', 'run'] as const) removeFile(fileOf(home, slot, kind))
+  for (const kind of ['slot', 'held', 'run'] as const) removeFile(slotFile(home, slot, kind))
 }
 
 /**
@@ -117,7 +68,7 @@ export function releaseSlot(home: Home, slot: string): void {
  * another name. Nothing happens to one that only could not be read.
  */
 export function setSlotAside(home: Home, slot: string): void {
-  const file = fileOf(home, slot, 'slot')
+  const file = slotFile(home, slot, 'slot')
   try {
     const text = readText(file)
     if (text === undefined || understood(text) !== undefined) return
@@ -134,7 +85,7 @@ export function slotHolders(home: Home): Holder[] {
   return reservations(home, names).flatMap((holder) => {
     if (holder.phase === 'run' || holder.owner === undefined || isAlive(holder.owner)) return [holder]
     // Dead, so it writes no more: what is there now is final. The name is nobody else's, so this can hit no other.
-    if (fs.existsSync(fileOf(home, holder.id, 'run'))) return [{ ...holder, phase: 'run' as const }]
+    if (fs.existsSync(slotFile(home, holder.id, 'run'))) return [{ ...holder, phase: 'run' as const }]
     releaseSlot(home, holder.id)
     return []
   })
@@ -147,48 +98,19 @@ export function reservations(home: Home, names = listDirectory(home.paths.slots)
     .flatMap((name) => readHolder(home, name.slice(0, -'.slot'.length)) ?? [])
 }
 
-function tryTake(home: Home, request: SlotRequest): Admission | 'contended' {
-  const before = slotHolders(home)
-  if (before.length >= request.limit) return refusal(before, request.limit)
-  if (request.hasRoom?.(before) === false) return { admitted: false, holders: before, noRoom: true }
-  const slot = `${Date.now().toString(36)}-${process.pid}-${process.hrtime.bigint().toString(36)}`
-  const content = {
-    issue_ref: request.issueRef,
-    session: request.session,
-    owner: request.owner,
-    taken_at: home.now().toISOString(),
-  }
-  createExclusive(fileOf(home, slot, 'slot'), JSON.stringify(content) + '\n')
-  const after = slotHolders(home)
-  if (after.length > request.limit || !after.some(({ id }) => id === slot)) {
-    releaseSlot(home, slot)
-    return refusal(
-      after.filter(({ id }) => id !== slot),
-      request.limit,
-    )
-  }
-  createExclusive(fileOf(home, slot, 'held'), '')
-  return { admitted: true, slot }
-}
-
-function refusal(holders: Holder[], limit: number): Admission | 'contended' {
-  const settled = holders.filter(({ phase }) => phase !== 'claimed')
-  return settled.length >= limit ? { admitted: false, holders } : 'contended'
-}
-
 /** A reservation nobody can read counts as a run: settling frees it once no session names it. */
 function readHolder(home: Home, id: string): Holder | undefined {
   const unreadable = { id, issueRef: '(unreadable)', session: '', owner: undefined, takenAt: '', phase: 'run' } as const
   let text: string | undefined
   try {
-    text = readText(fileOf(home, id, 'slot'))
+    text = readText(slotFile(home, id, 'slot'))
   } catch {
     return unreadable
   }
   if (text === undefined) return undefined
   const read = understood(text)
   if (read === undefined) return unreadable
-  const has = (kind: 'held' | 'run') => fs.existsSync(fileOf(home, id, kind))
+  const has = (kind: 'held' | 'run') => fs.existsSync(slotFile(home, id, kind))
   return {
     id,
     issueRef: read.issue_ref,
@@ -212,9 +134,10 @@ function sweep(home: Home, name: string): void {
   const file = path.join(home.paths.slots, name)
   if (isLitter(home.paths.slots, name)) removeFile(file)
   const id = /^([^.].*)\.(?:held|run)$/.exec(name)?.[1]
-  if (id !== undefined && !fs.existsSync(fileOf(home, id, 'slot'))) removeFile(file)
+  if (id !== undefined && !fs.existsSync(slotFile(home, id, 'slot'))) removeFile(file)
 }
 
-function fileOf(home: Home, id: string, kind: 'slot' | 'held' | 'run'): string {
+/** The file of a reservation, or one of the two beside it. */
+export function slotFile(home: Home, id: string, kind: 'slot' | 'held' | 'run'): string {
   return path.join(home.paths.slots, `${id}.${kind}`)
 }

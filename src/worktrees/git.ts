@@ -1,11 +1,11 @@
 /**
  * The one place that runs git: no editor, no prompt, no hook, no monitor, nothing of the repository it happens to be
- * called in. simple-git is imported by the first call, so that commands which only read do not pay for it.
+ * called in.
  */
 import { setMaxListeners } from 'node:events'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import type { SimpleGitOptions } from 'simple-git'
+import { simpleGit, type SimpleGitOptions } from 'simple-git'
 import { exitCodes, KugetsuError } from '../core/errors.ts'
 import { maskCredentials } from '../core/masking.ts'
 import { createGate } from '../platform/gate.ts'
@@ -102,7 +102,6 @@ function ownSignal(signal: AbortSignal | undefined): { signal: AbortSignal | und
 async function executeNow(args: readonly string[], call: GitCall, onOutput?: (chunk: Buffer) => void): Promise<string> {
   if (!fs.existsSync(call.cwd)) throw new KugetsuError(`${call.cwd} does not exist`, { code: 'missing_directory' })
   requireHandles()
-  const { simpleGit } = await import('simple-git')
   let exitCode: number | undefined
   let stderr = ''
   let ended = false

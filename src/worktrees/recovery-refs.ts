@@ -7,7 +7,7 @@ import { savedRepositoryOf } from '../config/mirrors.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { type GitOptions, inMirror, runGit } from './git.ts'
 import { mayHaveRefs } from './refs.ts'
-import type { SavedRecord } from './saved-work.ts'
+import { recordIn, type SavedRecord } from './saved-work.ts'
 
 export const recoveryPrefix = 'refs/kugetsu/recovery/'
 
@@ -70,7 +70,6 @@ async function listIn(options: GitOptions, repository: string): Promise<Recovery
   const text = await runGit(['for-each-ref', format, recoveryPrefix], inMirror({ ...options, path: repository }))
   const records = text.split('\0\u0001').filter((record) => record.trim() !== '')
   if (records.length === 0) return []
-  const { recordIn } = await import('./saved-work.ts')
   return records.map((record) => {
     const [ref = '', commit = '', committed = '', summary = '', body = ''] = record.replace(/^\n/, '').split('\0')
     const [name = '', time = ''] = ref.slice(recoveryPrefix.length).split('/')

@@ -33,7 +33,7 @@ export const binary: Row = {
         node: () => timeOf(emptyNode(home)),
       })
       const [what, measured] = [args.join(' '), samples.binary]
-      bench.figure(what, { unit: 'ms', measured, baseline: samples.node, against: 'node -e 0', reach: 1.4 })
+      bench.figure(what, { unit: 'ms', measured, baseline: samples.node, against: 'node -e 0', reach: 1.5 })
       bench.figure(what, { unit: 'ms', measured, baseline: samples.kugetsu, against: 'the same on Node', reach: 1.1 })
     }
   },

@@ -4,7 +4,7 @@ import { pathsOf } from '../../src/config/paths.ts'
 import { createDispatcher } from '../../src/daemon/dispatch.ts'
 import { openQueue } from '../../src/queue/file-queue.ts'
 import { currentProcess } from '../../src/platform/processes.ts'
-import { takeSlot } from '../../src/sessions/slots.ts'
+import { takeSlot } from '../../src/sessions/take-slot.ts'
 import { bareHome } from '../helpers/bare-home.ts'
 import type { Home } from '../helpers/home.ts'
 import type { Bench, Row } from './bench.ts'
@@ -14,7 +14,7 @@ import { emptyNode, interleave, kugetsu, timeOf, timeOfCall } from './measure.ts
 const readOnly = [['--help'], ['list'], ['status'], ['queue', 'list'], ['queue', 'stats'], ['env', 'show']]
 
 const sizes = [
-  { items: 10, reach: 1.4, rounds: 30 },
+  { items: 10, reach: 1.5, rounds: 30 },
   { items: 1_000, reach: 1.8, rounds: 16 },
   { items: 10_000, reach: 4.5, rounds: 8 },
 ]

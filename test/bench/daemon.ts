@@ -55,7 +55,7 @@ async function idle(bench: Bench): Promise<void> {
     measured: [memoryOf([pid]) / megabyte],
     baseline: [memoryOf([nodePid]) / megabyte],
     against,
-    reach: 1.6,
+    reach: 2,
   })
 }
 

@@ -46,10 +46,7 @@ it('a kugetsu that npm is just replacing, whatever part is missing', async () =>
   }
   const command = [process.execPath, path.join(copy, 'bin', 'kugetsu.js')] as const
   const parts = fs.readdirSync(path.join(copy, 'dist')).filter((name) => name.endsWith('.cjs'))
-  for (const name of fs.readdirSync(path.join(copy, 'dist'))) {
-    if (name.startsWith('code-cache-')) fs.rmSync(path.join(copy, 'dist', name), { recursive: true })
-  }
-  for (const missing of [...parts.filter((name) => /^(list|store)\b/.test(name)), 'main.cjs', '../package.json']) {
+  for (const missing of [...parts.filter((name) => /^(list|shared)\b/.test(name)), 'main.cjs', '../package.json']) {
     fs.rmSync(path.join(copy, 'dist', missing))
     const said = await stage.kugetsu(['list'], { command })
     expect(said, missing).toMatchObject({ code: 1, stdout: '' })

@@ -31,6 +31,7 @@ export function commandContext(directory: string, env: NodeJS.ProcessEnv): Conte
     cwd: directory,
     settings: () => settings ?? read(),
     setExitCode: (code) => void (said.code = code),
+    onUnhandled: () => {},
     io: collectingIo(said),
     called: () => said,
   }

@@ -32,6 +32,7 @@ export function createFakeContext(io: Partial<Context['io']> = {}): FakeContext 
     ...home,
     cwd: home.userHome,
     setExitCode: () => {},
+    onUnhandled: () => {},
     io: { ...collectingIo(written), ...io },
     out: () => written.out,
     err: () => written.err,

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { tryExclusive } from '../../src/platform/locks.ts'
 import { currentProcess } from '../../src/platform/processes.ts'
 import { freeAbandonedSlots } from '../../src/sessions/abandoned.ts'
-import { handOver, slotHolders, takeSlot } from '../../src/sessions/slots.ts'
+import { handOver, slotHolders } from '../../src/sessions/slots.ts'
+import { takeSlot } from '../../src/sessions/take-slot.ts'
 import { createServiceHome, type ServiceHome } from '../helpers/service-home.ts'
 
 let home: ServiceHome

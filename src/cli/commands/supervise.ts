@@ -1,6 +1,7 @@
 import { maskerOf } from '../../agents/known-secrets.ts'
 import { loadSettings, type Settings } from '../../config/settings.ts'
 import { exitCodes, messageOf } from '../../core/errors.ts'
+import { onUnhandled } from '../../daemon/last-resort.ts'
 import { runDaemon } from '../../daemon/run.ts'
 import type { Context } from '../context.ts'
 
@@ -13,6 +14,7 @@ const mostRemembered = 1_000
  * In the foreground its log is what it prints, and being told to stop is a good end.
  */
 export async function runSupervise(context: Context, options: { foreground: boolean }): Promise<void> {
+  context.onUnhandled(onUnhandled(context))
   let last: Settings = context.settings()
   const told = new Map<string, number>()
   const log = (text: string) =>

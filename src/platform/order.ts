@@ -1,0 +1,42 @@
+/**
+ * An order of callers, by proper-lockfile: the admissions to slots. Its lock can be held twice once it is stale (its issue
+ * #121), so whatever it guards must be safe without it, and is: see sessions/slots.ts.
+ */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import lockfile from 'proper-lockfile'
+import { ensureDirectory, setAside } from './files.ts'
+import { pause, type WaitOptions } from './locks.ts'
+
+/** Whoever holds the lock works for milliseconds: this long without a sign of life means dead or suspended. */
+const staleMs = 2_000
+
+/**
+ * Runs `work` in order with the other callers, or without order once `timeoutMs` have passed: a lock that is stuck
+ * (suspended holder, clock gone wrong, a file in its place) must not stop anybody. Never throws for the lock's sake.
+ */
+export async function inOrder<T>(file: string, wait: WaitOptions, work: () => T | Promise<T>): Promise<T> {
+  ensureDirectory(path.dirname(file))
+  const until = performance.now() + wait.timeoutMs
+  let release: (() => Promise<void>) | undefined
+  while (release === undefined && performance.now() < until) {
+    release = await lockfile
+      .lock(file, { stale: staleMs, update: staleMs / 2, retries: 0, realpath: false, onCompromised: () => {} })
+      .catch(() => undefined)
+    if (release === undefined) await pause(wait.signal)
+  }
+  if (release === undefined) clearStuckLock(`${file}.lock`)
+  try {
+    return await work()
+  } finally {
+    await release?.().catch(() => {}) // compromised: somebody else holds it by now, and that is harmless
+  }
+}
+
+/** Moves away what proper-lockfile never removes: a file, a directory with something in it, a time in the future. */
+function clearStuckLock(lock: string): void {
+  const stat = fs.lstatSync(lock, { throwIfNoEntry: false })
+  if (stat === undefined) return
+  const age = Date.now() - stat.mtimeMs
+  if (!stat.isDirectory() || age > 2 * staleMs || age < -staleMs) setAside(lock, new Date())
+}
