@@ -40,7 +40,7 @@ export default defineConfig([
   },
   {
     ...common,
-    input: { 'environment-plugin': 'src/agents/environment-plugin.ts' },
+    input: { 'environment-plugin': 'src/plugin/plugin.ts' },
     // Without a map: it is copied into each home.
     output: { dir: 'dist', format: 'esm', minify: true },
   },

@@ -2,14 +2,14 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { CommanderError } from 'commander'
-import type { Context } from './cli/context.ts'
+import type { Context } from './cli/terminal/context.ts'
 import { createProgram } from './cli/program.ts'
-import { renderError } from './cli/render-error.ts'
+import { renderError } from './cli/terminal/render-error.ts'
 import { usageError, withoutHelp } from './cli/usage.ts'
 import { tellIfRemoved } from './cli/working-directory.ts'
 import { exitCodes } from './core/errors.ts'
 import { daemonCommand } from './daemon/names.ts'
-import { packedText } from './platform/packed.ts'
+import { packedText } from './platform/single-executable.ts'
 import { createContext, createInterruption, requireHome } from './process.ts'
 
 /** Runs the command that `argv` (without program and script) asks for and sets the exit code. */

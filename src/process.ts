@@ -2,15 +2,15 @@
 import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
-import type { Context, Io } from './cli/context.ts'
-import { styled } from './cli/output.ts'
+import type { Context, Io } from './cli/terminal/context.ts'
+import { styled } from './cli/terminal/output.ts'
 import { homeDirectory, pathsOf } from './config/paths.ts'
 import { isNews } from './config/said-once.ts'
 import { loadSettings, type Settings } from './config/settings.ts'
 import { fit } from './core/columns.ts'
 import { codeOf, exitCodes, KugetsuError, messageOf } from './core/errors.ts'
 import { plainLine, plainText } from './core/plain-text.ts'
-import { isPacked } from './platform/packed.ts'
+import { isPacked } from './platform/single-executable.ts'
 
 /** `inBackground`: what it says is read by nobody. */
 export function createContext(interruption: Interruption, inBackground: boolean): Context {

@@ -10,7 +10,7 @@ interface Exchange {
   error?: string | undefined
 }
 
-/** In the fields of the file it is kept in, see sessions/remembered.ts. */
+/** In the fields of the file it is kept in, see sessions/runs/conversation.ts. */
 export interface Conversation {
   entries: readonly Exchange[]
   left_out: number

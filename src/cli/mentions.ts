@@ -2,11 +2,11 @@
 import { codeOf, exitCodes, KugetsuError } from '../core/errors.ts'
 import { formatRef, refsEndingIn } from '../core/issue-ref.ts'
 import { mentionsIn } from '../core/mentions.ts'
-import type { Mention } from '../sessions/mentioned.ts'
-import { trackedRefs } from '../sessions/store.ts'
-import { sessionViews } from '../sessions/view.ts'
-import type { Context } from './context.ts'
-import { styled } from './output.ts'
+import type { Mention } from '../sessions/pm/mentioned.ts'
+import { trackedRefs } from '../sessions/file/store.ts'
+import { sessionViews } from '../sessions/runs/session-view.ts'
+import type { Context } from './terminal/context.ts'
+import { styled } from './terminal/output.ts'
 import { refReader } from './refs.ts'
 
 /** The issues that `message` names, each with what it may mean. On a terminal the person is asked where that is several. */

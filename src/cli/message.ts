@@ -1,5 +1,5 @@
-import { badMessage } from '../sessions/message.ts'
-import type { Context } from './context.ts'
+import { badMessage } from '../sessions/starting/message.ts'
+import type { Context } from './terminal/context.ts'
 
 /**
  * The message that a command was given: the argument, or for `-` all of standard input. Throws KugetsuError `bad_message`

@@ -1,9 +1,9 @@
 /** The command line. definitions/ has every command: its name, its flags, and the call; what it does is loaded when it runs. */
 import { Command } from 'commander'
-import type { Context } from './context.ts'
+import type { Context } from './terminal/context.ts'
 import { agents } from './definitions/agents.ts'
 import { cleanUp } from './definitions/clean-up.ts'
-import { completeCommand, finish, isHidden, type Definitions } from './definitions/define.ts'
+import { completeCommand, finish, isHidden, type Definitions } from './define.ts'
 import { notifications } from './definitions/notify.ts'
 import { pmAgent } from './definitions/pm-agent.ts'
 import { queue } from './definitions/queue.ts'

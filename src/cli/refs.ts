@@ -3,14 +3,14 @@ import { readRepositories } from '../config/repositories.ts'
 import { repositoryOfRemote } from '../config/repository-of-remote.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { type Around, formatRef, isNumberAlone, parseRef, resolveRef, type IssueRef } from '../core/issue-ref.ts'
-import { once } from '../core/once.ts'
+import { lazy } from '../core/lazy.ts'
 import { isWithin } from '../platform/within.ts'
-import type { SessionRecord } from '../sessions/record.ts'
-import { requirePmAgent } from '../sessions/base-session.ts'
-import { nameOf } from '../sessions/session-name.ts'
-import { pmAgentSession, readSession, readSessions, trackedRefs } from '../sessions/store.ts'
-import { gitFailure } from '../worktrees/git-failure.ts'
-import type { Context } from './context.ts'
+import type { SessionRecord } from '../sessions/file/session-file.ts'
+import { requirePmAgent } from '../sessions/file/base-session.ts'
+import { nameOf } from '../sessions/file/session-name.ts'
+import { pmAgentSession, readSession, readSessions, trackedRefs } from '../sessions/file/store.ts'
+import { gitFailure } from '../git/failure.ts'
+import type { Context } from './terminal/context.ts'
 import { workingDirectory } from './working-directory.ts'
 
 /** What an incomplete ref may mean. */
@@ -34,8 +34,8 @@ export function refReader(
   { tracked = trackedRefs(context), begins = false }: Meanings = {},
 ): (text: string) => Promise<IssueRef> {
   // Only `#14` needs to know where it was called, and asking git takes time.
-  const here = once(() => repositoryHere(context))
-  const defaultHost = once(() => defaultInstance(context))
+  const here = lazy(() => repositoryHere(context))
+  const defaultHost = lazy(() => defaultInstance(context))
   return async (text) => {
     if (!isNumberAlone(text)) return resolveRef(text, { defaultHost: defaultHost(), tracked })
     return resolveRef(text, { defaultHost: defaultHost(), here: await here(), tracked: begins ? [] : tracked })
@@ -89,7 +89,7 @@ async function repositoryHere(context: Context): Promise<Around['here']> {
     ({ record }) => record.issue_ref && record.worktree_path && isWithin(record.worktree_path, cwd),
   )
   if (session?.record.issue_ref) return parseRef(session.record.issue_ref, { defaultHost: '' })
-  const { runGit } = await import('../worktrees/git.ts')
+  const { runGit } = await import('../git/git.ts')
   const options = { cwd, env: context.env, timeoutMs: 10_000, signal: context.signal }
   try {
     const url = await runGit(['remote', 'get-url', 'origin'], options)

@@ -1,8 +1,8 @@
 /** In a file of its own, because an enqueue is to load none of what it needs. */
 import { KugetsuError } from '../core/errors.ts'
-import { memoryRoom, memoryShortage } from '../sessions/memory.ts'
-import { slotHolders } from '../sessions/slots.ts'
-import type { Context } from './context.ts'
+import { memoryRoom, memoryShortage } from '../sessions/slots/memory.ts'
+import { slotHolders } from '../sessions/slots/slots.ts'
+import type { Context } from './terminal/context.ts'
 
 /**
  * Why pending tasks wait for memory, with the setting that says so; undefined where they need not, and where settings

@@ -1,7 +1,7 @@
 /** The directory in which kugetsu was called. It may be a worktree, and those are removed under the shells that stand in them. */
 import * as fs from 'node:fs'
 import { KugetsuError } from '../core/errors.ts'
-import type { Context } from './context.ts'
+import type { Context } from './terminal/context.ts'
 
 /** Where the command was called. Throws KugetsuError `missing_directory` when that was deleted. */
 export function workingDirectory({ cwd }: Pick<Context, 'cwd'>): string {

@@ -7,7 +7,7 @@ import * as z from 'zod/mini'
 import { startOf } from '../core/columns.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
 import { isInstance } from '../core/issue-ref.ts'
-import { once } from '../core/once.ts'
+import { lazy } from '../core/lazy.ts'
 import { writeJson } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
 import { readState } from '../platform/state-file.ts'
@@ -40,7 +40,7 @@ export interface ServerHome {
   signal?: AbortSignal | undefined
 }
 
-const storedServer = once(() =>
+const storedServer = lazy(() =>
   z.looseObject({
     name: z.string(),
     url: z.string(),
@@ -49,7 +49,7 @@ const storedServer = once(() =>
   }),
 )
 /** The shape of servers.json. */
-export const serversFile = once(() =>
+export const serversFile = lazy(() =>
   z.looseObject({
     default: z.optional(z.string()),
     servers: z._default(z.array(storedServer()), []),

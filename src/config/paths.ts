@@ -1,5 +1,6 @@
 import * as path from 'node:path'
-import type { IssueRef } from '../core/issue-ref.ts'
+import { fileNameOf } from '../core/issue-names.ts'
+import type { IssueRef, Repository } from '../core/issue-ref.ts'
 
 /** Where everything of one kugetsu home lives; docs/state.md describes each file. */
 export type Paths = ReturnType<typeof pathsOf>
@@ -23,6 +24,8 @@ export function pathsOf(home: string) {
     /** The directory of the base and PM agent sessions: empty, so that no project's context gets into the forks. */
     base: at('base'),
     repos: at('repos'),
+    /** The lock of everything that writes to a repository's mirror. */
+    mirrorLock: (repository: Repository) => at('locks', `mirror-${fileNameOf(repository)}.lock`),
     mirror: (ref: IssueRef) => at('repos', ref.host, ...ref.owner.split('/'), `${ref.repo}.git`),
     /** What was asked and answered on an issue. */
     remembered: (name: string) => at('context', `${name}.json`),

@@ -2,7 +2,7 @@
 import * as z from 'zod/mini'
 import { KugetsuError } from '../core/errors.ts'
 import { formatRef, type IssueRef } from '../core/issue-ref.ts'
-import { once } from '../core/once.ts'
+import { lazy } from '../core/lazy.ts'
 import { findServer, type GitServer, readJsonFile } from './git-servers.ts'
 import { checkRemoteUrl } from './remote-url.ts'
 
@@ -10,7 +10,7 @@ import { checkRemoteUrl } from './remote-url.ts'
 export type Repositories = ReadonlyMap<string, unknown>
 
 /** The shape of repos.json. */
-export const repositoriesFile = once(() => z.record(z.string(), z.unknown()))
+export const repositoriesFile = lazy(() => z.record(z.string(), z.unknown()))
 
 /**
  * Reads repos.json; empty when there is none. Throws KugetsuError `unreadable` when it cannot be understood; the file

@@ -4,9 +4,9 @@
  * Not by string-width, which reads Unicode's emoji sequences when it is loaded: 55 ms, as much as all of `kugetsu list`.
  */
 import { eastAsianWidth } from 'get-east-asian-width'
-import { once } from './once.ts'
+import { lazy } from './lazy.ts'
 
-const segmenter = once(() => new Intl.Segmenter('en', { granularity: 'grapheme' }))
+const segmenter = lazy(() => new Intl.Segmenter('en', { granularity: 'grapheme' }))
 
 /** One column for each code unit, as nearly all text is. */
 const simple = /^[ -~]*$/

@@ -7,9 +7,9 @@ import { withoutAgent } from '../core/within-agent.ts'
 import { buildMark } from '../platform/build-mark.ts'
 import { ensureDirectory, openToAppend, removeFile, rotate, writeAtomic } from '../platform/files.ts'
 import { identify, isAlive } from '../platform/processes.ts'
-import type { Supervision } from '../sessions/supervision.ts'
+import type { Supervision } from '../sessions/runs/supervision.ts'
 import { daemonCommand } from './names.ts'
-import { isDispatchingWanted } from './dispatching.ts'
+import { isDispatchingWanted } from './dispatching/is-wanted.ts'
 import { askDaemon, type Answer } from './socket.ts'
 
 const startMs = 20_000

@@ -1,16 +1,16 @@
 /**
  * Looks after the sessions: one look (`tick`) reads what the files say and does what that calls for; the runs are
- * looked after in runs.ts.
+ * looked after in run-keeper.ts.
  */
 import type { Home } from '../config/home.ts'
-import { freeAbandonedSlots, settleAbandonedStarts } from '../sessions/abandoned.ts'
-import { tellUntold } from '../sessions/announce.ts'
-import { freeForgottenSlots, sessionsAtWork } from '../sessions/at-work.ts'
-import type { Run } from '../sessions/record.ts'
-import { rescueSessions } from '../sessions/rescue.ts'
-import { readSessions, type StoredSession } from '../sessions/store.ts'
-import { completeTranscripts } from './late-transcripts.ts'
-import { createRunKeeper, type RunKeeper } from './runs.ts'
+import { freeAbandonedSlots, settleAbandonedStarts } from '../sessions/runs/abandoned-starts.ts'
+import { tellUntold } from '../sessions/runs/announce.ts'
+import { freeForgottenSlots, sessionsAtWork } from '../sessions/runs/at-work.ts'
+import type { Run } from '../sessions/file/session-file.ts'
+import { rescueSessions } from '../sessions/file/put-back.ts'
+import { readSessions, type StoredSession } from '../sessions/file/store.ts'
+import { completeTranscripts } from './following/late-transcripts.ts'
+import { createRunKeeper, type RunKeeper } from './following/run-keeper.ts'
 
 /** Whoever changes something says so; this is for what was not heard. */
 const fallbackMs = 60_000

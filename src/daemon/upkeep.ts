@@ -3,17 +3,17 @@
  * packed, and what killed writers left is swept away. Nothing waits for it, and what fails is tried again the next time.
  */
 import * as fs from 'node:fs'
-import { listMirrors } from '../config/mirrors.ts'
+import { listMirrors } from '../worktrees/mirror/list.ts'
 import type { Home } from '../config/home.ts'
 import { messageOf } from '../core/errors.ts'
-import { renewModels } from '../opencode/model-providers.ts'
-import { findServer } from '../opencode/server.ts'
+import { renewModels } from '../opencode/models/in-use.ts'
+import { findServer } from '../opencode/server/server.ts'
 import { rotateInPlace } from '../platform/files.ts'
 import { sweepLitter } from '../platform/litter.ts'
 import type { Queue } from '../queue/queue.ts'
-import { clearDelegations, clearFinished, clearLocks, clearTranscripts } from '../sessions/retention.ts'
-import { packMirror } from '../worktrees/pack-mirror.ts'
-import { isWorthPacking } from '../worktrees/worth-packing.ts'
+import { clearDelegations, clearFinished, clearLocks, clearTranscripts } from './retention.ts'
+import { packMirror } from '../worktrees/mirror/pack.ts'
+import { isWorthPacking } from '../worktrees/mirror/worth-packing.ts'
 
 const everyMs = 3_600_000
 /** A git that packs prints nothing. */

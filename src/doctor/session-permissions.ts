@@ -1,8 +1,8 @@
 import { permissionRules } from '../agents/permissions.ts'
 import type { Home } from '../config/home.ts'
 import { storePermissions } from '../opencode/database.ts'
-import { serverDatabase } from '../sessions/agent-server.ts'
-import { baseName, readSessions } from '../sessions/store.ts'
+import { serverDatabase } from '../sessions/runs/agent-server.ts'
+import { baseName, readSessions } from '../sessions/file/store.ts'
 
 export interface PermissionsFixed {
   /** The sessions, by opencode's ids, that have their rules now. */

@@ -9,16 +9,16 @@ import { type GitServer, listServers, serversFile } from '../config/git-servers.
 import type { Home } from '../config/home.ts'
 import { repositoriesFile } from '../config/repositories.ts'
 import { loadSettings, type Settings } from '../config/settings.ts'
-import { once } from '../core/once.ts'
+import { lazy } from '../core/lazy.ts'
 import { daemonStatus } from '../daemon/control.ts'
 import { type DatabaseLook, lookAtDatabase } from '../opencode/database.ts'
-import { parseServer, type ServerRecord } from '../opencode/server-record.ts'
+import { parseServer, type ServerRecord } from '../opencode/server-file.ts'
 import { listDirectory, readText } from '../platform/files.ts'
 import { parseJson } from '../platform/state-file.ts'
 import { parseItem, type Item } from '../queue/item.ts'
-import { serverDatabase } from '../sessions/agent-server.ts'
-import { parseIndex, parseRecord, type Index } from '../sessions/record.ts'
-import type { StoredSession } from '../sessions/store.ts'
+import { serverDatabase } from '../sessions/runs/agent-server.ts'
+import { parseIndex, parseRecord, type Index } from '../sessions/file/session-file.ts'
+import type { StoredSession } from '../sessions/file/store.ts'
 
 export interface Subject {
   home: Home
@@ -40,7 +40,7 @@ export interface Subject {
 /** Everything is read at most once, when it is first asked for. */
 export function subjectOf(outer: Home): Subject {
   const { paths, env, userHome } = outer
-  const settings = once(() => loadSettings({ configFile: paths.config, env, userHome }))
+  const settings = lazy(() => loadSettings({ configFile: paths.config, env, userHome }))
   // Whoever reads the settings would else print its warnings, which are the finding of a check.
   const home: Home = { ...outer, settings, warn: () => {} }
   const unreadable = new Set<string>()
@@ -64,22 +64,22 @@ export function subjectOf(outer: Home): Subject {
       .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
       .map((name) => name.slice(0, -'.json'.length))
 
-  const index = once(() => read(paths.index, parsed(parseIndex)))
-  const sessions = once(() =>
+  const index = lazy(() => read(paths.index, parsed(parseIndex)))
+  const sessions = lazy(() =>
     namesIn(paths.sessions).flatMap((name) => {
       const record = read(path.join(paths.sessions, `${name}.json`), parsed(parseRecord))
       return record === undefined ? [] : [{ name, record }]
     }),
   )
-  const items = once(() =>
+  const items = lazy(() =>
     namesIn(paths.queueItems).flatMap(
       (id) => read(path.join(paths.queueItems, `${id}.json`), (text) => parseItem(id, text)) ?? [],
     ),
   )
-  const server = once(() => read(paths.server, parseServer))
+  const server = lazy(() => read(paths.server, parseServer))
   const sound = <T>(file: string, shape: () => z.ZodMiniType<T>) =>
     !fs.existsSync(file) || read(file, (text) => (text.trim() === '' ? ({} as T) : shaped(shape())(text))) !== undefined
-  const areServersSound = once(() => sound(paths.servers, serversFile))
+  const areServersSound = lazy(() => sound(paths.servers, serversFile))
   return {
     home,
     settings,
@@ -87,10 +87,10 @@ export function subjectOf(outer: Home): Subject {
     sessions,
     items,
     server,
-    gitServers: once(() => (areServersSound() ? listServers(home) : [])),
-    database: once(() => lookAtDatabase(serverDatabase(home))),
-    daemon: once(() => daemonStatus(home)),
-    unreadable: once(() => {
+    gitServers: lazy(() => (areServersSound() ? listServers(home) : [])),
+    database: lazy(() => lookAtDatabase(serverDatabase(home))),
+    daemon: lazy(() => daemonStatus(home)),
+    unreadable: lazy(() => {
       for (const look of [index, sessions, items, server, areServersSound]) look()
       sound(paths.repositories, repositoriesFile)
       return [...unreadable]

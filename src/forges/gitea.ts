@@ -1,11 +1,11 @@
 /** Gitea's API, which Forgejo speaks too. */
 import * as z from 'zod/mini'
-import { once } from '../core/once.ts'
+import { lazy } from '../core/lazy.ts'
 import type { Repository } from '../core/issue-ref.ts'
 import { commitId, type Api, type Forge, type PullRequest, type Standing } from './forge.ts'
 import { pagesOf } from './pages.ts'
 
-const shapes = once(() => {
+const shapes = lazy(() => {
   const pull = z.object({
     number: z.int(),
     html_url: z.string(),

@@ -1,11 +1,11 @@
 /** GitHub's API, of github.com and of an enterprise's own server. */
 import * as z from 'zod/mini'
-import { once } from '../core/once.ts'
+import { lazy } from '../core/lazy.ts'
 import type { Repository } from '../core/issue-ref.ts'
 import { commitId, foremost, type Api, type Forge, type PullRequest, type Standing } from './forge.ts'
 import { pagesOf } from './pages.ts'
 
-const shapes = once(() => {
+const shapes = lazy(() => {
   // The repository of a head is null once the fork is deleted.
   const repository = z.object({ id: z.int() })
   const pull = z.object({

@@ -1,11 +1,11 @@
 /** GitLab's API, where a pull request is a merge request. */
 import * as z from 'zod/mini'
-import { once } from '../core/once.ts'
+import { lazy } from '../core/lazy.ts'
 import type { Repository } from '../core/issue-ref.ts'
 import { commitId, foremost, type Api, type Forge, type PullRequest, type Standing } from './forge.ts'
 import { pagesOf } from './pages.ts'
 
-const shapes = once(() => {
+const shapes = lazy(() => {
   const mergeRequest = z.object({
     iid: z.int(),
     web_url: z.string(),

@@ -1,6 +1,6 @@
 import { awaitedLater } from '../core/awaited-later.ts'
 import { KugetsuError } from '../core/errors.ts'
-import type { Client } from './client.ts'
+import type { Client } from './api/client.ts'
 import { retargetSession, type PermissionRule } from './database.ts'
 
 /**

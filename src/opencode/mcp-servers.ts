@@ -1,6 +1,6 @@
 /** The MCP servers of opencode's configuration, which it starts for each worktree and waits for before its first request. */
 import { plainLine } from '../core/plain-text.ts'
-import type { Client } from './client.ts'
+import type { Client } from './api/client.ts'
 
 const well = ['connected', 'disabled']
 

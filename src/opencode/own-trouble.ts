@@ -1,6 +1,6 @@
 /** Tells errors of opencode itself, which pass, from those of a model or its provider. Pure. */
 import type * as z from 'zod/mini'
-import { failureText, type failure } from './shapes.ts'
+import { failureText, type failure } from './api/schemas.ts'
 
 /**
  * As opencode 1.2 to 1.18 and SQLite word them: it waits 5 s for a lock of its database and then gives the run up, often

@@ -6,10 +6,10 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { messageOf } from '../core/errors.ts'
 import { listDirectory } from '../platform/files.ts'
-import type { Client } from './client.ts'
+import type { Client } from './api/client.ts'
 import { dataDirectory } from './directories.ts'
-import type { Message } from './shapes.ts'
-import { recordAt, textAt } from './transcript-text.ts'
+import type { Message } from './api/schemas.ts'
+import { recordAt, textAt } from './api/fields.ts'
 
 /** How opencode names these files. */
 const outputName = /^tool_\w+$/

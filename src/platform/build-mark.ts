@@ -1,6 +1,6 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { isPacked } from './packed.ts'
+import { isPacked } from './single-executable.ts'
 
 /**
  * Tells this build of kugetsu on the disk from others: another text after an upgrade, also one to the same version. The

@@ -7,7 +7,7 @@ import { isUtf8 } from 'node:buffer'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { codeOf, KugetsuError, messageOf } from '../core/errors.ts'
-import { handlesHint, isOutOfHandles } from './handles.ts'
+import { handlesHint, isOutOfHandles } from './file-handles.ts'
 import { noText, readRegular, unreadable } from './regular-file.ts'
 
 export { isNoText } from './regular-file.ts'

@@ -1,6 +1,6 @@
 /**
  * An order of callers, by proper-lockfile: the admissions to slots. Its lock can be held twice once it is stale (its issue
- * #121), so whatever it guards must be safe without it, and is: see sessions/slots.ts.
+ * #121), so whatever it guards must be safe without it, and is: see sessions/slots/slots.ts.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'

@@ -2,9 +2,9 @@
 import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as z from 'zod/mini'
-import { once } from '../core/once.ts'
+import { lazy } from '../core/lazy.ts'
 
-export const processIdentity = once(() =>
+export const processIdentity = lazy(() =>
   z.looseObject({
     pid: z.int().check(z.positive()),
     /** When it started: clock ticks since boot on Linux, what `ps` says elsewhere. */

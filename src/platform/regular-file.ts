@@ -6,7 +6,7 @@
 import * as fs from 'node:fs'
 import { codeOf, KugetsuError, messageOf } from '../core/errors.ts'
 import { byteName, displayName } from './byte-names.ts'
-import { handlesHint, isOutOfHandles } from './handles.ts'
+import { handlesHint, isOutOfHandles } from './file-handles.ts'
 
 /**
  * The bytes of a file, or undefined when there is none. Throws KugetsuErrors that name the file: `no_text` where it is no

@@ -4,8 +4,8 @@ import * as os from 'node:os'
 import * as path from 'node:path'
 import type { default as Addon, Database, Options } from 'better-sqlite3'
 import { KugetsuError, messageOf } from '../core/errors.ts'
-import { once } from '../core/once.ts'
-import { isPacked, packedBytes, packedText } from './packed.ts'
+import { lazy } from '../core/lazy.ts'
+import { isPacked, packedBytes, packedText } from './single-executable.ts'
 import { withPrivateFile } from './private-file.ts'
 
 /** The little of SQLite that kugetsu uses, the same over both drivers. */
@@ -84,7 +84,7 @@ function loadBuiltIn(): BuiltIn | undefined {
 
 type Open = (file: string, options: Options) => Database
 
-const addon = once((): Open => {
+const addon = lazy((): Open => {
   try {
     const Driver = driver()
     const nativeBinding = isPacked ? packedBinding() : installedBinding()

@@ -19,7 +19,7 @@ import {
 } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
 import { isItemId, newItem, parseItem, type Item, type Task } from './item.ts'
-import { takeNumber } from './numbers.ts'
+import { takeNumber } from './sequence.ts'
 import type { Queue } from './queue.ts'
 
 const lockWaitMs = 30_000

@@ -1,6 +1,6 @@
 /** A task in the queue: its file's fields, and reading them. */
 import * as z from 'zod/mini'
-import { once } from '../core/once.ts'
+import { lazy } from '../core/lazy.ts'
 import { parseJson } from '../platform/state-file.ts'
 
 const states = ['pending', 'notified', 'completed', 'error'] as const
@@ -85,7 +85,7 @@ export interface Task extends Partial<
 }
 
 const text = () => z.nullish(z.string())
-const schema = once(() =>
+const schema = lazy(() =>
   z.looseObject({
     id: z.optional(z.string()),
     kind: z.nullish(z.enum(kinds)),

@@ -7,8 +7,8 @@ import * as path from 'node:path'
 import { type ByteName, byteName } from '../platform/byte-names.ts'
 import { ensureDirectory } from '../platform/files.ts'
 import { copyRegular } from '../platform/regular-file.ts'
-import { askGit, type GitCall, runGit } from './git.ts'
-import { removeTree, sweepTemporary, temporarySibling } from './temporary.ts'
+import { askGit, type GitCall, runGit } from '../git/git.ts'
+import { removeTree, sweepTemporary, temporarySibling } from '../git/temporary.ts'
 
 /**
  * Whether nothing is staged, and each tracked file of the worktree of `call` (inWorktree) that git calls changed is byte for

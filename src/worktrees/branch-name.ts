@@ -3,8 +3,8 @@
  * be, neither here nor at the remote.
  */
 import { KugetsuError } from '../core/errors.ts'
-import { listEntries } from './entries.ts'
-import { hasRoom, readRefs, refsInTheWay } from './refs.ts'
+import { listEntries } from '../git/worktree-entries.ts'
+import { hasRoom, readRefs, refsInTheWay } from '../git/refs.ts'
 
 const prefixes = ['refs/heads/', 'refs/remotes/origin/']
 

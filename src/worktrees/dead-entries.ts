@@ -6,11 +6,11 @@ import { inside } from './at-risk/inside.ts'
 import { operationIn } from './at-risk/operations.ts'
 import { parkedOf } from './at-risk/parked.ts'
 import type { Remotes } from './at-risk/remotes.ts'
-import { dropEntry, isBeingSetUp, listEntries, type WorktreeEntry } from './entries.ts'
-import { askGit, type GitCall, gitDirectories, type GitOptions, runGit } from './git.ts'
+import { dropEntry, isBeingSetUp, listEntries, type WorktreeEntry } from '../git/worktree-entries.ts'
+import { askGit, type GitCall, gitDirectories, type GitOptions, runGit } from '../git/git.ts'
 import { isUnfinished } from './leftovers.ts'
-import { mirrorLockWaitMs } from './mirrors.ts'
-import { isSaved } from './recovery-refs.ts'
+import { mirrorLockWaitMs } from './mirror/mirror.ts'
+import { isSaved } from './mirror/recovery-refs.ts'
 
 type Options = GitOptions & { mirror: string; remotes: Remotes }
 

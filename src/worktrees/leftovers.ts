@@ -1,12 +1,20 @@
 /** What a killed `git worktree add` leaves behind, which `git worktree prune` never clears because it is locked. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { dropEntry, isAt, isBeingSetUp, isSamePlace, linkOf, listEntries, type WorktreeEntry } from './entries.ts'
-import type { GitOptions } from './git.ts'
-import { withPlainRepository } from './plain-repository.ts'
-import { recoveryRef } from './recovery-refs.ts'
-import { lend, storeSaved } from './saved-repository.ts'
-import { removeTree } from './temporary.ts'
+import {
+  dropEntry,
+  isAt,
+  isBeingSetUp,
+  isSamePlace,
+  linkOf,
+  listEntries,
+  type WorktreeEntry,
+} from '../git/worktree-entries.ts'
+import type { GitOptions } from '../git/git.ts'
+import { withPlainRepository } from '../git/throwaway-repository.ts'
+import { recoveryRef } from './mirror/recovery-refs.ts'
+import { lend, storeSaved } from './mirror/saved-repository.ts'
+import { removeTree } from '../git/temporary.ts'
 
 /**
  * Clears the way for a worktree at `path` on `branch`. The caller holds the mirror's lock, so nothing that is half made

@@ -2,10 +2,10 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { KugetsuError } from '../core/errors.ts'
-import { isAt, sweepEntry, type WorktreeEntry } from './entries.ts'
+import { isAt, sweepEntry, type WorktreeEntry } from '../git/worktree-entries.ts'
 import { sweepLeftovers } from './leftovers.ts'
-import { isNothing } from './place.ts'
-import { sweepTemporary } from './temporary.ts'
+import { isNothing } from '../git/place.ts'
+import { sweepTemporary } from '../git/temporary.ts'
 import type { WorktreeOptions } from './options.ts'
 
 /**

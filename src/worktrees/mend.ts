@@ -8,10 +8,10 @@ import * as path from 'node:path'
 import { KugetsuError } from '../core/errors.ts'
 import { setAside, writeAtomic } from '../platform/files.ts'
 import { beginningOf, isNoText } from '../platform/regular-file.ts'
-import { entryOf, isBeingSetUp, isSamePlace, listEntries } from './entries.ts'
-import { type GitOptions, inWorktree, runGit } from './git.ts'
-import { headOfMirror, isDirectory, isFile, isPlace, linkToMirror, type Part, refPart, textOf } from './mend-mirror.ts'
-import { askRefs } from './refs.ts'
+import { entryOf, isBeingSetUp, isSamePlace, listEntries } from '../git/worktree-entries.ts'
+import { type GitOptions, inWorktree, runGit } from '../git/git.ts'
+import { headOfMirror, isDirectory, isFile, isPlace, linkToMirror, type Part, refPart, textOf } from './mirror/mend.ts'
+import { askRefs } from '../git/refs.ts'
 
 export interface MendOptions extends GitOptions {
   mirror: string

@@ -1,5 +1,5 @@
 /** What names a worktree, and what one is made of. */
-import type { GitOptions } from './git.ts'
+import type { GitOptions } from '../git/git.ts'
 
 export interface WorktreeOptions extends GitOptions {
   /** The mirror's directory. */

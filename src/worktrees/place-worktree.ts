@@ -1,10 +1,10 @@
 /** The whole way to the worktree of an issue: its mirror is cloned or fetched, and the worktree made meanwhile. */
 import { nameWithRoom } from './branch-name.ts'
-import { entryOf, isBeingSetUp } from './entries.ts'
-import type { GitOptions } from './git.ts'
-import { openMirror } from './mirrors.ts'
+import { entryOf, isBeingSetUp } from '../git/worktree-entries.ts'
+import type { GitOptions } from '../git/git.ts'
+import { openMirror } from './mirror/mirror.ts'
 import type { AddWorktreeOptions } from './options.ts'
-import { askRefs, readRefs, sameRefs } from './refs.ts'
+import { askRefs, readRefs, sameRefs } from '../git/refs.ts'
 import { remoteStartRefs, startRefs } from './start-point.ts'
 import { type AddedWorktree, addWorktree, beginWorktree, completeWorktree, discardWorktree } from './worktrees.ts'
 

@@ -1,8 +1,8 @@
 /** Where the branch of a new worktree begins. */
 import { KugetsuError } from '../core/errors.ts'
-import { askGit, type GitOptions, inMirror, runGit } from './git.ts'
-import { askRefs, type Refs } from './refs.ts'
-import { despiteLocks } from './stale-locks.ts'
+import { askGit, type GitOptions, inMirror, runGit } from '../git/git.ts'
+import { askRefs, type Refs } from '../git/refs.ts'
+import { despiteLocks } from '../git/stale-locks.ts'
 
 export interface Start {
   /** `existing`: on the local branch as it is. `at commit`: the branch is made at, or moved up to, the commit. */

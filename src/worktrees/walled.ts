@@ -1,7 +1,7 @@
 /** git for whoever runs it by itself, with nothing of a repository run: for the PM agent's shell. */
-import { gitEnvironment } from './git-environment.ts'
-import { type GitCall, gitConfiguration, runGit } from './git.ts'
-import { disarmed, listSettings } from './own-programs.ts'
+import { gitEnvironment } from '../git/environment.ts'
+import { type GitCall, gitConfiguration, runGit } from '../git/git.ts'
+import { disarmed, listSettings } from '../git/foreign-programs.ts'
 
 const timeoutMs = 30_000
 

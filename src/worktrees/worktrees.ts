@@ -3,18 +3,25 @@ import * as fs from 'node:fs'
 import { KugetsuError } from '../core/errors.ts'
 import { exclusively } from '../platform/locks.ts'
 import { namesFor, nameWithRoom } from './branch-name.ts'
-import { dropEntry, entryOf, isBeingSetUp, sweepEntry, unlockEntry, type WorktreeEntry } from './entries.ts'
-import { askGit, type GitOptions, inMirror, inWorktree, runGit } from './git.ts'
+import {
+  dropEntry,
+  entryOf,
+  isBeingSetUp,
+  sweepEntry,
+  unlockEntry,
+  type WorktreeEntry,
+} from '../git/worktree-entries.ts'
+import { askGit, type GitOptions, inMirror, inWorktree, runGit } from '../git/git.ts'
 import { makeRoom } from './make-room.ts'
-import { mirrorLockWaitMs } from './mirrors.ts'
-import { placeOf } from './place.ts'
-import type { Refs } from './refs.ts'
+import { mirrorLockWaitMs } from './mirror/mirror.ts'
+import { placeOf } from '../git/place.ts'
+import type { Refs } from '../git/refs.ts'
 import { register } from './register.ts'
 import { renewUntouched } from './renew.ts'
-import { despiteLocks } from './stale-locks.ts'
+import { despiteLocks } from '../git/stale-locks.ts'
 import type { AddWorktreeOptions, WorktreeOptions } from './options.ts'
 import { baseOf, chooseStart, followRemote, type Start } from './start-point.ts'
-import { removeTree, sweepTemporary, temporarySibling } from './temporary.ts'
+import { removeTree, sweepTemporary, temporarySibling } from '../git/temporary.ts'
 
 export interface AddedWorktree {
   /** False when a good worktree was there already. Unless nobody has worked in it, it was not touched then. */

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs'
 import type { Command } from 'commander'
 import { afterAll, describe, expect, it } from 'vitest'
-import { isHidden } from '../../src/cli/definitions/define.ts'
+import { isHidden } from '../../src/cli/define.ts'
 import { createProgram } from '../../src/cli/program.ts'
 import { createFakeContext } from '../helpers/fake-context.ts'
 

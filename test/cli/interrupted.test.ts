@@ -2,12 +2,12 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { runExplain } from '../../src/cli/commands/explain.ts'
-import { runList } from '../../src/cli/commands/list.ts'
-import { runNotifyList } from '../../src/cli/commands/notify.ts'
-import { runStatus } from '../../src/cli/commands/status.ts'
+import { runExplain } from '../../src/cli/commands/agents/explain.ts'
+import { runList } from '../../src/cli/commands/agents/list.ts'
+import { runNotifyList } from '../../src/cli/commands/queue/notify.ts'
+import { runStatus } from '../../src/cli/commands/queue/status.ts'
 import { currentProcess, uptime } from '../../src/platform/processes.ts'
-import { changeSession } from '../../src/sessions/store.ts'
+import { changeSession } from '../../src/sessions/file/store.ts'
 import { collectingIo, createFakeContext, type FakeContext } from '../helpers/fake-context.ts'
 
 const [ref, name] = ['forge.test/me/app#1', 'forge.test-me-app-1']

@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from 'vitest'
 import { mentionedIn } from '../../src/cli/mentions.ts'
-import { changeIndex } from '../../src/sessions/store.ts'
+import { changeIndex } from '../../src/sessions/file/store.ts'
 import { createFakeContext, type FakeContext } from '../helpers/fake-context.ts'
 
 let context: FakeContext

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createClient } from '../../src/opencode/client.ts'
+import { createClient } from '../../src/opencode/api/client.ts'
 import type { Item } from '../../src/queue/item.ts'
 import { runJson } from '../helpers/kugetsu.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'

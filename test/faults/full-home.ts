@@ -254,6 +254,7 @@ export const kinds: Record<keyof Paths, 'file' | 'files' | 'one of many' | 'none
   base: 'none', // empty
   repos: 'none', // git's
   mirror: 'none',
+  mirrorLock: 'none', // as the others in locks/
   remembered: 'one of many',
   slots: 'files',
   starts: 'files',

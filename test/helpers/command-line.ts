@@ -1,7 +1,7 @@
 /** Runs a command in this process, as main.ts would: for tests that call hundreds of them. */
-import type { Context } from '../../src/cli/context.ts'
+import type { Context } from '../../src/cli/terminal/context.ts'
 import { createProgram } from '../../src/cli/program.ts'
-import { renderError } from '../../src/cli/render-error.ts'
+import { renderError } from '../../src/cli/terminal/render-error.ts'
 import { loadSettings, type Settings } from '../../src/config/settings.ts'
 import { KugetsuError } from '../../src/core/errors.ts'
 import { plainText } from '../../src/core/plain-text.ts'

@@ -1,4 +1,4 @@
-import type { Context } from '../../src/cli/context.ts'
+import type { Context } from '../../src/cli/terminal/context.ts'
 import { createServiceHome } from './service-home.ts'
 
 export interface FakeContext extends Context {

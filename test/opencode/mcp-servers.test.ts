@@ -1,7 +1,7 @@
 import * as http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { createClient } from '../../src/opencode/client.ts'
+import { createClient } from '../../src/opencode/api/client.ts'
 import { mcpTrouble } from '../../src/opencode/mcp-servers.ts'
 
 let server: http.Server | undefined

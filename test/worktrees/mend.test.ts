@@ -3,7 +3,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { lostParts, mendWorktree } from '../../src/worktrees/mend.ts'
-import { openMirror } from '../../src/worktrees/mirrors.ts'
+import { openMirror } from '../../src/worktrees/mirror/mirror.ts'
 import { addWorktree } from '../../src/worktrees/worktrees.ts'
 import { createGround, type Ground } from '../helpers/git-repository.ts'
 

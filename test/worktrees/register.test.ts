@@ -3,7 +3,7 @@ import nodeFs, * as fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { openMirror } from '../../src/worktrees/mirrors.ts'
+import { openMirror } from '../../src/worktrees/mirror/mirror.ts'
 import { addWorktree, beginWorktree } from '../../src/worktrees/worktrees.ts'
 import { createGround, type Ground } from '../helpers/git-repository.ts'
 

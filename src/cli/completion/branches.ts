@@ -2,7 +2,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Home } from '../../config/home.ts'
-import { listMirrors } from '../../config/mirrors.ts'
+import { listMirrors } from '../../worktrees/mirror/list.ts'
 import { readText } from '../../platform/files.ts'
 
 const origin = 'refs/remotes/origin/'

@@ -2,7 +2,7 @@
 import * as path from 'node:path'
 import stripJsonComments from 'strip-json-comments'
 import type { Home } from '../../config/home.ts'
-import { findCatalogue, variablesOf } from '../../opencode/catalogue.ts'
+import { findCatalogue, variablesOf } from '../../opencode/models/catalogue.ts'
 import { configurationDirectory, configurationFiles, loginsOf } from '../../opencode/directories.ts'
 import { listDirectory } from '../../platform/files.ts'
 import { at, jsonOf, type Fields } from './json.ts'

@@ -2,7 +2,7 @@
  * What each shell is given to complete with. They all ask `kugetsu __complete -- <words…>`, whose last word is what was
  * typed of the one to be completed; it answers with a candidate a line, a tab and a description after it.
  */
-import { completeCommand } from '../definitions/define.ts'
+import { completeCommand } from '../define.ts'
 
 /**
  * readline splits words at : and = too (COMP_WORDBREAKS) and replaces only the last piece, so the pieces are put

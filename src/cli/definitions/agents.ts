@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander'
-import { seconds, type Definitions } from './define.ts'
+import { seconds, type Definitions } from '../define.ts'
 
 export const agents: Definitions = {
   start: (command, context) => {
@@ -10,7 +10,13 @@ export const agents: Definitions = {
       startExits,
     )
     startFlags(start).action(async (ref, message, prUrl, options) =>
-      (await import('../commands/start.ts')).runStart(context, { ...options, ref, message, prUrl, command: 'start' }),
+      (await import('../commands/agents/start.ts')).runStart(context, {
+        ...options,
+        ref,
+        message,
+        prUrl,
+        command: 'start',
+      }),
     )
   },
   continue: (command, context) => {
@@ -24,7 +30,12 @@ export const agents: Definitions = {
         ),
       )
       .action(async (ref, message, options) =>
-        (await import('../commands/start.ts')).runStart(context, { ...options, ref, message, command: 'continue' }),
+        (await import('../commands/agents/start.ts')).runStart(context, {
+          ...options,
+          ref,
+          message,
+          command: 'continue',
+        }),
       )
   },
   list: (command, context) => {
@@ -33,12 +44,12 @@ export const agents: Definitions = {
       'kugetsu list --json',
     ])
       .option('--all', 'also session files that are in no index')
-      .action(async (options) => (await import('../commands/list.ts')).runList(context, options))
+      .action(async (options) => (await import('../commands/agents/list.ts')).runList(context, options))
   },
   status: (command, context) => {
     const examples = ['kugetsu status', 'kugetsu status --json']
     command('status', 'whether kugetsu is ready, and what is at work', examples).action(async (options) =>
-      (await import('../commands/status.ts')).runStatus(context, options),
+      (await import('../commands/queue/status.ts')).runStatus(context, options),
     )
   },
   logs: (command, context) => {
@@ -49,12 +60,14 @@ export const agents: Definitions = {
       examples,
     )
       .option('-f, --follow', 'go on while the agent works')
-      .action(async (what, options) => (await import('../commands/logs.ts')).runLogs(context, { ...options, what }))
+      .action(async (what, options) =>
+        (await import('../commands/agents/logs.ts')).runLogs(context, { ...options, what }),
+      )
   },
   attach: (command, context) => {
     const examples = ['kugetsu attach app#14']
     command('attach <issue-ref>', "open opencode's terminal interface on the live session", examples).action(
-      async (ref, options) => (await import('../commands/attach.ts')).runAttach(context, { ...options, ref }),
+      async (ref, options) => (await import('../commands/agents/attach.ts')).runAttach(context, { ...options, ref }),
     )
   },
   wait: (command, context) => {
@@ -62,7 +75,9 @@ export const agents: Definitions = {
     const exits = { 0: 'all ended well', 1: 'one did not', 124: 'out of time' }
     command('wait <issue-ref...>', 'return when the agents are done; the exit code tells how', examples, exits)
       .option('--timeout <seconds>', 'how long to wait', seconds)
-      .action(async (refs, options) => (await import('../commands/wait.ts')).runWait(context, { ...options, refs }))
+      .action(async (refs, options) =>
+        (await import('../commands/agents/wait.ts')).runWait(context, { ...options, refs }),
+      )
   },
   explain: (command, context) => {
     const examples = ['kugetsu explain app#14', 'kugetsu explain q_1763722800000']
@@ -71,20 +86,22 @@ export const agents: Definitions = {
       'why an issue or a task is not running, failed or was refused, and what to do next',
       examples,
     ).action(async (what, options) =>
-      (await import('../commands/explain.ts')).runExplain(context, { ...options, what }),
+      (await import('../commands/agents/explain.ts')).runExplain(context, { ...options, what }),
     )
   },
   stop: (command, context) => {
     const examples = ['kugetsu stop app#14']
     command('stop <issue-ref>', 'stop the agent and the command it runs; session and worktree stay', examples).action(
-      async (ref, options) => (await import('../commands/stop.ts')).runStop(context, { ...options, ref }),
+      async (ref, options) => (await import('../commands/agents/stop.ts')).runStop(context, { ...options, ref }),
     )
   },
   context: (command, context) => {
     const examples = ['kugetsu context app#14', 'kugetsu context app#14 --clear']
     command('context <issue-ref>', 'what was asked and answered on an issue, for when its session is lost', examples)
       .option('--clear', 'forget it')
-      .action(async (ref, options) => (await import('../commands/context.ts')).runContext(context, { ...options, ref }))
+      .action(async (ref, options) =>
+        (await import('../commands/agents/context.ts')).runContext(context, { ...options, ref }),
+      )
   },
 }
 

@@ -1,4 +1,4 @@
-import type { Definitions } from './define.ts'
+import type { Definitions } from '../define.ts'
 
 export const cleanUp: Definitions = {
   destroy: (command, context) => {
@@ -12,7 +12,9 @@ export const cleanUp: Definitions = {
       .option('--force', 'stop the agent and go on, after saving the work under a recovery ref')
       .option('--pm-agent', 'the PM agent session instead of an issue')
       .option('--base', 'the base session, with the PM agent and all issue sessions')
-      .action(async (ref, options) => (await import('../commands/destroy.ts')).runDestroy(context, { ...options, ref }))
+      .action(async (ref, options) =>
+        (await import('../commands/clean-up/destroy.ts')).runDestroy(context, { ...options, ref }),
+      )
   },
   'set-pr': (command, context) => {
     const examples = ['kugetsu set-pr app#14 https://github.com/me/app/pull/15']
@@ -21,7 +23,7 @@ export const cleanUp: Definitions = {
       'note the pull request of an issue; one of its branch is found by itself',
       examples,
     ).action(async (ref, url, options) =>
-      (await import('../commands/set-pr.ts')).runSetPr(context, { ...options, ref, url }),
+      (await import('../commands/agents/set-pr.ts')).runSetPr(context, { ...options, ref, url }),
     )
   },
   prune: (command, context) => {
@@ -29,7 +31,7 @@ export const cleanUp: Definitions = {
     command('prune', 'show what nothing refers to any more: sessions, worktrees, mirrors, old saved work', examples)
       .option('--force', 'remove it, except where work would be lost')
       .option('-y, --yes', 'do not ask')
-      .action(async (options) => (await import('../commands/prune.ts')).runPrune(context, options))
+      .action(async (options) => (await import('../commands/clean-up/prune.ts')).runPrune(context, options))
   },
   recover: (command, context) => {
     const examples = [
@@ -42,7 +44,7 @@ export const cleanUp: Definitions = {
       .option('--drop <id>', 'remove saved work for good')
       .option('-y, --yes', 'with --drop: do not ask')
       .action(async (what, options) =>
-        (await import('../commands/recover.ts')).runRecover(context, { ...options, what }),
+        (await import('../commands/clean-up/recover.ts')).runRecover(context, { ...options, what }),
       )
   },
 }

@@ -1,13 +1,13 @@
 import type { Command } from 'commander'
-import type { Context } from '../context.ts'
-import { finish, type Definitions } from './define.ts'
+import type { Context } from '../terminal/context.ts'
+import { finish, type Definitions } from '../define.ts'
 
 export const notifications: Definitions = {
   notify: (_, context, group) => addNotifyCommands(group('notify', 'what happened to the tasks meanwhile'), context),
 }
 
 function addNotifyCommands(notify: Command, context: Context): void {
-  const commands = () => import('../commands/notify.ts')
+  const commands = () => import('../commands/queue/notify.ts')
   finish(notify.command('list', { isDefault: true }).description('what you have not read yet, newest last'), [
     'kugetsu notify',
     'kugetsu notify list --all',

@@ -1,5 +1,5 @@
 import { pmShellCommand } from '../../core/pm-shell.ts'
-import { seconds, type Definitions } from './define.ts'
+import { seconds, type Definitions } from '../define.ts'
 
 export const pmAgent: Definitions = {
   delegate: (command, context) => {
@@ -11,12 +11,12 @@ export const pmAgent: Definitions = {
       .option('--wait', 'return when it has answered, and print the answer')
       .option('--timeout <seconds>', 'with --wait: how long to wait', seconds)
       .action(async (message, options) =>
-        (await import('../commands/delegate.ts')).runDelegate(context, { ...options, message }),
+        (await import('../commands/agents/delegate.ts')).runDelegate(context, { ...options, message }),
       )
   },
   [pmShellCommand]: (command, context) => {
     command(`${pmShellCommand} <command>`, 'runs a shell command of the PM agent; called by its shell').action(
-      async (text) => (await import('../commands/pm-shell.ts')).runPmShell(context, { command: text }),
+      async (text) => (await import('../commands/internal/pm-shell.ts')).runPmShell(context, { command: text }),
     )
   },
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { daemonCommand } from '../../daemon/names.ts'
-import type { Context } from '../context.ts'
-import { addTo, finish, type Definitions, type Subcommands } from './define.ts'
+import type { Context } from '../terminal/context.ts'
+import { addTo, finish, type Definitions, type Subcommands } from '../define.ts'
 
 export const queue: Definitions = {
   queue: (_, context, group, asked) =>
@@ -10,12 +10,12 @@ export const queue: Definitions = {
     addQueueDaemonCommands(group('queue-daemon', 'what takes tasks from the queue, in the background'), context),
   [daemonCommand]: (command, context) => {
     command(daemonCommand, 'the daemon; started by the other commands').action(async () =>
-      (await import('../commands/supervise.ts')).runSupervise(context, { foreground: false }),
+      (await import('../commands/internal/supervise.ts')).runSupervise(context, { foreground: false }),
     )
   },
 }
 
-const commands = () => import('../commands/queue.ts')
+const commands = () => import('../commands/queue/queue.ts')
 
 const queueCommands: Subcommands = {
   list: (queue, context) =>
@@ -58,7 +58,7 @@ const queueCommands: Subcommands = {
 }
 
 function addQueueDaemonCommands(daemon: Command, context: Context): void {
-  const commands = () => import('../commands/queue-daemon.ts')
+  const commands = () => import('../commands/queue/queue-daemon.ts')
   finish(daemon.command('start').description('take tasks from the queue from now on'), [
     'kugetsu queue-daemon start',
   ]).action(async (options) => (await commands()).runDaemonStart(context, options))
@@ -81,5 +81,5 @@ function addQueueDaemonCommands(daemon: Command, context: Context): void {
     .action(async (n, options) => (await commands()).runDaemonLogs(context, { ...options, n }))
   finish(daemon.command('run').description('the same in the foreground, for systemd and containers'), [
     'kugetsu queue-daemon run',
-  ]).action(async () => (await import('../commands/supervise.ts')).runSupervise(context, { foreground: true }))
+  ]).action(async () => (await import('../commands/internal/supervise.ts')).runSupervise(context, { foreground: true }))
 }

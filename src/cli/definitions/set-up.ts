@@ -1,7 +1,7 @@
 import { Argument, Option, type Command } from 'commander'
 import { credentialCommand } from '../../core/credential-helper.ts'
-import type { Context } from '../context.ts'
-import { completeCommand, finish, type Definitions } from './define.ts'
+import type { Context } from '../terminal/context.ts'
+import { completeCommand, finish, type Definitions } from '../define.ts'
 
 export const setUp: Definitions = {
   init: (command, context) => {
@@ -11,7 +11,7 @@ export const setUp: Definitions = {
     ])
       .option('--force', 'new sessions in a home that is initialised; config, worktrees and issue sessions stay')
       .option('--tui', "open opencode's terminal interface on the base session afterwards, to add context")
-      .action(async (options) => (await import('../commands/init.ts')).runInit(context, options))
+      .action(async (options) => (await import('../commands/set-up/init.ts')).runInit(context, options))
   },
   server: (_, context, group) => addServerCommands(group('server', 'the git servers that issue refs name'), context),
   env: (_, context, group) => addEnvCommands(group('env', 'the variables that agents get, tokens among them'), context),
@@ -24,7 +24,7 @@ export const setUp: Definitions = {
     )
       .option('--fix', 'mend what can be mended without losing anything, and check again')
       .option('--fix-permissions', "store what agents may do with their sessions in opencode's database")
-      .action(async (options) => (await import('../commands/doctor.ts')).runDoctor(context, options))
+      .action(async (options) => (await import('../commands/set-up/doctor.ts')).runDoctor(context, options))
   },
   completion: (command, context) => {
     command('completion', 'print the script that has a shell complete kugetsu commands', [
@@ -34,30 +34,30 @@ export const setUp: Definitions = {
     ])
       .addArgument(new Argument('<shell>', 'bash, zsh or fish').choices(['bash', 'zsh', 'fish']))
       .action(async (shell, options) =>
-        (await import('../commands/completion.ts')).runCompletion(context, { ...options, shell }),
+        (await import('../commands/set-up/completion.ts')).runCompletion(context, { ...options, shell }),
       )
   },
   [completeCommand]: (command, context) => {
     command(`${completeCommand} [words...]`, 'what can stand for the last of the words; for the shells').action(
       async (words, _options, self: Command) =>
-        (await import('../commands/complete.ts')).runComplete(context, self.parent, words),
+        (await import('../commands/internal/complete.ts')).runComplete(context, self.parent, words),
     )
   },
   [credentialCommand]: (command, context) => {
     command(`${credentialCommand} <agent> <operation>`, 'tokens for git; called by git itself').action(
       async (agent, operation) =>
-        (await import('../commands/credential.ts')).runCredential(context, { agent, operation }),
+        (await import('../commands/internal/credential.ts')).runCredential(context, { agent, operation }),
     )
   },
   demo: (command, context) => {
     command('demo', 'the whole flow on a throwaway home: real opencode, scripted model', ['kugetsu demo --keep'])
       .option('--keep', 'keep the throwaway home to look around in')
-      .action(async (options) => (await import('../commands/demo.ts')).runDemo(context, options))
+      .action(async (options) => (await import('../commands/set-up/demo.ts')).runDemo(context, options))
   },
 }
 
 function addServerCommands(server: Command, context: Context): void {
-  const commands = () => import('../commands/server.ts')
+  const commands = () => import('../commands/set-up/server.ts')
   finish(server.command('list').description('all known servers'), ['kugetsu server list']).action(async (options) =>
     (await commands()).runServerList(context, options),
   )
@@ -87,7 +87,7 @@ function addServerCommands(server: Command, context: Context): void {
 }
 
 function addEnvCommands(env: Command, context: Context): void {
-  const commands = () => import('../commands/env.ts')
+  const commands = () => import('../commands/set-up/env.ts')
   const agents = 'default (every agent), pm-agent or dev'
   finish(env.command('list').description('the files of variables, and what is in them'), ['kugetsu env list']).action(
     async (options) => (await commands()).runEnvList(context, options),

@@ -6,7 +6,7 @@ import type { Paths } from '../../config/paths.ts'
 import { counted } from '../../core/wording.ts'
 import { listDirectory, removeFile } from '../../platform/files.ts'
 import { identify } from '../../platform/processes.ts'
-import { isLeftTemporary, sweepTemporary } from '../../worktrees/temporary.ts'
+import { isLeftTemporary, sweepTemporary } from '../../git/temporary.ts'
 import { byItself, fail, pass, some, warn, type Check } from '../check.ts'
 
 /** A writer in another pid namespace cannot be seen from here, and needs its temporary file for a moment. */

@@ -1,15 +1,15 @@
 /** What git needs of its own files in worktrees and mirrors: deleted by hand, or left empty when the power went. */
 import type { Home } from '../../config/home.ts'
-import { listMirrors } from '../../config/mirrors.ts'
+import { listMirrors } from '../../worktrees/mirror/list.ts'
 import { KugetsuError, messageOf } from '../../core/errors.ts'
 import { branchOf, parseRef, type IssueRef } from '../../core/issue-ref.ts'
 import { exclusively, unlessTaken } from '../../platform/locks.ts'
-import { mendIfBroken, mirrorLock } from '../../sessions/issue-worktree.ts'
-import { localGitMs } from '../../worktrees/git.ts'
+import { mendIfBroken } from '../../sessions/runs/mend-worktree.ts'
+import { localGitMs } from '../../git/git.ts'
 import { lostParts } from '../../worktrees/mend.ts'
-import { lostPartsOfMirror, mendMirror } from '../../worktrees/mend-mirror.ts'
-import { mirrorLockWaitMs } from '../../worktrees/mirrors.ts'
-import { removeStraySettings, straySettings } from '../../worktrees/stray-settings.ts'
+import { lostPartsOfMirror, mendMirror } from '../../worktrees/mirror/mend.ts'
+import { mirrorLockWaitMs } from '../../worktrees/mirror/mirror.ts'
+import { removeStraySettings, straySettings } from '../../worktrees/mirror/stray-settings.ts'
 import { byItself, fail, pass, some, type Check } from '../check.ts'
 import { subjectOf, type Subject } from '../subject.ts'
 
@@ -54,7 +54,7 @@ export const gitFiles: Check = {
       const options = gitIn(home, path)
       if (lostPartsOfMirror(path).length + (await straySettings(options)).length === 0) continue
       const wait = { timeoutMs: mirrorLockWaitMs, signal: home.signal }
-      await exclusively(mirrorLock(home, repository), wait, async () => {
+      await exclusively(home.paths.mirrorLock(repository), wait, async () => {
         const mended = await mendMirror(options)
         done.push(...mended.map((part) => `mended in ${path}: ${part}`))
         const stray = await straySettings(options)

@@ -4,8 +4,8 @@ import * as path from 'node:path'
 import type { Home } from '../../config/home.ts'
 import { codeOf } from '../../core/errors.ts'
 import { counted } from '../../core/wording.ts'
-import { memoryRoom, memoryShortage } from '../../sessions/memory.ts'
-import { reservations } from '../../sessions/slots.ts'
+import { memoryRoom, memoryShortage } from '../../sessions/slots/memory.ts'
+import { reservations } from '../../sessions/slots/slots.ts'
 import { byItself, fail, pass, some, warn, type Check } from '../check.ts'
 
 const warnBelow = 1024 ** 3

@@ -1,7 +1,7 @@
 /** MCP servers that do not answer: opencode waits 30 s for each before the first request in a worktree. */
 import { maskerOf } from '../../agents/known-secrets.ts'
 import { mcpTrouble } from '../../opencode/mcp-servers.ts'
-import { findServer } from '../../opencode/server.ts'
+import { findServer } from '../../opencode/server/server.ts'
 import { pass, some, warn, type Check } from '../check.ts'
 
 /** One that is started with npx takes its time. */

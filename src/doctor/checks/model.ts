@@ -1,9 +1,9 @@
 /** The model that agents use, unless they are started with another one. */
 import { messageOf } from '../../core/errors.ts'
-import { findCatalogue } from '../../opencode/catalogue.ts'
-import { freeProvider } from '../../opencode/model-providers.ts'
-import { findServer } from '../../opencode/server.ts'
-import { hasModel } from '../../sessions/model.ts'
+import { findCatalogue } from '../../opencode/models/catalogue.ts'
+import { freeProvider } from '../../opencode/models/in-use.ts'
+import { findServer } from '../../opencode/server/server.ts'
+import { hasModel } from '../../sessions/starting/choose-model.ts'
 import { fail, pass, warn, type Check } from '../check.ts'
 
 /** Whose models opencode loads, for each worktree anew. */

@@ -1,9 +1,9 @@
 /** The programs that kugetsu runs on and with. */
 import { messageOf } from '../../core/errors.ts'
-import { serverDatabase } from '../../sessions/agent-server.ts'
-import { checkOpencode, compare, findOpencode, requireWorkable } from '../../opencode/program.ts'
+import { serverDatabase } from '../../sessions/runs/agent-server.ts'
+import { checkOpencode, compare, findOpencode, requireWorkable } from '../../opencode/server/program.ts'
 import { openSqlite } from '../../platform/sqlite.ts'
-import { runGit } from '../../worktrees/git.ts'
+import { runGit } from '../../git/git.ts'
 import { fail, pass, warn, type Check } from '../check.ts'
 
 const oldestNode = '20.19.0'

@@ -1,6 +1,6 @@
 import { counted } from '../../core/wording.ts'
-import { listSaved } from '../../sessions/recover.ts'
-import { recoveryDays } from '../../worktrees/recovery-refs.ts'
+import { listSaved } from '../../sessions/cleanup/recover.ts'
+import { recoveryDays } from '../../worktrees/mirror/recovery-refs.ts'
 import { pass, warn, type Check } from '../check.ts'
 
 /** The last copy of somebody's work: nothing removes it by itself, so somebody has to be told when there is old one. */

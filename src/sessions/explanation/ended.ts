@@ -1,8 +1,8 @@
 /** An issue or a task on which nobody is at work. */
 import { ago, counted, times } from '../../core/wording.ts'
 import type { Item } from '../../queue/item.ts'
-import type { Entry } from '../journal.ts'
-import type { SessionView } from '../view.ts'
+import type { Entry } from '../../activity/journal.ts'
+import type { SessionView } from '../runs/session-view.ts'
 import { allSlots, memory, permissions, type Explanation, type Facts } from './facts.ts'
 
 /** What is noted when a run ends. */

@@ -1,10 +1,10 @@
 /** What an explanation rests on, and what it says. */
 import type { Item } from '../../queue/item.ts'
-import type { Entry } from '../journal.ts'
-import type { Run } from '../record.ts'
-import type { WaitingStart } from '../waiting-starts.ts'
-import type { Holder } from '../slots.ts'
-import type { SessionView } from '../view.ts'
+import type { Entry } from '../../activity/journal.ts'
+import type { Run } from '../file/session-file.ts'
+import type { WaitingStart } from '../file/waiting-starts.ts'
+import type { Holder } from '../slots/slots.ts'
+import type { SessionView } from '../runs/session-view.ts'
 
 export interface Facts {
   /** The canonical ref; null for a task of the PM agent. */

@@ -1,6 +1,6 @@
 import * as path from 'node:path'
-import type { Place } from '../place.ts'
-import { readRefs } from '../refs.ts'
+import type { Place } from '../../git/place.ts'
+import { readRefs } from '../../git/refs.ts'
 import { readCharacters } from './walk.ts'
 
 const base = 'refs/remotes/origin/HEAD'

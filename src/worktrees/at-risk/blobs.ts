@@ -1,5 +1,5 @@
 /** What git has of a file, as bytes. */
-import { type GitCall, runGitForBytes } from '../git.ts'
+import { type GitCall, runGitForBytes } from '../../git/git.ts'
 
 /** A blob as it is. Throws KugetsuError when git fails. */
 export async function contentOf(call: GitCall, blob: string): Promise<Buffer> {

@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer'
 import { isConfigurationName, withSchema } from '../../opencode/project-files.ts'
 import { type ByteName, bytesOf, nameIn, placeIn } from '../../platform/byte-names.ts'
 import { readRegular } from '../../platform/regular-file.ts'
-import type { GitCall } from '../git.ts'
+import type { GitCall } from '../../git/git.ts'
 import { checkedOut } from './blobs.ts'
 
 /** Changed in the worktree and not in the index, the mode still the same: mode, blob, path. */

@@ -2,9 +2,9 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { readText } from '../../platform/files.ts'
-import { askGit, type GitCall, gitDirectories, type GitOptions, inMirror, runGit } from '../git.ts'
-import { type Place, recordsDirectory } from '../place.ts'
-import { isSaved } from '../recovery-refs.ts'
+import { askGit, type GitCall, gitDirectories, type GitOptions, inMirror, runGit } from '../../git/git.ts'
+import { type Place, recordsDirectory } from '../../git/place.ts'
+import { isSaved } from '../mirror/recovery-refs.ts'
 
 export type KnownPlace = Exclude<Place, { kind: 'unknown' }>
 

@@ -6,7 +6,7 @@ import { isUtf8 } from 'node:buffer'
 import * as fs from 'node:fs'
 import { type ByteName, bytesOf, nameIn, placeIn } from '../../platform/byte-names.ts'
 import { readRegular } from '../../platform/regular-file.ts'
-import { type GitCall, runGitForBytes } from '../git.ts'
+import { type GitCall, runGitForBytes } from '../../git/git.ts'
 import { checkedOut, contentOf } from './blobs.ts'
 
 /** So many are compared with what was checked out, a git each; of more, all count as changed. */

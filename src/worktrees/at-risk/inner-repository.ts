@@ -1,8 +1,8 @@
 /** What is in a repository inside a worktree and nowhere else. None of it can be saved, so it has to stay. */
 import * as path from 'node:path'
 import { charactersOf, displayName, nameIn } from '../../platform/byte-names.ts'
-import { listEntries } from '../entries.ts'
-import { type GitCall, gitDirectories, type GitOptions } from '../git.ts'
+import { listEntries } from '../../git/worktree-entries.ts'
+import { type GitCall, gitDirectories, type GitOptions } from '../../git/git.ts'
 import { counted, sample } from '../../core/wording.ts'
 import { isMade, sortIgnored } from './ignored-files.ts'
 import { commitsLost, type LookOptions } from './inner-commits.ts'

@@ -1,7 +1,7 @@
 /** All repositories inside a worktree, and what would be lost with them. */
 import { messageOf } from '../../core/errors.ts'
 import { createGate } from '../../platform/gate.ts'
-import { type GitCall, inWorktree, runGitForBytes } from '../git.ts'
+import { type GitCall, inWorktree, runGitForBytes } from '../../git/git.ts'
 import type { LookOptions } from './inner-commits.ts'
 import { lostWith } from './inner-repository.ts'
 import { findRepositories, type InnerRepository, type Walked } from './repositories.ts'

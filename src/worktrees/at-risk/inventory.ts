@@ -7,9 +7,17 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { messageOf } from '../../core/errors.ts'
 import { type ByteName, charactersOf, displayName, namesIn } from '../../platform/byte-names.ts'
-import { isBeingSetUp, listEntries } from '../entries.ts'
-import { type GitCall, gitDirectories, type GitOptions, inMirror, inWorktree, runGit, runGitForBytes } from '../git.ts'
-import { placeOf, type Place, recordsDirectory } from '../place.ts'
+import { isBeingSetUp, listEntries } from '../../git/worktree-entries.ts'
+import {
+  type GitCall,
+  gitDirectories,
+  type GitOptions,
+  inMirror,
+  inWorktree,
+  runGit,
+  runGitForBytes,
+} from '../../git/git.ts'
+import { placeOf, type Place, recordsDirectory } from '../../git/place.ts'
 import { isAsMade } from './as-made.ts'
 import { type Heads, headsOf, isMerged, type Stash, stashesOf, type Unpushed, unpushedOf } from './commits.ts'
 import { type IgnoredFiles, noIgnoredFiles, sortIgnored, unreadable } from './ignored-files.ts'

@@ -5,8 +5,8 @@
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { type GitOptions, runGit } from '../git.ts'
-import { recordsDirectory } from '../place.ts'
+import { type GitOptions, runGit } from '../../git/git.ts'
+import { recordsDirectory } from '../../git/place.ts'
 import { listsOfOperation } from './operations.ts'
 import { readCharacters } from './walk.ts'
 import { type Heads, inRepository, type KnownPlace, pushedAt, type Stash } from './commits.ts'

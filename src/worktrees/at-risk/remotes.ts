@@ -6,10 +6,10 @@ import { plainLine } from '../../core/plain-text.ts'
 import { createGate } from '../../platform/gate.ts'
 import { writeAtomic } from '../../platform/files.ts'
 import { copyRegular } from '../../platform/regular-file.ts'
-import { type GitCall, type GitOptions, inMirror, runGit } from '../git.ts'
-import { gitFailure } from '../git-failure.ts'
-import { withPlainRepository } from '../plain-repository.ts'
-import { lend } from '../saved-repository.ts'
+import { type GitCall, type GitOptions, inMirror, runGit } from '../../git/git.ts'
+import { gitFailure } from '../../git/failure.ts'
+import { withPlainRepository } from '../../git/throwaway-repository.ts'
+import { lend } from '../mirror/saved-repository.ts'
 
 /** How many are asked at a time. */
 const atATime = 4

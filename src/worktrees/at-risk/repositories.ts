@@ -7,7 +7,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { byteName, type ByteName, charactersOf, displayName, nameIn } from '../../platform/byte-names.ts'
 import { specialKind } from '../../platform/regular-file.ts'
-import { isRepository } from '../place.ts'
+import { isRepository } from '../../git/place.ts'
 import { gitDirectoryOf, isGitDirectory, readEntries } from './walk.ts'
 
 export interface InnerRepository {

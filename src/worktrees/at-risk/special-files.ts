@@ -2,7 +2,7 @@
 import * as fs from 'node:fs'
 import { type ByteName, displayName, placeIn } from '../../platform/byte-names.ts'
 import { specialKind } from '../../platform/regular-file.ts'
-import { type Place, recordsDirectory } from '../place.ts'
+import { type Place, recordsDirectory } from '../../git/place.ts'
 import { findRepositories, type Walked } from './repositories.ts'
 
 /** The files of a worktree walked, where git has its records of them; undefined where it has none, and where that fails. */

@@ -1,6 +1,6 @@
 /** `git status --porcelain=v2 -z`, read into what matters for losing work. */
 import { type ByteName, nameIn } from '../../platform/byte-names.ts'
-import { type GitCall, runGitForBytes } from '../git.ts'
+import { type GitCall, runGitForBytes } from '../../git/git.ts'
 import { changedByOpencode } from './by-opencode.ts'
 import { changedThoughHidden } from './hidden.ts'
 

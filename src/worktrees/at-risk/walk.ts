@@ -4,7 +4,7 @@ import * as path from 'node:path'
 import { codeOf, KugetsuError } from '../../core/errors.ts'
 import { type ByteName, nameIn, placeIn } from '../../platform/byte-names.ts'
 import { readRegular } from '../../platform/regular-file.ts'
-import { isRepository } from '../place.ts'
+import { isRepository } from '../../git/place.ts'
 
 /** A directory's entries, whose names have one character for each byte; none where it is gone, or cannot be read, which is told. */
 export function readEntries(directory: string | Buffer, onTrouble: (code: string) => void): fs.Dirent[] {

@@ -4,7 +4,7 @@ import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { candidates } from '../../../src/cli/completion/candidates.ts'
 import { valuesIn } from '../../../src/cli/completion/values.ts'
-import { isHidden } from '../../../src/cli/definitions/define.ts'
+import { isHidden } from '../../../src/cli/define.ts'
 import { createProgram } from '../../../src/cli/program.ts'
 import { createFakeContext, type FakeContext } from '../../helpers/fake-context.ts'
 

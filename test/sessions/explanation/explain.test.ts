@@ -3,9 +3,9 @@ import { newItem, type Item } from '../../../src/queue/item.ts'
 import { begun, failed, finished, notified } from '../../../src/queue/transitions.ts'
 import { explain } from '../../../src/sessions/explanation/explain.ts'
 import type { Facts } from '../../../src/sessions/explanation/facts.ts'
-import type { Entry } from '../../../src/sessions/journal.ts'
-import type { Holder } from '../../../src/sessions/slots.ts'
-import type { SessionView } from '../../../src/sessions/view.ts'
+import type { Entry } from '../../../src/activity/journal.ts'
+import type { Holder } from '../../../src/sessions/slots/slots.ts'
+import type { SessionView } from '../../../src/sessions/runs/session-view.ts'
 
 const ref = 'forge.test/me/app#14'
 const now = new Date('2026-05-01T12:00:00Z')

@@ -11,9 +11,9 @@ import {
   takeInventory,
 } from '../../../src/worktrees/at-risk/inventory.ts'
 import { createRemotes } from '../../../src/worktrees/at-risk/remotes.ts'
-import { GitFailure } from '../../../src/worktrees/git-failure.ts'
-import { fetchMirror, openMirror } from '../../../src/worktrees/mirrors.ts'
-import { saveWork } from '../../../src/worktrees/recovery.ts'
+import { GitFailure } from '../../../src/git/failure.ts'
+import { fetchMirror, openMirror } from '../../../src/worktrees/mirror/mirror.ts'
+import { saveWork } from '../../../src/worktrees/saving/save.ts'
 import { addWorktree } from '../../../src/worktrees/worktrees.ts'
 import { createGround, type Ground } from '../../helpers/git-repository.ts'
 

@@ -1,0 +1,55 @@
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { KugetsuError } from '../../../core/errors.ts'
+import { originOf } from '../../../opencode/api/client.ts'
+import { checkOpencode, findOpencode } from '../../../opencode/server/program.ts'
+import { ensureDirectory, writeAtomic } from '../../../platform/files.ts'
+import { currentProcess } from '../../../platform/processes.ts'
+import { agentServer } from '../../../sessions/runs/agent-server.ts'
+import type { Context } from '../../terminal/context.ts'
+import { agentSession } from '../../refs.ts'
+
+export async function runAttach(context: Context, options: { ref: string }): Promise<void> {
+  if (!context.io.interactive) {
+    throw new KugetsuError('attach needs a terminal', {
+      hint: `To read along without one: kugetsu logs -f ${options.ref}`,
+      code: 'usage',
+    })
+  }
+  const { record } = await agentSession(context, options.ref)
+  if (!record.opencode_session_id || !record.worktree_path) {
+    throw new KugetsuError(`${options.ref} has no opencode session yet`, {
+      hint: 'Begin with "kugetsu start".',
+      code: 'no_session',
+    })
+  }
+  await openTui(context, record.opencode_session_id, record.worktree_path)
+}
+
+/** opencode's terminal interface on a session, until the person leaves it. The server is not stopped meanwhile. */
+export async function openTui(context: Context, session: string, directory: string): Promise<void> {
+  const server = await agentServer(context)
+  // It may be another by now than the one whose server this is.
+  const program = await checkOpencode(findOpencode(context.env), context.env, context.signal)
+  const { execa } = await import('execa')
+  const self = currentProcess()
+  ensureDirectory(context.paths.attached)
+  const attached = path.join(context.paths.attached, `${self.pid}.json`)
+  writeAtomic(attached, JSON.stringify(self))
+  try {
+    // The interface takes the terminal's signals itself, so ours must not end it.
+    const result = await execa(
+      program.path,
+      ['attach', originOf(server.endpoint), '--session', session, '--dir', directory],
+      { stdio: 'inherit', reject: false, env: { OPENCODE_SERVER_PASSWORD: server.endpoint.password } },
+    )
+    if (result.failed) {
+      throw new KugetsuError(`opencode attach ended with ${result.exitCode ?? result.signal ?? 'an error'}`, {
+        hint: `See ${context.paths.serverLog}.`,
+        code: 'attach_failed',
+      })
+    }
+  } finally {
+    fs.rmSync(attached, { force: true })
+  }
+}

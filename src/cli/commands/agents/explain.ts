@@ -1,0 +1,149 @@
+import { maskerOf } from '../../../agents/known-secrets.ts'
+import { formatRef, matchTail } from '../../../core/issue-ref.ts'
+import { KugetsuError } from '../../../core/errors.ts'
+import { plainLine } from '../../../core/plain-text.ts'
+import { clock } from '../../../core/wording.ts'
+import { daemonStatus } from '../../../daemon/control.ts'
+import type { Client } from '../../../opencode/api/client.ts'
+import { mcpTrouble } from '../../../opencode/mcp-servers.ts'
+import { findServer } from '../../../opencode/server/server.ts'
+import { openQueue } from '../../../queue/file-queue.ts'
+import { findId } from '../../../queue/find.ts'
+import type { Item } from '../../../queue/item.ts'
+import { explain } from '../../../sessions/explanation/explain.ts'
+import type { Explanation, Facts } from '../../../sessions/explanation/facts.ts'
+import { outputHolders } from '../../../sessions/runs/held-output.ts'
+import { whatDied } from '../../../sessions/runs/interrupted.ts'
+import { describeProcess } from '../../../sessions/runs/left-running.ts'
+import { readJournal, type Entry } from '../../../activity/journal.ts'
+import { memoryRoom, memoryShortage } from '../../../sessions/slots/memory.ts'
+import type { SessionRecord } from '../../../sessions/file/session-file.ts'
+import { nameOf } from '../../../sessions/file/session-name.ts'
+import { waitingStartOf } from '../../../sessions/file/waiting-starts.ts'
+import { slotHolders } from '../../../sessions/slots/slots.ts'
+import { readSession, trackedRefs } from '../../../sessions/file/store.ts'
+import { sessionView } from '../../../sessions/runs/session-view.ts'
+import type { Context } from '../../terminal/context.ts'
+import { tellOfInterrupted } from '../../interrupted.ts'
+import { printJson, styled } from '../../terminal/output.ts'
+import { issueRef } from '../../refs.ts'
+import { wrap } from '../../terminal/wrap.ts'
+
+const shownDecisions = 5
+const longestText = 2000
+/** How long opencode may take to say how the MCP servers of an agent are; it waits for those that do not answer. */
+const mcpPatienceMs = 2_000
+
+/** Says in words how an issue or a task of the queue stands and why, and what can be done. */
+export async function runExplain(context: Context, options: { what: string; json?: boolean }): Promise<void> {
+  const { items: queue } = await openQueue(context).all()
+  const { ref, item } = await meant(context, options.what, queue)
+  const name = ref === null ? undefined : nameOf(context, await issueRef(context, ref))
+  const record = name === undefined ? undefined : readSession(context, name)
+  const session = name === undefined || record === undefined ? undefined : sessionView(context, name, record)
+  const run = record?.run ?? undefined
+  if (name !== undefined && record && run) await tellOfInterrupted(context, [{ name, record: { ...record, run } }])
+  const decisions = readJournal(context, { issueRef: ref, item: item?.id })
+  const holders = slotHolders(context)
+  const explanation = explain({
+    ref,
+    session,
+    run,
+    whatDied: run && whatDied(run),
+    item,
+    queue,
+    holders,
+    atRemote: name === undefined ? undefined : waitingStartOf(context, name),
+    ...(await agentFacts(context, ref, record)),
+    limit: context.settings().maxConcurrentAgents,
+    shortage: memoryShortage(memoryRoom(context, holders)),
+    dispatching: (await daemonStatus(context))?.dispatching === true,
+    decisions,
+    now: context.now(),
+  })
+  if (explanation === undefined) {
+    throw new KugetsuError(`nothing is known of ${ref}: it has no session, no task, and nothing was noted of it`, {
+      hint: `See "kugetsu list" and "kugetsu queue list", or begin: kugetsu start ${ref} "…"`,
+      code: 'unknown_session',
+    })
+  }
+  const { state, sentences, next } = explanation
+  if (options.json === true) {
+    return printJson(context, { issue_ref: ref, item: item?.id ?? null, state, sentences, next, decisions })
+  }
+  print(context, ref ?? 'PM agent', item, explanation, decisions)
+}
+
+/** What its agent, if one is at work, is kept waiting by. */
+async function agentFacts(
+  context: Context,
+  ref: string | null,
+  record: SessionRecord | undefined,
+): Promise<Pick<Facts, 'outputHeldBy' | 'trouble'>> {
+  if (ref === null || !record?.run) return { outputHeldBy: [], trouble: [] }
+  const { opencode_session_id: id, worktree_path: directory } = record
+  const client = findServer(context)?.client
+  const trouble =
+    client && id && directory
+      ? [...(await retryOf(client, id, directory)), ...(await mcpTrouble(client, directory, mcpPatienceMs))]
+      : []
+  return {
+    outputHeldBy: outputHolders(context, ref).map((pid) => describeProcess(context, pid)),
+    trouble: trouble.map(maskerOf(context)),
+  }
+}
+
+/** That its model fails, while opencode tries again; nothing where opencode does not say. */
+async function retryOf(client: Client, id: string, directory: string): Promise<string[]> {
+  const status = (await client.statuses(directory).catch(() => undefined))?.[id]
+  if (status?.type !== 'retry') return []
+  const why = plainLine(status.message ?? 'no reason was given', 200).replace(/[.!]$/, '')
+  return [`its model fails, and opencode tries again (attempt ${status.attempt ?? 1}): ${why}`]
+}
+
+/** The issue, or the task, that a person means: `q_…` or the end of such an id, else a ref. */
+async function meant(
+  context: Context,
+  text: string,
+  queue: readonly Item[],
+): Promise<{ ref: string | null; item: Item | undefined }> {
+  const isId = text.startsWith('q_') || (/^\d{4,}$/.test(text) && matchTail(text, trackedRefs(context)) === undefined)
+  if (isId) {
+    const id = findId(
+      queue.map((each) => each.id),
+      text,
+    )
+    const item = queue.find((each) => each.id === id)
+    if (item !== undefined) return { ref: item.issue_ref, item }
+  }
+  const queued = queue.flatMap(({ issue_ref }) => issue_ref ?? [])
+  return {
+    ref: formatRef(await issueRef(context, text, { tracked: [...trackedRefs(context), ...queued] })),
+    item: undefined,
+  }
+}
+
+function print(
+  context: Context,
+  ref: string,
+  item: Item | undefined,
+  { state, sentences, next }: Explanation,
+  decisions: readonly Entry[],
+): void {
+  const { io } = context
+  const width = Math.max(40, Math.min(io.columns, 100)) - 2
+  const title = item === undefined ? ref : `${item.id}  ${ref}`
+  io.out(`${styled(context, 'bold', plainLine(title, longestText))}  ${state.replace('_', ' ')}\n`)
+  io.out(`  ${wrap(plainLine(sentences.join(' '), longestText), width, '  ')}\n`)
+  if (next.length > 0) {
+    io.out('\nNext:\n')
+    for (const command of next) io.out(`  ${plainLine(command, longestText)}\n`)
+  }
+  if (decisions.length === 0) return
+  io.out('\nWhat was decided:\n')
+  for (const { at, decision, reason } of decisions.slice(-shownDecisions)) {
+    const head = `  ${clock(at)}  ${plainLine(decision.replaceAll('_', ' '), 20).padEnd(13)} `
+    const text = wrap(plainLine(reason, longestText), width - head.length, ' '.repeat(head.length))
+    io.out(`${styled(context, 'dim', head)}${text}\n`)
+  }
+}

@@ -1,0 +1,143 @@
+import { startOf } from '../../../core/columns.ts'
+import { exitCodes, KugetsuError } from '../../../core/errors.ts'
+import { formatRef, type IssueRef } from '../../../core/issue-ref.ts'
+import { isPmAgent } from '../../../core/within-agent.ts'
+import { supervisionOf } from '../../../daemon/control.ts'
+import { nameOf } from '../../../sessions/file/session-name.ts'
+import { startAgent } from '../../../sessions/starting/start.ts'
+import type { Started, StartRequest } from '../../../sessions/starting/request.ts'
+import { readSession } from '../../../sessions/file/store.ts'
+import { sessionView } from '../../../sessions/runs/session-view.ts'
+import type { Context } from '../../terminal/context.ts'
+import { requireWith } from '../../flags.ts'
+import { messageFrom } from '../../message.ts'
+import { printJson, styled, tilde } from '../../terminal/output.ts'
+import { issueRef } from '../../refs.ts'
+import { reportEnds } from './wait.ts'
+
+export interface StartOptions {
+  command: 'start' | 'continue'
+  ref: string
+  message?: string | undefined
+  prUrl?: string | undefined
+  wait?: boolean
+  timeout?: number
+  base?: string
+  model?: string
+  agent?: string
+  fresh?: boolean
+  queue?: boolean
+  now?: boolean
+  json?: boolean
+}
+
+export async function runStart(context: Context, options: StartOptions): Promise<void> {
+  requireWith('--timeout', options.timeout !== undefined, '--wait', options.wait === true)
+  const ref = await issueRef(context, options.ref, { begins: options.command === 'start' })
+  const message = await messageFrom(context, options.message ?? '')
+  if (message.trim() === '' && (options.command === 'start' || options.message !== undefined)) {
+    throw new KugetsuError('the message is empty', {
+      hint: `Say what is to be done: kugetsu ${options.command} ${formatRef(ref)} "fix the login bug"`,
+      code: 'usage',
+    })
+  }
+  if (options.now === true && isPmAgent(context.env)) {
+    throw new KugetsuError('--now is for a person to say, not for the PM agent', {
+      hint: 'Without it the message waits for a free slot.',
+      code: 'not_for_pm_agent',
+    })
+  }
+  const supervision = supervisionOf(context)
+  const isNew = options.command === 'continue' && readSession(context, nameOf(context, ref)) === undefined
+  const request = {
+    ref,
+    message,
+    prUrl: checkedUrl(options.prUrl),
+    base: options.base,
+    model: options.model,
+    agent: options.agent,
+    fresh: options.fresh,
+    now: options.now,
+  }
+  let started: Started
+  try {
+    started = await startAgent(context, supervision, request)
+  } catch (error) {
+    if (!(error instanceof KugetsuError) || error.exitCode !== exitCodes.noFreeSlot) throw error
+    const priority = options.command === 'continue' && hasSession(context, request.ref) ? 1 : 0
+    // Who has a session is never refused; anybody else only where that is wanted.
+    if (priority === 0 && options.queue !== true) throw error
+    tellIfNew(context, options, request.ref, isNew)
+    return await queueInstead(context, options, request, priority)
+  }
+  tellIfNew(context, options, request.ref, isNew)
+  if (options.wait !== true) return print(context, options, started)
+  if (options.json !== true) print(context, options, started)
+  try {
+    await reportEnds(context, supervision, [started.name], options)
+  } catch (error) {
+    const ref = started.record.issue_ref ?? started.name
+    if (context.signal.aborted) context.io.err(`The agent works on: kugetsu wait ${ref}, or kugetsu stop ${ref}\n`)
+    throw error
+  }
+}
+
+/** To continue what was never begun begins it, which may be the wrong issue. */
+function tellIfNew(context: Context, options: StartOptions, ref: IssueRef, isNew: boolean): void {
+  if (isNew && options.json !== true) context.io.out(`Nothing was known of ${formatRef(ref)}: it begins with this\n`)
+}
+
+function hasSession(context: Context, ref: IssueRef): boolean {
+  return Boolean(readSession(context, nameOf(context, ref))?.opencode_session_id)
+}
+
+/** Leaves it to the queue, and waits for it there if need be. */
+async function queueInstead(
+  context: Context,
+  options: StartOptions,
+  request: StartRequest,
+  priority: number,
+): Promise<void> {
+  const { enqueue, reportQueuedEnd, tellQueued } = await import('../../enqueue.ts')
+  const { prUrl, base, model, agent, fresh } = request
+  const queued = await enqueue(context, {
+    issue_ref: formatRef(request.ref),
+    message: request.message,
+    priority,
+    ...(prUrl === undefined ? {} : { pr_url: prUrl }),
+    ...(base === undefined ? {} : { base }),
+    ...(model === undefined ? {} : { model }),
+    ...(agent === undefined ? {} : { agent }),
+    ...(fresh === undefined ? {} : { fresh }),
+  })
+  if (options.wait !== true) return tellQueued(context, options, queued)
+  if (options.json !== true) tellQueued(context, options, queued)
+  await reportQueuedEnd(context, queued.item.id, options)
+}
+
+function print(context: Context, options: StartOptions, { how, name, record, recovery }: Started): void {
+  if (options.json === true) return printJson(context, sessionView(context, name, record))
+  const what = {
+    started: 'An agent works on',
+    continued: 'The agent goes on with',
+    steered: 'The message joins the work on',
+  }[how]
+  context.io.out(
+    `${styled(context, 'green', what)} ${styled(context, 'bold', record.issue_ref ?? name)}\n` +
+      `  session   ${record.opencode_session_id ?? ''}\n` +
+      `  worktree  ${tilde(context, record.worktree_path ?? '')}\n` +
+      `  branch    ${record.branch_name ?? ''}${record.base_branch ? ` (from ${record.base_branch})` : ''}\n` +
+      `  follow    kugetsu logs -f ${record.issue_ref ?? name}\n`,
+  )
+  if (recovery !== undefined) {
+    context.io.out(`  before    saved as ${recovery.ref} in ${tilde(context, recovery.mirror)}\n`)
+  }
+}
+
+function checkedUrl(url: string | undefined): string | undefined {
+  if (url === undefined || /^https?:\/\/[^\s/]+\/\S+$/.test(url)) return url
+  throw new KugetsuError(`not the URL of a pull request: ${JSON.stringify(startOf(url, 100))}`, {
+    hint: 'It looks like https://github.com/me/app/pull/15.',
+    code: 'usage',
+  })
+}

@@ -1,0 +1,54 @@
+import { maskerOf } from '../../../agents/known-secrets.ts'
+import { loadSettings, type Settings } from '../../../config/settings.ts'
+import { exitCodes, messageOf } from '../../../core/errors.ts'
+import { onUnhandled } from '../../../daemon/last-resort.ts'
+import { runDaemon } from '../../../daemon/daemon.ts'
+import type { Context } from '../../terminal/context.ts'
+
+/** How soon a warning is written again that was written before, in milliseconds: what stays wrong is met at every look. */
+const againMs = 3_600_000
+const mostRemembered = 1_000
+
+/**
+ * The daemon. It lives long, so it reads the configuration afresh and keeps the last good one while that is broken.
+ * In the foreground its log is what it prints, and being told to stop is a good end.
+ */
+export async function runSupervise(context: Context, options: { foreground: boolean }): Promise<void> {
+  context.onUnhandled(onUnhandled(context))
+  let last: Settings = context.settings()
+  const told = new Map<string, number>()
+  const log = (text: string) =>
+    (options.foreground ? context.io.log : context.io.err)(
+      `${context.now().toISOString()} ${maskerOf(context)(text)}\n`,
+    )
+  const warn = (text: string) => {
+    const before = told.get(text)
+    if (before !== undefined && performance.now() - before < againMs) return
+    if (told.size >= mostRemembered) told.clear()
+    told.set(text, performance.now())
+    log(text)
+  }
+  let misread = ''
+  const home = {
+    ...context,
+    warn,
+    progress: (text: string, kind?: 'passing') => kind === undefined && log(text),
+    settings: () => {
+      let text = ''
+      try {
+        last = loadSettings({ configFile: context.paths.config, env: context.env, userHome: context.userHome })
+        text = last.warnings.join('; ')
+      } catch (error) {
+        text = `the configuration is not taken over: ${messageOf(error)}`
+      }
+      if (text !== misread) log(text === '' ? 'the configuration is in order again' : text)
+      misread = text
+      return last
+    },
+  }
+  await runDaemon(home, options)
+  if (options.foreground) {
+    log('ended; agents at work go on')
+    context.setExitCode(exitCodes.done)
+  }
+}

@@ -1,0 +1,57 @@
+/** What the definitions of commands are made with. */
+import type { Command } from 'commander'
+import { credentialCommand } from '../core/credential-helper.ts'
+import { KugetsuError } from '../core/errors.ts'
+import { pmShellCommand } from '../core/pm-shell.ts'
+import { daemonCommand } from '../daemon/names.ts'
+import type { Context } from './terminal/context.ts'
+import { wrap } from './terminal/wrap.ts'
+
+/** Commands by name: what each is called with and does. Only the one that is called is made, in a group too (`asked`). */
+export type Definitions = Record<string, Definition>
+type Definition = (command: Define, context: Context, group: Group, asked: string | undefined) => void
+/** Makes one command, with a description and what every command has. */
+type Define = (usage: string, description: string, examples?: string[], exits?: Exits) => Command
+/** What the exit codes beyond 0 and 1 mean to a command, or what is special about those. */
+type Exits = Partial<Record<0 | 1 | 2 | 124, string>>
+/** Makes one that has commands of its own; the flags that every command has are theirs, or they would never see them. */
+type Group = (name: string, description: string) => Command
+/** The commands of a group, by name: what makes each of them in it. */
+export type Subcommands = Record<string, (group: Command, context: Context) => void>
+
+/** The hidden command that answers the shells' completion: `__complete -- <words…>`. */
+export const completeCommand = '__complete'
+
+const internal = [daemonCommand, credentialCommand, completeCommand, pmShellCommand]
+
+/** Whether a command is for kugetsu itself and the shells, and not for people. */
+export function isHidden(command: Command): boolean {
+  return internal.includes(command.name())
+}
+
+/** Makes the one that is asked for; all where that is none of them, for what is said of them all. */
+export function addTo(group: Command, commands: Subcommands, context: Context, asked = ''): void {
+  const only = Object.hasOwn(commands, asked) ? commands[asked] : undefined
+  for (const add of only === undefined ? Object.values(commands) : [only]) add(group, context)
+}
+
+/** What every command has: `--json`, `--debug`, examples, exit codes. */
+export function finish(command: Command, examples: string[], exits: Exits = {}): Command {
+  command.option('--json', 'print JSON').option('--debug', 'print stacks of errors')
+  const lines = examples.map((example) => `  ${example}`).join('\n')
+  const codes = Object.entries({ 0: 'done', 1: 'failed', ...exits }).map(([code, meaning]) => `${code} ${meaning}`)
+  return command.addHelpText(
+    'after',
+    `${lines === '' ? '' : `\nExamples:\n${lines}\n`}\n${wrap(`Exit codes: ${codes.join(', ')}`, 76, '  ')}`,
+  )
+}
+
+/** The value of a flag that counts seconds. */
+export function seconds(text: string): number {
+  const value = Number(text)
+  if (text.trim() !== '' && Number.isFinite(value) && value >= 0) return value
+  throw new KugetsuError(`not a number of seconds: ${text}`, {
+    hint: 'Give --timeout like this: --timeout 600',
+    code: 'usage',
+  })
+}

@@ -1,0 +1,80 @@
+import { fit, widthOf } from '../../core/columns.ts'
+import type { Context } from './context.ts'
+
+export interface Fit {
+  /** The width of the terminal. */
+  columns: number
+  /** Columns to cut before all others, by title, the least important first. */
+  cutFirst?: string[]
+  /** Columns to leave out where the cutting of those is not enough, by title, the least important first. */
+  leaveOut?: string[]
+  /** Columns whose cells tell most at their end, by title: they are cut at the beginning. */
+  keepEnd?: string[]
+}
+
+/**
+ * Columns aligned by spaces, one line a row, the header first. With `room` cells are cut, marked by `…`, until the
+ * lines fit the terminal: first the columns it names, then, without those that it lets leave out, whichever is widest.
+ * What goes to a pipe stays whole.
+ */
+export function table(header: string[], rows: string[][], room?: Fit): string {
+  const lines = [header, ...rows]
+  const widths = header.map((_, column) =>
+    lines.reduce((widest, line) => Math.max(widest, widthOf(line[column] ?? '')), 0),
+  )
+  const out = room?.leaveOut?.map((title) => header.indexOf(title)).find((column) => column !== -1)
+  if (room !== undefined && !shrink(widths, header, room) && out !== undefined) {
+    const without = (line: string[]) => line.filter((_, column) => column !== out)
+    return table(without(header), rows.map(without), room)
+  }
+  const keepEnd = header.map((title) => room?.keepEnd?.includes(title) === true)
+  const cell = (text: string, column: number) => fit(text, widths[column] ?? 0, keepEnd[column] ? 'end' : 'start')
+  return lines.map((line) => `${line.map(cell).join('  ').trimEnd()}\n`).join('')
+}
+
+/** Whether that was done with the columns that are to be cut first alone. */
+function shrink(widths: number[], header: string[], fit: Fit): boolean {
+  const least = header.map((title) => Math.max(title.length, 8))
+  const excess = () => widths.reduce((sum, width) => sum + width + 2, -2) - fit.columns
+  const spare = (column: number) => Math.max(0, (widths[column] ?? 0) - (least[column] ?? 0))
+  for (const title of fit.cutFirst ?? []) {
+    const column = header.indexOf(title)
+    widths[column] = (widths[column] ?? 0) - Math.min(spare(column), Math.max(0, excess()))
+  }
+  const isEnough = excess() <= 0
+  while (excess() > 0) {
+    const spares = widths.map((width, column) => (spare(column) > 0 ? width : 0))
+    const widest = spares.indexOf(Math.max(...spares))
+    if (spares[widest] === 0) break
+    widths[widest] = (widths[widest] ?? 0) - 1
+  }
+  return isEnough
+}
+
+/** One JSON document on standard output, for strict readers too: half a character is none. */
+export function printJson(context: Context, value: unknown): void {
+  const wellFormed = (_: string, each: unknown) => (typeof each === 'string' ? each.toWellFormed() : each)
+  context.io.out(`${JSON.stringify(value, wellFormed, 2)}\n`)
+}
+
+/** How long ago, in the largest unit that is not zero: `3s`, `12m`, `5h`, `2d`. Empty without a time. */
+export function age(since: string | null, now: Date): string {
+  const seconds = since === null ? Number.NaN : Math.floor((now.getTime() - Date.parse(since)) / 1000)
+  if (Number.isNaN(seconds)) return ''
+  if (seconds >= 86_400) return `${Math.floor(seconds / 86_400)}d`
+  if (seconds >= 3_600) return `${Math.floor(seconds / 3_600)}h`
+  if (seconds >= 60) return `${Math.floor(seconds / 60)}m`
+  return `${Math.max(0, seconds)}s`
+}
+
+/** A path as a person writes it. */
+export function tilde(context: Context, path: string): string {
+  return path.startsWith(`${context.userHome}/`) ? `~${path.slice(context.userHome.length)}` : path
+}
+
+const styles = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const
+
+/** Text in a style, where colours may be used. */
+export function styled(context: Context, style: keyof typeof styles, text: string): string {
+  return context.io.colour ? `\u001b[${styles[style]}m${text}\u001b[0m` : text
+}

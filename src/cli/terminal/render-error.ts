@@ -1,0 +1,45 @@
+import { codeOf, exitCodes, KugetsuError, messageOf } from '../../core/errors.ts'
+import { plainText } from '../../core/plain-text.ts'
+import type { Context } from './context.ts'
+import { printJson, styled } from './output.ts'
+
+/**
+ * Tells of what went wrong, one line and a hint, and returns the exit code that goes with it. With `json` it is one
+ * document on standard output. A stack is shown with `debug` only.
+ */
+export function renderError(context: Context, error: unknown, options: { json: boolean; debug: boolean }): number {
+  if (context.signal.aborted && codeOf(context.signal.reason) !== 'unexpected') {
+    context.io.err('Interrupted\n')
+    return exitCodes.interrupted
+  }
+  const known = error instanceof KugetsuError ? error : incomplete(error)
+  const message = known === undefined ? `unexpected: ${messageOf(error)}` : messageOf(known)
+  const hint =
+    known === undefined
+      ? 'This is a defect of kugetsu: run it again with --debug and report what it prints.'
+      : known.hint
+  if (options.json) {
+    printJson(context, { error: { message, hint: hint ?? null, code: known?.code ?? 'unexpected' } })
+  } else {
+    // Messages quote what git, opencode and files say.
+    context.io.err(`${styled(context, 'red', 'Error:')} ${plainText(message)}\n`)
+    if (hint !== undefined)
+      context.io.err(`${styled(context, 'dim', 'Hint:')} ${plainText(hint).replace(/\s+/g, ' ')}\n`)
+  }
+  if (options.debug) {
+    for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+      context.io.err(`${cause.stack ?? cause.message}\n`)
+    }
+  }
+  return known?.exitCode ?? exitCodes.failed
+}
+
+/** A part of kugetsu itself that is not there: npm removes and writes its files one by one. */
+function incomplete(error: unknown): KugetsuError | undefined {
+  if (codeOf(error) !== 'MODULE_NOT_FOUND') return undefined
+  return new KugetsuError(`kugetsu is not complete: ${messageOf(error)}`, {
+    hint: 'It is being installed or upgraded: try again in a moment. If it stays so, install it again.',
+    code: 'incomplete',
+    cause: error,
+  })
+}

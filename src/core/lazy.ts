@@ -1,0 +1,8 @@
+/**
+ * A value made at its first use. For the schemas that a command may do without: making one takes as long as reading a
+ * dozen files.
+ */
+export function lazy<T>(make: () => T): () => T {
+  let made: { value: T } | undefined
+  return () => (made ??= { value: make() }).value
+}

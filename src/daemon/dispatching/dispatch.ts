@@ -1,0 +1,295 @@
+/**
+ * Takes tasks from the queue while slots are free, and notes on them what became of them. What it remembers, which
+ * starts it is at, dies with it; everything else is on file, and reconcile.ts says what follows from that.
+ */
+import type { Home } from '../../config/home.ts'
+import { codeOf, KugetsuError, messageOf } from '../../core/errors.ts'
+import type { Item } from '../../queue/item.ts'
+import { issueKey, pick, pickForPm } from '../../queue/pick.ts'
+import type { Queue } from '../../queue/queue.ts'
+import { begun, failed, finished, interrupted, notified, openAttempt, released } from '../../queue/transitions.ts'
+import { tellGivenUp } from '../../sessions/runs/announce.ts'
+import { note } from '../../activity/journal.ts'
+import { dropEnd } from '../../sessions/runs/kept-ends.ts'
+import { memoryRoom, memoryShortage } from '../../sessions/slots/memory.ts'
+import type { Delegation } from '../../sessions/pm/tell-pm-agent.ts'
+import type { SessionRecord } from '../../sessions/file/session-file.ts'
+import { slotHolders, type Holder } from '../../sessions/slots/slots.ts'
+import type { Started, StartRequest } from '../../sessions/starting/request.ts'
+import { pmAgentSession } from '../../sessions/file/store.ts'
+import { agentOf, labelOf, look, noteOn, tellInterrupted, type Noting, type Seen } from './outcomes.ts'
+import { asStart } from '../last-resort.ts'
+import { createPreparer, preparedAhead, type Preparing } from './preparer.ts'
+import type { StartInQueue } from '../socket.ts'
+import { startFailure } from './start-failure.ts'
+import { requestOf } from './start-request.ts'
+
+/** A slot that a command is setting up on comes free without a word when the command fails. */
+const watchMs = 1_000
+/** Another command is at the issue. */
+const busyPauseMs = 2_000
+/** The disk is full, or the like. */
+const retryNotesMs = 5_000
+/** After a start opencode is busy with its first prompt; to prepare the next one then would only hold it up. */
+const calmMs = 1_000
+/** After a start that nothing was wrong with but everything around it, the next tries wait: 5 s, 10 s … 5 min. */
+const outagePauseMs = { first: 5_000, longest: 5 * 60_000 }
+
+/** How many starts may wait for remotes beside those that have a slot: each has a git that does nothing. */
+const mostAtRemote = 8
+
+/** Start the agent of a task, or tell the PM agent of one; startAgent and tellPmAgent, but for tests. */
+export interface Starts<T = unknown> extends Preparing<T> {
+  start: (home: Home, request: StartRequest) => Promise<Started>
+  tell: (home: Home, delegation: Delegation) => Promise<SessionRecord>
+}
+
+interface Starting {
+  item: Item
+  abort: AbortController
+  done: Promise<void>
+  /** It waits for a remote, and has given its slot away. */
+  isAtRemote: boolean
+  /** A person has stopped it. */
+  isCancelled: boolean
+}
+
+export interface Dispatcher {
+  /**
+   * One look: notes what ended and, when `dispatching`, starts what there is room for, without waiting for it.
+   * Returns whether starts are going on, and how soon to look again, in milliseconds.
+   */
+  tick: (dispatching: boolean) => Promise<{ busy: boolean; againInMs: number }>
+  /** Ends the start of a task because a person wants it to end: the task ends as stopped. False when none goes on. */
+  cancel: (start: StartInQueue) => boolean
+  /** Ends the starts that are going on and waits until what they made is undone; their tasks stay in the queue. */
+  close: () => Promise<void>
+}
+
+/** `changed` is called when a look is worth it. */
+export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>, changed: () => void): Dispatcher {
+  const preparer = createPreparer(home, starts, (item) => requestOf(home, item))
+  const starting = new Map<string, Starting>()
+  let outages = 0
+  let pausedUntil = 0
+  let calmAt = 0
+  let isShort = false
+
+  async function tick(dispatching: boolean): Promise<{ busy: boolean; againInMs: number }> {
+    const before = new Set(starting.keys())
+    let seen = await look(home, queue, (id) => before.has(id))
+    const [ends, others] = [seen.notes.filter(isEnd), seen.notes.filter((action) => !isEnd(action))]
+    // What is given back has its old place in the order, so it is given back before anything is picked.
+    const notedOthers = await noteAll(others)
+    if (others.length > 0) seen = await look(home, queue, (id) => before.has(id))
+    // What ended comes last: to count its commits takes a moment, and somebody waits for its slot.
+    if (!dispatching) preparer.next([])
+    const againInMs = dispatching ? dispatch(seen) : Infinity
+    if (!(await noteAll(ends)) || !notedOthers) return { busy: true, againInMs: Math.min(againInMs, retryNotesMs) }
+    if (ends.length > 0) changed() // the next task of the same issue can go on
+    return { busy: starting.size > 0, againInMs }
+  }
+
+  /** False when one of them could not be noted; it stays to be noted then. */
+  async function noteAll(actions: Noting[]): Promise<boolean> {
+    const noted = await Promise.allSettled(actions.map((action) => noteOn(home, queue, action)))
+    const reasons = noted.flatMap((each) => (each.status === 'rejected' ? [messageOf(each.reason)] : []))
+    for (const reason of reasons) home.warn(`cannot note on the queue: ${reason}`)
+    return reasons.length === 0
+  }
+
+  /** Starts what there is room for; returns how soon to look again. */
+  function dispatch(seen: Seen): number {
+    const { maxConcurrentAgents: limit, queueIntervalMinutes } = home.settings()
+    const intervalMs = queueIntervalMinutes * 60_000
+    if (!seen.items.some(({ state }) => state === 'pending')) {
+      preparer.next([])
+      return intervalMs
+    }
+    const rest = pausedUntil - performance.now()
+    if (rest > 0) return rest
+    const holders = slotHolders(home)
+    const without = startsWithoutSlot(holders)
+    const free = Math.max(0, limit - holders.length - without)
+    // In an outage one is enough to see whether it is over.
+    const room = outages > 0 ? Math.min(free, Math.max(0, 1 - starting.size)) : free
+    const ahead = outages > 0 ? 0 : Math.min(limit, preparedAhead)
+    const picked = pick(seen.items, { free: room + ahead, now: home.now(), isBusy: isBusy(seen, holders) })
+    const first = picked.items.slice(0, room)
+    const memory = memoryRoom(home, holders)
+    const roomInMemory = Math.max(0, memory.agents - without)
+    const startable = first.slice(0, roomInMemory)
+    if (first.length > 0) tellOfMemory(memoryShortage(memory))
+    const pm = isPmBusy(seen) ? {} : pickForPm(seen.items, home.now())
+    for (const item of [...startable, ...(pm.item === undefined ? [] : [pm.item])]) begin(item)
+    // What is prepared takes memory too: where there is none, it is taken back.
+    const prepareInMs = prepareAhead(picked.items.slice(room, roomInMemory))
+    const unclear = holders.some(({ phase }) => phase !== 'run')
+    const dueInMs = Math.min(picked.dueInMs ?? Infinity, pm.dueInMs ?? Infinity)
+    return Math.min(intervalMs, dueInMs, prepareInMs, unclear ? watchMs : Infinity)
+  }
+
+  /** Prepares the next tasks once no start is going on; returns how soon that may be, in milliseconds. */
+  function prepareAhead(next: readonly Item[]): number {
+    // One that begins anew has nothing to prepare before its worktree is gone.
+    const preparable = next.filter(({ fresh }) => fresh !== true)
+    const calmInMs = starting.size > 0 ? Infinity : Math.max(0, calmAt - performance.now())
+    if (calmInMs === 0) preparer.next(preparable)
+    return calmInMs > 0 && preparable.length > 0 ? calmInMs : Infinity
+  }
+
+  /** Once when tasks begin to wait for memory, and once when they go on. */
+  function tellOfMemory(shortage: string | undefined): void {
+    if (shortage !== undefined && !isShort) home.warn(`tasks wait: ${shortage} (MIN_FREE_MEMORY_MB)`)
+    if (shortage === undefined && isShort) home.progress('there is memory for agents again')
+    isShort = shortage !== undefined
+  }
+
+  /** Starts of ours that will take a slot and have none yet. */
+  function startsWithoutSlot(holders: Holder[]): number {
+    const held = new Set(holders.map(({ issueRef }) => issueKey(issueRef)))
+    const ours = [...starting.values()].filter(({ item }) => item.kind === 'dev')
+    const without = ours.filter(({ item }) => !held.has(issueKey(item.issue_ref)))
+    const atRemote = without.filter(({ isAtRemote }) => isAtRemote).length
+    return without.length - Math.min(atRemote, mostAtRemote)
+  }
+
+  /** The PM agent takes one message at a time. */
+  function isPmBusy({ sessions }: Seen): boolean {
+    const isAtWork = sessions.some(({ name, record }) => name === pmAgentSession && record.run)
+    return isAtWork || [...starting.values()].some(({ item }) => item.kind === 'pm')
+  }
+
+  /** An issue is busy while somebody works or is about to work on it, and until what came of its last task is noted. */
+  function isBusy({ items, sessions }: Seen, holders: Holder[]): (issue: string) => boolean {
+    const working = sessions.filter(({ record }) => record.run || record.state === 'starting')
+    const had = items.filter((item) => item.state === 'notified' || (item.state === 'pending' && openAttempt(item)))
+    const busy = new Set(
+      [
+        ...working.map(({ record }) => record.issue_ref),
+        ...holders.map(({ issueRef }) => issueRef),
+        ...had.map((item) => item.issue_ref),
+        ...[...starting.values()].map(({ item }) => item.issue_ref),
+      ].map(issueKey),
+    )
+    return (issue) => busy.has(issue)
+  }
+
+  function begin(item: Item): void {
+    preparer.begins(item)
+    const start: Starting = {
+      item,
+      abort: new AbortController(),
+      done: Promise.resolve(),
+      isAtRemote: false,
+      isCancelled: false,
+    }
+    starting.set(item.id, start)
+    start.done = asStart(start.abort, () => run(start))
+      .catch((error: unknown) => {
+        // The queue cannot be written: the next look finds out how far it came.
+        home.warn(`${item.id}: ${messageOf(error)}`)
+        pause(outagePauseMs.first)
+      })
+      .finally(() => {
+        starting.delete(item.id)
+        calmAt = performance.now() + calmMs
+        changed()
+      })
+  }
+
+  async function run(start: Starting): Promise<void> {
+    const { item } = start
+    const { signal } = start.abort
+    let mine = false
+    const claimed = await queue.change(item.id, (current) => {
+      const next = begun(current, home.now())
+      mine = next !== undefined
+      return next
+    })
+    if (!mine || claimed === undefined) return // removed, or begun before
+    dropEnd(home, item.id) // of a run before a retry
+    try {
+      const record = await agentFor({ ...home, signal }, claimed, start)
+      outages = 0
+      await queue.change(item.id, (current) => notified(current, agentOf(home, record, record.run)))
+      home.progress(`${labelOf(item)} has ${item.kind === 'pm' ? 'the PM agent' : 'an agent'}`)
+    } catch (error) {
+      if (start.isCancelled) await noteStopped(claimed)
+      else await noteFailure(claimed, error, signal)
+    }
+  }
+
+  async function agentFor(at: Home, item: Item, start: Starting): Promise<SessionRecord> {
+    const onRemoteWait = (waits: boolean) => {
+      start.isAtRemote = waits
+      changed()
+    }
+    if (item.kind === 'dev') return (await starts.start(at, { ...requestOf(at, item), onRemoteWait })).record
+    return starts.tell(at, { message: item.message, mentions: item.mentions, queueItem: item.id })
+  }
+
+  async function noteFailure(item: Item, error: unknown, signal: AbortSignal): Promise<void> {
+    const isDefect = codeOf(signal.reason) === 'unexpected'
+    const failure = startFailure(isDefect ? signal.reason : error)
+    if (failure.kind === 'not tried' || (signal.aborted && !isDefect)) {
+      const isBusyIssue = error instanceof KugetsuError && (error.code === 'busy' || error.code === 'running')
+      const notBefore = isBusyIssue ? new Date(home.now().getTime() + busyPauseMs) : null
+      await queue.change(item.id, (current) => released(current, notBefore))
+      if (!isBusyIssue) pause(watchMs)
+      return
+    }
+    const { reason } = failure
+    if (failure.kind === 'interrupted') {
+      const after = await queue.change(item.id, (current) => interrupted(current, reason, home.now()))
+      return tellInterrupted(home, item, after, reason)
+    }
+    const hopeless = failure.kind === 'hopeless'
+    const after = await queue.change(item.id, (current) => failed(current, { reason, hopeless }, home.now()))
+    const gaveUp = after?.state === 'error'
+    note(home, gaveUp ? 'gave_up' : 'retried', {
+      issue_ref: item.issue_ref,
+      reason: `queue item ${item.id}: ${reason}`,
+    })
+    home.warn(`${labelOf(item)}: ${reason}${gaveUp ? '; it ends as an error' : '; it is tried again'}`)
+    outages = failure.outage ? outages + 1 : 0
+    if (outages > 0) pause(Math.min(outagePauseMs.first * 2 ** (outages - 1), outagePauseMs.longest))
+    if (gaveUp) await tellGivenUp(home, after, reason)
+  }
+
+  /** As when a person stops its agent. */
+  async function noteStopped(item: Item): Promise<void> {
+    const end = { state: 'idle', error: null, stopped: true, never_began: true, ended_at: home.now().toISOString() }
+    await queue.change(item.id, (current) => finished(current, end, null))
+    note(home, 'stopped', { issue_ref: item.issue_ref, reason: `the start of queue item ${item.id}` })
+    home.progress(`${labelOf(item)}: its start was stopped`)
+  }
+
+  function cancel({ issue, item: id }: StartInQueue): boolean {
+    const start = [...starting.values()].find(
+      ({ item }) => issueKey(item.issue_ref) === issueKey(issue) && (id === undefined || item.id === id),
+    )
+    if (start === undefined) return false
+    start.isCancelled = true
+    start.abort.abort(new KugetsuError('stopped by a person', { code: 'interrupted' }))
+    return true
+  }
+
+  /** By a clock that does not jump. */
+  function pause(milliseconds: number): void {
+    pausedUntil = Math.max(pausedUntil, performance.now() + milliseconds)
+  }
+
+  async function close(): Promise<void> {
+    const reason = new KugetsuError('the daemon stops', { code: 'interrupted' })
+    for (const { abort } of starting.values()) abort.abort(reason)
+    await preparer.close()
+    await Promise.all([...starting.values()].map(({ done }) => done))
+  }
+
+  return { tick, cancel, close }
+}
+
+function isEnd(action: Noting): boolean {
+  return action.do === 'note the end'
+}

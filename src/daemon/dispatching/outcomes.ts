@@ -1,0 +1,168 @@
+/** Notes on the queue's items what the sessions say became of them. */
+import type { Home } from '../../config/home.ts'
+import { messageOf } from '../../core/errors.ts'
+import { baseNameOf } from '../../core/issue-names.ts'
+import { parseRef } from '../../core/issue-ref.ts'
+import { readServer } from '../../opencode/server-file.ts'
+import { listDirectory } from '../../platform/files.ts'
+import type { Item, Result } from '../../queue/item.ts'
+import type { Queue } from '../../queue/queue.ts'
+import { reconcile, type Action } from '../../queue/reconcile.ts'
+import { finished, interrupted, isFinished, notified } from '../../queue/transitions.ts'
+import { tellBegin, tellGivenUp } from '../../sessions/runs/announce.ts'
+import { note } from '../../activity/journal.ts'
+import { dropEnd, itemsWithEnd, readEnd, type KeptEnd } from '../../sessions/runs/kept-ends.ts'
+import type { Run, SessionRecord } from '../../sessions/file/session-file.ts'
+import { slotHolders } from '../../sessions/slots/slots.ts'
+import { pmAgentSession, readSession, readSessions, type StoredSession } from '../../sessions/file/store.ts'
+import { commitsAhead } from '../../worktrees/at-risk/commits-ahead.ts'
+
+const gitTimeoutMs = 30_000
+
+export interface AgentOf {
+  run: Run
+  record: SessionRecord
+}
+export type Noting = Action<AgentOf, KeptEnd>
+
+/** The queue and the sessions as they are now. */
+export interface Seen {
+  items: Item[]
+  sessions: StoredSession[]
+  /** What is to be noted on the items. */
+  notes: Noting[]
+}
+
+/**
+ * Looks at the queue and at the sessions, in this order, and at how runs ended last: what is gone from the one is then
+ * in the next. Ends that concern no item are dropped. `isStarting`: the items this daemon is at.
+ */
+export async function look(home: Home, queue: Queue, isStarting: (id: string) => boolean): Promise<Seen> {
+  const { items, unread } = await queue.all()
+  const sessions = readSessions(home)
+  const unclear = [...unreadNames(home, sessions), ...namesWithoutSession(home, sessions)]
+  const runs = new Map<string, AgentOf>()
+  for (const { record } of sessions) {
+    if (record.run?.queue_item !== undefined) runs.set(record.run.queue_item, { run: record.run, record })
+  }
+  const ends = new Map<string, KeptEnd>()
+  for (const id of itemsWithEnd(home)) {
+    const end = readEnd(home, id)
+    if (end !== undefined) ends.set(id, end)
+  }
+  const notes = reconcile(items, {
+    run: (id) => runs.get(id),
+    end: (id) => ends.get(id),
+    isStarting,
+    isUnclear: (item) => unclear.some((name) => name.startsWith(sessionNameOf(item))),
+  })
+  const wanted = new Set([...unread, ...items.filter((item) => awaitsEnd(item)).map(({ id }) => id)])
+  for (const id of ends.keys()) if (!wanted.has(id) && !isStarting(id)) dropEnd(home, id)
+  return { items, sessions, notes }
+}
+
+/** A task in the log. */
+export function labelOf(item: Item): string {
+  return `${item.id} ${item.kind === 'pm' ? 'for the PM agent' : (item.issue_ref ?? '')}`
+}
+
+/** Notes one thing on its item. Told in the log: what a person asks "and then?" about. */
+export async function noteOn(home: Home, queue: Queue, action: Noting): Promise<void> {
+  const { item } = action
+  const about = labelOf(item)
+  switch (action.do) {
+    case 'note the agent':
+      await tellBegin(home, item.issue_ref, action.run.run, item.message)
+      await queue.change(item.id, (current) => notified(current, agentOf(home, action.run.record, action.run.run)))
+      return
+    case 'note the end': {
+      const result = await resultOf(home, action.end)
+      // Read in there: what finds it later notes it in the session first, and then on the item if that is finished.
+      const prUrl = () => result.pr_url ?? readSession(home, action.end.session)?.pr_url ?? null
+      const after = await queue.change(item.id, (current) =>
+        finished(current, action.end, { ...result, pr_url: prUrl() }),
+      )
+      dropEnd(home, item.id)
+      if (after?.state === 'completed') home.progress(`${about} completed`)
+      else home.progress(`${about} ended as an error: ${after?.error ?? 'it was removed from the queue'}`)
+      return
+    }
+    case 'give back': {
+      const after = await queue.change(item.id, (current) => interrupted(current, action.reason, home.now()))
+      dropEnd(home, item.id)
+      return tellInterrupted(home, item, after, action.reason)
+    }
+    case 'give up': {
+      await tellGivenUp(home, item, action.reason)
+      const end = { state: 'error', error: action.reason, stopped: false, never_began: false }
+      await queue.change(item.id, (current) =>
+        finished(current, { ...end, ended_at: home.now().toISOString() }, current.result),
+      )
+      home.warn(`${about} ended as an error: ${action.reason}`)
+    }
+  }
+}
+
+/** `after` is the item with the interruption noted on it. */
+export async function tellInterrupted(home: Home, item: Item, after: Item | undefined, reason: string): Promise<void> {
+  if (after?.state !== 'error') return home.warn(`${labelOf(item)}: ${reason}; it is started anew`)
+  home.warn(`${labelOf(item)} ended as an error: ${after.error}`)
+  note(home, 'gave_up', { issue_ref: item.issue_ref, reason: `queue item ${item.id}: ${after.error}` })
+  await tellGivenUp(home, after, after.error ?? reason)
+}
+
+/** What an item says of the agent that has it. */
+export function agentOf(home: Home, record: SessionRecord, run: Run | null | undefined) {
+  return {
+    at: home.now().toISOString(),
+    opencode_session_id: record.opencode_session_id ?? null,
+    pid: serverPid(home),
+    run: run?.slot ?? null,
+  }
+}
+
+function serverPid(home: Home): number | null {
+  try {
+    return readServer(home)?.pid ?? null
+  } catch {
+    return null
+  }
+}
+
+async function resultOf(home: Home, end: KeptEnd): Promise<Result> {
+  const { branch, base_branch: base, worktree_path: directory } = end
+  const git = { env: home.env, timeoutMs: gitTimeoutMs }
+  const commits =
+    branch && base && directory ? await commitsAhead({ ...git, path: directory, branch, base }) : undefined
+  return { branch, commits: commits ?? null, cost: end.cost, pr_url: end.pr_url, answer: end.answer ?? null }
+}
+
+/** Files of sessions that are there and could not be read. */
+function unreadNames(home: Home, read: StoredSession[]): string[] {
+  const names = new Set(read.map(({ name }) => name))
+  return listDirectory(home.paths.sessions)
+    .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
+    .map((name) => name.slice(0, -'.json'.length))
+    .filter((name) => !names.has(name))
+}
+
+/** Sessions that have no file, or none that can be understood, and yet an agent that may be at work. */
+function namesWithoutSession(home: Home, read: StoredSession[]): string[] {
+  const names = new Set(read.map(({ name }) => name))
+  return slotHolders(home).flatMap(({ phase, session }) => (phase === 'run' && !names.has(session) ? [session] : []))
+}
+
+/** How the name of its agent's session begins. */
+function sessionNameOf(item: Item): string {
+  if (item.kind === 'pm') return pmAgentSession
+  try {
+    return baseNameOf(parseRef(item.issue_ref ?? '', { defaultHost: '' }))
+  } catch (error) {
+    return messageOf(error) // the name of no session
+  }
+}
+
+/** Its agent's end is still to be noted on it. */
+function awaitsEnd(item: Item): boolean {
+  return !isFinished(item) && item.attempts.at(-1)?.outcome === null
+}

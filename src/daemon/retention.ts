@@ -1,0 +1,100 @@
+/**
+ * What is kept of work that is over: finished tasks and the transcripts of sessions that are gone, QUEUE_CLEANUP_AGE_DAYS
+ * long and QUEUE_KEEP_FINISHED of each at most. Nothing here touches what is not finished, or has a session.
+ */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import type { Home } from '../config/home.ts'
+import { listDirectory, removeFile } from '../platform/files.ts'
+import { removeLock } from '../platform/locks.ts'
+import type { Item } from '../queue/item.ts'
+import type { Queue } from '../queue/queue.ts'
+import { isFinished } from '../queue/transitions.ts'
+import { note } from '../activity/journal.ts'
+import { slotHolders } from '../sessions/slots/slots.ts'
+import { readAllSessions } from '../sessions/file/store.ts'
+
+const dayMs = 86_400_000
+/** Longer than the messages to the PM agent are listed. */
+const delegationDays = 7
+
+/** Removes the finished tasks that are beyond what is kept; how many there were. */
+export async function clearFinished(home: Home, queue: Queue): Promise<number> {
+  const { queueCleanupAgeDays: days } = home.settings()
+  const finished = (await queue.all()).items.filter(isFinished)
+  const gone = beyond(home, days, finished, (item) => Date.parse(item.completed_at ?? item.pending_since ?? ''))
+  const removed = new Set(
+    await queue.remove(
+      gone.map(({ id }) => id),
+      isFinished,
+    ),
+  )
+  for (const item of gone.filter(({ id }) => removed.has(id))) {
+    note(home, 'removed', { issue_ref: item.issue_ref, reason: `queue item ${item.id}: ${fateOf(item)}` })
+  }
+  return removed.size
+}
+
+function fateOf({ state, completed_at: at, error }: Item): string {
+  return `${state === 'completed' ? 'completed' : `ended as an error (${error ?? 'without a reason'})`} at ${at ?? '?'}, kept long enough`
+}
+
+/**
+ * Removes the transcripts that belong to no session and no task any more, and are beyond what is kept; how many there
+ * were. None as long as it cannot be told which sessions there are.
+ */
+export async function clearTranscripts(home: Home, queue: Queue): Promise<number> {
+  const sessions = readAllSessions(home)
+  if (sessions === undefined) return 0
+  const names = new Set(sessions.map(({ name }) => name))
+  const isUnclear = slotHolders(home).some(({ phase, session }) => phase === 'run' && !names.has(session))
+  const { items, unread } = await queue.all()
+  if (isUnclear || unread.length > 0) return 0
+  const used = new Set([
+    ...sessions.map(({ record }) => record.opencode_session_id),
+    ...items.map((item) => item.opencode_session_id),
+  ])
+  const idOf = (name: string) => /^dev-(.+)\.log$/.exec(name)?.[1]
+  const { queueCleanupAgeDays: days } = home.settings()
+  return remove(home, days, (name) => idOf(name) !== undefined && !used.has(idOf(name)))
+}
+
+/** The same of the messages to the PM agent, those of tasks that are not finished excepted. */
+export async function clearDelegations(home: Home, queue: Queue): Promise<number> {
+  const { items, unread } = await queue.all()
+  const open = new Set([...unread, ...items.filter((item) => !isFinished(item)).map(({ id }) => id)])
+  const idOf = (name: string) => /^delegate-(.+)\.log$/.exec(name)?.[1]
+  return remove(home, delegationDays, (name) => idOf(name) !== undefined && !open.has(idOf(name) ?? ''))
+}
+
+/** Removes the locks of issues that have no session any more, as far as nobody holds them; how many there were. */
+export async function clearLocks(home: Home): Promise<number> {
+  const known = new Set(listDirectory(home.paths.sessions).map((name) => `issue-${path.basename(name, '.json')}.lock`))
+  return listDirectory(home.paths.locks).filter(
+    (name) => /^issue-.+\.lock$/.test(name) && !known.has(name) && removeLock(path.join(home.paths.locks, name)),
+  ).length
+}
+
+function remove(home: Home, days: number, isMeant: (name: string) => boolean): number {
+  const { logs } = home.paths
+  const found = listDirectory(logs)
+    .filter(isMeant)
+    .flatMap((name) => {
+      const stat = fs.lstatSync(path.join(logs, name), { throwIfNoEntry: false })
+      return stat?.isFile() === true ? [{ name, modified: stat.mtimeMs }] : []
+    })
+  const gone = beyond(home, days, found, ({ modified }) => modified)
+  for (const { name } of gone) {
+    removeFile(path.join(logs, name))
+    removeFile(path.join(logs, `.${path.basename(name, '.log')}.written`))
+  }
+  return gone.length
+}
+
+/** Those that are older than so many days, or not among the newest QUEUE_KEEP_FINISHED. */
+function beyond<T>(home: Home, days: number, all: readonly T[], timeOf: (each: T) => number): T[] {
+  const { queueKeepFinished: most } = home.settings()
+  const before = home.now().getTime() - days * dayMs
+  const newestFirst = all.toSorted((a, b) => timeOf(b) - timeOf(a))
+  return newestFirst.filter((each, index) => index >= most || timeOf(each) < before)
+}

@@ -1,0 +1,60 @@
+/** What lies where a worktree should be: the mirror's own, a clone by itself, a worktree of another repository. */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { readText } from '../platform/files.ts'
+import { entryOf, isSamePlace, linkOf, type WorktreeEntry } from './worktree-entries.ts'
+
+export type Place =
+  /** As kugetsu makes them. */
+  | { kind: 'worktree'; gitDirectory: string; repository: string; entry: WorktreeEntry }
+  /** A repository of its own, as the bash tool made them: commits, branches and stashes go with it. */
+  | { kind: 'clone'; gitDirectory: string; repository: string }
+  /** A worktree of a repository that is no mirror of ours: its branches and stashes stay there. */
+  | { kind: 'elsewhere'; gitDirectory: string; repository: string; entry: WorktreeEntry }
+  /** Nothing is there; the mirror may still have its entry. */
+  | { kind: 'missing'; repository: string; entry: WorktreeEntry | undefined }
+  | { kind: 'unknown' }
+
+/** Looks at the directory `options.path`, which should be a worktree of `options.mirror`. */
+export function placeOf(options: { path: string; mirror: string }): Place {
+  const entry = entryOf(options.mirror, options.path)
+  if (entry?.present === true) {
+    return { kind: 'worktree', gitDirectory: entry.directory, repository: options.mirror, entry }
+  }
+  if (isNothing(options.path)) return { kind: 'missing', repository: options.mirror, entry }
+  const own = path.join(options.path, '.git')
+  if (isRepository(own)) return { kind: 'clone', gitDirectory: own, repository: own }
+  const link = linkOf(options.path)
+  const common = link === undefined ? undefined : readText(path.join(link, 'commondir'))?.trim()
+  if (link === undefined || !common) return { kind: 'unknown' }
+  const repository = path.resolve(link, common)
+  const other = isSamePlace(repository, options.mirror) ? undefined : entryOf(repository, options.path)
+  if (other?.present !== true || !isRepository(repository)) return { kind: 'unknown' }
+  return { kind: 'elsewhere', gitDirectory: other.directory, repository, entry: other }
+}
+
+/** The git directory with git's records of a worktree, which may be missing itself. */
+export function recordsDirectory(place: Place): string | undefined {
+  if (place.kind === 'missing') return place.entry?.directory
+  return place.kind === 'unknown' ? undefined : place.gitDirectory
+}
+
+/** What git itself takes for a repository. */
+export function isRepository(directory: string): boolean {
+  return (
+    fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true &&
+    ['HEAD', 'objects', 'refs', 'config'].every((name) => fs.existsSync(path.join(directory, name)))
+  )
+}
+
+/** Whether no file is at or below `place`: nothing is there, or directories alone. One that cannot be read may hold some. */
+export function isNothing(place: string): boolean {
+  const stat = fs.lstatSync(place, { throwIfNoEntry: false })
+  if (stat === undefined) return true
+  if (!stat.isDirectory()) return false
+  try {
+    return fs.readdirSync(place).every((name) => isNothing(path.join(place, name)))
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,211 @@
+/** The routes of opencode's HTTP API that kugetsu uses, the same on every version from 1.2 on. */
+import * as z from 'zod/mini'
+import { KugetsuError, messageOf } from '../../core/errors.ts'
+import { answeredModels } from './answered-models.ts'
+import { exchange } from './http.ts'
+import { noAnswer, refusal, RequestFailure } from './request-failure.ts'
+import {
+  agent,
+  configuration,
+  health,
+  mcpServers,
+  message,
+  permissionRequest,
+  project,
+  providers,
+  session,
+  sessionStatus,
+  type Message,
+} from './schemas.ts'
+
+export interface Endpoint {
+  port: number
+  password: string
+}
+
+export interface Prompt {
+  /** Chosen by us (see message-id.ts), so that it can be told later whether the prompt arrived. */
+  messageId: string
+  text: string
+  model?: string | undefined
+  agent?: string | undefined
+  /** Adds the message without calling the model. */
+  noReply?: boolean
+}
+
+export type Client = ReturnType<typeof createClient>
+
+const requestTimeoutMs = 20_000
+/**
+ * The first request in a directory waits for what opencode loads there: plugins of the repository, of which some install
+ * or download; and once for a package for its user, under a lock that stays for a minute when an opencode ends meanwhile
+ * (with 1.18 `init` was seen to take 68 s then).
+ */
+const firstRequestMs = 120_000
+
+/**
+ * A client of the server at `endpoint`. Every call has a timeout of its own, because a server that boots accepts
+ * connections which it never answers. Calls throw KugetsuError `opencode_request` with the route and what came back, or
+ * what refusal() says; `status` of the `cause` (RequestFailure) is the HTTP status. An aborted signal is thrown as it is.
+ */
+export function createClient(
+  endpoint: Endpoint,
+  options: { signal?: AbortSignal | undefined; timeoutMs?: number } = {},
+) {
+  const authorization = basicAuth(endpoint.password)
+  const origin = originOf(endpoint)
+
+  async function request(
+    method: string,
+    route: string,
+    more: { directory?: string; body?: unknown; timeoutMs?: number } = {},
+  ) {
+    const url = new URL(route, origin)
+    if (more.directory !== undefined) url.searchParams.set('directory', more.directory)
+    const timeout = AbortSignal.timeout(more.timeoutMs ?? options.timeoutMs ?? requestTimeoutMs)
+    const what = `${method} ${url.pathname}`
+    const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal])
+    const { status, text } = await exchange(url, { method, authorization, body: more.body, signal }).catch((cause) => {
+      if (options.signal?.aborted) throw options.signal.reason
+      throw noAnswer(what, timeout.aborted ? 'no answer in time' : messageOf(cause), cause)
+    })
+    if (status < 200 || status > 299) throw refusal(what, status, text, more.directory)
+    return text
+  }
+
+  async function ask<T>(schema: z.ZodMiniType<T>, ...args: Parameters<typeof request>): Promise<T> {
+    const text = await request(...args)
+    try {
+      return schema.parse(JSON.parse(text))
+    } catch (cause) {
+      throw noAnswer(`${args[0]} ${args[1]}`, 'an answer that kugetsu does not understand', cause)
+    }
+  }
+
+  /** Turns "there is no such session" into undefined; anything else stays an error. */
+  async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
+    try {
+      return await work
+    } catch (error) {
+      if (isMissing(error)) return undefined
+      throw error
+    }
+  }
+
+  return {
+    /**
+     * Whether an opencode of version 1 answers that takes our password, by what it says and not by a status: version 2
+     * answers any address with a page. Throws when aborted: that is no answer.
+     */
+    async isUp(timeoutMs: number): Promise<boolean> {
+      try {
+        await ask(health, 'GET', '/global/health', { timeoutMs })
+        return true
+      } catch (error) {
+        options.signal?.throwIfAborted()
+        return isMissing(error) && (await succeeds(ask(z.array(session), 'GET', '/session?limit=1', { timeoutMs })))
+      }
+    },
+    /**
+     * What opencode is set to in that directory. Without a `model` (`provider/model`) it chooses one itself; a forked
+     * session would go on with that of the session it was forked from.
+     */
+    configuration: (directory: string) =>
+      ask(configuration, 'GET', '/config', { directory, timeoutMs: firstRequestMs }),
+    /** The agents that it has in that directory, the default one first. */
+    agents: (directory: string) => ask(z.array(agent), 'GET', '/agent', { directory, timeoutMs: firstRequestMs }),
+    /** The providers that it can use in that directory. */
+    providers: (directory: string) =>
+      ask(providers, 'GET', '/config/providers', { directory, timeoutMs: firstRequestMs }),
+    /** All providers that it knows of, with what it knows of their models. */
+    allProviders: (directory: string) => ask(answeredModels, 'GET', '/provider', { directory }),
+    /** Its MCP servers there by name. It answers once all of them have answered or taken too long. */
+    mcpServers: async (directory: string, timeoutMs: number) =>
+      (await unlessMissing(ask(mcpServers, 'GET', '/mcp', { directory, timeoutMs }))) ?? {},
+    project: (directory: string) => ask(project, 'GET', '/project/current', { directory, timeoutMs: firstRequestMs }),
+    createSession: (directory: string, title: string) =>
+      ask(session, 'POST', '/session', { directory, body: { title }, timeoutMs: firstRequestMs }),
+    fork: (id: string, directory: string) => ask(session, 'POST', `/session/${id}/fork`, { directory, body: {} }),
+    session: (id: string, directory: string) => unlessMissing(ask(session, 'GET', `/session/${id}`, { directory })),
+    /** The sessions of its sub-agents. */
+    children: async (id: string, directory: string) =>
+      (await unlessMissing(ask(z.array(session), 'GET', `/session/${id}/children`, { directory }))) ?? [],
+    /** Sets the title. Versions before 1.14 ignore it, which is harmless. */
+    rename: (id: string, directory: string, title: string) =>
+      request('PATCH', `/session/${id}`, { directory, body: { title } }),
+    deleteSession: (id: string, directory: string) => unlessMissing(request('DELETE', `/session/${id}`, { directory })),
+    /** Sends a prompt; returns as soon as the server has it. It works in the session's own directory. */
+    async prompt(id: string, directory: string, prompt: Prompt): Promise<void> {
+      const body = {
+        messageID: prompt.messageId,
+        parts: [{ type: 'text', text: prompt.text }],
+        ...(prompt.model === undefined ? {} : { model: modelOf(prompt.model) }),
+        ...(prompt.agent === undefined ? {} : { agent: prompt.agent }),
+        ...(prompt.noReply === true ? { noReply: true } : {}),
+      }
+      await request('POST', `/session/${id}/prompt_async`, { directory, body, timeoutMs: firstRequestMs })
+    },
+    /**
+     * Has the server load what it needs before its first prompt in `directory`: the models and the files, most of the
+     * second between that prompt and its request to the model. One that cannot do it ahead does it then.
+     */
+    async warmUp(directory: string): Promise<void> {
+      await Promise.allSettled(
+        ['/config/providers', '/file?path=.'].map((route) => request('GET', route, { directory })),
+      )
+    },
+    /** Stops the agent and ends the command it runs. */
+    abort: (id: string, directory: string) => unlessMissing(request('POST', `/session/${id}/abort`, { directory })),
+    /** The busy sessions of that directory; an idle one is absent. */
+    statuses: (directory: string) => ask(z.record(z.string(), sessionStatus), 'GET', '/session/status', { directory }),
+    /** The messages of a session in order, all or the last `limit`; undefined when there is no such session. */
+    messages: (id: string, directory: string, limit?: number): Promise<Message[] | undefined> =>
+      unlessMissing(
+        ask(z.array(message), 'GET', `/session/${id}/message${limit === undefined ? '' : `?limit=${limit}`}`, {
+          directory,
+        }),
+      ),
+    /** Closes what the server has open for that directory: file watchers, language servers. Ends agents at work there. */
+    disposeInstance: (directory: string) => request('POST', '/instance/dispose', { directory }),
+    permissions: (directory: string) => ask(z.array(permissionRequest), 'GET', '/permission', { directory }),
+    replyPermission: (id: string, directory: string, reply: 'once' | 'reject', text?: string) =>
+      request('POST', `/permission/${id}/reply`, {
+        directory,
+        body: { reply, ...(text === undefined ? {} : { message: text }) },
+      }),
+    questions: (directory: string) =>
+      ask(z.array(z.looseObject({ id: z.string(), sessionID: z.string() })), 'GET', '/question', { directory }),
+    rejectQuestion: (id: string, directory: string) =>
+      request('POST', `/question/${id}/reject`, { directory, body: {} }),
+  }
+}
+
+export function basicAuth(password: string): string {
+  return `Basic ${Buffer.from(`opencode:${password}`).toString('base64')}`
+}
+
+export function originOf(endpoint: Endpoint): string {
+  return `http://127.0.0.1:${endpoint.port}`
+}
+
+function isMissing(error: unknown): boolean {
+  const cause = error instanceof KugetsuError ? error.cause : undefined
+  return cause instanceof RequestFailure && (cause.status === 404 || /NotFound/.test(cause.message))
+}
+
+async function succeeds(work: Promise<unknown>): Promise<boolean> {
+  return work.then(
+    () => true,
+    () => false,
+  )
+}
+
+function modelOf(model: string): { providerID: string; modelID: string } {
+  const slash = model.indexOf('/')
+  if (slash < 1 || slash === model.length - 1) {
+    throw new KugetsuError(`not a model: ${model}`, {
+      hint: 'Name it as provider/model, as "opencode models" lists them.',
+    })
+  }
+  return { providerID: model.slice(0, slash), modelID: model.slice(slash + 1) }
+}

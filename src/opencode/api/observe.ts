@@ -1,0 +1,115 @@
+import type { SeenMessage } from '../../core/run-outcome.ts'
+import type { Client } from './client.ts'
+import { ownTrouble } from '../own-trouble.ts'
+import { failureText, type Message, type Part } from './schemas.ts'
+import { spentIn } from './usage.ts'
+import { textAt } from './fields.ts'
+
+/** Enough for the tail of a run; the whole session is read only where the prompt lies further back. */
+const tailLength = 30
+
+export interface ObservedSession {
+  busy: boolean
+  /** What the provider makes the agent wait for, while opencode tries again. */
+  retry: { attempt: number; text: string } | undefined
+  messages: SeenMessage[]
+  /** What the agent said last, whole; undefined when it said nothing since the prompt. */
+  answer: string | undefined
+  cost: number | undefined
+  tokens: Record<string, unknown> | undefined
+}
+
+/**
+ * What the server says of a session now, back to the last of the messages `promptIds`, and to all of them where it is
+ * idle; undefined when it has no such session.
+ */
+export async function observeSession(
+  client: Client,
+  id: string,
+  directory: string,
+  promptIds: readonly string[],
+): Promise<ObservedSession | undefined> {
+  // Status first: a run that ends between the two questions then looks busy once more, never finished too early.
+  const status = (await client.statuses(directory))[id]
+  const [session, tail = []] = await Promise.all([
+    client.session(id, directory),
+    client.messages(id, directory, tailLength),
+  ])
+  if (session === undefined) return undefined
+  const busy = status !== undefined && status.type !== 'idle'
+  const promptId = promptIds.at(-1)
+  const wanted = busy ? promptIds.slice(-1) : promptIds
+  let messages = tail
+  if (messages.length >= tailLength && !wanted.every((prompt) => reachesBack(messages, prompt))) {
+    messages = (await client.messages(id, directory)) ?? []
+  }
+  // Older versions (1.2, 1.14) tell of each message what it cost, and of a session nothing: it is added up once it is over.
+  const told = session.cost !== undefined || busy
+  const spent = told ? session : spentIn((await client.messages(id, directory)) ?? [])
+  return {
+    busy,
+    retry: status?.type === 'retry' ? { attempt: status.attempt ?? 1, text: status.message ?? '' } : undefined,
+    messages: messages.filter(isWhole).map(seen),
+    answer: answerIn(messages, promptId),
+    cost: spent.cost,
+    tokens: spent.tokens,
+  }
+}
+
+/**
+ * opencode writes a prompt and its text one after the other: of a server that dies in between stays a message that tells
+ * the agent nothing, and so has never arrived.
+ */
+export function isWhole({ info, parts }: Message): boolean {
+  return info.role !== 'user' || parts.length > 0
+}
+
+function reachesBack(messages: Message[], promptId: string): boolean {
+  return messages.some(({ info }) => info.id === promptId || info.parentID === promptId)
+}
+
+/** The text of the last message in which the agent says something after the prompt. */
+function answerIn(messages: Message[], promptId: string | undefined): string | undefined {
+  const from = messages.findIndex(({ info }) => info.id === promptId)
+  const texts = messages
+    .slice(from + 1)
+    .filter(({ info }) => info.role === 'assistant' && info['summary'] !== true)
+    .map(({ parts }) => textOf(parts))
+  return texts.findLast((text) => text !== '')
+}
+
+function seen({ info, parts }: Message): SeenMessage {
+  return {
+    id: info.id,
+    role: info.role,
+    parentId: info.parentID,
+    completed: info.time?.completed !== undefined,
+    finish: info.finish,
+    error: info.error === undefined ? undefined : failureText(info.error),
+    trouble: info.error === undefined ? undefined : ownTrouble(info.error),
+    aborted: info.error?.name === 'MessageAbortedError',
+    compaction: parts.some(({ type }) => type === 'compaction')
+      ? 'request'
+      : info.role === 'assistant' && info['summary'] === true
+        ? 'summary'
+        : undefined,
+    text: textOf(parts),
+    thought: parts.some(({ type }) => type === 'reasoning'),
+    calls: parts.filter(({ type }) => type === 'tool').map(callOf),
+  }
+}
+
+/** One that a later step or the end of its server cut off is an error as well, or stays as it was begun. */
+function callOf(part: Part): SeenMessage['calls'][number] {
+  const status = textAt(part['state'], 'status')
+  // opencode's stand-in for a call that it cannot make: an unknown tool, arguments that are none.
+  if (status === 'completed') return part['tool'] === 'invalid' ? 'failed' : 'finished'
+  return status === 'error' ? 'failed' : 'cut off'
+}
+
+function textOf(parts: Part[]): string {
+  return parts
+    .flatMap((part) => (part.type === 'text' ? (textAt(part, 'text') ?? []) : []))
+    .join('\n')
+    .trim()
+}

@@ -1,0 +1,80 @@
+/** What the opencode server says when it does not do what it was asked, in words that say what to do next. */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import * as z from 'zod/mini'
+import { startOf } from '../../core/columns.ts'
+import { KugetsuError } from '../../core/errors.ts'
+import { lazy } from '../../core/lazy.ts'
+import { plainLine } from '../../core/plain-text.ts'
+import { unreadableConfiguration } from '../project-files.ts'
+
+const longestReason = 200
+
+/** What the server said when it did not say yes. */
+export class RequestFailure extends Error {
+  readonly status: number
+  constructor(status: number, body: string) {
+    super(`status ${status}: ${startOf(body, 500)}`)
+    this.status = status
+  }
+}
+
+/** A request that has no answer, or none that is understood. */
+export function noAnswer(what: string, why: string, cause: unknown): KugetsuError {
+  return new KugetsuError(`the opencode server did not do ${what}: ${why}`, {
+    hint: 'Its log is logs/opencode-server.log in the kugetsu home.',
+    code: 'opencode_request',
+    cause,
+  })
+}
+
+/**
+ * The error for an answer with that status. opencode reads the configuration of `directory` before it does anything there,
+ * so what it cannot read of that is the answer to every request: `bad_repository_config` where the file lies in the
+ * directory, `bad_opencode_config` where it is the user's and so concerns all agents. `opencode_request` otherwise.
+ */
+export function refusal(what: string, status: number, body: string, directory: string | undefined): KugetsuError {
+  const cause = new RequestFailure(status, body)
+  const told = toldProblem(body)
+  const seen = told === undefined && status >= 500 && directory ? unreadableConfiguration(directory) : undefined
+  const message = told === undefined ? seen : `cannot read ${told.file}: ${told.reason}`
+  if (message === undefined) return noAnswer(what, `status ${status} ${startOf(body, longestReason)}`, cause)
+  const isOfRepository = told === undefined || isBelow(directory, told.file)
+  return new KugetsuError(`opencode has trouble with the configuration: ${message}`, {
+    hint: isOfRepository
+      ? 'Mend that file in the repository and push it, then start the agent again.'
+      : 'Mend that file: opencode reads it for every agent.',
+    code: isOfRepository ? 'bad_repository_config' : 'bad_opencode_config',
+    cause,
+  })
+}
+
+/** As opencode 1.2 to 1.18 answer; which errors there are, its `src/config/error.ts` has. */
+const configurationError = lazy(() =>
+  z.looseObject({
+    name: z.string().check(z.regex(/^Config/)),
+    data: z.looseObject({
+      path: z.string(),
+      message: z.optional(z.string()),
+      issues: z.optional(z.array(z.looseObject({ path: z.optional(z.array(z.unknown())), message: z.string() }))),
+    }),
+  }),
+)
+
+/** The file of which an answer says that it cannot be read, and why, without what the file holds. */
+function toldProblem(body: string): { file: string; reason: string } | undefined {
+  try {
+    const { name, data } = configurationError().parse(JSON.parse(body))
+    const issues = data.issues?.map(({ path: at, message }) => `${at?.join('.') || 'all of it'}: ${message}`).join('; ')
+    const reason = issues ?? data.message?.replace(/^[^]*--- Errors ---/, 'it is not JSON:').replace(/\n {3}[^]*$/, '')
+    return { file: data.path, reason: plainLine(reason ?? name, longestReason) }
+  } catch {
+    return undefined
+  }
+}
+
+function isBelow(directory: string | undefined, file: string): boolean {
+  if (directory === undefined) return false
+  const real = fs.existsSync(directory) ? fs.realpathSync(directory) : directory
+  return [directory, real].some((each) => file.startsWith(each + path.sep))
+}

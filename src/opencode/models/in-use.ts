@@ -1,0 +1,168 @@
+/**
+ * Whose models the server of a home loads: those of the providers that opencode can use here (it calls them connected),
+ * unless KUGETSU_MODEL_PROVIDERS says otherwise. Which these are only opencode knows: it depends on logins, variables and
+ * configuration, for some providers in ways of their own. So it is asked, once with all models loaded, and again when
+ * one of these has changed. What a repository's own configuration names besides is added in its worktrees by the plugin
+ * (plugin/left-out-models.ts).
+ */
+import { createHash } from 'node:crypto'
+import * as fs from 'node:fs'
+import * as z from 'zod/mini'
+import type { Home } from '../../config/home.ts'
+import { lazy } from '../../core/lazy.ts'
+import { removeFile, writeAtomic, writeJson } from '../../platform/files.ts'
+import { readState } from '../../platform/state-file.ts'
+import { asCatalogue } from './from-server.ts'
+import {
+  catalogueFile,
+  findCatalogue,
+  readCatalogue,
+  serveModels,
+  variablesOf,
+  type CatalogueProvider,
+  type ServedModels,
+} from './catalogue.ts'
+import type { Client } from '../api/client.ts'
+import { configurationFiles, loginsOf } from '../directories.ts'
+import type { ServerRecord } from '../server-file.ts'
+
+const connectedFile = lazy(() =>
+  z.looseObject({
+    /** Absent where all models have to be loaded. */
+    providers: z.optional(z.array(z.string())),
+    /** Tells the program, the logins and the configuration that this holds for from others. */
+    setup: z.string(),
+    /** The variables that were set and may be a login. */
+    variables: z.array(z.string()),
+  }),
+)
+type Connected = z.infer<ReturnType<typeof connectedFile>>
+
+/** What a server is started with. */
+export interface ModelChoice {
+  /** Tells this choice from others; empty where all models are loaded. */
+  mark: string
+  served: ServedModels | undefined
+  /** The logins that opencode has now; undefined where what is configured or logged in to later is not to be added. */
+  logins: string[] | undefined
+}
+
+/** Decides whose models a server loads that is started now by the program of that fingerprint, and writes them down. */
+export function chooseModels(home: Home, program: string): ModelChoice {
+  const isOpen = home.settings().modelProviders === 'connected'
+  const mark = markFor(home, program)
+  const isOutdated = isOpen && !isSameList(readConnected(home, program)?.variables ?? [], loginVariables(home))
+  if (mark === '' || isOutdated) return { mark: '', served: undefined, logins: undefined }
+  return { mark, served: serve(home, program), logins: isOpen ? loginsOf(home) : undefined }
+}
+
+/** What the mark of a server would be that is started now. Looks at no variable: each caller may have others. */
+export function markFor(home: Home, program: string): string {
+  const { modelProviders: wanted } = home.settings()
+  if (wanted === 'all') return ''
+  if (wanted !== 'connected') return wanted.join()
+  const connected = readConnected(home, program)
+  return connected?.providers === undefined ? '' : `connected ${connected.setup}`
+}
+
+/** Writes anew what a server reads when opencode has fetched a newer catalogue. */
+export function renewModels(home: Home, { program, models }: ServerRecord): void {
+  if (models !== undefined && models === markFor(home, program)) serve(home, program)
+}
+
+function serve(home: Home, program: string): ServedModels | undefined {
+  const { modelProviders: wanted } = home.settings()
+  if (typeof wanted !== 'string') return serveModels(home, (id) => wanted.includes(id))
+  const connected = readConnected(home, program)?.providers ?? []
+  // Also what the catalogue has only had since it was asked.
+  const hasLogin = (provider: CatalogueProvider) => variablesOf(provider).some((name) => home.env[name])
+  return serveModels(home, (id, provider) => connected.includes(id) || hasLogin(provider))
+}
+
+/**
+ * Asks a server that has loaded all models whose it can use, and keeps the answer. Returns whether a server that is
+ * started now loads fewer. Nothing is asked where that is known or not wanted.
+ */
+export async function askConnected(home: Home, client: Client, program: string): Promise<boolean> {
+  if (home.settings().modelProviders !== 'connected') return false
+  const known = readConnected(home, program)
+  if (known !== undefined && isSameList(known.variables, loginVariables(home))) {
+    if (known.providers !== undefined || !hasCatalogue(home)) return false
+  }
+  try {
+    const providers = await connectedTo(home, client)
+    // As it is now: opencode may have completed its configuration, and fetched its catalogue.
+    const connected: Connected = {
+      ...(providers && { providers }),
+      setup: setupOf(home, program),
+      variables: loginVariables(home),
+    }
+    writeJson(home.paths.connected, connected)
+    return providers !== undefined
+  } catch {
+    home.signal.throwIfAborted()
+    // What it says is of another time, and each start would begin anew with this.
+    removeFile(home.paths.connected)
+    return false
+  }
+}
+
+/** The ids of the providers that opencode can use; undefined where it cannot do with their models alone. */
+async function connectedTo(home: Home, client: Client): Promise<string[] | undefined> {
+  const { providers } = await client.providers(home.paths.base)
+  if (hasCatalogue(home)) return providers.map(({ id }) => id)
+  // Only what is built into it: that can be had from it in another form alone, which is good enough for models that
+  // are free to try, and not for those that a person pays for.
+  const { provider: configured = {} } = await client.configuration(home.paths.base)
+  const isOwn = ({ id, models }: { id: string; models: Record<string, unknown> }) =>
+    Object.keys(models).every((model) => Object.hasOwn(configured[id]?.models ?? {}, model))
+  if (!providers.every((each) => each.id === freeProvider || isOwn(each))) return undefined
+  const { all } = await client.allProviders(home.paths.base)
+  // Megabytes, which nobody reads.
+  writeAtomic(home.paths.wholeCatalogue, JSON.stringify(asCatalogue(all.filter((each) => !isOwn(each)))))
+  return providers.map(({ id }) => id)
+}
+
+/** opencode's own provider, whose free models it falls back to without any key. */
+export const freeProvider = 'opencode'
+
+/** opencode has its catalogue on file. */
+function hasCatalogue(home: Home): boolean {
+  const file = catalogueFile(home)
+  return file !== undefined && readCatalogue(file) !== undefined
+}
+
+function readConnected(home: Home, program: string): Connected | undefined {
+  const read = readState(home.paths.connected, (value) => connectedFile().parse(value), home.now())
+  return read.kind === 'read' && read.value.setup === setupOf(home, program) ? read.value : undefined
+}
+
+/**
+ * All that decides which providers opencode can use, but the variables: a short text that is another when it is. What
+ * else may be configured, the plugin adds.
+ */
+function setupOf({ env, userHome }: Home, program: string): string {
+  const state = configurationFiles(env, userHome).map((file) => {
+    const stat = fs.statSync(file, { throwIfNoEntry: false })
+    return stat && [stat.mtimeMs, stat.size]
+  })
+  const given = [program, loginsOf({ env, userHome }), state]
+  return createHash('sha256').update(JSON.stringify(given)).digest('base64url').slice(0, 22)
+}
+
+/**
+ * The variables that are set and may be a login: all whose first word is that of one in the catalogue, because some
+ * providers look at more than they name there.
+ */
+function loginVariables(home: Home): string[] {
+  const firstWord = (name: string) => name.split('_')[0] ?? ''
+  const named = Object.values(findCatalogue(home)?.catalogue ?? {}).flatMap(variablesOf)
+  const words = new Set(named.map(firstWord))
+  return Object.keys(home.env)
+    .filter((name) => home.env[name] && words.has(firstWord(name)))
+    .toSorted()
+}
+
+function isSameList(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((each, index) => each === other[index])
+}

@@ -1,0 +1,63 @@
+/** opencode/server.json: which server this home has. Light enough for the commands that only look. */
+import * as z from 'zod/mini'
+import type { Home } from '../config/home.ts'
+import { lazy } from '../core/lazy.ts'
+import { writeJson } from '../platform/files.ts'
+import { processIdentity } from '../platform/processes.ts'
+import { parseJson, readState } from '../platform/state-file.ts'
+
+const serverFile = lazy(() =>
+  z.looseObject({
+    ...processIdentity().shape,
+    /** Absent while it boots. */
+    port: z.optional(z.int()),
+    password: z.string().check(z.minLength(1)),
+    version: z.string(),
+    /** The program on disk it was started from, as fingerprintOf() tells them apart. */
+    program: z.string(),
+    /** Value of KUGETSU_SERVER in its environment and in that of every command its agents run. */
+    marker: z.string().check(z.minLength(1)),
+    started_at: z.string(),
+    /** Whose models it was to load, as in-use.ts tells one choice from another; absent when all. */
+    models: z.optional(z.string()),
+    /** Where in its log it begins, in bytes: its port is told there. */
+    log_offset: z.optional(z.int()),
+    /** It is about to be ended: nobody is to find it any more. */
+    stopping: z.optional(z.boolean()),
+  }),
+)
+export type ServerRecord = z.infer<ReturnType<typeof serverFile>>
+
+/** Reads the text of server.json; undefined when it cannot be understood. */
+export function parseServer(text: string): ServerRecord | undefined {
+  const value = parseJson(text)
+  return value === undefined ? undefined : serverFile().safeParse(value).data
+}
+
+/** What server.json says, alive or not. A file that cannot be understood is set aside. */
+export function readServer(home: Home): ServerRecord | undefined {
+  const read = readState(home.paths.server, (value) => serverFile().parse(value), home.now())
+  if (read.kind === 'read') return read.value
+  if (read.kind === 'spoiled') {
+    home.warn(`${home.paths.server} cannot be understood${read.aside === undefined ? '' : `; kept as ${read.aside}`}`)
+  }
+  return undefined
+}
+
+/** Replaces what server.json says. */
+export function writeServer(home: Home, record: ServerRecord): void {
+  writeJson(home.paths.server, record)
+}
+
+const bootingFile = lazy(() => z.looseObject({ marker: z.string().check(z.minLength(1)) }))
+
+/** The marker of a server that was about to be started, undefined when none was. */
+export function readBooting(home: Home): string | undefined {
+  const read = readState(home.paths.booting, (value) => bootingFile().parse(value), home.now())
+  return read.kind === 'read' ? read.value.marker : undefined
+}
+
+/** Says that a server is about to be started, before there is a process to put on file. */
+export function writeBooting(home: Home, marker: string): void {
+  writeJson(home.paths.booting, { marker })
+}

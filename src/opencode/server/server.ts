@@ -1,0 +1,284 @@
+/** The one opencode server of a home: found by its file, started by whoever needs it, detached. */
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import * as fs from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Home } from '../../config/home.ts'
+import { messageOf } from '../../core/errors.ts'
+import { ensureDirectory, openToAppend, removeFile, rotate } from '../../platform/files.ts'
+import { exclusively } from '../../platform/locks.ts'
+import { identify, isAlive, isOutOfSight, kill, processesWith, signalGroup } from '../../platform/processes.ts'
+import { createClient, type Client, type Endpoint } from '../api/client.ts'
+import { askConnected, chooseModels, markFor } from '../models/in-use.ts'
+import { checkOpencode, fingerprintOf, findOpencode, requireWorkable } from './program.ts'
+import { bootFailed, logSince } from './log.ts'
+import { readBooting, readServer, writeBooting, writeServer, type ServerRecord } from '../server-file.ts'
+import { markerVariable, serverEnvironment, writePlugin, writeProgram, type AgentDefinitions } from './environment.ts'
+
+const bootTimeoutMs = 90_000
+const healthTimeoutMs = 5_000
+
+export interface Server {
+  record: ServerRecord
+  endpoint: Endpoint
+  /** A client whose requests end with the call that this server was found for. */
+  client: Client
+  /** A client with another signal, or none. */
+  connect: (signal: AbortSignal | undefined) => Client
+}
+
+export interface ServerOptions {
+  /** Whether no agent works in it, so that it may be replaced when the program on disk or the setting is another by now. */
+  isIdle: () => boolean
+  agents: AgentDefinitions
+  /** Called when there is no server and before there is a new one. */
+  beforeBoot?: () => void
+}
+
+/** The running server of this home, or undefined. Looks at file and process only: it may still fail to answer. */
+export function findServer(home: Home): Server | undefined {
+  const record = readServer(home)
+  if (record?.port === undefined || record.stopping === true || !isAlive(record)) return undefined
+  return serverAt(home, record, record.port)
+}
+
+/**
+ * The server of this home, started if it is not running; callers at the same time get the same one.
+ * Throws KugetsuError when opencode is missing, too old, or does not boot.
+ */
+export async function ensureServer(home: Home, options: ServerOptions): Promise<Server> {
+  const running = findServer(home)
+  if (
+    running !== undefined &&
+    isCurrent(home, running.record, options) &&
+    (await running.client.isUp(healthTimeoutMs))
+  ) {
+    return running
+  }
+  return exclusively(
+    home.paths.lock('opencode-server'),
+    { timeoutMs: bootTimeoutMs * 2, signal: home.signal },
+    async () => {
+      const other = findServer(home)
+      if (other !== undefined && isCurrent(home, other.record, options)) {
+        if (await answersInTime(home, other)) return other
+        home.warn('the opencode server does not answer: starting a new one')
+      }
+      let server = await adoptBooting(home)
+      if (server === undefined) {
+        await endServer(home)
+        options.beforeBoot?.()
+        server = await boot(home, options)
+      }
+      return open(home, await withModelsInUse(home, options, server))
+    },
+  )
+}
+
+/** A server that has loaded the models of all, so as to say whose it can use, is replaced before anybody finds it. */
+async function withModelsInUse(home: Home, options: ServerOptions, server: Server): Promise<Server> {
+  const { models, program } = server.record
+  try {
+    if (models !== undefined || !(await askConnected(home, server.client, program))) return server
+  } catch (error) {
+    await endServer(home)
+    throw error
+  }
+  await endServer(home)
+  return boot(home, options, ', with the models that it can use')
+}
+
+/**
+ * Stops the server, the agents in it and their commands; false when none runs or when `unless` says so. Whoever takes a
+ * slot before looking for the server is seen by `unless`, or sees no server any more and starts one.
+ */
+export async function stopServer(home: Home, unless: () => boolean): Promise<boolean> {
+  if (readServer(home) === undefined && readBooting(home) === undefined) return false
+  return exclusively(
+    home.paths.lock('opencode-server'),
+    { timeoutMs: bootTimeoutMs, signal: home.signal },
+    async () => {
+      endUnknown(home)
+      const record = readServer(home)
+      if (record === undefined) return false
+      writeServer(home, { ...record, stopping: true })
+      if (!unless()) return endServer(home)
+      writeServer(home, record)
+      return false
+    },
+  )
+}
+
+/** Removes what a server that has died left: its file, and the commands its agents ran. False when none has died. */
+export async function clearDeadServer(home: Home): Promise<boolean> {
+  return exclusively(
+    home.paths.lock('opencode-server'),
+    { timeoutMs: bootTimeoutMs, signal: home.signal },
+    async () => {
+      const record = readServer(home)
+      if (record === undefined || isAlive(record)) return false
+      await endServer(home)
+      return true
+    },
+  )
+}
+
+/** Ends the commands that outlived the server which ran them; how many there were. Linux only. */
+export function sweepOrphans(marker: string): number {
+  return processesWith(markerVariable, marker).filter(kill).length
+}
+
+async function endServer(home: Home): Promise<boolean> {
+  const record = readServer(home)
+  if (record === undefined) return false
+  const lived = signalGroup(record, 'SIGTERM')
+  const until = performance.now() + 5000
+  while (lived && isAlive(record) && performance.now() < until) await sleep(25)
+  signalGroup(record, 'SIGKILL')
+  sweepOrphans(record.marker)
+  removeFile(home.paths.server)
+  return lived
+}
+
+/** Ends the server of a starter that was killed before it could put it on file. The caller holds the lock. */
+function endUnknown(home: Home): void {
+  const marker = readBooting(home)
+  if (marker === undefined) return
+  if (marker !== readServer(home)?.marker) sweepOrphans(marker)
+  removeFile(home.paths.booting)
+}
+
+/** Starts a server, which nobody else finds before it is opened. */
+async function boot(home: Home, options: ServerOptions, how = ''): Promise<Server> {
+  requireWorkable(home.paths.home)
+  const file = findOpencode(home.env)
+  const program = await checkOpencode(file, home.env, home.signal)
+  if (program.warning !== undefined) home.warn(program.warning)
+  home.progress(`starting opencode ${program.version}${how}`)
+  ensureDirectory(home.paths.logs)
+  ensureDirectory(home.paths.opencode)
+  ensureDirectory(home.paths.base)
+  writePlugin(home)
+  writeProgram(home)
+
+  rotate(home.paths.serverLog)
+  const password = randomBytes(24).toString('base64url')
+  const marker = randomBytes(12).toString('hex')
+  endUnknown(home)
+  // A starter that is killed before the process is on file would leave a server that nobody knows of.
+  writeBooting(home, marker)
+  const fingerprint = fingerprintOf(file)
+  const models = chooseModels(home, fingerprint)
+  const log = openToAppend(home.paths.serverLog)
+  const offset = fs.fstatSync(log).size
+  const child = spawn(program.path, ['serve', '--hostname', '127.0.0.1', '--port', '0'], {
+    cwd: home.paths.base,
+    detached: true,
+    stdio: ['ignore', log, log],
+    env: serverEnvironment(home, { password, marker, agents: options.agents, models }),
+  })
+  fs.closeSync(log)
+  let exit: string | undefined
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve((exit = messageOf(error))))
+    child.once('exit', (code, signal) => resolve((exit = `it ended with ${signal ?? `exit code ${code}`}`)))
+  })
+  child.unref()
+
+  const identity = child.pid === undefined ? undefined : identify(child.pid)
+  if (identity === undefined) {
+    child.ref()
+    child.kill('SIGKILL') // it has ended already, unless the process table could not be read
+    const why = await ended
+    removeFile(home.paths.booting)
+    throw bootFailed(home, offset, why)
+  }
+  const record: ServerRecord = {
+    ...identity,
+    password,
+    version: program.version,
+    program: fingerprint,
+    marker,
+    ...(models.mark === '' ? {} : { models: models.mark }),
+    started_at: home.now().toISOString(),
+    log_offset: offset,
+  }
+  // Before it listens, so that a starter which dies now leaves nothing behind that nobody knows of.
+  writeServer(home, record)
+  removeFile(home.paths.booting)
+  try {
+    return await comeUp(home, record, offset, () => exit)
+  } catch (error) {
+    await endServer(home)
+    throw error
+  }
+}
+
+/** The server that somebody started who was killed while it boots: it goes on booting, so it needs no second one. */
+async function adoptBooting(home: Home): Promise<Server | undefined> {
+  const record = readServer(home)
+  if (record?.log_offset === undefined || record.port !== undefined || record.stopping === true) return undefined
+  try {
+    return await comeUp(home, record, record.log_offset, () => (isAlive(record) ? undefined : 'it ended'))
+  } catch {
+    home.signal.throwIfAborted()
+    return undefined
+  }
+}
+
+/** Waits until a server that boots answers. */
+async function comeUp(
+  home: Home,
+  record: ServerRecord,
+  offset: number,
+  exit: () => string | undefined,
+): Promise<Server> {
+  const port = await listening(home, offset, exit)
+  const server = serverAt(home, record, port)
+  if (!(await answersInTime(home, server))) throw bootFailed(home, offset, 'it does not answer')
+  return server
+}
+
+/** Lets everybody find it. */
+function open(home: Home, server: Server): Server {
+  const record = { ...server.record, port: server.endpoint.port }
+  writeServer(home, record)
+  return { ...server, record }
+}
+
+/** Waits for the line that tells the port. */
+async function listening(home: Home, offset: number, exit: () => string | undefined): Promise<number> {
+  const until = performance.now() + bootTimeoutMs
+  for (;;) {
+    const ended = exit()
+    if (ended !== undefined) throw bootFailed(home, offset, ended)
+    const port = /listening on http:\/\/[^\s:]+:(\d+)/.exec(logSince(home, offset))?.[1]
+    if (port !== undefined) return Number(port)
+    if (performance.now() > until) throw bootFailed(home, offset, `it did not listen within ${bootTimeoutMs / 1000} s`)
+    await sleep(20, undefined, { signal: home.signal })
+  }
+}
+
+/**
+ * Whether it answers within the time that a boot may take: it can accept connections long before it does. One of another
+ * pid namespace, whose container may have ended long ago, gets less of it.
+ */
+async function answersInTime(home: Home, server: Server): Promise<boolean> {
+  const until = performance.now() + (isOutOfSight(server.record) ? healthTimeoutMs : bootTimeoutMs / 3)
+  while (!(await server.client.isUp(healthTimeoutMs))) {
+    if (performance.now() > until || !isAlive(server.record)) return false
+    await sleep(50, undefined, { signal: home.signal })
+  }
+  return true
+}
+
+function serverAt(home: Home, record: ServerRecord, port: number): Server {
+  const endpoint = { port, password: record.password }
+  const connect = (signal: AbortSignal | undefined) => createClient(endpoint, { signal })
+  return { record, endpoint, client: connect(home.signal), connect }
+}
+
+function isCurrent(home: Home, record: ServerRecord, options: ServerOptions): boolean {
+  const program = fingerprintOf(findOpencode(home.env))
+  return (record.program === program && markFor(home, program) === (record.models ?? '')) || !options.isIdle()
+}

@@ -1,0 +1,231 @@
+/**
+ * The plugin that hands each agent its environment, holds the PM agent to what it may call and read, adds the models that a
+ * directory needs besides, and keeps the server's clock from going back. It is bundled into one file and runs inside
+ * opencode's own runtime, in the shared server: plain JavaScript and node modules only, its settings from the server's
+ * environment (environment.ts sets them). opencode calls it before every shell command of every session.
+ */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { credentialVariables, helperVariable } from '../core/credential-helper.ts'
+import { pmShellCommand } from '../core/pm-shell.ts'
+import { unattended } from '../core/unattended.ts'
+import { readText } from '../platform/files.ts'
+import { isWithin } from '../platform/within.ts'
+import { agentVariables, type AgentKind } from '../agents/env-files.ts'
+import { addLeftOut, allModels } from './left-out-models.ts'
+import { refuseTool } from '../agents/pm-shell/tools.ts'
+import { keepClockRising } from './rising-clock.ts'
+
+interface ShellCall {
+  cwd: string
+  /** Absent where a person opens a terminal in opencode. */
+  sessionID?: string
+  /** Absent there as well, and with older versions. */
+  callID?: string
+}
+
+interface ShellResult {
+  env: Record<string, string>
+}
+
+interface ToolCall {
+  tool: string
+  sessionID: string
+}
+
+/** What a session file says that matters here. */
+interface SessionFile {
+  name: string
+  sessionId: string | undefined
+  issueRef: string | undefined
+  worktree: string | undefined
+}
+
+interface Agent {
+  kind: AgentKind
+  session: SessionFile | undefined
+}
+
+/** Nobody is there to answer an editor, a pager or a prompt. The env files win over these. */
+const silent = {
+  ...unattended,
+  PAGER: 'cat',
+  GH_PROMPT_DISABLED: '1',
+}
+
+/** The server's own: who has these can drive every agent. A command inherits the server's environment, so they are blanked. */
+const hidden = { OPENCODE_SERVER_PASSWORD: '', OPENCODE_SERVER_USERNAME: '', OPENCODE_CONFIG_CONTENT: '' }
+
+/**
+ * Variables by which a shell, git or a forge's program runs another one: none of the env files' reaches the PM agent, who
+ * has no program but those of its list. What they say to the other agents is the user's to say.
+ */
+const startsPrograms =
+  /^(?:BASH_ENV|ENV|ZDOTDIR|SHELLOPTS|BASHOPTS|PS4|PROMPT_COMMAND|NODE_OPTIONS|LD_\w+|DYLD_\w+|GIT_EXTERNAL_DIFF|\w*PAGER|\w*EDITOR|VISUAL|\w*BROWSER|LESSOPEN)$/
+/** Nor the user's own: what a shell reads before its first command. */
+const noStartupFile = { BASH_ENV: '', ENV: '' }
+
+/** Finds commands that outlive the server; set by whoever starts it and never by an env file. */
+const marker = 'KUGETSU_SERVER'
+
+/**
+ * opencode's entry point. The hook for variables never throws: a failure costs an agent its variables, not its command.
+ * The one before a tool throws what the PM agent reads when its command is refused.
+ */
+export const KugetsuEnvironment = async () => {
+  keepClockRising()
+  return hooks
+}
+
+const hooks = {
+  config: async (configuration: Parameters<typeof addLeftOut>[0] & { snapshot?: boolean }): Promise<void> => {
+    attempt(() => addLeftOut(configuration, process.env))
+    // They are for /undo, which nobody calls for an agent, and cost a `git add` of the whole worktree at each of its steps.
+    configuration.snapshot ??= false
+  },
+  'shell.env': async (input: ShellCall, output: ShellResult): Promise<void> => {
+    try {
+      Object.assign(output.env, environmentFor(input, output.env))
+    } catch {
+      // Whatever went wrong, the agent must not see the server's password.
+    }
+    Object.assign(output.env, hidden, allModels(process.env))
+  },
+  'tool.execute.before': async (input: ToolCall, output: { args: unknown }): Promise<void> => {
+    const args = output.args as Record<string, unknown>
+    const home = process.env['KUGETSU_DIR'] ?? ''
+    const problem = isPmAgent(home, input.sessionID)
+      ? refuseTool(home, path.join(home, 'base'), input.tool, args)
+      : refusedToOthers(home, input, args)
+    if (problem === undefined) return
+    const what = input.tool === 'bash' ? 'command' : 'call'
+    throw new Error(`kugetsu refused this ${what}, and nothing of it was run: ${problem}.`)
+  },
+}
+
+/**
+ * opencode's rules let the PM agent call the runner, behind which the plugin puts its commands. Where its session cannot
+ * be told, because the file of it is gone, the plugin has not done so.
+ */
+function refusedToOthers(
+  home: string,
+  { tool, sessionID }: ToolCall,
+  args: Record<string, unknown>,
+): string | undefined {
+  if (tool !== 'bash' || home === '' || !String(args['command']).includes(`kugetsu ${pmShellCommand}`)) return undefined
+  const isDev = devSessions(home).some((session) => session.sessionId === sessionID)
+  return isDev ? undefined : `kugetsu ${pmShellCommand} is not called by hand`
+}
+
+function isPmAgent(home: string, sessionId: string): boolean {
+  return home !== '' && readSession(home, 'pm-agent.json')?.sessionId === sessionId
+}
+
+function environmentFor(call: ShellCall, given: Record<string, string>): Record<string, string> {
+  const home = process.env['KUGETSU_DIR']
+  if (home === undefined || home === '') return { ...silent }
+  const agent = attempt(() => agentOf(home, call))
+  const variables = (agent && attempt(() => agentVariables(path.join(home, 'env'), agent.kind))) ?? {}
+  delete variables[marker]
+  const isPm = agent?.kind === 'pm-agent'
+  if (isPm) for (const name of Object.keys(variables)) if (startsPrograms.test(name)) delete variables[name]
+  const helper = process.env[helperVariable]
+  return {
+    ...silent,
+    ...setIf('KUGETSU_TEMP_DIR', process.env['KUGETSU_TEMP_DIR']),
+    ...variables,
+    ...(agent && helper ? credentialVariables({ ...process.env, ...given, ...variables }, helper, agent.kind) : {}),
+    ...(isPm ? noStartupFile : {}),
+    KUGETSU_DIR: home,
+    ...setIf('KUGETSU_AGENT', agent?.kind),
+    ...setIf('KUGETSU_ISSUE_REF', agent?.session?.issueRef),
+    ...setIf('KUGETSU_WORKTREE', agent?.session?.worktree),
+    // By it the daemon finds what keeps a call waiting beyond its time (sessions/runs/held-output.ts).
+    KUGETSU_CALL: call.callID ?? '',
+    // What a person runs in a terminal of opencode is not ended with the issue (sessions/runs/left-running.ts).
+    KUGETSU_TERMINAL: call.sessionID === undefined ? '1' : '',
+    ...setIf('PATH', searchPath(variables['PATH'] ?? given['PATH'] ?? process.env['PATH'])),
+  }
+}
+
+/** The search path with our own directory in front, so that an agent's `kugetsu` is the one that started it. */
+function searchPath(rest: string | undefined): string | undefined {
+  const ours = process.env['KUGETSU_BIN_DIR']
+  return [ours, rest].filter((one) => one !== undefined && one !== '').join(path.delimiter) || undefined
+}
+
+/**
+ * Whose command it is. The session decides wherever it is known, because an agent may run a command in any
+ * directory; a sub-agent's session is in no file and goes by where it works.
+ */
+function agentOf(home: string, { cwd, sessionID }: ShellCall): Agent | undefined {
+  const directory = realPath(cwd)
+  const worktreeName = firstPart(realPath(path.join(home, 'worktrees')), directory)
+  const here = worktreeName === undefined ? undefined : readSession(home, `${worktreeName}.json`)
+  const isCaller = (session: SessionFile | undefined) => sessionID !== undefined && session?.sessionId === sessionID
+  const ownWorktree = here && path.join(home, 'worktrees', here.name)
+  if (here !== undefined && isCaller(here)) return dev(here, ownWorktree)
+
+  const pm = readSession(home, 'pm-agent.json')
+  if (isCaller(pm)) return { kind: 'pm-agent', session: undefined }
+
+  const sessions = devSessions(home)
+  const caller = sessions.find(isCaller)
+  if (caller !== undefined) return dev(caller, caller.worktree)
+
+  if (here !== undefined) return dev(here, ownWorktree)
+  const owner = sessions.find(
+    (session) => session.worktree !== undefined && isWithin(realPath(session.worktree), directory),
+  )
+  if (owner !== undefined) return dev(owner, owner.worktree)
+  if (worktreeName !== undefined) return { kind: 'dev', session: undefined }
+  return isWithin(realPath(path.join(home, 'base')), directory) ? { kind: 'pm-agent', session: undefined } : undefined
+}
+
+function dev(session: SessionFile, worktree: string | undefined): Agent {
+  return { kind: 'dev', session: { ...session, worktree: session.worktree ?? worktree } }
+}
+
+function devSessions(home: string): SessionFile[] {
+  const names = attempt(() => fs.readdirSync(path.join(home, 'sessions'))) ?? []
+  return names
+    .filter((name) => name.endsWith('.json') && name !== 'base.json' && name !== 'pm-agent.json')
+    .flatMap((name) => readSession(home, name) ?? [])
+}
+
+/** A session file, or undefined when there is none or it is no session file; one bad file must not matter to others. */
+function readSession(home: string, name: string): SessionFile | undefined {
+  const content: unknown = attempt(() => JSON.parse(readText(path.join(home, 'sessions', name)) ?? ''))
+  if (typeof content !== 'object' || content === null) return undefined
+  const field = (key: string): string | undefined => {
+    const value = (content as Record<string, unknown>)[key]
+    return typeof value === 'string' && value !== '' ? value : undefined
+  }
+  return {
+    name: path.basename(name, '.json'),
+    sessionId: field('opencode_session_id'),
+    issueRef: field('issue_ref'),
+    worktree: field('worktree_path'),
+  }
+}
+
+/** The name right below `parent` that leads to `directory`. */
+function firstPart(parent: string, directory: string): string | undefined {
+  return isWithin(parent, directory) ? path.relative(parent, directory).split(path.sep)[0] || undefined : undefined
+}
+
+function realPath(directory: string): string {
+  return attempt(() => fs.realpathSync(directory)) ?? path.resolve(directory)
+}
+
+function setIf(name: string, value: string | undefined): Record<string, string> {
+  return value === undefined || value === '' ? {} : { [name]: value }
+}
+
+function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work()
+  } catch {
+    return undefined
+  }
+}

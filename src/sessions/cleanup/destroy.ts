@@ -1,0 +1,295 @@
+/** Removing what belongs to an issue, without ever losing work. */
+import * as fs from 'node:fs'
+import type { Home } from '../../config/home.ts'
+import { codeOf, KugetsuError, messageOf } from '../../core/errors.ts'
+import { formatRef } from '../../core/issue-ref.ts'
+import { removeSnapshots } from '../../opencode/snapshots.ts'
+import { toolOutputsOf } from '../../opencode/tool-output.ts'
+import { exclusively } from '../../platform/locks.ts'
+import { describeInventory, describeLost, isAtRisk, moveItAway } from '../../worktrees/at-risk/describe.ts'
+import type { Inventory } from '../../worktrees/at-risk/inventory.ts'
+import { createRemotes, type Remotes } from '../../worktrees/at-risk/remotes.ts'
+import { saveWork } from '../../worktrees/saving/save.ts'
+import { removeWorktree } from '../../worktrees/worktrees.ts'
+import { agentServer } from '../runs/agent-server.ts'
+import { isAtWorkByHand, stopWorkByHand } from '../runs/by-hand.ts'
+import { type IssueWork, workOf } from './inventory.ts'
+import { note } from '../../activity/journal.ts'
+import { quietWorktree } from '../runs/left-running.ts'
+import { mendIfBroken } from '../runs/mend-worktree.ts'
+import { unload } from '../runs/loading.ts'
+import { requirePmAtRest } from '../runs/pm-at-rest.ts'
+import { noPullRequests, pullRequestsOf, type PullRequests } from '../file/pull-requests.ts'
+import type { SessionRecord } from '../file/session-file.ts'
+import { forgetRemembered } from '../runs/conversation.ts'
+import { stopAgent } from '../runs/stop.ts'
+import {
+  baseName,
+  changeIndex,
+  forgetSession,
+  pmAgentSession,
+  readIndex,
+  readSession,
+  readSessions,
+} from '../file/store.ts'
+import type { Supervision } from '../runs/supervision.ts'
+
+const issueWaitMs = 10_000
+
+/** Where work was saved: see recoveryCommands. */
+export interface Recovery {
+  ref: string
+  mirror: string
+}
+
+export interface Destroyed {
+  issueRef: string
+  /** Where the work was saved that would have been lost. */
+  recovery: Recovery | undefined
+}
+
+/**
+ * Why the issue's worktree must not go yet, as lines for a person; none when nothing would be lost. What cannot be told
+ * counts as a reason. Without its pull requests they are looked up, which may take a while.
+ */
+export async function reasonsToKeep(
+  home: Home,
+  record: SessionRecord,
+  known: { pullRequests?: PullRequests; remotes?: Remotes } = {},
+): Promise<string[]> {
+  const pullRequests = known.pullRequests ?? (await pullRequestsToCheck(home, record))
+  const toKeep = await workToKeep(home, record, { ...known, pullRequests })
+  return [...(await atWork(home, record)), ...openOnes(pullRequests), ...toKeep]
+}
+
+async function workToKeep(
+  home: Home,
+  record: SessionRecord,
+  known: { pullRequests: PullRequests; remotes?: Remotes },
+): Promise<string[]> {
+  try {
+    return reasonsIn(await workOf(home, record, known)?.inventory(), known.pullRequests)
+  } catch (error) {
+    home.signal.throwIfAborted()
+    return [`cannot tell what would be lost: ${messageOf(error)}`]
+  }
+}
+
+function reasonsIn(found: Inventory | undefined, { unknown }: PullRequests): string[] {
+  if (found === undefined || !isAtRisk(found)) return []
+  // Files are in no pull request.
+  const unsure =
+    unknown === undefined || found.unpushed.count === 0
+      ? []
+      : [`whether its pull request was merged cannot be told: ${unknown}`]
+  return [...describeInventory(found), ...unsure]
+}
+
+/**
+ * Removes worktree, opencode session, session file and index entry of an issue. Throws KugetsuError `pull_request_open`,
+ * or `work_at_risk` when something would be lost; with `force` the agent is stopped and the work saved under a recovery
+ * ref first.
+ */
+export async function destroyIssue(
+  home: Home,
+  supervision: Supervision,
+  name: string,
+  options: { force: boolean; remotes?: Remotes },
+): Promise<Destroyed> {
+  const before = readSession(home, name)
+  if (options.force && before?.run) await stopIfAtWork(home, supervision, name)
+  // Before the lock: a forge and a remote may take their time.
+  const pullRequests = options.force || !before ? noPullRequests : await pullRequestsToCheck(home, before)
+  const known = { pullRequests, remotes: options.remotes ?? createRemotes() }
+  const early = before && workOf(home, before, known)
+  await early?.askAhead()
+  return exclusively(home.paths.lock(`issue-${name}`), { timeoutMs: issueWaitMs, signal: home.signal }, async () => {
+    const record = readSession(home, name)
+    if (record === undefined) {
+      throw new KugetsuError(`${before?.issue_ref ?? name} is gone: another command has destroyed it`, {
+        hint: 'Nothing is left to do.',
+        code: 'unknown_session',
+      })
+    }
+    const issueRef = record.issue_ref ?? name
+    const work = early?.path === record.worktree_path ? early : workOf(home, record, known)
+    if (work !== undefined && !record.run) await mend(home, work)
+    if (options.force) await stopWorkByHand(home, record).catch((error: unknown) => home.warn(messageOf(error)))
+    const busy = options.force ? [] : await atWork(home, record)
+    const found = await work?.inventory()
+    const reasons = options.force ? [] : [...busy, ...openOnes(pullRequests), ...reasonsIn(found, pullRequests)]
+    if (reasons.length > 0) {
+      note(home, 'not_destroyed', { issue_ref: issueRef, reason: reasons.join('; ') })
+      const onlyOpen = reasons.length === openOnes(pullRequests).length
+      const hint =
+        busy.length > 0
+          ? `Stop it first: kugetsu stop ${issueRef}, or use --force: it saves the work first.`
+          : hintFor(found)
+      throw new KugetsuError(`${issueRef} is not destroyed: ${reasons.join('; ')}`, {
+        hint: onlyOpen ? 'Merge or close it first, or go on with --force.' : hint,
+        code: onlyOpen ? 'pull_request_open' : 'work_at_risk',
+      })
+    }
+    const ended = await quietWorktree(home, { issueRef: record.issue_ref, worktree: record.worktree_path })
+    const last = ended.length === 0 ? found : await work?.inventory()
+    const recovery = work && last && (await removeIssueWorktree(home, name, work, last))
+    await deleteOpencodeSession(home, record)
+    await forgetSession(home, name)
+    await forgetConversation(home, name)
+    await closeWorktree(home, record.worktree_path)
+    note(home, 'destroyed', {
+      issue_ref: issueRef,
+      reason: recovery === undefined ? 'nothing was lost' : `saved as ${recovery.ref}`,
+    })
+    return { issueRef, recovery }
+  })
+}
+
+/** Of a worktree in which git does not work nothing can be told. Where it cannot be mended the inventory says so. */
+async function mend(home: Home, work: IssueWork): Promise<void> {
+  await mendIfBroken(home, work.ref, work).catch((error: unknown) => {
+    if (codeOf(error) !== 'worktree_broken') throw error
+    home.warn(messageOf(error))
+  })
+}
+
+function hintFor(found: Inventory | undefined): string {
+  if (found?.place.kind === 'unknown') return moveItAway
+  return found !== undefined && found.unsavable.length + found.unknown.length > 0
+    ? 'Push, move or delete that first: --force could not save it, and refuses as well.'
+    : 'Push or commit what is worth keeping, or use --force: it saves the work under a recovery ref first.'
+}
+
+/** Another command may have stopped it at the same moment. */
+async function stopIfAtWork(home: Home, supervision: Supervision, name: string): Promise<void> {
+  await stopAgent(home, supervision, name).catch((error: unknown) => {
+    if (codeOf(error) !== 'not_running') throw error
+  })
+}
+
+/**
+ * Removes the PM agent's session. Throws KugetsuError `pm_agent_missing` when there is none, `running` while it is at work;
+ * with `force` it is stopped first.
+ */
+export async function destroyPmAgent(home: Home, supervision: Supervision, options: { force: boolean }): Promise<void> {
+  const record = readSession(home, pmAgentSession)
+  if (record === undefined && !readIndex(home)?.pm_agent) {
+    throw new KugetsuError('there is no PM agent', {
+      hint: 'Make one: kugetsu doctor --fix',
+      code: 'pm_agent_missing',
+    })
+  }
+  if (options.force && record?.run) await stopIfAtWork(home, supervision, pmAgentSession)
+  requirePmAtRest(home)
+  if (record !== undefined) await deleteOpencodeSession(home, record)
+  await forgetSession(home, pmAgentSession)
+  await changeIndex(home, (index) => ({ ...index, pm_agent: null }))
+}
+
+/** Removes the base session, the PM agent's and those of all issues, the issues first and with their protection. */
+export async function destroyBase(
+  home: Home,
+  supervision: Supervision,
+  options: { force: boolean },
+): Promise<Destroyed[]> {
+  const issues = readSessions(home).filter(({ name }) => name !== baseName && name !== pmAgentSession)
+  const remotes = createRemotes()
+  if (!options.force) {
+    requirePmAtRest(home)
+    const kept = await Promise.all(
+      issues.map(async ({ record }) => ({ record, reasons: await reasonsToKeep(home, record, { remotes }) })),
+    )
+    const first = kept.find(({ reasons }) => reasons.length > 0)
+    if (first !== undefined) {
+      note(home, 'not_destroyed', { issue_ref: first.record.issue_ref, reason: first.reasons.join('; ') })
+      throw new KugetsuError(`nothing is destroyed: ${first.record.issue_ref}: ${first.reasons.join('; ')}`, {
+        hint: 'Deal with that issue first, or use --force: it saves the work under recovery refs first.',
+        code: 'work_at_risk',
+      })
+    }
+  }
+  const destroyed: Destroyed[] = []
+  for (const { name } of issues) destroyed.push(await destroyIssue(home, supervision, name, { ...options, remotes }))
+  if (readSession(home, pmAgentSession) !== undefined) await destroyPmAgent(home, supervision, options)
+  const base = readSession(home, baseName)
+  if (base !== undefined) await deleteOpencodeSession(home, base)
+  await forgetSession(home, baseName)
+  await changeIndex(home, (index) => ({ ...index, base: null }))
+  return destroyed
+}
+
+/** Removes the worktree, saved first, and the opencode session of an issue on which nobody is at work. */
+export async function removeWork(home: Home, record: SessionRecord, name: string): Promise<Recovery | undefined> {
+  await quietWorktree(home, { issueRef: record.issue_ref, worktree: record.worktree_path })
+  const work = workOf(home, record)
+  const recovery = work && (await removeIssueWorktree(home, name, work, await work.inventory()))
+  await deleteOpencodeSession(home, record)
+  return recovery
+}
+
+async function removeIssueWorktree(
+  home: Home,
+  name: string,
+  work: IssueWork,
+  found: Inventory,
+): Promise<Recovery | undefined> {
+  // Also where all of it is on the remote: small ignored files, and commits that only its records have, cost nothing to keep.
+  const saved = await saveWork({ ...work, name, issue: formatRef(work.ref), now: home.now() }, found)
+  for (const line of describeLost(found)) home.warn(`not saved, and gone with the worktree: ${line}`)
+  const { leftBehind } = await removeWorktree({ ...work, deleteBranch: saved !== undefined })
+  if (leftBehind !== undefined) home.warn(`some files could not be deleted; they are in ${leftBehind}`)
+  return saved === undefined ? undefined : { ref: saved.ref, mirror: work.mirror }
+}
+
+/** The session is removed from opencode too, with what its commands printed, else a later init would find its context again. Not being able to is no reason to stop. */
+async function deleteOpencodeSession(home: Home, record: SessionRecord): Promise<void> {
+  const id = record.opencode_session_id
+  if (!id) return
+  try {
+    const { client } = await agentServer(home)
+    const outputs = await toolOutputsOf(home, client, { id, directory: home.paths.base }).catch(() => [])
+    await client.deleteSession(id, home.paths.base)
+    for (const file of outputs) fs.rmSync(file, { force: true })
+  } catch (error) {
+    home.warn(`the opencode session ${id} stays: ${messageOf(error)}`)
+  }
+}
+
+/** What opencode has open for a worktree that is gone, and its snapshots of it. They are in nobody's way but the disk's. */
+async function closeWorktree(home: Home, worktree: string | null | undefined): Promise<void> {
+  if (!worktree || fs.existsSync(worktree)) return
+  try {
+    await unload(home, worktree)
+    removeSnapshots(home.env, home.userHome, worktree)
+  } catch (error) {
+    home.warn(`opencode keeps snapshots of ${worktree}: ${messageOf(error)}`)
+  }
+}
+
+/** An issue that is begun again has nothing to do with the one before, and another one may get its name. */
+async function forgetConversation(home: Home, name: string): Promise<void> {
+  try {
+    await forgetRemembered(home, name)
+  } catch (error) {
+    home.warn(`what was asked and answered stays in ${home.paths.remembered(name)}: ${messageOf(error)}`)
+  }
+}
+
+/** The session's pull requests, where they are to be checked (WORKTREE_CHECK_PR_STATUS). */
+async function pullRequestsToCheck(home: Home, record: SessionRecord): Promise<PullRequests> {
+  return home.settings().checkPrStatus ? pullRequestsOf(home, record) : noPullRequests
+}
+
+function openOnes({ found }: PullRequests): string[] {
+  return found.filter(({ state }) => state === 'open').map(({ url }) => `its pull request ${url} is open`)
+}
+
+async function atWork(home: Home, record: SessionRecord): Promise<string[]> {
+  if (record.run || record.state === 'starting') return ['an agent is at work on it']
+  try {
+    return (await isAtWorkByHand(home, record)) ? ['its agent is at work on what it was told in opencode itself'] : []
+  } catch (error) {
+    home.signal.throwIfAborted()
+    return [`whether its agent is at work cannot be told: ${messageOf(error)}`]
+  }
+}

@@ -1,0 +1,114 @@
+/** What would be gone with the worktree of an issue, by its session file. */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { cloneUrlOf } from '../../config/clone-url.ts'
+import type { Home } from '../../config/home.ts'
+import { KugetsuError } from '../../core/errors.ts'
+import { branchOf, parseRef, type IssueRef } from '../../core/issue-ref.ts'
+import { lazy } from '../../core/lazy.ts'
+import { askAhead, type Inventory, takeInventory } from '../../worktrees/at-risk/inventory.ts'
+import { createRemotes, type Remotes } from '../../worktrees/at-risk/remotes.ts'
+import { isSamePlace } from '../../git/worktree-entries.ts'
+import { localGitMs } from '../../git/git.ts'
+import { fetchMirror, hasCommit, openMirror } from '../../worktrees/mirror/mirror.ts'
+import { placeOf } from '../../git/place.ts'
+import { noPullRequests, type PullRequests } from '../file/pull-requests.ts'
+import type { SessionRecord } from '../file/session-file.ts'
+import { remoteAccess, remoteEnvironment } from '../../agents/remote-access.ts'
+
+/** The worktree of an issue, as the functions of worktrees/ take it. */
+export interface IssueWork {
+  ref: IssueRef
+  /** The worktree. */
+  path: string
+  mirror: string
+  lockFile: string
+  branch: string
+  env: NodeJS.ProcessEnv
+  timeoutMs: number
+  signal: AbortSignal
+  /** Takes the inventory as things are now; the remotes' and the forge's answers are those of the first time. */
+  inventory: () => Promise<Inventory>
+  /** Asks the remotes where the inventory will, and leaves it to that to say that one does not answer. */
+  askAhead: () => Promise<void>
+}
+
+/**
+ * The worktree that a session names; undefined when there is none, or nothing is left of it and its mirror. `pullRequests`
+ * are those of the issue: what was merged is safe with all commits before the head of the pull request, though no branch
+ * may have it. Throws KugetsuError `foreign_worktree` for one that is none of this home's.
+ */
+export function workOf(
+  home: Home,
+  record: SessionRecord,
+  given: { pullRequests?: PullRequests | undefined; remotes?: Remotes | undefined } = {},
+): IssueWork | undefined {
+  const { pullRequests = noPullRequests, remotes = createRemotes() } = given
+  const ref = record.issue_ref ? parseRef(record.issue_ref, { defaultHost: '' }) : undefined
+  const worktree = record.worktree_path
+  if (ref === undefined || !worktree) return undefined
+  const mirror = home.paths.mirror(ref)
+  if (!fs.existsSync(worktree) && !fs.existsSync(mirror)) return undefined
+  requireOwn(home, worktree, mirror)
+  const lockFile = home.paths.mirrorLock(ref)
+  const options = {
+    path: worktree,
+    mirror,
+    lockFile,
+    branch: record.branch_name ?? branchOf(ref),
+    env: remoteEnvironment(home),
+    timeoutMs: localGitMs,
+    signal: home.signal,
+  }
+  const ask = remoteOf(home, { ref, mirror, lockFile })
+  const merged = lazy(() => mergedOf({ ...options, path: mirror }, pullRequests))
+  const asked = { ...options, askRemote: ask, remotes }
+  const inventory = async () => takeInventory({ ...asked, merged: await merged() })
+  return { ref, ...options, inventory, askAhead: () => askAhead(asked) }
+}
+
+/** Asks the remote of a mirror for its branches, the first time that it is called; later calls get the same answer. */
+export function remoteOf(
+  home: Home,
+  { ref, mirror, lockFile }: { ref: IssueRef; mirror: string; lockFile: string },
+): () => Promise<void> {
+  return lazy(async () => {
+    const options = { path: mirror, lockFile, timeoutMs: localGitMs, signal: home.signal }
+    const url = urlOf(home, ref)
+    // By the address that kugetsu knows, whatever an agent has written into the mirror.
+    if (url !== undefined) await openMirror({ ...options, url, ...remoteAccess(home, url) })
+    else await fetchMirror({ ...options, env: remoteEnvironment(home) })
+  })
+}
+
+/** The commits that the forge says were merged and that the mirror has or can fetch. */
+async function mergedOf(mirror: Parameters<typeof fetchMirror>[0], { found }: PullRequests): Promise<string[]> {
+  const merged: string[] = []
+  for (const { state, headSha: commit, headRef } of found) {
+    if (state !== 'merged' || commit === undefined || !fs.existsSync(mirror.path)) continue
+    if (await hasCommit({ ...mirror, commit, ref: headRef })) merged.push(commit)
+  }
+  return merged
+}
+
+/** A session file may be a copy of another home's, whose worktree that is. The bash tool put clones beside its home. */
+function requireOwn(home: Home, worktree: string, mirror: string): void {
+  const parent = path.dirname(worktree)
+  if (isSamePlace(parent, home.paths.worktrees)) return
+  const isOfBashTool =
+    path.basename(parent) === '.kugetsu-worktrees' && placeOf({ path: worktree, mirror }).kind === 'clone'
+  if (isOfBashTool) return
+  throw new KugetsuError(`the worktree ${worktree} lies outside of this home`, {
+    hint: `It may be of another home, of which this is a copy. Remove it there, or move it to ${home.paths.worktrees}.`,
+    code: 'foreign_worktree',
+  })
+}
+
+function urlOf(home: Home, ref: IssueRef): string | undefined {
+  try {
+    return cloneUrlOf(home, ref)
+  } catch (error) {
+    if (error instanceof KugetsuError) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,116 @@
+/** A worktree that no session names. */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import type { Home } from '../../config/home.ts'
+import type { MirrorOfHome } from '../../worktrees/mirror/list.ts'
+import { KugetsuError } from '../../core/errors.ts'
+import { baseNameOf } from '../../core/issue-names.ts'
+import { formatRef, parseRef } from '../../core/issue-ref.ts'
+import { tryExclusive } from '../../platform/locks.ts'
+import { describeInventory, describeLost, describeSavedByItself, isAtRisk } from '../../worktrees/at-risk/describe.ts'
+import { type Inventory, takeInventory } from '../../worktrees/at-risk/inventory.ts'
+import type { Remotes } from '../../worktrees/at-risk/remotes.ts'
+import { isSamePlace, type WorktreeEntry } from '../../git/worktree-entries.ts'
+import { localGitMs } from '../../git/git.ts'
+import { saveWork } from '../../worktrees/saving/save.ts'
+import { removeWorktree } from '../../worktrees/worktrees.ts'
+import { remoteOf } from './inventory.ts'
+import { note } from '../../activity/journal.ts'
+import { quietWorktree } from '../runs/left-running.ts'
+import { asidesOf, type Orphan } from './orphan.ts'
+import { remoteEnvironment } from '../../agents/remote-access.ts'
+import { slotHolders } from '../slots/slots.ts'
+import { readSessions } from '../file/store.ts'
+
+/** The orphan at `place`; undefined for what is no worktree at all: a file, or something half made or half deleted. */
+export function worktreeOrphan(
+  home: Home,
+  place: string,
+  mirrors: (MirrorOfHome & { entries: WorktreeEntry[] })[],
+  remotes: Remotes,
+): Orphan | undefined {
+  const name = path.basename(place)
+  if (name.startsWith('.') || !fs.lstatSync(place).isDirectory()) return undefined
+  const found = mirrors.flatMap((mirror) =>
+    mirror.entries
+      .filter((entry) => entry.present && entry.path !== undefined && isSamePlace(entry.path, place))
+      .map((entry) => ({ mirror, entry })),
+  )[0]
+  const branch = found?.entry.branch ?? ''
+  const issueRef = found === undefined ? undefined : issueOf(found.mirror, branch, name)
+  const inspected = {
+    path: place,
+    // Without one nothing can be saved, so all that would have to be keeps it.
+    mirror: found?.mirror.path ?? path.join(home.paths.repos, '.none'),
+    branch,
+    env: remoteEnvironment(home),
+    timeoutMs: localGitMs,
+    signal: home.signal,
+    remotes,
+    ...(found === undefined ? {} : { askRemote: remoteOf(home, mirrorOf(home, found.mirror)) }),
+  }
+
+  const reasons = async () => (await look()).kept
+
+  async function look(): Promise<{ kept: string[]; inventory: Inventory }> {
+    const kept = asidesOf(home, `${name}.json`)
+    if (!place.startsWith(`${home.paths.worktrees}${path.sep}`))
+      kept.push('it lies outside of this home, and may be of another one')
+    if (slotHolders(home).some(({ session }) => session === name)) kept.push('an agent is at work in it')
+    const inventory = await takeInventory(inspected)
+    if (inventory.place.kind === 'unknown') kept.push('cannot tell what is in it: it is no git worktree')
+    else if (isAtRisk(inventory)) kept.push(...describeInventory(inventory))
+    // Without a mirror nothing can be saved.
+    if (found === undefined) kept.push(...describeSavedByItself(inventory))
+    return { kept, inventory }
+  }
+
+  async function remove(): Promise<void> {
+    const release = tryExclusive(home.paths.lock(`issue-${name}`))
+    if (release === undefined) throw new KugetsuError('another kugetsu is busy with it', { code: 'busy' })
+    try {
+      const isNamed = readSessions(home).some(
+        ({ record }) => record.worktree_path && isSamePlace(record.worktree_path, place),
+      )
+      const { kept, inventory } = await look()
+      if (isNamed) kept.unshift('a session has it by now')
+      if (kept.length > 0) throw new KugetsuError(kept.join('; '), { code: 'work_at_risk' })
+      await quietWorktree(home, { issueRef, worktree: place })
+      const repository = found?.mirror.repository
+      const lockFile =
+        repository === undefined ? home.paths.lock(`worktree-${name}`) : home.paths.mirrorLock(repository)
+      const saved =
+        found === undefined
+          ? undefined
+          : await saveWork({ ...inspected, lockFile, name, issue: issueRef, now: home.now() }, inventory)
+      for (const line of describeLost(inventory)) home.warn(`not saved, and gone with the worktree: ${line}`)
+      const deletion = branch === '' ? {} : { branch }
+      const removal = { ...inspected, branch: undefined, ...deletion, lockFile, deleteBranch: saved !== undefined }
+      const { leftBehind } = await removeWorktree(removal)
+      if (leftBehind !== undefined) home.warn(`some files could not be deleted; they are in ${leftBehind}`)
+      const reason = `${place}: ${saved === undefined ? 'nothing was lost' : `saved as ${saved.ref}`}`
+      note(home, 'pruned', { issue_ref: issueRef, reason })
+    } finally {
+      release()
+    }
+  }
+
+  return { kind: 'worktree', issueRef: issueRef ?? null, what: place, why: 'no session names it', reasons, remove }
+}
+
+function mirrorOf(home: Home, { path: mirror, repository }: MirrorOfHome) {
+  const ref = { ...repository, id: '0' }
+  return { ref, mirror, lockFile: home.paths.mirrorLock(ref) }
+}
+
+/** The issue that a worktree of this name on this branch was made for. */
+function issueOf(mirror: MirrorOfHome, branch: string, name: string): string | undefined {
+  const { host, owner, repo } = mirror.repository
+  const id = /^fix[/-]issue-(.+)$/.exec(branch)?.[1]
+  try {
+    const ref = parseRef(`${host}/${owner}/${repo}#${id ?? ''}`, { defaultHost: '' })
+    return baseNameOf(ref) === name ? formatRef(ref) : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,22 @@
+import type { Home } from '../../config/home.ts'
+import { listDirectory } from '../../platform/files.ts'
+
+/** Something that nothing refers to any more. */
+export interface Orphan {
+  kind: 'session' | 'session_file' | 'index_entry' | 'worktree' | 'registration' | 'mirror' | 'recovery'
+  issueRef: string | null
+  /** Where it is, or its name. */
+  what: string
+  /** Why it is here. */
+  why: string
+  /** What keeps it from being removed, now; none when nothing would be lost. */
+  reasons: () => Promise<string[]>
+  /** Removes it, after looking again where nobody can come in between. Throws KugetsuError when it has to stay. */
+  remove: () => Promise<void>
+}
+
+/** A session file that could not be understood is one all the same: what it was about stays. */
+export function asidesOf(home: Home, file: string): string[] {
+  const aside = listDirectory(home.paths.sessions).find((name) => name.startsWith(`${file}.unreadable-`))
+  return aside === undefined ? [] : [`cannot tell what its session file says, which was set aside as sessions/${aside}`]
+}

@@ -1,0 +1,170 @@
+/** What a home has that nothing refers to any more. Finding changes nothing; each knows why it stays, and how to remove it. */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import type { Home } from '../../config/home.ts'
+import { listMirrors } from '../../worktrees/mirror/list.ts'
+import { messageOf } from '../../core/errors.ts'
+import { knownSessions } from '../../opencode/database.ts'
+import { listDirectory } from '../../platform/files.ts'
+import { openQueue } from '../../queue/file-queue.ts'
+import { createRemotes, type Remotes } from '../../worktrees/at-risk/remotes.ts'
+import { isSamePlace, listEntries } from '../../git/worktree-entries.ts'
+import { serverDatabase } from '../runs/agent-server.ts'
+import { destroyIssue, reasonsToKeep } from './destroy.ts'
+import { findMirrorOrphans } from './orphan-mirror.ts'
+import { asidesOf, type Orphan } from './orphan.ts'
+import { worktreeOrphan } from './orphan-worktree.ts'
+import { dropSaved, listSaved } from './recover.ts'
+import type { Index } from '../file/session-file.ts'
+import {
+  baseName,
+  changeIndex,
+  forgetSession,
+  pmAgentSession,
+  readSessions,
+  type StoredSession,
+} from '../file/store.ts'
+import { awaitedName, nameOf } from '../file/session-name.ts'
+import type { Supervision } from '../runs/supervision.ts'
+
+/** Everything that is left over, in the order in which it can be removed. */
+export async function findOrphans(home: Home, supervision: Supervision, index: Index): Promise<Orphan[]> {
+  const sessions = readSessions(home).filter(({ name }) => name !== baseName && name !== pmAgentSession)
+  const remotes = createRemotes()
+  const found = { index, sessions, lost: lostSessions(home, sessions, index), remotes }
+  const bySession = sessions.flatMap((stored) => sessionOrphan(home, supervision, stored, found) ?? [])
+  const saved = (await listSaved(home)).filter(({ expiresAt }) => expiresAt <= home.now())
+  return [
+    ...bySession,
+    ...lostEntries(home, index, sessions),
+    ...lostWorktrees(home, sessions, await awaited(home), remotes),
+    ...saved.map((point): Orphan => {
+      const why = `${point.summary}; it was kept for its time, since ${point.savedAt.toISOString().slice(0, 10)}`
+      const issueRef = point.record?.issue ?? null
+      return {
+        kind: 'recovery',
+        issueRef,
+        what: point.ref,
+        why,
+        reasons: async () => [],
+        remove: () => dropSaved(home, point),
+      }
+    }),
+    ...findMirrorOrphans(home, sessions, remotes),
+  ]
+}
+
+interface Found {
+  index: Index
+  sessions: StoredSession[]
+  /** The sessions that opencode has lost. */
+  lost: ReadonlySet<string>
+  remotes: Remotes
+}
+
+/** A session file that is in no index, or a session that opencode does not have any more. */
+function sessionOrphan(
+  home: Home,
+  supervision: Supervision,
+  { name, record }: StoredSession,
+  { index, sessions, lost, remotes }: Found,
+): Orphan | undefined {
+  const indexed = new Set(Object.values(index.issues))
+  const isIndexed = indexed.has(`${name}.json`)
+  const issueRef = record.issue_ref ?? null
+  const what = path.join(home.paths.sessions, `${name}.json`)
+  if (isIndexed && !lost.has(record.opencode_session_id ?? '')) return undefined
+  const why = isIndexed
+    ? `opencode does not have its session ${record.opencode_session_id} any more`
+    : 'it is in no index'
+  const other = sessions.find((each) => each.name !== name && indexed.has(`${each.name}.json`) && shares(each, record))
+  if (!isIndexed && other !== undefined) {
+    const shared = `${why}; its worktree or session belongs to ${other.record.issue_ref ?? other.name}, which keeps it`
+    const working = async () => (record.run ? ['an agent is at work on it'] : [])
+    return {
+      kind: 'session_file',
+      issueRef,
+      what,
+      why: shared,
+      reasons: working,
+      remove: () => forgetSession(home, name),
+    }
+  }
+  return {
+    kind: isIndexed ? 'session' : 'session_file',
+    issueRef,
+    what,
+    why,
+    reasons: () => reasonsToKeep(home, record, { remotes }),
+    remove: async () => void (await destroyIssue(home, supervision, name, { force: false, remotes })),
+  }
+}
+
+function shares({ record }: StoredSession, other: StoredSession['record']): boolean {
+  const sameSession = Boolean(other.opencode_session_id) && record.opencode_session_id === other.opencode_session_id
+  const [one, two] = [record.worktree_path, other.worktree_path]
+  return sameSession || Boolean(one && two && isSamePlace(one, two))
+}
+
+/** The sessions that opencode has lost. A database that does not even have the base session is not the right one. */
+function lostSessions(home: Home, sessions: StoredSession[], index: Index): Set<string> {
+  const ids = sessions.flatMap(({ record }) => (record.opencode_session_id ? [record.opencode_session_id] : []))
+  if (!index.base) return new Set()
+  const known = knownSessions(serverDatabase(home), [index.base, ...ids])
+  return known?.has(index.base) === true ? new Set(ids.filter((id) => !known.has(id))) : new Set()
+}
+
+/** Entries of the index whose session file is gone. */
+function lostEntries(home: Home, index: Index, sessions: StoredSession[]): Orphan[] {
+  const names = new Set(sessions.map(({ name }) => `${name}.json`))
+  const isGone = (file: string) =>
+    path.basename(file) !== file ||
+    fs.lstatSync(path.join(home.paths.sessions, file), { throwIfNoEntry: false }) === undefined
+  return Object.entries(index.issues)
+    .filter(([, file]) => !names.has(file) && isGone(file))
+    .map(([issueRef, file]) => ({
+      kind: 'index_entry',
+      issueRef,
+      what: issueRef,
+      why: `its session file ${file} is gone`,
+      reasons: async () => asidesOf(home, file),
+      remove: async () => {
+        await changeIndex(home, (current) => {
+          const issues = Object.entries(current.issues).filter(([ref]) => ref !== issueRef || !isGone(file))
+          return { ...current, issues: Object.fromEntries(issues) }
+        })
+      },
+    }))
+}
+
+/** The session names of the tasks that wait in the queue. */
+async function awaited(home: Home): Promise<string[]> {
+  const names = await openQueue(home).each((item) => awaitedName(item, (ref) => nameOf(home, ref)) ?? [])
+  return names.flat()
+}
+
+/** Directories among the worktrees that no session names and no task waits for, also where the bash tool put them. */
+function lostWorktrees(home: Home, sessions: StoredSession[], awaitedNames: string[], remotes: Remotes): Orphan[] {
+  const places = sessions.flatMap(({ record }) => (record.worktree_path ? [record.worktree_path] : []))
+  const known = [...sessions.map(({ name }) => name), ...awaitedNames]
+  const names = new Set(known.map((name) => path.join(home.paths.worktrees, name)))
+  const others = places
+    .map((place) => path.dirname(place))
+    .filter((root) => path.basename(root) === '.kugetsu-worktrees')
+  const mirrors = listMirrors(home.paths).map((mirror) => ({ ...mirror, entries: listEntries(mirror.path) }))
+  return [...new Set([home.paths.worktrees, ...others])].flatMap((root) =>
+    namesIn(home, root)
+      .map((name) => path.join(root, name))
+      .filter((place) => !names.has(place) && !places.some((each) => isSamePlace(each, place)))
+      .flatMap((place) => worktreeOrphan(home, place, mirrors, remotes) ?? []),
+  )
+}
+
+function namesIn(home: Home, directory: string): string[] {
+  try {
+    return listDirectory(directory)
+  } catch (error) {
+    home.warn(messageOf(error))
+    return []
+  }
+}

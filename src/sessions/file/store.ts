@@ -1,0 +1,164 @@
+/**
+ * index.json and the session files: reading them as they are, changing them one writer at a time.
+ * A file that cannot be understood is set aside under another name and told of; the rest works on.
+ */
+import * as path from 'node:path'
+import type { Home } from '../../config/home.ts'
+import { KugetsuError } from '../../core/errors.ts'
+import { ensureDirectory, listDirectory, readSmall, readText, removeFile, writeJson } from '../../platform/files.ts'
+import { exclusively } from '../../platform/locks.ts'
+import { parseJson, readState } from '../../platform/state-file.ts'
+import { parseIndex, parseRecord, type Index, type SessionRecord } from './session-file.ts'
+
+export const baseName = 'base'
+export const pmAgentSession = 'pm-agent'
+
+const writeWaitMs = 30_000
+
+export interface StoredSession {
+  /** The file's name without `.json`; also that of the worktree. */
+  name: string
+  record: SessionRecord
+}
+
+/** A command asks several times, and the index of thousands of issues takes longer to parse than to read. */
+let lastIndex: { text: string; index: Index } | undefined
+
+/** The index, or undefined when kugetsu was not initialised. An unreadable one is rebuilt from the session files. */
+export function readIndex(home: Home): Index | undefined {
+  const sound = soundIndex(home.paths.index)
+  if (sound !== undefined) return sound
+  const read = readState(home.paths.index, parseIndex, home.now())
+  if (read.kind === 'absent') return undefined
+  if (read.kind === 'read') return read.value
+  tellSetAside(home, home.paths.index, read.aside, 'it is rebuilt from the session files')
+  const rebuilt = rebuildIndex(home)
+  writeJson(home.paths.index, rebuilt)
+  return rebuilt
+}
+
+/** The record of one session file, or undefined when there is none (or none that can be understood). */
+export function readSession(home: Home, name: string): SessionRecord | undefined {
+  const file = fileOf(home, name)
+  // What is no ordinary file is for readState, which takes longer.
+  const found = readSmall(file, { stat: false })
+  const sound = found && parseRecord(parseJson(found.text))
+  if (sound !== undefined) return sound
+  const read = readState(file, parseRecord, home.now())
+  if (read.kind === 'spoiled') tellSetAside(home, file, read.aside, 'the session it described is not known any more')
+  return read.kind === 'read' ? read.value : undefined
+}
+
+/** All sessions that have a file, base and PM agent first, then by name. One bad file never hides the others. */
+export function readSessions(home: Home): StoredSession[] {
+  const names = namesOnFile(home)
+  const rank = (name: string) => (name === baseName ? 0 : name === pmAgentSession ? 1 : 2)
+  return names
+    .sort((a, b) => rank(a) - rank(b)) // by name they are sorted already
+    .flatMap((name) => {
+      try {
+        const record = readSession(home, name)
+        return record === undefined ? [] : [{ name, record }]
+      } catch (error) {
+        if (!(error instanceof KugetsuError)) throw error
+        home.warn(error.message)
+        return []
+      }
+    })
+}
+
+/** The same; undefined where one of them cannot be read, so that it cannot be told which sessions there are. */
+export function readAllSessions(home: Home): StoredSession[] | undefined {
+  const names = namesOnFile(home) // before one that cannot be understood is set aside
+  const sessions = readSessions(home)
+  return sessions.length < names.length ? undefined : sessions
+}
+
+function namesOnFile(home: Home): string[] {
+  return listDirectory(home.paths.sessions)
+    .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
+    .map((name) => name.slice(0, -'.json'.length))
+}
+
+/** The canonical refs of all issues that have a session. */
+export function trackedRefs(home: Home): string[] {
+  return Object.keys(readIndex(home)?.issues ?? {})
+}
+
+/**
+ * Changes one session file, one writer at a time: `change` gets what is there and returns what shall be there, or
+ * undefined to leave it as it is. Returns what is there in the end. Do nothing slow in `change`.
+ */
+export async function changeSession(
+  home: Home,
+  name: string,
+  change: (current: SessionRecord | undefined) => SessionRecord | undefined,
+): Promise<SessionRecord | undefined> {
+  return asOnlyWriter(home, () => {
+    const current = readSession(home, name)
+    const next = change(current)
+    if (next === undefined) return current
+    ensureDirectory(home.paths.sessions)
+    const stamped = { ...next, updated_at: home.now().toISOString() }
+    writeJson(fileOf(home, name), stamped)
+    return stamped
+  })
+}
+
+/** Deletes a session file and its index entry. */
+export async function forgetSession(home: Home, name: string): Promise<void> {
+  await asOnlyWriter(home, () => {
+    const current = readIndex(home)
+    if (current !== undefined) {
+      const issues = Object.fromEntries(Object.entries(current.issues).filter(([, file]) => file !== `${name}.json`))
+      writeJson(home.paths.index, { ...current, issues })
+    }
+    removeFile(fileOf(home, name))
+  })
+}
+
+/** Changes the index, one writer at a time. */
+export async function changeIndex(home: Home, change: (current: Index) => Index): Promise<Index> {
+  return asOnlyWriter(home, () => {
+    const next = change(readIndex(home) ?? { issues: {} })
+    writeJson(home.paths.index, next)
+    return next
+  })
+}
+
+/** Runs `work` while nobody else writes session files, the index or what is remembered. Do nothing slow in it. */
+export function asOnlyWriter<T>(home: Home, work: () => T): Promise<T> {
+  return exclusively(home.paths.lock('sessions'), { timeoutMs: writeWaitMs }, work)
+}
+
+function fileOf(home: Home, name: string): string {
+  return `${home.paths.sessions}${path.sep}${name}.json`
+}
+
+/** What a good index says; undefined for any other, which is read again with more care. */
+function soundIndex(file: string): Index | undefined {
+  try {
+    const text = readText(file)
+    if (text === undefined) return undefined
+    if (text === lastIndex?.text) return lastIndex.index
+    const index = parseIndex(parseJson(text))
+    if (index !== undefined) lastIndex = { text, index }
+    return index
+  } catch {
+    return undefined
+  }
+}
+
+function tellSetAside(home: Home, file: string, aside: string | undefined, consequence: string): void {
+  const kept = aside === undefined ? 'and could not be moved' : `and was kept as ${path.basename(aside)}`
+  home.warn(`${file} cannot be understood ${kept}; ${consequence}`)
+}
+
+function rebuildIndex(home: Home): Index {
+  const sessions = readSessions(home)
+  const idOf = (wanted: string) => sessions.find(({ name }) => name === wanted)?.record.opencode_session_id ?? null
+  const issues = sessions.flatMap(({ name, record }) =>
+    record.issue_ref ? [[record.issue_ref, `${name}.json`] as const] : [],
+  )
+  return { base: idOf(baseName), pm_agent: idOf(pmAgentSession), issues: Object.fromEntries(issues) }
+}

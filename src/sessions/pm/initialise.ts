@@ -1,0 +1,195 @@
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { basePriming } from '../../agents/dev-agent.ts'
+import { defaultEnvTemplate, devEnvTemplate, pmAgentEnvTemplate } from '../../agents/env-files.ts'
+import { pmAgentName, pmPriming } from '../../agents/pm-agent.ts'
+import type { Home } from '../../config/home.ts'
+import { defaultConfigText } from '../../config/settings.ts'
+import { KugetsuError } from '../../core/errors.ts'
+import { requireWorkable } from '../../opencode/server/program.ts'
+import type { Client } from '../../opencode/api/client.ts'
+import type { Server } from '../../opencode/server/server.ts'
+import { newMessageId } from '../../opencode/api/message-id.ts'
+import { createExclusive, ensureDirectory, listDirectory, removeFile } from '../../platform/files.ts'
+import { exclusively } from '../../platform/locks.ts'
+import { agentServer } from '../runs/agent-server.ts'
+import { requirePmAtRest } from '../runs/pm-at-rest.ts'
+import { baseName, changeIndex, changeSession, pmAgentSession, readAllSessions, readIndex } from '../file/store.ts'
+import { createUndo } from '../starting/undo.ts'
+
+const primingMs = 60_000
+
+export interface Priming {
+  text: string
+  /** The agent of opencode's configuration that it is for. */
+  agent?: string
+}
+
+export const pmTitle = 'kugetsu PM agent'
+export const pmAgentPriming: Priming = { text: pmPriming, agent: pmAgentName }
+
+export interface Initialised {
+  base: string
+  pmAgent: string
+}
+
+/**
+ * Creates the home and the base and PM agent sessions, or with `force` new sessions in the home that is there: config,
+ * env files, repositories, worktrees and issue sessions stay; the logs of what is gone go.
+ * Throws KugetsuError `already_initialised` without it.
+ */
+export async function initialise(home: Home, options: { force: boolean }): Promise<Initialised> {
+  requireWorkable(home.paths.home)
+  createLayout(home)
+  return exclusively(home.paths.lock('init'), { timeoutMs: 120_000, signal: home.signal }, async () => {
+    const index = readIndex(home)
+    if (!options.force && index?.base && index.pm_agent) {
+      throw new KugetsuError(`kugetsu is initialised already (${home.paths.home})`, {
+        hint: 'Use --force for new base and PM agent sessions: what was said to the PM agent is gone then, everything else stays.',
+        code: 'already_initialised',
+      })
+    }
+    requirePmAtRest(home)
+    if (options.force) clearLogs(home)
+    return makeSessions(home)
+  })
+}
+
+/** Makes a new base or PM agent session in the place of one that is gone; returns its id. Everything else stays. */
+export async function recreateSession(home: Home, which: 'base' | 'pmAgent'): Promise<string> {
+  createLayout(home)
+  return exclusively(home.paths.lock('init'), { timeoutMs: 120_000, signal: home.signal }, () =>
+    withUndo(home, async (make) => {
+      const id = await make[which]()
+      await storeSpecial(home, which, id)
+      return id
+    }),
+  )
+}
+
+/** Writes down which session of opencode the base or the PM agent is, in its file and in the index. */
+export async function storeSpecial(home: Home, which: 'base' | 'pmAgent', id: string): Promise<void> {
+  if (which === 'base') await store(home, baseName, 'base', id)
+  else await store(home, pmAgentSession, 'pm_agent', id)
+  await changeIndex(home, (index) => ({ ...index, [which === 'base' ? 'base' : 'pm_agent']: id }))
+}
+
+function createLayout(home: Home): void {
+  const { paths } = home
+  for (const directory of [
+    paths.home,
+    paths.sessions,
+    paths.worktrees,
+    paths.base,
+    paths.env,
+    paths.logs,
+    paths.queue,
+  ]) {
+    ensureDirectory(directory)
+  }
+  createExclusive(paths.config, defaultConfigText)
+  createExclusive(path.join(paths.env, 'default.env'), defaultEnvTemplate)
+  createExclusive(path.join(paths.env, 'pm-agent.env'), pmAgentEnvTemplate)
+  createExclusive(path.join(paths.env, 'dev.env'), devEnvTemplate)
+}
+
+function makeSessions(home: Home): Promise<Initialised> {
+  return withUndo(home, async (make) => {
+    const base = await make.base()
+    const pmAgent = await make.pmAgent()
+    await store(home, baseName, 'base', base)
+    await store(home, pmAgentSession, 'pm_agent', pmAgent)
+    await changeIndex(home, (index) => ({ ...index, base, pm_agent: pmAgent }))
+    return { base, pmAgent }
+  })
+}
+
+/** Runs `work` with what makes the two sessions in opencode; those it made are deleted again when it fails. */
+async function withUndo<T>(
+  home: Home,
+  work: (make: Record<'base' | 'pmAgent', () => Promise<string>>) => Promise<T>,
+): Promise<T> {
+  const server = await agentServer(home)
+  const undo = createUndo(home.warn)
+  const make = async (title: string, priming: Priming) => {
+    const id = await createSession(home, server, title, priming)
+    undo.add(`the session ${id}`, () => server.connect(undefined).deleteSession(id, home.paths.base))
+    return id
+  }
+  try {
+    return await work({
+      base: () => {
+        home.progress('creating the base session')
+        return make('kugetsu base', { text: basePriming })
+      },
+      pmAgent: () => {
+        home.progress('creating the PM agent session')
+        return make(pmTitle, pmAgentPriming)
+      },
+    })
+  } catch (error) {
+    await undo.run()
+    throw error
+  }
+}
+
+/** A new session in the directory of base and PM agent, with its first message. */
+export async function createSession(home: Home, server: Server, title: string, priming: Priming): Promise<string> {
+  const { client } = server
+  const { id } = await client.createSession(home.paths.base, title)
+  try {
+    await prime(home, client, id, priming)
+    return id
+  } catch (error) {
+    await server
+      .connect(undefined)
+      .deleteSession(id, home.paths.base)
+      .catch(() => {})
+    throw error
+  }
+}
+
+/** Gives a session its first message without calling the model, and waits until it is there: forks copy what is. */
+async function prime(home: Home, client: Client, id: string, priming: Priming): Promise<void> {
+  const messageId = newMessageId(home.now())
+  await client.prompt(id, home.paths.base, { ...priming, messageId, noReply: true })
+  const until = performance.now() + primingMs
+  for (;;) {
+    const messages = await client.messages(id, home.paths.base)
+    if (messages?.some(({ info, parts }) => info.id === messageId && parts.length > 0)) return
+    if (performance.now() > until) {
+      throw new KugetsuError('opencode did not take the first message of a session', {
+        hint: `See ${home.paths.serverLog}: is a model configured ("opencode models")?`,
+        code: 'priming_failed',
+      })
+    }
+    await sleep(25, undefined, { signal: home.signal })
+  }
+}
+
+async function store(home: Home, name: string, type: string, id: string): Promise<void> {
+  await changeSession(home, name, (current) => ({
+    ...current,
+    type,
+    opencode_session_id: id,
+    worktree_path: home.paths.base,
+    created_at: home.now().toISOString(),
+    state: 'idle',
+  }))
+}
+
+/** Delegation logs, and transcripts of sessions that are gone; never the log a running server writes. */
+function clearLogs(home: Home): void {
+  const sessions = readAllSessions(home)
+  if (sessions === undefined) return // whose transcripts they are cannot be told
+  const inUse = new Set(
+    sessions.map(({ record }) => path.basename(home.paths.transcript(record.opencode_session_id ?? ''))),
+  )
+  for (const name of listDirectory(home.paths.logs)) {
+    const log = name.replace(/^\./, '').replace(/\.written$/, '.log')
+    if (!/^(dev|delegate)-.*\.log$/.test(log) || inUse.has(log)) continue
+    const file = path.join(home.paths.logs, name)
+    if (fs.lstatSync(file).isFile()) removeFile(file)
+  }
+}

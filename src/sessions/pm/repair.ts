@@ -1,0 +1,66 @@
+/** Mends what index.json and the session files say, without losing a session. */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import type { Home } from '../../config/home.ts'
+import { parseRef } from '../../core/issue-ref.ts'
+import { recreateSession, storeSpecial } from './initialise.ts'
+import { baseName, changeIndex, pmAgentSession, readIndex, readSession, readSessions } from '../file/store.ts'
+
+/**
+ * Has the base or the PM agent be a session that opencode knows: the one that the index or the file names, else a new
+ * one. `isKnown` says whether opencode has a session, undefined when that cannot be told: then nothing that is named
+ * is given up. Returns what was done, undefined when all is well.
+ */
+export async function repairSpecial(
+  home: Home,
+  which: 'base' | 'pmAgent',
+  isKnown: (id: string) => boolean | undefined,
+): Promise<string | undefined> {
+  const index = readIndex(home)
+  const indexed = which === 'base' ? index?.base : index?.pm_agent
+  const filed = readSession(home, which === 'base' ? baseName : pmAgentSession)?.opencode_session_id
+  const named = [indexed, filed].filter((id): id is string => typeof id === 'string' && id !== '')
+  const what = which === 'base' ? 'the base session' : 'the PM agent'
+  const kept = named.find((id) => isKnown(id) === true) ?? named.find((id) => isKnown(id) === undefined)
+  if (kept === undefined) return `made ${what} anew: ${await recreateSession(home, which)}`
+  if (indexed === kept && filed === kept) return undefined
+  await storeSpecial(home, which, kept)
+  return `wrote down again that ${what} is ${kept}`
+}
+
+/** Puts session files that are in no index into it, and takes entries whose file is gone out. Returns what was done. */
+export async function repairIndex(home: Home): Promise<string[]> {
+  const done: string[] = []
+  await changeIndex(home, (index) => {
+    const present = readSessions(home)
+    const gone = Object.entries(index.issues).filter(([, file]) => !hasFile(home, file))
+    const indexed = new Set(Object.values(index.issues))
+    const missing = present.filter(
+      ({ name, record }) =>
+        isIssueRef(record.issue_ref) &&
+        !indexed.has(`${name}.json`) &&
+        (index.issues[record.issue_ref] === undefined || gone.some(([ref]) => ref === record.issue_ref)),
+    )
+    done.push(...missing.map(({ record }) => `put ${record.issue_ref} back into the index`))
+    const kept = Object.entries(index.issues).filter((entry) => !gone.some(([ref]) => ref === entry[0]))
+    for (const [ref] of gone) {
+      if (!missing.some(({ record }) => record.issue_ref === ref))
+        done.push(`took ${ref}, which has no file, out of it`)
+    }
+    const added = missing.map(({ name, record }) => [record.issue_ref ?? '', `${name}.json`] as const)
+    return { ...index, issues: Object.fromEntries([...kept, ...added]) }
+  })
+  return done
+}
+
+function hasFile(home: Home, file: string): boolean {
+  return path.basename(file) === file && fs.existsSync(path.join(home.paths.sessions, file))
+}
+
+function isIssueRef(text: string | null | undefined): text is string {
+  try {
+    return Boolean(text) && parseRef(text ?? '', { defaultHost: '' }) !== undefined
+  } catch {
+    return false
+  }
+}

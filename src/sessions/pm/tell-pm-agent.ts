@@ -1,0 +1,129 @@
+/** Messages to the PM agent: one at a time, in the one session it has, and without a slot. */
+import { permissionRules } from '../../agents/permissions.ts'
+import { buildPmMessage, pmAgentName } from '../../agents/pm-agent.ts'
+import type { Home } from '../../config/home.ts'
+import { awaitedLater } from '../../core/awaited-later.ts'
+import { moveSession } from '../../opencode/fork.ts'
+import { newMessageId } from '../../opencode/api/message-id.ts'
+import { findServer, type Server } from '../../opencode/server/server.ts'
+import { exclusively } from '../../platform/locks.ts'
+import { agentServer, serverDatabase } from '../runs/agent-server.ts'
+import { tellBegin } from '../runs/announce.ts'
+import { deadline } from '../runs/deadline.ts'
+import { requireBase } from '../file/base-session.ts'
+import { createSession, pmAgentPriming, pmTitle } from './initialise.ts'
+import { note } from '../../activity/journal.ts'
+import { modelFor } from '../starting/choose-model.ts'
+import { describeMentions, type Mention } from './mentioned.ts'
+import { requirePmAtRest } from '../runs/pm-at-rest.ts'
+import type { SessionRecord } from '../file/session-file.ts'
+import { recall, rememberJoined } from '../runs/conversation.ts'
+import { settleKilledStart } from '../runs/settle.ts'
+import { hasArrived } from '../starting/steer.ts'
+import { changeIndex, changeSession, pmAgentSession, readSession } from '../file/store.ts'
+
+/** The queue has something else to do meanwhile, and comes back. */
+const waitMs = 1_000
+
+export interface Delegation {
+  message: string
+  /** The issues it speaks of. */
+  mentions: readonly Mention[]
+  queueItem: string
+}
+
+/**
+ * Sends the PM agent a message and returns once it is at work on it. A session that opencode does not know any more is
+ * replaced by a new one. Throws KugetsuError: `running` while it is at work on another message, `busy` when somebody
+ * else is at its session, others when it could not be told; it has not been told then.
+ */
+export async function tellPmAgent(home: Home, request: Delegation): Promise<SessionRecord> {
+  requireBase(home)
+  const wait = { timeoutMs: waitMs, signal: home.signal }
+  const told = await exclusively(home.paths.lock(`issue-${pmAgentSession}`), wait, async () => {
+    await settleKilledStart(home, pmAgentSession)
+    requirePmAtRest(home)
+    const server = await agentServer(home)
+    const session = await pmSession(home, server)
+    return send(home, server, session, request)
+  })
+  note(home, 'started', { issue_ref: null, reason: `queue item ${request.queueItem} for the PM agent` })
+  return told
+}
+
+/** The PM agent's session, in its directory and under its rules, whatever was done to it since. */
+async function pmSession(home: Home, server: Server): Promise<{ id: string; isNew: boolean }> {
+  const known = readSession(home, pmAgentSession)?.opencode_session_id
+  const isThere = known ? (await server.client.session(known, home.paths.base)) !== undefined : false
+  const id = known && isThere ? known : await createSession(home, server, pmTitle, pmAgentPriming)
+  if (id !== known) {
+    home.warn(`the PM agent had ${known ? 'lost its' : 'no'} session; it begins anew as ${id}`)
+    await changeIndex(home, (index) => ({ ...index, pm_agent: id }))
+  }
+  const { id: projectId } = await server.client.project(home.paths.base)
+  await moveSession(server.client, id, {
+    directory: home.paths.base,
+    projectId,
+    rules: permissionRules(),
+    database: serverDatabase(home),
+    title: pmTitle,
+  })
+  return { id, isNew: id !== known }
+}
+
+async function send(
+  home: Home,
+  server: Server,
+  { id, isNew }: { id: string; isNew: boolean },
+  request: Delegation,
+): Promise<SessionRecord> {
+  const messageId = newMessageId(home.now())
+  const text = buildPmMessage({
+    message: request.message,
+    verbosity: home.settings().verbosity,
+    context: describeMentions(home, request.mentions),
+    remembered: isNew ? recall(home, pmAgentSession, pmAgentSession) : undefined,
+  })
+  const run = {
+    slot: `${pmAgentSession}-${messageId}`, // no slot at all, but what tells its runs apart
+    message_ids: [messageId],
+    started_at: home.now().toISOString(),
+    ...deadline(home),
+    interruptions: 0,
+    server: server.record.marker,
+    queue_item: request.queueItem,
+  }
+  // Its session is older than what opencode is set to now.
+  const { base } = home.paths
+  const configuration = awaitedLater(server.client.configuration(base))
+  const providers = home.settings().modelProviders
+  const at = { directory: base, base, configuration }
+  const model = await modelFor(server.client, { ...at, asked: undefined, forked: true, providers })
+  const written = await changeSession(home, pmAgentSession, (current) => ({
+    type: 'pm_agent',
+    created_at: home.now().toISOString(),
+    ...current,
+    opencode_session_id: id,
+    worktree_path: home.paths.base,
+    agent: pmAgentName,
+    // Not `starting`: that is the state of who has a slot and is not at work yet.
+    state: 'running',
+    last_error: null,
+    run,
+  }))
+  try {
+    await server.client.prompt(id, home.paths.base, { messageId, text, model, agent: pmAgentName })
+  } catch (error) {
+    const arrived = await hasArrived(home, server, { id, directory: home.paths.base, messageId })
+    // Unknown is not "no": with a server alive it may be at work, and the daemon will see.
+    if (arrived === false || (arrived === undefined && findServer(home) === undefined)) {
+      await changeSession(home, pmAgentSession, (current) =>
+        current?.run?.slot === run.slot ? { ...current, state: 'idle', run: null } : undefined,
+      )
+      throw error
+    }
+  }
+  await tellBegin(home, null, run, request.message)
+  if (written !== undefined) await rememberJoined(home, pmAgentSession, written, request.message)
+  return written ?? { type: 'pm_agent', state: 'running', run }
+}

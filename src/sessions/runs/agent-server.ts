@@ -1,0 +1,78 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { pmAgentDefinition, pmAgentName } from '../../agents/pm-agent.ts'
+import type { Home } from '../../config/home.ts'
+import { codeOf, KugetsuError, messageOf } from '../../core/errors.ts'
+import { databasePath, dateBack } from '../../opencode/database.ts'
+import { ensureServer, type Server } from '../../opencode/server/server.ts'
+import { closeToolOutput } from '../../opencode/tool-output.ts'
+import { RequestFailure } from '../../opencode/api/request-failure.ts'
+import { isAlive } from '../../platform/processes.ts'
+import { sessionsAtWork } from './at-work.ts'
+import { slotHolders } from '../slots/slots.ts'
+import { changeSession, pmAgentSession, readSession, readSessions } from '../file/store.ts'
+
+/** How long a server that was killed may look alive: it has a gigabyte to give back. */
+const deathMs = 2_000
+
+/** The opencode server of this home with kugetsu's agents defined in it, started if need be. */
+export function agentServer(home: Home): Promise<Server> {
+  return ensureServer(home, {
+    isIdle: () => slotHolders(home).every(({ phase }) => phase !== 'run') && !readSession(home, pmAgentSession)?.run,
+    agents: { [pmAgentName]: pmAgentDefinition() },
+    beforeBoot: () => {
+      followTheClock(home)
+      closeToolOutput(home)
+    },
+  })
+}
+
+/** The clock may have been put back since our sessions were last at work. */
+function followTheClock(home: Home): void {
+  try {
+    const ids = readSessions(home).flatMap(({ record }) => record.opencode_session_id ?? [])
+    dateBack(serverDatabase(home), ids, home.now())
+  } catch (error) {
+    home.warn(`cannot see whether opencode's messages are from the future: ${messageOf(error)}`)
+  }
+}
+
+/** What went wrong: that the server died, when that is why it did not do what it was asked. */
+export function toldByDeath(error: unknown, server: Server | undefined): unknown {
+  if (codeOf(error) !== 'opencode_request' || server === undefined || isAlive(server.record)) return error
+  return new KugetsuError('the opencode server died while the agent was being started', {
+    hint: 'Try again: that starts a new one. Its log is logs/opencode-server.log in the kugetsu home.',
+    code: 'server_died',
+    cause: error,
+  })
+}
+
+/**
+ * Excuses the runs that were in a server which died while an agent was being started: what it opens for a start, such as
+ * a plugin of the repository, has probably been its end. Before anybody resumes them.
+ */
+export async function excuseRuns(
+  home: Home,
+  error: unknown,
+  server: Pick<Server, 'record'> | undefined,
+): Promise<void> {
+  const isUnanswered = codeOf(error) === 'opencode_request' && !((error as Error).cause instanceof RequestFailure)
+  if (!isUnanswered || server === undefined || !(await isDying(server))) return
+  const { marker } = server.record
+  for (const { name } of sessionsAtWork(home).filter(({ record }) => record.run.server === marker)) {
+    await changeSession(home, name, (current) =>
+      current?.run?.server === marker ? { ...current, run: { ...current.run, excused: marker } } : undefined,
+    )
+  }
+}
+
+/** Whether it is dead, or soon is: its agents end with it, and it takes a moment to be gone after it was last heard of. */
+export async function isDying(server: Pick<Server, 'record'>): Promise<boolean> {
+  const until = performance.now() + deathMs
+  while (isAlive(server.record) && performance.now() < until) await sleep(20)
+  return !isAlive(server.record)
+}
+
+/** Where the server of this home keeps its database. */
+export function serverDatabase(home: Home): string {
+  return databasePath(home.env, home.userHome)
+}

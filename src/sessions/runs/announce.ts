@@ -1,0 +1,113 @@
+/**
+ * What is told of runs. Each event has an id made of its run, so that telling it twice tells it once.
+ *
+ * An end is part of the very write that ends the run (`untold` in the session file) and stays there until it is among
+ * the notifications: whoever is killed in between leaves it to the next look of a daemon, or to `notify list`.
+ */
+import type { Home } from '../../config/home.ts'
+import { messageOf } from '../../core/errors.ts'
+import type { Item } from '../../queue/item.ts'
+import type { AtWork } from './at-work.ts'
+import { branchNow } from '../file/branches.ts'
+import { whatDied } from './interrupted.ts'
+import { neverBegan } from './kept-ends.ts'
+import { messageLine, type Notice, type NotificationType } from '../../activity/notice.ts'
+import { addNotifications, notify } from '../../activity/notifications.ts'
+import type { Run, SessionRecord } from '../file/session-file.ts'
+import type { Ending } from './ending.ts'
+import { changeSession, type StoredSession } from '../file/store.ts'
+
+/** As many as can wait in a session file when nothing can be written into the notifications for long. */
+const mostUntold = 10
+/** For commands that only look: whoever holds the lock does so for milliseconds, and the next one tells it as well. */
+const lookWaitMs = 1_000
+
+/** Tells why a task has ended as an error without any run. Never throws. */
+export async function tellGivenUp(home: Home, item: Item, reason: string): Promise<void> {
+  // However often it is put back, it has one more attempt each time.
+  const id = `task_error_${item.id}_${item.attempts.length}`
+  await notify(home, { id, type: 'task_error', issue_ref: item.issue_ref, message: reason, queue_item: item.id })
+}
+
+/** Tells that an agent has its task, and that it was taken from the queue if it was. Never throws. */
+export async function tellBegin(home: Home, issueRef: string | null, run: Run, message: string): Promise<void> {
+  await notify(home, ...beginOf(issueRef, run, message))
+}
+
+/** Tells that these runs were cut off and wait for a daemon, for a command that found them so. Never throws, nor warns. */
+export async function tellInterrupted(home: Home, sessions: readonly AtWork[]): Promise<void> {
+  const notices = sessions.flatMap(({ record: { run, issue_ref: ref } }) => {
+    const command = `kugetsu wait ${ref ?? 'pm-agent'}`
+    return interruptionOf(ref ?? null, run, `${whatDied(run)}; the next daemon resumes it: ${command}`)
+  })
+  if (notices.length === 0) return
+  await addNotifications(home, notices, lookWaitMs).catch(() => {})
+}
+
+/** Tells that a run was cut off, by who resumes it. Never throws. */
+export async function tellResumed(home: Home, issueRef: string | null, run: Run): Promise<void> {
+  await notify(home, ...interruptionOf(issueRef, run, `${whatDied(run)}; the agent is resumed`))
+}
+
+/**
+ * What there is to tell of a run that ends, to be stored in the write that ends it. Nothing of one that a person
+ * stopped, who knows, and of a task whose agent was never told, which goes back into the queue.
+ */
+export function untoldOf(home: Home, record: SessionRecord, run: Run, ending: Ending): SessionRecord['untold'] {
+  const isUntold = neverBegan(run, ending)
+  if (ending.stopped === true || (isUntold && run.queue_item !== undefined)) return record.untold
+  const current = branchNow(record)
+  const branch = current ? `on branch ${current}` : 'without a word'
+  // Who was to tell that it began was killed in between.
+  const begin = record.state === 'starting' && !isUntold ? beginOf(record.issue_ref ?? null, run, branch) : []
+  const type = ({ idle: 'task_completed', error: 'task_error', timeout: 'task_timeout' } as const)[ending.state]
+  const end = event(type, record.issue_ref ?? null, run, ending.error ?? ending.answer ?? branch)
+  const untold = [...begin, end].map(({ id, type, message, queue_item }) => ({
+    id,
+    type,
+    message: messageLine(home, message),
+    timestamp: home.now().toISOString(),
+    ...(queue_item === undefined ? {} : { queue_item }),
+  }))
+  return [...(record.untold ?? []), ...untold].slice(-mostUntold)
+}
+
+/** Tells what is untold in these sessions. Never throws; with `again` it neither waits nor warns. */
+export async function tellUntold(home: Home, sessions: readonly StoredSession[], again?: 'again'): Promise<void> {
+  for (const { name, record } of sessions) {
+    const { untold } = record
+    if (!untold || untold.length === 0) continue
+    const notices = untold.map((each) => ({ ...each, issue_ref: record.issue_ref ?? null }))
+    const told = new Set(untold.map(({ id }) => id))
+    try {
+      await addNotifications(home, notices, again === undefined ? undefined : 0)
+      await changeSession(home, name, (current) => {
+        const rest = current?.untold?.filter(({ id }) => !told.has(id)) ?? []
+        return current?.untold ? { ...current, untold: rest.length > 0 ? rest : undefined } : undefined
+      })
+    } catch (error) {
+      if (again === undefined)
+        home.warn(`the end of ${record.issue_ref ?? name} is still to be told: ${messageOf(error)}`)
+    }
+  }
+}
+
+/** From the queue first, when it is from there: both happen in the moment that an agent has the task. */
+function beginOf(issueRef: string | null, run: Run, message: string): RunNotice[] {
+  const started = event('task_started', issueRef, run, message)
+  return run.queue_item === undefined ? [started] : [event('task_dequeued', issueRef, run, message), started]
+}
+
+/** One interruption is the death of one server under one run. A word about it that was lost ('') is none of its own. */
+function interruptionOf(issueRef: string | null, run: Run, message: string): RunNotice[] {
+  if (run.server === '') return []
+  const told = event('task_interrupted', issueRef, run, message)
+  return [{ ...told, id: `${told.id}_${run.server}` }]
+}
+
+type RunNotice = Notice & { id: string }
+
+function event(type: NotificationType, issueRef: string | null, run: Run, message: string): RunNotice {
+  const notice = { id: `${type}_${run.message_ids[0]}`, type, issue_ref: issueRef, message }
+  return run.queue_item === undefined ? notice : { ...notice, queue_item: run.queue_item }
+}

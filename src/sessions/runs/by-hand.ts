@@ -1,0 +1,33 @@
+/**
+ * Work that a person gives an agent in opencode itself (`kugetsu attach`): no run is on file for it, so that opencode alone
+ * can say whether it goes on.
+ */
+import type { Home } from '../../config/home.ts'
+import { anotherStepFollows } from '../../core/run-outcome.ts'
+import { findServer } from '../../opencode/server/server.ts'
+import type { SessionRecord } from '../file/session-file.ts'
+
+/** Whether a session without a run is at work. Throws what opencode's client throws where opencode does not say. */
+export async function isAtWorkByHand(home: Home, record: SessionRecord): Promise<boolean> {
+  return (await workByHand(home, record)) !== undefined
+}
+
+/** Stops that work; returns whether there was any. Throws as isAtWorkByHand(). */
+export async function stopWorkByHand(home: Home, record: SessionRecord): Promise<boolean> {
+  const work = await workByHand(home, record)
+  await work?.stop()
+  return work !== undefined
+}
+
+async function workByHand(home: Home, record: SessionRecord): Promise<{ stop: () => Promise<unknown> } | undefined> {
+  const { opencode_session_id: id, worktree_path: directory } = record
+  const client = findServer(home)?.client
+  if (client === undefined || !id || !directory || record.run) return undefined
+  // To ask about a directory that opencode has not open would have it read all of that first.
+  const last = (await client.messages(id, home.paths.base, 1))?.at(-1)?.info
+  if (last === undefined) return undefined
+  const isOver = last.role === 'assistant' && last.time?.completed !== undefined
+  if (isOver && (last.error !== undefined || !anotherStepFollows(last.finish))) return undefined
+  const status = (await client.statuses(directory))[id]
+  return status === undefined || status.type === 'idle' ? undefined : { stop: () => client.abort(id, directory) }
+}

@@ -1,0 +1,31 @@
+import type { Home } from '../../config/home.ts'
+import { readText } from '../../platform/files.ts'
+import { isOutOfSight, signalProcess, type ProcessIdentity } from '../../platform/processes.ts'
+import { waitingStartOf } from '../file/waiting-starts.ts'
+import { slotHolders } from '../slots/slots.ts'
+import { pmAgentSession, readSession } from '../file/store.ts'
+import type { Supervision } from './supervision.ts'
+
+/**
+ * Tells whoever is starting an agent for a session to stop: the daemon, or another command as by Ctrl-C. What was made is
+ * taken back by the one that made it, under the issue's lock. False where no start is known to go on.
+ */
+export async function cancelStart(home: Home, supervision: Supervision, name: string): Promise<boolean> {
+  const record = readSession(home, name)
+  const issue = name === pmAgentSession ? null : record?.issue_ref
+  if (record?.run || issue === undefined) return false
+  if (await supervision.cancelStart({ issue })) return true
+  const holder = slotHolders(home).find(({ session, phase }) => session === name && phase !== 'run')
+  const owner = holder?.owner ?? waitingStartOf(home, name)?.owner
+  if (owner === undefined || isOutOfSight(owner) || isSpared(home, owner)) return false
+  return signalProcess(owner, 'SIGTERM')
+}
+
+/** A daemon, also one of an older version that ends no start, and this process. */
+function isSpared(home: Home, { pid }: ProcessIdentity): boolean {
+  try {
+    return pid === process.pid || readText(home.paths.daemonPid)?.trim() === String(pid)
+  } catch {
+    return true
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * What was asked and answered on an issue, context/<session>.json: what a new session is told when opencode has lost
+ * the one before. Never in the way: what cannot be read or written is a warning, and the work goes on without it.
+ * Everybody who writes here holds the lock of the session files, so that an answer is on file before its run is gone.
+ */
+import * as path from 'node:path'
+import * as z from 'zod/mini'
+import { maskerOf } from '../../agents/known-secrets.ts'
+import type { Home } from '../../config/home.ts'
+import { endOf, startOf } from '../../core/columns.ts'
+import { messageOf } from '../../core/errors.ts'
+import { lazy } from '../../core/lazy.ts'
+import { ensureDirectory, removeFile, writeJson } from '../../platform/files.ts'
+import { readState } from '../../platform/state-file.ts'
+import type { Run, SessionRecord } from '../file/session-file.ts'
+import type { Ending } from './ending.ts'
+import { asOnlyWriter } from '../file/store.ts'
+
+/** Of one issue. The prompt of a new session carries all of it. */
+const most = { entries: 40, bytes: 48 * 1024, characters: 4_000, errorCharacters: 500 }
+/** What stays of a longer text: the beginning says what it is about, the end what came of it. */
+const kept = { head: 2_800, tail: 1_150 }
+
+const rememberedEntry = lazy(() =>
+  z.looseObject({
+    at: z.string(),
+    kind: z.enum(['asked', 'answered']),
+    /** Empty where nothing was said. */
+    text: z.string(),
+    /** The slot of the run that it belongs to. */
+    run: z.optional(z.string()),
+    /** How the run ended, of an answer: idle, stopped, error or timeout. */
+    outcome: z.optional(z.string()),
+    error: z.optional(z.string()),
+  }),
+)
+export type RememberedEntry = z.infer<ReturnType<typeof rememberedEntry>>
+
+const rememberedFile = lazy(() =>
+  z.looseObject({
+    issue_ref: z.nullish(z.string()),
+    branch: z.nullish(z.string()),
+    pr_url: z.nullish(z.string()),
+    /** Oldest first: the first request, then the newest. */
+    entries: z._default(z.array(rememberedEntry()), []),
+    /** How many between those two are not kept. */
+    left_out: z._default(z.int(), 0),
+  }),
+)
+export type Remembered = z.infer<ReturnType<typeof rememberedFile>>
+
+/**
+ * What is remembered of an issue; undefined when there is nothing, or nothing that can be understood: that is set aside
+ * and told of. Throws KugetsuError when the file cannot be read.
+ */
+export function readRemembered(home: Home, name: string, issueRef: string): Remembered | undefined {
+  const file = home.paths.remembered(name)
+  const read = readState(file, (value) => rememberedFile().parse(value), home.now())
+  // A name is free again once its issue is destroyed.
+  if (read.kind === 'read') return (read.value.issue_ref ?? issueRef) === issueRef ? read.value : undefined
+  if (read.kind === 'spoiled') {
+    const where = read.aside === undefined ? 'and could not be moved' : `and was kept as ${path.basename(read.aside)}`
+    home.warn(`${file} cannot be understood ${where}; what was asked and answered on ${issueRef} is not known any more`)
+  }
+  return undefined
+}
+
+/** What a new session on the issue is told of; nothing with ENABLE_CONTEXT_DUMP off, or when it cannot be read. */
+export function recall(home: Home, name: string, issueRef: string): Remembered | undefined {
+  try {
+    return home.settings().contextDump ? readRemembered(home, name, issueRef) : undefined
+  } catch (error) {
+    home.warn(`what was asked and answered on ${issueRef} cannot be recalled: ${messageOf(error)}`)
+    return undefined
+  }
+}
+
+/**
+ * Remembers the delegator's words of a run that has begun; `anew`: what was before does not count any more.
+ * For one who holds the lock of the session files.
+ */
+export function rememberAsked(
+  home: Home,
+  name: string,
+  asked: { record: SessionRecord; slot: string; text: string; anew?: boolean | undefined },
+): void {
+  const { record, slot, text, anew } = asked
+  change(home, name, record, (before, mask) => {
+    const entry: RememberedEntry = {
+      at: home.now().toISOString(),
+      kind: 'asked',
+      text: shortened(mask(text)),
+      run: slot,
+    }
+    if (anew === true) return { ...before, entries: [entry], left_out: 0 }
+    // A short run can have ended before this is written.
+    const answer = before.entries.findIndex(({ kind, run }) => kind === 'answered' && run === slot)
+    return { ...before, entries: before.entries.toSpliced(answer === -1 ? before.entries.length : answer, 0, entry) }
+  })
+}
+
+/** Remembers the words of a message that has joined a run. */
+export async function rememberJoined(home: Home, name: string, record: SessionRecord, text: string): Promise<void> {
+  const slot = record.run?.slot ?? ''
+  await asOnlyWriter(home, () => rememberAsked(home, name, { record, slot, text })).catch((error: unknown) =>
+    home.warn(notRemembered(record, name, error)),
+  )
+}
+
+/** Remembers how a run ends and what the agent said last. For one who holds the lock of the session files. */
+export function rememberAnswered(home: Home, name: string, record: SessionRecord, run: Run, ending: Ending): void {
+  if (ending.undelivered === true) return // nobody was asked
+  change(home, name, record, (before, mask) => {
+    const error = ending.error === undefined ? undefined : startOf(mask(ending.error), most.errorCharacters)
+    const entry: RememberedEntry = {
+      at: home.now().toISOString(),
+      kind: 'answered',
+      text: shortened(mask(ending.answer ?? '')),
+      run: run.slot,
+      outcome: ending.stopped === true ? 'stopped' : ending.state,
+      ...(error === undefined ? {} : { error }),
+    }
+    return { ...before, entries: [...before.entries, entry] }
+  })
+}
+
+/** Removes what is remembered of an issue, whatever it is; false when there was nothing. */
+export function forgetRemembered(home: Home, name: string): Promise<boolean> {
+  return asOnlyWriter(home, () => removeFile(home.paths.remembered(name)))
+}
+
+function change(
+  home: Home,
+  name: string,
+  record: SessionRecord,
+  edit: (before: Remembered, mask: (text: string) => string) => Remembered,
+): void {
+  try {
+    if (!home.settings().contextDump) return
+    const file = home.paths.remembered(name)
+    const issueRef = record.issue_ref ?? name
+    const before = readRemembered(home, name, issueRef) ?? { entries: [], left_out: 0 }
+    const after = edit(before, maskerOf(home))
+    ensureDirectory(path.dirname(file))
+    const { entries, left_out, ...others } = bounded(after)
+    const branch = record.branch_name ?? before.branch ?? null
+    const pr_url = record.pr_url ?? before.pr_url ?? null
+    writeJson(file, { ...others, issue_ref: issueRef, branch, pr_url, entries, left_out })
+  } catch (error) {
+    home.warn(notRemembered(record, name, error))
+  }
+}
+
+function notRemembered(record: SessionRecord, name: string, error: unknown): string {
+  return `what was asked and answered on ${record.issue_ref ?? name} is not remembered: ${messageOf(error)}`
+}
+
+/** The first request and as many of the newest as there is room for. */
+function bounded(remembered: Remembered): Remembered {
+  const [first, ...others] = remembered.entries
+  if (first === undefined) return remembered
+  let bytes = Buffer.byteLength(first.text)
+  let from = others.length
+  while (from > 0 && others.length - from < most.entries - 1) {
+    bytes += Buffer.byteLength(others[from - 1]?.text ?? '')
+    if (bytes > most.bytes) break
+    from--
+  }
+  return { ...remembered, entries: [first, ...others.slice(from)], left_out: remembered.left_out + from }
+}
+
+/** A text of at most `most.characters`: of a longer one the middle is replaced by a mark that says how much is missing. */
+function shortened(text: string): string {
+  if (text.length <= most.characters) return text
+  const head = startOf(text, kept.head)
+  const tail = endOf(text, kept.tail)
+  return `${head}\n[… ${text.length - head.length - tail.length} characters left out …]\n${tail}`
+}

@@ -1,0 +1,38 @@
+/** Runs that were cut off: the server they were in is dead, and nothing works on them until a daemon resumes them. */
+import type { Home } from '../../config/home.ts'
+import { KugetsuError, messageOf } from '../../core/errors.ts'
+import { readServer } from '../../opencode/server-file.ts'
+import { isAlive, uptime } from '../../platform/processes.ts'
+import { sessionsAtWork, type AtWork } from './at-work.ts'
+import type { Run } from '../file/session-file.ts'
+
+/** The marker of the living server; undefined when there is none, null when it cannot be told. */
+export function livingServer(home: Home): string | null | undefined {
+  try {
+    const server = readServer(home)
+    return server !== undefined && isAlive(server) ? server.marker : undefined
+  } catch (error) {
+    if (!(error instanceof KugetsuError)) throw error
+    home.warn(messageOf(error))
+    return null
+  }
+}
+
+/** Whether a run was cut off, by what livingServer() says. Unknown never means dead. */
+export function isInterrupted(run: Run, server: string | null | undefined): boolean {
+  return server !== null && run.server !== server
+}
+
+/** The sessions whose run was cut off. */
+export function interruptedSessions(home: Home, atWork: readonly AtWork[] = sessionsAtWork(home)): AtWork[] {
+  if (atWork.length === 0) return []
+  const server = livingServer(home)
+  return atWork.filter(({ record }) => isInterrupted(record.run, server))
+}
+
+/** What cut a run off, in words: a clause about the past. */
+export function whatDied({ deadline_uptime: since }: Run): string {
+  const now = uptime()
+  const isOfAnotherBoot = since !== undefined && now !== undefined && since.boot_id !== now.boot_id
+  return isOfAnotherBoot ? 'the machine went down' : 'the opencode server died'
+}

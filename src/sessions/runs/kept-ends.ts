@@ -1,0 +1,107 @@
+/**
+ * How the runs of queue items ended, queue/ended/<item>.json: written before the run is gone from its session, and kept
+ * until it is noted on the item. The session file cannot keep it: it may be destroyed, or have its next run by then.
+ */
+import * as path from 'node:path'
+import * as z from 'zod/mini'
+import type { Home } from '../../config/home.ts'
+import { startOf } from '../../core/columns.ts'
+import { lazy } from '../../core/lazy.ts'
+import { ensureDirectory, listDirectory, removeFile, writeJson } from '../../platform/files.ts'
+import { readState } from '../../platform/state-file.ts'
+import { branchNow } from '../file/branches.ts'
+import type { Run, SessionRecord } from '../file/session-file.ts'
+import type { Ending } from './ending.ts'
+
+/** In characters; the log has the whole of it. */
+const longestAnswer = 20_000
+
+const text = () => z.nullable(z.string())
+const keptEnd = lazy(() =>
+  z.looseObject({
+    /** The session file's name without `.json`. */
+    session: z.string(),
+    slot: text(),
+    state: z.string(),
+    error: text(),
+    stopped: z.boolean(),
+    /** The agent was never told its task. */
+    never_began: z.boolean(),
+    ended_at: z.string(),
+    opencode_session_id: text(),
+    /** Of this run alone, in dollars. */
+    cost: z.nullable(z.number()),
+    branch: text(),
+    base_branch: text(),
+    worktree_path: text(),
+    pr_url: text(),
+    /** What the agent said last. */
+    answer: z.nullish(z.string()),
+  }),
+)
+export type KeptEnd = z.infer<ReturnType<typeof keptEnd>>
+
+/** Keeps how a run of `session` ends; nothing for one that belongs to no item. */
+export function keepEnd(home: Home, session: string, record: SessionRecord, run: Run, ending: Ending): void {
+  if (run.queue_item === undefined) return
+  const end: KeptEnd = {
+    session,
+    slot: run.slot,
+    state: ending.state,
+    error: ending.error ?? null,
+    stopped: ending.stopped === true,
+    never_began: neverBegan(run, ending),
+    ended_at: home.now().toISOString(),
+    opencode_session_id: record.opencode_session_id ?? null,
+    cost: costOfRun(record.cost ?? 0, ending.cost),
+    branch: branchNow(record) ?? null,
+    base_branch: record.base_branch ?? null,
+    worktree_path: record.worktree_path ?? null,
+    pr_url: record.pr_url ?? null,
+    answer: ending.answer === undefined ? null : cut(ending.answer),
+  }
+  ensureDirectory(home.paths.queueEnded)
+  writeJson(fileOf(home, run.queue_item), end)
+}
+
+/** Whether the agent was never told its task. Whoever was not will not do it: it is as if it had not been begun. */
+export function neverBegan(run: Run, ending: Ending): boolean {
+  return ending.undelivered === true && run.message_ids.length === 1
+}
+
+/** The items of which an end is kept. */
+export function itemsWithEnd(home: Home): string[] {
+  return listDirectory(home.paths.queueEnded)
+    .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
+    .map((name) => name.slice(0, -'.json'.length))
+}
+
+/** How the run of an item ended, if that is kept. One that cannot be understood is set aside. */
+export function readEnd(home: Home, item: string): KeptEnd | undefined {
+  const file = fileOf(home, item)
+  const read = readState(file, (value) => keptEnd().parse(value), home.now())
+  if (read.kind === 'read') return read.value
+  if (read.kind === 'spoiled') {
+    home.warn(`${file} cannot be understood and was set aside: how the run of ${item} ended is not known`)
+  }
+  return undefined
+}
+
+/** To be called when it is noted on the item, or the item is begun anew. */
+export function dropEnd(home: Home, item: string): void {
+  removeFile(fileOf(home, item))
+}
+
+function cut(answer: string): string {
+  return answer.length > longestAnswer ? `${startOf(answer, longestAnswer)} …` : answer
+}
+
+function fileOf(home: Home, item: string): string {
+  return path.join(home.paths.queueEnded, `${path.basename(item)}.json`)
+}
+
+/** opencode counts for the whole session, and begins at nothing in a new one. */
+function costOfRun(before: number, after: number | undefined): number | null {
+  if (after === undefined) return null
+  return Math.round((after >= before ? after - before : after) * 1e6) / 1e6
+}

@@ -1,0 +1,77 @@
+/**
+ * Whether there is memory for one more agent. Out of memory the kernel kills the server, and with it every agent, so new
+ * work waits while there is too little. It is a look at the moment and no promise: what the agents' commands will take
+ * nobody knows, and MIN_FREE_MEMORY_MB is what is kept for that.
+ */
+import type { Home } from '../../config/home.ts'
+import { exitCodes, KugetsuError } from '../../core/errors.ts'
+import { parseServer } from '../../opencode/server-file.ts'
+import { readText } from '../../platform/files.ts'
+import { availableMemory } from '../../platform/memory.ts'
+import { isAlive } from '../../platform/processes.ts'
+import type { Holder } from './slots.ts'
+
+/**
+ * In MB. Measured with opencode 1.18 on Linux (anonymous memory): a server without agents 380, with the first agent 450 to
+ * 570, each further one 50 in the long run and up to 150 while it begins.
+ */
+const agentMb = 100
+const serverMb = 400
+/** An agent that has been admitted for a shorter time has not yet taken all that. */
+const settlesMs = 20_000
+
+export interface MemoryRoom {
+  /** For how many more agents there is memory now. Infinity when that is not known, or not asked for. */
+  agents: number
+  /** What is available, in MB; undefined when it is not known. */
+  availableMb: number | undefined
+  /** What has to be available for one more agent, in MB; 0 when that is not asked for. */
+  neededMb: number
+}
+
+/**
+ * How much room there is beside the `holders` of slots. Changes nothing. Throws KugetsuError when the settings make no
+ * sense.
+ */
+export function memoryRoom(home: Home, holders: readonly Holder[]): MemoryRoom {
+  const reserveMb = home.settings().minFreeMemoryMb
+  if (reserveMb === 0) return { agents: Infinity, availableMb: undefined, neededMb: 0 }
+  const server = serverPid(home)
+  const availableMb = availableMemory(home.system, server.pid)?.mb
+  const settling = holders.filter((holder) => isSettling(holder, home.now())).length
+  const neededMb = reserveMb + (server.runs ? 0 : serverMb) + agentMb * (settling + 1)
+  if (availableMb === undefined) return { agents: Infinity, availableMb, neededMb }
+  return { agents: Math.max(0, Math.floor((availableMb - neededMb) / agentMb) + 1), availableMb, neededMb }
+}
+
+/** In one sentence without its end; undefined when there is room. */
+export function memoryShortage({ agents, availableMb, neededMb }: MemoryRoom): string | undefined {
+  if (agents > 0) return undefined
+  return `too little memory for one more agent: ${availableMb} MB available, ${neededMb} MB needed`
+}
+
+/** Code `no_memory`, with the exit code of a limit that is reached: there is no room now, and nothing was made. */
+export function noMemory(home: Home, room: MemoryRoom): KugetsuError {
+  return new KugetsuError(memoryShortage(room) ?? '', {
+    hint: `Wait for an agent to end, queue it (--queue), end other programs, or lower MIN_FREE_MEMORY_MB (${home.settings().minFreeMemoryMb}).`,
+    code: 'no_memory',
+    exitCode: exitCodes.noFreeSlot,
+  })
+}
+
+/** A clock that went back makes none settle for ever. */
+function isSettling({ phase, takenAt }: Holder, now: Date): boolean {
+  const age = now.getTime() - Date.parse(takenAt)
+  return phase !== 'run' || (age >= 0 && age < settlesMs)
+}
+
+/** The server's control groups are those that the agents are in. What cannot be read is taken for a server that runs. */
+function serverPid(home: Home): { runs: boolean; pid: number | undefined } {
+  try {
+    const server = parseServer(readText(home.paths.server) ?? '')
+    return server !== undefined && isAlive(server) ? { runs: true, pid: server.pid } : { runs: false, pid: undefined }
+  } catch (error) {
+    if (!(error instanceof KugetsuError)) throw error
+    return { runs: true, pid: undefined }
+  }
+}

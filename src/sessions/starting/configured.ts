@@ -1,0 +1,32 @@
+/** opencode's settings that an agent begins with: from its user's configuration, or from that of the repository. */
+import { KugetsuError } from '../../core/errors.ts'
+import type { Client } from '../../opencode/api/client.ts'
+
+/** Where an agent is to work, and what opencode is set to there. */
+export interface Place {
+  directory: string
+  /** A directory of no repository, where only the user's configuration counts. */
+  base: string
+  configuration: Promise<Settings>
+}
+
+type Settings = Awaited<ReturnType<Client['configuration']>>
+
+/**
+ * The error for a setting that opencode has for `directory` and cannot use. Code `bad_repository_config` where only the
+ * repository sets it, else `code`: then every agent meets it.
+ */
+export async function badSetting(
+  client: Client,
+  at: Place,
+  wrong: { name: 'model' | 'default_agent'; why: string; hint: string; code: string },
+): Promise<KugetsuError> {
+  const { name, why, hint, code } = wrong
+  const value = (await at.configuration)[name]
+  const isUsers = (await client.configuration(at.base))[name] === value
+  const where = isUsers ? 'opencode.json' : 'the opencode.json of the repository'
+  return new KugetsuError(`opencode is set to ${name === 'model' ? '' : 'the agent '}${value}, ${why}`, {
+    hint: `${hint}; the setting is "${name}" in ${where}.`,
+    code: isUsers ? code : 'bad_repository_config',
+  })
+}

@@ -1,0 +1,105 @@
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { cloneUrlOf } from '../../config/clone-url.ts'
+import type { Home } from '../../config/home.ts'
+import { withoutCredentials } from '../../config/remote-url.ts'
+import { messageOf } from '../../core/errors.ts'
+import { branchOf, type IssueRef } from '../../core/issue-ref.ts'
+import { branchAt } from '../../git/worktree-entries.ts'
+import { placeWorktree } from '../../worktrees/place-worktree.ts'
+import { moveOldSaved } from '../../worktrees/mirror/saved-repository.ts'
+import { type AddedWorktree, discardWorktree } from '../../worktrees/worktrees.ts'
+import type { SessionRecord } from '../file/session-file.ts'
+import { remoteAccess, remoteEnvironment } from '../../agents/remote-access.ts'
+import { mendIfBroken } from '../runs/mend-worktree.ts'
+import type { Undo } from './undo.ts'
+
+const cloneTimeoutMs = 30 * 60_000
+
+export interface IssueWorktree {
+  path: string
+  branch: string
+  baseBranch: string | undefined
+  /** The branch has work on it already, from an earlier worktree or on the remote. */
+  workExists: boolean
+}
+
+export interface WorktreeRequest {
+  ref: IssueRef
+  name: string
+  base?: string | undefined
+  existing: SessionRecord | undefined
+  /**
+   * Told where the worktree is as soon as its files are there, which may be before the remote has answered: what else is
+   * to be loaded for that directory is loaded meanwhile. Where the remote has others, it is moved to those.
+   */
+  onPlaced?: (directory: string) => void
+  /** Called when one that was there is at another commit now: what was loaded for it is of other files. */
+  onMoved?: (directory: string) => Promise<void>
+  /** Called when the remote at this address, without credentials, is being asked. */
+  onAsking?: ((remote: string) => void) | undefined
+  /** Called when it has answered. */
+  onAnswered?: (() => void) | undefined
+}
+
+/** The worktree of an issue: the one it has, untouched, else a new one on its branch from a fresh mirror. */
+export async function ensureIssueWorktree(home: Home, request: WorktreeRequest, undo: Undo): Promise<IssueWorktree> {
+  const recorded = request.existing?.worktree_path
+  const branch = request.existing?.branch_name ?? branchOf(request.ref)
+  // Also one that the bash tool put elsewhere, and one that was a clone of its own.
+  if (recorded) await mendIfBroken(home, request.ref, { path: recorded, branch })
+  await moveOldSaved({
+    mirror: home.paths.mirror(request.ref),
+    lockFile: home.paths.mirrorLock(request.ref),
+    env: home.env,
+    timeoutMs: cloneTimeoutMs,
+    signal: home.signal,
+  }).catch((error: unknown) => {
+    home.signal.throwIfAborted()
+    home.warn(`what an older kugetsu has saved stays where agents push: ${messageOf(error)}`)
+  })
+  if (recorded && fs.existsSync(path.join(recorded, '.git'))) {
+    const baseBranch = request.existing?.base_branch ?? undefined
+    return { path: recorded, branch: branchAt(recorded) ?? branch, baseBranch, workExists: true }
+  }
+  const mirror = home.paths.mirror(request.ref)
+  const url = cloneUrlOf(home, request.ref)
+  if (!fs.existsSync(mirror)) home.progress(`cloning ${withoutCredentials(url)}`)
+  const worktree = path.join(home.paths.worktrees, request.name)
+  const base = request.base ?? home.settings().baseBranch
+  const wanted = {
+    lockFile: home.paths.mirrorLock(request.ref),
+    // A filter such as git-lfs may have to log in for a checkout too.
+    env: remoteEnvironment(home),
+    timeoutMs: cloneTimeoutMs,
+    signal: home.signal,
+    mirror,
+    path: worktree,
+    branch,
+    ...(base === undefined ? {} : { base }),
+  }
+  const undoIt = (made: AddedWorktree) =>
+    undo.add(`the worktree ${worktree}`, () =>
+      discardWorktree({ ...wanted, branch: made.branch, signal: undefined, deleteBranch: made.branchCreated }),
+    )
+  request.onAsking?.(withoutCredentials(url))
+  const made = await placeWorktree({
+    ...wanted,
+    onAnswered: request.onAnswered,
+    url,
+    access: remoteAccess(home, url),
+    onProgress: (text) => home.progress(text, 'passing'),
+    onMended: (parts) => home.warn(`git did not work in ${mirror}, and was mended: ${parts.join(', ')}`),
+    onStray: (settings) =>
+      home.warn(`an agent had set for all worktrees of ${mirror}, and it is undone: ${settings.join(', ')}`),
+    onPlaced: (early) => {
+      undoIt(early)
+      request.onPlaced?.(worktree)
+    },
+  })
+  if (made.created && !made.told) undoIt(made)
+  if (made.moved && (made.told || !made.created)) await request.onMoved?.(worktree)
+  if (made.created && made.branch !== branch)
+    home.warn(`there is no room for a branch ${branch} beside others: the worktree is on ${made.branch}`)
+  return { path: worktree, branch: made.branch, baseBranch: made.baseBranch, workExists: !made.isUntouched }
+}

@@ -1,0 +1,62 @@
+/**
+ * What a start takes time for and needs no slot: the worktree of a task that waits, and what the opencode server loads
+ * before its first prompt there. Nothing is on file about it. A start finds the worktree and takes it as one that nobody
+ * has worked in (worktrees/renew.ts); one that is left when the daemon is killed is a worktree that no session names.
+ */
+import type { Home } from '../../config/home.ts'
+import type { IssueRef } from '../../core/issue-ref.ts'
+import { displayName } from '../../platform/byte-names.ts'
+import { isMadeByReading } from '../../opencode/project-files.ts'
+import { unlessTaken } from '../../platform/locks.ts'
+import { isAtRisk } from '../../worktrees/at-risk/describe.ts'
+import { takeInventory } from '../../worktrees/at-risk/inventory.ts'
+import { localGitMs } from '../../git/git.ts'
+import { ensureIssueWorktree, type IssueWorktree } from './issue-worktree.ts'
+import { loadAhead, unload } from '../runs/loading.ts'
+import { nameOf } from '../file/session-name.ts'
+import { slotHolders } from '../slots/slots.ts'
+import { readSession } from '../file/store.ts'
+import { createUndo, type Undo } from './undo.ts'
+
+export interface Prepared {
+  name: string
+  ref: IssueRef
+  worktree: IssueWorktree
+  /** Empty when the worktree was there before. */
+  undo: Undo
+}
+
+/**
+ * Prepares the start of an agent. Undefined when somebody is at the issue; throws what making a worktree throws, which
+ * the start will meet as well.
+ */
+export async function prepareStart(
+  home: Home,
+  request: { ref: IssueRef; base?: string | undefined },
+): Promise<Prepared | undefined> {
+  const name = nameOf(home, request.ref)
+  const undo = createUndo(home.warn)
+  const worktree = await unlessTaken(home.paths.lock(`issue-${name}`), async () => {
+    const existing = readSession(home, name)
+    if (existing?.run || slotHolders(home).some(({ session }) => session === name)) return undefined
+    const onMoved = (directory: string) => unload(home, directory)
+    return ensureIssueWorktree(home, { ...request, name, existing, onMoved }, undo)
+  })
+  if (worktree === undefined) return undefined
+  await loadAhead(home, worktree.path)
+  return { name, ref: request.ref, worktree, undo }
+}
+
+/** Takes back what was prepared, unless a session has it by now or somebody has worked in it. */
+export async function discardPrepared(home: Home, { name, ref, worktree, undo }: Prepared): Promise<void> {
+  await unlessTaken(home.paths.lock(`issue-${name}`), async () => {
+    if (readSession(home, name) !== undefined) return
+    const mirror = home.paths.mirror(ref)
+    const options = { path: worktree.path, branch: worktree.branch, mirror, env: home.env, timeoutMs: localGitMs }
+    const found = await takeInventory(options)
+    if (isAtRisk(found) || found.parked.length > 0 || !found.ignored.names.map(displayName).every(isMadeByReading))
+      return
+    await unload(home, worktree.path).catch(() => {}) // memory, no more
+    await undo.run()
+  })
+}

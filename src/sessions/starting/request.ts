@@ -1,0 +1,35 @@
+/** What a start is asked for, and what comes of it. */
+import type { IssueRef } from '../../core/issue-ref.ts'
+import type { Recovery } from '../cleanup/destroy.ts'
+import type { SessionRecord } from '../file/session-file.ts'
+
+export interface StartRequest {
+  ref: IssueRef
+  /** What the agent is told; empty for the standard message of `continue`. */
+  message: string
+  prUrl?: string | undefined
+  base?: string | undefined
+  /** `provider/model`, else the user's default. */
+  model?: string | undefined
+  agent?: string | undefined
+  /** Begin anew: a new worktree and session, after the work in the old one was saved. */
+  fresh?: boolean | undefined
+  /** A person wants it at once, whatever the limit says. */
+  now?: boolean | undefined
+  /**
+   * The queue item that asks for it. An agent at work is then left alone: `running`. While it waits for a remote it gives
+   * its slot away.
+   */
+  queueItem?: string | undefined
+  /** Called when it begins to wait for a remote, and when it goes on. */
+  onRemoteWait?: ((waits: boolean) => void) | undefined
+}
+
+export interface Started {
+  /** Set up from scratch; given a new task in the session it has; or told while it works. */
+  how: 'started' | 'continued' | 'steered'
+  name: string
+  record: SessionRecord
+  /** With `fresh`: where the work of the worktree before was saved, if there was any. */
+  recovery?: Recovery | undefined
+}

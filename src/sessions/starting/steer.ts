@@ -1,0 +1,104 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { followUpMessage } from '../../agents/dev-agent.ts'
+import type { Home } from '../../config/home.ts'
+import type { Client } from '../../opencode/api/client.ts'
+import { newMessageId } from '../../opencode/api/message-id.ts'
+import { isWhole } from '../../opencode/api/observe.ts'
+import type { Server } from '../../opencode/server/server.ts'
+import { isAlive } from '../../platform/processes.ts'
+import { agentServer } from '../runs/agent-server.ts'
+import type { Run, SessionRecord } from '../file/session-file.ts'
+import { deadline } from '../runs/deadline.ts'
+import { rememberJoined } from '../runs/conversation.ts'
+import { carryOn } from '../runs/resume.ts'
+import { changeSession } from '../file/store.ts'
+import type { Started } from './request.ts'
+
+/** How long after a failed request its prompt may still arrive, with room to spare. */
+const deliveryMs = 2_500
+
+/**
+ * Sends a message to an agent that is at work: it joins the run, which ends no sooner than it is answered, so it needs
+ * no slot of its own. Undefined when the run has ended meanwhile: then it takes a new one.
+ */
+export async function steer(home: Home, name: string, message: string): Promise<Started | undefined> {
+  const server = await agentServer(home)
+  await carryOn(home, name, server, 'asked for') // nobody may have noticed yet that the server before it died
+  const messageId = newMessageId(home.now())
+  // First on file, then sent: settling waits for every prompt that is on file.
+  const joined = await changeRun(home, name, (run) => ({
+    ...run,
+    message_ids: [...run.message_ids, messageId],
+    ...deadline(home),
+  }))
+  const id = joined?.opencode_session_id
+  const directory = joined?.worktree_path
+  if (!joined || !id || !directory) return undefined
+  try {
+    const text = followUp(joined, message)
+    await server.client.prompt(id, directory, { messageId, text, agent: joined.agent ?? undefined })
+  } catch (error) {
+    if ((await hasArrived(home, server, { id, directory, messageId })) === false) {
+      await changeRun(home, name, (run) => {
+        const others = run.message_ids.filter((other) => other !== messageId)
+        return others.length === 0 ? run : { ...run, message_ids: others }
+      })
+      throw error
+    }
+  }
+  await rememberJoined(home, name, joined, message)
+  return { how: 'steered', name, record: joined }
+}
+
+interface Sent {
+  /** The session in opencode. */
+  id: string
+  directory: string
+  messageId: string
+}
+
+/**
+ * Whether a message has arrived whose request failed; undefined when it cannot be told. When the server has died, its
+ * successor is asked, which is started for that.
+ */
+export async function hasArrived(home: Home, server: Server, sent: Sent): Promise<boolean | undefined> {
+  const living = isAlive(server.record) ? server : await agentServer(home).catch(() => undefined)
+  return living && wasDelivered(living.connect(undefined), sent)
+}
+
+/**
+ * A prompt can show up in its session up to 0.8 s after its sender is gone (measured on 1.18), so "no" takes its time.
+ */
+async function wasDelivered(client: Client, { id, directory, messageId }: Sent): Promise<boolean | undefined> {
+  const until = performance.now() + deliveryMs
+  try {
+    for (;;) {
+      const messages = (await client.messages(id, directory)) ?? []
+      if (messages.some((message) => message.info.id === messageId && isWhole(message))) return true
+      if (performance.now() > until) return false
+      await sleep(100)
+    }
+  } catch {
+    return undefined
+  }
+}
+
+function followUp(record: SessionRecord, message: string): string {
+  return followUpMessage({
+    message,
+    branch: record.branch_name ?? 'your branch',
+    baseBranch: record.base_branch ?? 'the default branch',
+    prUrl: record.pr_url ?? undefined,
+  })
+}
+
+function changeRun(home: Home, name: string, change: (run: Run) => Run): Promise<SessionRecord | undefined> {
+  let ended = false
+  return changeSession(home, name, (current) => {
+    if (!current?.run) {
+      ended = true
+      return undefined
+    }
+    return { ...current, run: change(current.run) }
+  }).then((record) => (ended ? undefined : record))
+}

@@ -1,0 +1,40 @@
+import * as fs from 'node:fs'
+import { KugetsuError } from '../../core/errors.ts'
+import type { SessionRecord } from '../file/session-file.ts'
+
+/** What a person may ask for beside the message. */
+interface Wishes {
+  base?: string | undefined
+  model?: string | undefined
+  agent?: string | undefined
+  prUrl?: string | undefined
+  fresh?: boolean | undefined
+}
+
+/**
+ * Throws KugetsuError for what an issue that has a session already would not get: a message that joins the work of an agent
+ * can change neither its model nor its agent (`running`), and a worktree stays on the base that it has (`usage`).
+ */
+export function refuseWithoutEffect(wishes: Wishes, record: SessionRecord | undefined): void {
+  if (record === undefined || wishes.fresh === true) return
+  const { base, model, agent, prUrl } = wishes
+  const ref = record.issue_ref ?? ''
+  if (record.run) {
+    const given = Object.entries({ '--base': base, '--model': model, '--agent': agent, 'a pull request': prUrl })
+    const asked = given.filter(([, value]) => value !== undefined).map(([name]) => name)
+    if (asked.length === 0) return
+    throw new KugetsuError(`an agent is at work on ${ref}, and a message to it cannot bring ${asked.join(' and ')}`, {
+      hint:
+        prUrl !== undefined && asked.length === 1
+          ? `Note it by itself: kugetsu set-pr ${ref} ${prUrl}`
+          : `Leave that out, or stop the agent first: kugetsu stop ${ref}`,
+      code: 'running',
+    })
+  }
+  const has = record.base_branch
+  if (base === undefined || !has || base === has || !fs.existsSync(record.worktree_path ?? '')) return
+  throw new KugetsuError(`${ref} has a worktree already, which began at ${has} and not at ${base}`, {
+    hint: 'Leave --base out, or begin anew with --fresh, which saves the work first.',
+    code: 'usage',
+  })
+}

@@ -1,0 +1,46 @@
+/** What a start has to know from opencode of the worktree in which the agent is to work. */
+import type { Home } from '../../config/home.ts'
+import { awaitedLater } from '../../core/awaited-later.ts'
+import { formatRef, type IssueRef } from '../../core/issue-ref.ts'
+import type { Client } from '../../opencode/api/client.ts'
+import { modelFor } from './choose-model.ts'
+import { agentFor, isWithoutTools } from './opencode-agent.ts'
+import type { SessionRecord } from '../file/session-file.ts'
+
+export interface Facts {
+  projectId: string
+  /** The ones to name in the prompt; the model is undefined for that of the session. */
+  model: string | undefined
+  agent: string | undefined
+}
+
+/** What the run is to have: what was asked for, else what the session has, else what opencode is set to. */
+export interface WantedFacts {
+  ref: IssueRef
+  directory: string
+  model?: string | undefined
+  agent?: string | undefined
+  existing: SessionRecord | undefined
+  /** Its session is a new fork of the base session. */
+  forked: boolean
+}
+
+/** Asks all at once, and returns once opencode has answered all. Throws what modelFor and agentFor throw. */
+export async function factsOf(home: Home, client: Client, wanted: WantedFacts): Promise<Facts> {
+  const { directory, forked, existing } = wanted
+  const project = awaitedLater(client.project(directory))
+  const at = { directory, base: home.paths.base, configuration: awaitedLater(client.configuration(directory)) }
+  const agent = awaitedLater(agentFor(client, { ...at, asked: wanted.agent ?? existing?.agent ?? undefined }))
+  const asked = wanted.model ?? (forked ? (existing?.model ?? undefined) : undefined)
+  const model = awaitedLater(modelFor(client, { ...at, asked, forked, providers: home.settings().modelProviders }))
+  await Promise.allSettled([project, agent, model])
+  const facts = { projectId: (await project).id, model: await model, agent: (await agent).name }
+  // Its run would end well all the same.
+  if (isWithoutTools(await agent)) {
+    home.warn(
+      `${formatRef(wanted.ref)}: the agent "${facts.agent}" may neither change files nor run commands there ` +
+        '("permission" or "tools" in opencode.json), so it can only answer',
+    )
+  }
+  return facts
+}

@@ -1,0 +1,155 @@
+/** What a mirror needs for git to work in it at all, mended where a file of it was left empty or is gone. */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { codeOf, KugetsuError } from '../../core/errors.ts'
+import { ensureDirectory, readLog, writeAtomic } from '../../platform/files.ts'
+import { isSamePlace, listEntries } from '../../git/worktree-entries.ts'
+import { askGit, type GitOptions, inMirror, runGit } from '../../git/git.ts'
+
+/** Something that can be lost. */
+export interface Part {
+  /** In words, as what was lost. */
+  name: string
+  isBroken: () => boolean
+  /** Throws when it cannot be told what it was. */
+  mend: () => void | Promise<void>
+}
+
+/** What of one worktree keeps git from working for all in the mirror, and the mirror's own HEAD. Reads files only. */
+export function lostPartsOfMirror(mirror: string): string[] {
+  return partsOfMirror({ env: {}, timeoutMs: 0, path: mirror })
+    .filter(({ isBroken }) => isBroken())
+    .map(({ name }) => name)
+}
+
+/**
+ * Mends that; returns what it was. A branch whose commit no record names is put away, in the directory `lost` of the mirror.
+ * The caller holds the mirror's lock.
+ */
+export async function mendMirror(options: GitOptions & { path: string }): Promise<string[]> {
+  const mended: string[] = []
+  for (const { name, isBroken, mend, putAway } of partsOfMirror(options)) {
+    if (!isBroken()) continue
+    try {
+      await mend()
+      mended.push(name)
+    } catch (error) {
+      options.signal?.throwIfAborted()
+      if (!(error instanceof KugetsuError) || putAway === undefined) throw error
+      mended.push(`${name}, whose commit no record names: ${putAway()}`)
+    }
+  }
+  return mended
+}
+
+function partsOfMirror(options: GitOptions & { path: string }): (Part & { putAway?: () => string })[] {
+  const mirror = options.path
+  if (!isDirectory(path.join(mirror, 'objects')) || !isDirectory(path.join(mirror, 'refs'))) return []
+  const refs = looseRefs(mirror, 'refs').map((ref) => ({
+    ...refPart(options, mirror, ref, []),
+    putAway: () => {
+      const aside = path.join(mirror, 'lost', `${ref}.${Date.now()}`)
+      ensureDirectory(path.dirname(aside))
+      fs.renameSync(path.join(mirror, ref), aside)
+      return aside
+    },
+  }))
+  const links = listEntries(mirror).map(({ directory }) => linkToMirror(mirror, directory))
+  return [headOfMirror(mirror), ...links, ...refs]
+}
+
+export function headOfMirror(mirror: string): Part {
+  const file = path.join(mirror, 'HEAD')
+  return {
+    name: 'HEAD of the mirror',
+    isBroken: () => !/^ref: refs\/heads\/\S+\n?$/.test(textOf(file) ?? ''),
+    mend: () => writeAtomic(file, 'ref: refs/heads/main\n'), // any will do: nobody works there
+  }
+}
+
+export function linkToMirror(mirror: string, directory: string): Part {
+  const file = path.join(directory, 'commondir')
+  const named = () => textOf(file)?.trim() ?? ''
+  return {
+    name: `the link of ${path.basename(directory)} to the mirror`,
+    isBroken: () => isDirectory(directory) && (named() === '' || !isPlace(path.resolve(directory, named()), mirror)),
+    mend: () => writeAtomic(file, '../..\n'),
+  }
+}
+
+/** A ref whose file is there and says nothing. Where it was is told by its reflog, or one of the `others`. */
+export function refPart(options: GitOptions, mirror: string, ref: string, others: readonly string[]): Part {
+  const file = path.join(mirror, ref)
+  return {
+    name: ref.replace(/^refs\/(heads\/)?/, 'branch '),
+    isBroken: () => isFile(file) && !/^(ref: refs\/\S+|[0-9a-f]{40}|[0-9a-f]{64})\n?$/.test(textOf(file) ?? ''),
+    mend: async () => {
+      const call = inMirror({ ...options, path: mirror })
+      // A fetch brings those of the remote again.
+      if (ref.startsWith('refs/remotes/')) return fs.rmSync(file)
+      const commit = await lastCommit([path.join(mirror, 'logs', ref), ...others], options, mirror)
+      if (commit === undefined) {
+        throw new KugetsuError(
+          `the branch ${ref.slice('refs/heads/'.length)} is empty, and no record says where it was`,
+          {
+            hint: `Its commits are among those of "git -C ${mirror} fsck --lost-found": git -C ${mirror} update-ref ${ref} <commit>`,
+            code: 'worktree_broken',
+          },
+        )
+      }
+      fs.rmSync(file)
+      await runGit(['update-ref', ref, commit], call)
+    },
+  }
+}
+
+/** The newest commit of these reflogs that the mirror has; the first of them that names any. */
+async function lastCommit(logs: readonly string[], options: GitOptions, mirror: string): Promise<string | undefined> {
+  for (const log of logs) {
+    const commits = ((textOf(log) ?? '').match(/^[0-9a-f]{40,64} [0-9a-f]{40,64} /gm) ?? []).map(
+      (line) => line.split(' ')[1] ?? '',
+    )
+    for (const commit of commits.reverse().filter((each) => !/^0+$/.test(each))) {
+      const has = await askGit(['cat-file', '-e', `${commit}^{commit}`], inMirror({ ...options, path: mirror })).catch(
+        () => undefined,
+      )
+      options.signal?.throwIfAborted()
+      if (has !== undefined) return commit
+    }
+  }
+  return undefined
+}
+
+function looseRefs(mirror: string, within: string): string[] {
+  return fs.readdirSync(path.join(mirror, within), { withFileTypes: true }).flatMap((entry) => {
+    const name = `${within}/${entry.name}`
+    if (entry.isDirectory()) return looseRefs(mirror, name)
+    return entry.name.endsWith('.lock') ? [] : [name]
+  })
+}
+
+export function isPlace(one: string | undefined, other: string): boolean {
+  return one !== undefined && one !== '' && isSamePlace(one, other)
+}
+
+export function isDirectory(place: string): boolean {
+  return statOf(place)?.isDirectory() === true
+}
+
+export function isFile(place: string): boolean {
+  return statOf(place)?.isFile() === true
+}
+
+/** The text of a file of git's, also of one that holds none. */
+export function textOf(file: string): string | undefined {
+  return isFile(file) ? readLog(file) : undefined
+}
+
+function statOf(place: string): fs.Stats | undefined {
+  try {
+    return fs.statSync(place, { throwIfNoEntry: false })
+  } catch (error) {
+    if (codeOf(error) === 'ENOTDIR') return undefined // below a file nothing is
+    throw error
+  }
+}

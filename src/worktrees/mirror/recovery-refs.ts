@@ -1,0 +1,102 @@
+/**
+ * Recovery refs, `refs/kugetsu/recovery/<name>/<time>`, in the repository beside the mirror (saved-repository.ts). Homes of version
+ * 0.1 have some in the mirror itself: those count as well, until moveOldSaved() moves them.
+ */
+import * as fs from 'node:fs'
+import { savedRepositoryOf } from './list.ts'
+import { KugetsuError } from '../../core/errors.ts'
+import { type GitOptions, inMirror, runGit } from '../../git/git.ts'
+import { mayHaveRefs } from '../../git/refs.ts'
+import { recordIn, type SavedRecord } from './saved-work.ts'
+
+export const recoveryPrefix = 'refs/kugetsu/recovery/'
+
+/** Refs of public commits that saved work is based on, `refs/kugetsu/public/<name>/<time>/<number>`: they publish nothing. */
+export const publicPrefix = 'refs/kugetsu/public/'
+
+/** How long saved work is kept at least. */
+export const recoveryDays = 30
+
+const dayMs = 86_400_000
+
+/** The ref under which work is saved at `now`; `name` is the file name form of an issue ref. */
+export function recoveryRef(name: string, now: Date): string {
+  const safe = name
+    .replace(/[^A-Za-z0-9._-]+/g, '-')
+    .replace(/\.{2,}/g, '.')
+    .replace(/^[.-]+|\.+$|\.lock$/g, '')
+  return `${recoveryPrefix}${safe === '' ? 'unnamed' : safe}/${now.toISOString().replace(/[:.]/g, '-')}`
+}
+
+export interface RecoveryPoint {
+  ref: string
+  commit: string
+  /** The repository that has the ref. */
+  repository: string
+  /** The first eight digits of the commit, by which a person names it. */
+  id: string
+  /** The file name form of the issue ref. */
+  name: string
+  /** When it was saved, and when it may be removed. */
+  savedAt: Date
+  expiresAt: Date
+  summary: string
+  /** What it says about itself; undefined for a commit that was only given a ref. */
+  record: SavedRecord | undefined
+}
+
+/** What is saved of a mirror, newest first. Throws KugetsuError when git fails. */
+export async function listRecovery(options: GitOptions & { mirror: string }): Promise<RecoveryPoint[]> {
+  const lists = await Promise.all(repositoriesOf(options.mirror).map((repository) => listIn(options, repository)))
+  return lists.flat().sort((a, b) => b.savedAt.getTime() - a.savedAt.getTime())
+}
+
+/** Whether a commit of the mirror is behind a recovery ref. Throws KugetsuError when git fails. */
+export async function isSaved(options: GitOptions & { mirror: string }, commit: string): Promise<boolean> {
+  const args = ['for-each-ref', '--count=1', `--contains=${commit}`, recoveryPrefix]
+  const found = repositoriesOf(options.mirror).map((path) => runGit(args, inMirror({ ...options, path })))
+  return (await Promise.all(found)).some((text) => text !== '')
+}
+
+/** The repositories that may have recovery refs of a mirror. */
+function repositoriesOf(mirror: string): string[] {
+  const saved = savedRepositoryOf(mirror)
+  return [...(fs.existsSync(saved) ? [saved] : []), ...(mayHaveRefs(mirror, recoveryPrefix) ? [mirror] : [])]
+}
+
+async function listIn(options: GitOptions, repository: string): Promise<RecoveryPoint[]> {
+  const fields = ['refname', 'objectname', 'committerdate:iso-strict', 'contents:subject', 'contents:body']
+  const format = `--format=${fields.map((field) => `%(${field})`).join('%00')}%00%01`
+  const text = await runGit(['for-each-ref', format, recoveryPrefix], inMirror({ ...options, path: repository }))
+  const records = text.split('\0\u0001').filter((record) => record.trim() !== '')
+  if (records.length === 0) return []
+  return records.map((record) => {
+    const [ref = '', commit = '', committed = '', summary = '', body = ''] = record.replace(/^\n/, '').split('\0')
+    const [name = '', time = ''] = ref.slice(recoveryPrefix.length).split('/')
+    const savedAt = timeIn(time) ?? new Date(committed)
+    const expiresAt = new Date(savedAt.getTime() + recoveryDays * dayMs)
+    const id = commit.slice(0, 8)
+    return { ref, commit, repository, id, name, savedAt, expiresAt, summary, record: recordIn(body) }
+  })
+}
+
+/** The one that a person means by an id, a part of it that no other begins with, or a ref; undefined when none is meant. */
+export function pointNamed<T extends RecoveryPoint>(points: readonly T[], text: string): T | undefined {
+  const whole = points.find(({ ref, commit }) => ref === text || commit === text)
+  if (whole !== undefined) return whole
+  // No less, or the number of an issue would be taken for one.
+  if (!/^[0-9a-f]{7,64}$/.test(text)) return undefined
+  const found = points.filter(({ commit }) => commit.startsWith(text))
+  // Saved twice, by a command that was killed before it could remove it and the one after: it is the same work.
+  if (new Set(found.map(({ commit }) => commit)).size < 2) return found[0]
+  throw new KugetsuError(`${text} fits ${found.length} recovery points`, {
+    hint: `Say more of it: ${found.map(({ commit }) => commit.slice(0, 16)).join(', ')}`,
+    code: 'ambiguous_recovery',
+  })
+}
+
+/** The time in a ref, which counts even where the commit is older. */
+function timeIn(text: string): Date | undefined {
+  const parts = /^(\d{4}-\d\d-\d\dT\d\d)-(\d\d)-(\d\d)-(\d{3}Z)$/.exec(text)
+  return parts === null ? undefined : new Date(`${parts[1]}:${parts[2]}:${parts[3]}.${parts[4]}`)
+}

@@ -1,0 +1,69 @@
+/**
+ * Settings in the configuration that all worktrees of a mirror share, and that are one worktree's: `git config` in a
+ * worktree writes there. Nobody but agents sets anything in a mirror, kugetsu aside.
+ */
+import * as path from 'node:path'
+import { isWithin } from '../../platform/within.ts'
+import { listEntries } from '../../git/worktree-entries.ts'
+import { askGit, type GitOptions, inMirror, runGit } from '../../git/git.ts'
+import { isDirectory } from './mend.ts'
+import { readMirrorConfig } from '../../git/mirror-config.ts'
+import { settingOf } from '../../git/foreign-programs.ts'
+
+const extension = 'extensions.worktreeconfig'
+
+/** A setting by name, section and last part in lower case, and its value: `user.email=bot@example.com`. */
+type Stray = `${string}=${string}`
+
+/**
+ * Those that are to go: who its author is, hooks in the directory of one worktree, where its files are, and
+ * that a mirror is bare, where each worktree has settings of its own: then that would hold for worktrees too. Asks git only
+ * where the file is not as git usually writes it.
+ */
+export async function straySettings(
+  options: GitOptions & { path: string },
+  read = readMirrorConfig(options.path),
+): Promise<Stray[]> {
+  const config = [...(read ?? (await settingsByGit(options)))]
+  const value = (wanted: string) => config.findLast(([name]) => name === wanted)?.[1]
+  const isStray = (name: string, set: string) => {
+    if (/^(user|author|committer)\./.test(name) || name === 'core.worktree') return true
+    if (name === 'core.hookspath') return isOfOne(options.path, set)
+    return name === 'core.bare' && isTrue(set) && isTrue(value(extension))
+  }
+  return config.flatMap(([name, set]): Stray[] => (isStray(name, set) ? [`${name}=${set}`] : []))
+}
+
+/** Takes them out; that the mirror is bare is said in its own settings then, as git does it. The caller holds the mirror's lock. */
+export async function removeStraySettings(
+  options: GitOptions & { path: string },
+  stray: readonly Stray[],
+): Promise<void> {
+  const call = inMirror(options)
+  for (const name of new Set(stray.map((each) => each.slice(0, each.indexOf('='))))) {
+    if (name === 'core.bare') {
+      await runGit(['config', '--file', path.join(options.path, 'config.worktree'), 'core.bare', 'true'], call)
+    }
+    await runGit(['config', '--file', path.join(options.path, 'config'), '--unset-all', name], call)
+  }
+}
+
+async function settingsByGit(options: GitOptions & { path: string }): Promise<[string, string][]> {
+  const args = ['config', '--file', path.join(options.path, 'config'), '--list', '-z']
+  const listing = (await askGit(args, { ...inMirror(options), cwd: path.dirname(options.path) })) ?? ''
+  const settings = listing.split('\0').slice(0, -1).map(settingOf)
+  return settings.map(({ name, value = 'true' }) => [name, value])
+}
+
+/** One inside the repository, such as `.husky/_`, is found in each worktree; so is one elsewhere. */
+function isOfOne(mirror: string, hooks: string): boolean {
+  if (!path.isAbsolute(hooks)) return false
+  return (
+    !isDirectory(hooks) || listEntries(mirror).some((entry) => entry.path !== undefined && isWithin(entry.path, hooks))
+  )
+}
+
+/** As git takes it (git-config(1), "boolean"); a setting without a value is true. */
+function isTrue(value: string | undefined): boolean {
+  return value !== undefined && /^(true|yes|on|[1-9]\d*)$/i.test(value)
+}

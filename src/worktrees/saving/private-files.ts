@@ -1,0 +1,31 @@
+/** Files that nobody but their owner may read. Git knows no mode but executable, so a save has to know them by itself. */
+import * as fs from 'node:fs'
+import { type ByteName, charactersOf, listNames, nameIn, placeIn } from '../../platform/byte-names.ts'
+
+/** Those among `names`, of files and of directories (which end in `/`), in a worktree. What cannot be read is left out. */
+export function privateFiles(worktree: string, names: readonly ByteName[]): ByteName[] {
+  return names.flatMap((name) => {
+    const characters = charactersOf(name)
+    if (characters.endsWith('/')) {
+      return privateFiles(
+        worktree,
+        namesBelow(worktree, name).map((each) => nameIn(characters + charactersOf(each))),
+      )
+    }
+    try {
+      const stat = fs.lstatSync(placeIn(worktree, name))
+      if (stat.isDirectory()) return privateFiles(worktree, [nameIn(`${characters}/`)])
+      return stat.isFile() && (stat.mode & 0o077) === 0 ? [name] : []
+    } catch {
+      return [] // gone
+    }
+  })
+}
+
+function namesBelow(worktree: string, directory: ByteName): ByteName[] {
+  try {
+    return listNames(placeIn(worktree, directory))
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,265 @@
+/** Saved work put back as it was: branches, HEAD, the index, the files, the ignored files, the stashes. */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { KugetsuError } from '../../core/errors.ts'
+import { plainLine } from '../../core/plain-text.ts'
+import { namesIn, placeIn } from '../../platform/byte-names.ts'
+import { ensureDirectory, readText, writeAtomic } from '../../platform/files.ts'
+import { exclusively } from '../../platform/locks.ts'
+import { listStashes } from '../at-risk/commits.ts'
+import { entryOf, listEntries, unlockEntry, type WorktreeEntry } from '../../git/worktree-entries.ts'
+import { askGit, type GitCall, type GitOptions, inMirror, inWorktree, runGit, runGitForBytes } from '../../git/git.ts'
+import { mirrorLockWaitMs } from '../mirror/mirror.ts'
+import { putOperation } from './operation-files.ts'
+import { withPlainRepository } from '../../git/throwaway-repository.ts'
+import type { RecoveryPoint } from '../mirror/recovery-refs.ts'
+import { bringBack, lend, makeEmptyMirror } from '../mirror/saved-repository.ts'
+import type { SavedRecord } from '../mirror/saved-work.ts'
+import { discardWorktree, registerWorktree } from '../worktrees.ts'
+
+export interface RestoreOptions extends GitOptions {
+  mirror: string
+  lockFile: string
+  point: RecoveryPoint
+  /** Where the new worktree goes; nothing may be there. */
+  path: string
+  /** Leave the branches alone and give the saved ones new names, `recovered/<id>/<branch>`. */
+  aside: boolean
+}
+
+export interface Restored {
+  /** The branch that is checked out; undefined when HEAD is detached. */
+  branch: string | undefined
+  head: string
+  /** Branches that came back under another name, by their own. */
+  renamed: Record<string, string>
+  /** What was in progress when it was saved and is not taken up again. */
+  inProgress: string | undefined
+  /** The directory of the worktree in which its files are now, with the patches and messages that were only there. */
+  operationFiles: string | undefined
+  /** Ignored files that were not saved. */
+  leftOut: string[]
+}
+
+/**
+ * Makes a worktree with the saved work in it. Work that is there is never touched: throws KugetsuError `branch_taken`
+ * when the branch has other commits by now, `branch_in_use` when another worktree is on it, `path_taken`,
+ * `restore_failed` when git fails. What it made is gone again then. The recovery ref stays.
+ */
+export async function restoreWork(options: RestoreOptions): Promise<Restored> {
+  const { point, mirror } = options
+  const failure = failureOf(options)
+  const sha256 = point.commit.length === 64
+  if (!fs.existsSync(mirror)) {
+    await exclusively(options.lockFile, waiting(options), () => makeEmptyMirror({ ...options, failure }, sha256))
+  }
+  return await withPlainRepository({ ...options, beside: mirror, sha256, failure }, async (plain) => {
+    lend(plain, [point.repository, mirror])
+    return await restoreBy(options, plain)
+  })
+}
+
+async function restoreBy(options: RestoreOptions, plain: string): Promise<Restored> {
+  const { point, mirror } = options
+  const failure = failureOf(options)
+  const call: GitCall = { ...inMirror({ ...options, path: mirror }), failure }
+  const record = point.record ?? bare(point)
+  const head = record.head ?? (await rootCommit(call))
+  const undo: (() => Promise<unknown>)[] = []
+  try {
+    const { branch, renamed } = await exclusively(options.lockFile, waiting(options), async () => {
+      if (point.repository !== mirror) {
+        await bringBack({ ...options, failure }, { ref: point.ref, commits: commitsOf(record), plain })
+      }
+      const branches = { ...record.branches, ...(record.on === null ? {} : { [record.on]: head }) }
+      const names = await nameBranches(options, call, branches, record.on)
+      for (const [name, target] of names.values()) {
+        const before = await commitOf(call, `refs/heads/${name}`)
+        if (before === target) continue
+        await runGit(['update-ref', `refs/heads/${name}`, target, before ?? '0'.repeat(target.length)], call)
+        undo.push(() => putBack({ ...call, signal: undefined }, name, target, before))
+      }
+      const on = record.on === null ? undefined : names.get(record.on)?.[0]
+      await registerWorktree(options, on === undefined ? { commit: head } : { branch: on })
+      undo.push(() => discardWorktree({ ...options, signal: undefined, deleteBranch: false }))
+      const moved = [...names].filter(([own, [name]]) => own !== name).map(([own, [name]]) => [own, name] as const)
+      return { branch: on, renamed: Object.fromEntries(moved) }
+    })
+    const operationFiles = await fill(options, record, head, plain)
+    return {
+      branch,
+      head,
+      renamed,
+      inProgress: record.in_progress ?? undefined,
+      operationFiles,
+      leftOut: record.left_out,
+    }
+  } catch (error) {
+    for (const step of undo.reverse()) await step().catch(() => {})
+    throw error
+  }
+}
+
+/** What the worktree and its repository need again. Saved files go into the directory only. */
+function commitsOf(record: SavedRecord): string[] {
+  const { head, branches, stashes, parked = [], index_commit: index } = record
+  const named = [head, index, ...Object.values(branches), ...[...stashes, ...parked].map(({ commit }) => commit)]
+  return named.filter((commit) => commit !== null && commit !== undefined)
+}
+
+/** Which branch each of the saved ones becomes, by its own name: that, where no other work is in the way. */
+async function nameBranches(
+  options: RestoreOptions,
+  call: GitCall,
+  branches: Record<string, string>,
+  on: string | null,
+): Promise<Map<string, [name: string, commit: string]>> {
+  const names = new Map<string, [string, string]>()
+  for (const [own, target] of Object.entries(branches)) {
+    const problem = options.aside ? 'aside' : await inTheWay(options, call, own, target)
+    if (problem !== undefined && !options.aside && own === on) throw problem as KugetsuError
+    names.set(own, [problem === undefined ? own : `recovered/${options.point.id}/${own}`, target])
+  }
+  if (!options.aside) return names
+  for (const [own, [name, target]] of names) {
+    const problem = await inTheWay(options, call, name, target)
+    if (problem !== undefined && own === on) throw problem
+    if (problem !== undefined) names.delete(own)
+  }
+  return names
+}
+
+async function inTheWay(
+  options: RestoreOptions,
+  call: GitCall,
+  branch: string,
+  target: string,
+): Promise<KugetsuError | undefined> {
+  const hint = 'Put the saved work elsewhere: --to <directory>'
+  const user = listEntries(options.mirror).find((entry) => entry.branch === branch && entry.path !== options.path)
+  if (user?.path !== undefined && fs.existsSync(user.path)) {
+    return new KugetsuError(`branch ${branch} is checked out in ${user.path}`, { hint, code: 'branch_in_use' })
+  }
+  const current = await commitOf(call, `refs/heads/${branch}`)
+  if (current === undefined || current === target) return undefined
+  const isBehind = (await askGit(['merge-base', '--is-ancestor', current, target], call)) !== undefined
+  return isBehind
+    ? undefined
+    : new KugetsuError(`branch ${branch} has other commits by now`, { hint, code: 'branch_taken' })
+}
+
+/** Puts files, index and stashes into the new worktree, which is locked until all of it is there; see Restored.operationFiles. */
+async function fill(
+  options: RestoreOptions,
+  record: SavedRecord,
+  head: string,
+  plain: string,
+): Promise<string | undefined> {
+  const { mirror } = options
+  const entry = entryOf(mirror, options.path)
+  if (entry?.present !== true) {
+    throw new KugetsuError(`the worktree ${options.path} vanished while it was made`, { code: 'restore_failed' })
+  }
+  const failure = failureOf(options)
+  const call: GitCall = { ...inMirror({ ...options, path: mirror }), failure }
+  const inside: GitCall = { ...inWorktree(options, entry.directory), failure }
+  const index = record.index ?? head
+  await runGit(['read-tree', index], inside)
+  await runGit(['checkout-index', '--all', '--force', '--quiet', '--index'], inside)
+  const bytes: GitCall = { ...call, cwd: options.path, variables: { GIT_DIR: plain, GIT_WORK_TREE: options.path } }
+  if (record.files) await putFiles(options, bytes, index)
+  if (record.ignored !== null) {
+    await runGit(['read-tree', record.ignored], bytes)
+    await runGit(['checkout-index', '--all', '--force', '--quiet'], bytes)
+    await forTheOwnerAlone(options, bytes)
+  }
+  const operationFiles = record.operation ? await putOperation(options, bytes, record.operation) : undefined
+  await storeStashes(options, record, inside, call)
+  putIntoReflog(entry, options.point, record)
+  unlockEntry(entry)
+  return operationFiles
+}
+
+/**
+ * Puts the files there that are not as in the index, byte for byte. The others have been checked out as always: what
+ * filters make of them (line ends, Git LFS) was not saved. No name leaves git, which has them as bytes.
+ */
+async function putFiles(options: RestoreOptions, plain: GitCall, index: string): Promise<void> {
+  await runGit(['read-tree', index], plain)
+  await runGit(['read-tree', '--reset', '-u', `${index}^{tree}`, `${options.point.commit}^{tree}`], plain)
+}
+
+/** A stash that is still in the list is not put there twice. */
+async function storeStashes(
+  options: RestoreOptions,
+  record: SavedRecord,
+  inside: GitCall,
+  call: GitCall,
+): Promise<void> {
+  if (record.stashes.length === 0) return
+  await exclusively(options.lockFile, waiting(options), async () => {
+    const exists = (await commitOf(call, 'refs/stash')) !== undefined
+    const listed = exists ? (await listStashes(call)).map(({ commit }) => commit) : []
+    for (const { commit, message } of record.stashes.toReversed()) {
+      if (!listed.includes(commit)) await runGit(['stash', 'store', '--quiet', '-m', message, commit], inside)
+    }
+  })
+}
+
+/**
+ * Commits of no branch: the reflog of HEAD names them, keeps them from gc, and is pushed by nobody. In front of what is in it,
+ * as a file (gitrepository-layout(5)), since git adds to it only what HEAD moves to.
+ */
+function putIntoReflog(entry: WorktreeEntry, point: RecoveryPoint, record: SavedRecord): void {
+  const log = path.join(entry.directory, 'logs', 'HEAD')
+  const seconds = Math.floor(Date.now() / 1000)
+  const lines = (record.parked ?? []).map(({ commit, from }) => {
+    const before = '0'.repeat(commit.length)
+    return `${before} ${commit} kugetsu <kugetsu@localhost> ${seconds} +0000\tkugetsu: saved in ${point.id}, named by ${plainLine(from, 200)}\n`
+  })
+  if (lines.length === 0) return
+  ensureDirectory(path.dirname(log))
+  writeAtomic(log, lines.join('') + (readText(log) ?? ''))
+}
+
+/** Git knows of no mode but executable, and ignored files hold passwords more often than others. */
+async function forTheOwnerAlone(options: RestoreOptions, plain: GitCall): Promise<void> {
+  for (const name of namesIn(await runGitForBytes(['ls-files', '-z'], plain))) {
+    const place = placeIn(options.path, name)
+    const stat = fs.lstatSync(place)
+    if (stat.isFile()) fs.chmodSync(place, stat.mode & 0o700)
+  }
+}
+
+/** A commit that was only given a ref is nothing but commits. */
+function bare(point: RecoveryPoint): SavedRecord {
+  const counts = { commits: 0, uncommitted: 0, untracked: 0, ignored: 0, stashes: 0 }
+  const nothing = { issue: null, branch: null, index: null, ignored: null, in_progress: null }
+  return { ...nothing, head: point.commit, on: null, branches: {}, files: false, stashes: [], left_out: [], counts }
+}
+
+/** For work that was saved before its first commit: a worktree needs one. */
+async function rootCommit(call: GitCall): Promise<string> {
+  const tree = (await runGit(['hash-object', '-w', '-t', 'tree', '/dev/null'], call)).trim()
+  const name = { GIT_AUTHOR_NAME: 'kugetsu', GIT_AUTHOR_EMAIL: 'kugetsu@localhost' }
+  const committer = { GIT_COMMITTER_NAME: 'kugetsu', GIT_COMMITTER_EMAIL: 'kugetsu@localhost' }
+  const variables = { ...call.variables, ...name, ...committer }
+  return (await runGit(['commit-tree', '-m', 'Nothing was committed yet', tree], { ...call, variables })).trim()
+}
+
+async function putBack(call: GitCall, branch: string, from: string, to: string | undefined): Promise<void> {
+  const ref = `refs/heads/${branch}`
+  await runGit(to === undefined ? ['update-ref', '-d', ref, from] : ['update-ref', ref, to, from], call)
+}
+
+async function commitOf(call: GitCall, name: string): Promise<string | undefined> {
+  return (await askGit(['rev-parse', '--verify', '--quiet', `${name}^{commit}`], call))?.trim() || undefined
+}
+
+function waiting(options: GitOptions) {
+  return { timeoutMs: mirrorLockWaitMs, signal: options.signal }
+}
+
+function failureOf(options: RestoreOptions) {
+  return { message: `cannot restore ${options.point.id} into ${options.path}`, code: 'restore_failed' }
+}

@@ -1,0 +1,235 @@
+/**
+ * Work that is about to be deleted, kept beside the mirror (saved-repository.ts) as a commit under a ref of its own. The commit holds the working
+ * files as they are, byte for byte, and has as parents what they were based on: HEAD, the index, the ignored files,
+ * the branches, the stashes. What is what stands in its message, see saved-work.ts; restore.ts puts it back.
+ */
+import * as path from 'node:path'
+import { savedRepositoryOf } from '../mirror/list.ts'
+import { KugetsuError } from '../../core/errors.ts'
+import { counted } from '../../core/wording.ts'
+import { writeAtomic } from '../../platform/files.ts'
+import { copyRegular } from '../../platform/regular-file.ts'
+import { exclusively } from '../../platform/locks.ts'
+import type { Heads, KnownPlace, Stash } from '../at-risk/commits.ts'
+import { describeSavable, moveItAway } from '../at-risk/describe.ts'
+import type { Inventory } from '../at-risk/inventory.ts'
+import { askGit, type GitCall, type GitOptions, inMirror, inWorktree, runGit } from '../../git/git.ts'
+import { mirrorLockWaitMs } from '../mirror/mirror.ts'
+import { takeOperation } from './operation-files.ts'
+import { withPlainRepository } from '../../git/throwaway-repository.ts'
+import { privateFiles } from './private-files.ts'
+import { listRecovery, recoveryRef, type RecoveryPoint } from '../mirror/recovery-refs.ts'
+import { lend, storeSaved } from '../mirror/saved-repository.ts'
+import { messageOfSaved, type SavedRecord } from '../mirror/saved-work.ts'
+import { takeSnapshot, type Snapshot } from './snapshot.ts'
+
+/** How many things that cannot be saved an error names. */
+const mostNamed = 20
+
+export interface SaveOptions extends GitOptions {
+  /** The worktree, or a clone of its own; it may be missing, then its commits are saved. */
+  path: string
+  mirror: string
+  /** The mirror's lock. */
+  lockFile: string
+  branch: string
+  /** Names the ref: the file name form of the issue ref. */
+  name: string
+  /** The canonical ref of the issue. */
+  issue?: string | undefined
+  now: Date
+}
+
+export interface SavedWork {
+  ref: string
+  /** What was saved, one line. */
+  summary: string
+  /** Ignored files that may be work and could not be saved, each with the reason. */
+  unsaved: string[]
+}
+
+/**
+ * Saves what can be saved of what takeInventory() found; undefined when there is nothing. The worktree, its index and the
+ * mirror's branches are not touched.
+ *
+ * Throws KugetsuError `unsavable` where it could not save all, `save_failed` when git fails.
+ */
+export async function saveWork(options: SaveOptions, inventory: Inventory): Promise<SavedWork | undefined> {
+  const { place, heads, stashes, ignored, parked, uncommitted, untracked } = inventory
+  const problems = [...inventory.unsavable, ...inventory.unknown]
+  if (problems.length > 0 || place.kind === 'unknown') {
+    const shown = [
+      ...problems.slice(0, mostNamed),
+      ...(problems.length > mostNamed ? [`${problems.length - mostNamed} more`] : []),
+    ]
+    const hint = place.kind === 'unknown' ? moveItAway : 'Push, move or delete that first.'
+    throw unsavable(`not all of ${options.path} can be saved: ${shown.join('; ')}`, hint)
+  }
+  const withFiles = uncommitted.length + untracked.length > 0 || inventory.inProgress !== undefined
+  const { commits } = inventory.unpushed
+  const hasCommits = commits.size + parked.length > 0 || inventory.unasked !== undefined
+  if (!withFiles && !hasCommits && stashes.length === 0 && ignored.kept.length === 0) return undefined
+  const before = place.kind === 'missing' ? await savedBefore(options, heads, stashes) : undefined
+  const found = { inventory: { ...inventory, heads: withoutPushed(heads, place, commits) }, withFiles }
+  const summary = before?.summary ?? summaryOf(options, inventory)
+  const ref = recoveryRef(options.name, options.now)
+  const sha256 = [heads.head, ...heads.branches.values()].some((commit) => commit?.length === 64)
+  const failure = failureOf(options)
+  await withPlainRepository({ ...options, beside: options.mirror, sha256, failure }, async (plain) => {
+    lend(plain, [place.repository, options.mirror, savedRepositoryOf(options.mirror)])
+    const commit = before?.commit ?? (await commitAll(options, place, { ...found, summary, plain }))
+    await exclusively(options.lockFile, { timeoutMs: mirrorLockWaitMs, signal: options.signal }, () =>
+      storeSaved({ ...options, failure }, { ref, commit, plain }),
+    )
+  })
+  return { ref, summary, unsaved: before === undefined ? ignored.left : [] }
+}
+
+interface Found {
+  inventory: Inventory
+  withFiles: boolean
+}
+
+/**
+ * What was saved of a worktree whose removal was cut off after it had been moved away: with its files, and with all
+ * that is left of it. To save what is left once more would put that in front of it.
+ */
+async function savedBefore(options: SaveOptions, heads: Heads, stashes: Stash[]): Promise<RecoveryPoint | undefined> {
+  const tips = [heads.head, ...heads.branches.values(), ...heads.incoming, ...stashes.map(({ commit }) => commit)]
+  const wanted = tips.filter((tip) => tip !== undefined)
+  const mine = path.dirname(recoveryRef(options.name, options.now))
+  for (const point of await listRecovery(options)) {
+    if (path.dirname(point.ref) !== mine || wanted.length === 0) continue
+    const args = ['rev-list', '--count', ...wanted, '--not', point.commit, '--remotes=origin', '--']
+    const mirror = saving(options, options.mirror)
+    const objects = path.join(savedRepositoryOf(options.mirror), 'objects')
+    const variables = { ...mirror.variables, GIT_ALTERNATE_OBJECT_DIRECTORIES: objects }
+    if ((await ask(args, { ...mirror, variables })) === '0') return point
+  }
+  return undefined
+}
+
+/** Writes all of it as commits, in the objects of the plain repository. */
+async function commitAll(
+  options: SaveOptions,
+  place: KnownPlace,
+  found: Found & { summary: string; plain: string },
+): Promise<string> {
+  const { plain, inventory } = found
+  const { heads, stashes, ignored, parked, uncommitted, hidden, untracked } = inventory
+  // The history of a clone may be cut short.
+  copyRegular(path.join(place.repository, 'shallow'), path.join(plain, 'shallow'))
+  const call: GitCall = { ...saving(options, plain), variables: { GIT_DIR: plain, ...identity(options.now) } }
+  const commit = (tree: string, parents: string[], message: string[]) =>
+    ask(['commit-tree', ...message, ...parents.flatMap((parent) => ['-p', parent]), tree], call)
+  const snapshot: Snapshot = await takeSnapshot({
+    call,
+    directory: plain,
+    place,
+    path: options.path,
+    head: heads.head,
+    files: found.withFiles,
+    untracked,
+    ignored: [...ignored.kept, ...hidden, ...privateFiles(options.path, [...uncommitted, ...untracked])],
+    exclude: path.join(place.repository, 'info', 'exclude'),
+    excludesFile: await excludesFileOf(options, place),
+  })
+  const base = heads.head ?? heads.branches.get(options.branch)
+  const tree = snapshot.files ?? (await ask(['rev-parse', `${base ?? ''}^{tree}`], call).catch(() => emptyTree(call)))
+  const parents = base === undefined ? [] : [base]
+  const index = snapshot.index === undefined ? [] : [await commit(snapshot.index, parents, ['-m', 'index'])]
+  const keptIgnored =
+    snapshot.ignored === undefined ? [] : [await commit(snapshot.ignored, [], ['-m', 'ignored files'])]
+  const operation = await takeOperation({ call, directory: plain, place })
+  const unfinished = operation === undefined ? [] : [await commit(operation, [], ['-m', 'what was in progress'])]
+  const record: SavedRecord = {
+    issue: options.issue ?? null,
+    branch: options.branch,
+    head: base ?? null,
+    // Without a worktree there is no HEAD, and the branch is all there is.
+    on: heads.on ?? (heads.head === undefined && base !== undefined ? options.branch : null),
+    branches: Object.fromEntries(heads.branches),
+    files: snapshot.files !== undefined,
+    index: snapshot.index ?? null,
+    index_commit: index[0] ?? null,
+    ignored: keptIgnored[0] ?? null,
+    stashes: stashes.map((each) => ({ ...each })),
+    parked: parked.map((each) => ({ ...each })),
+    in_progress: inventory.inProgress ?? null,
+    operation: unfinished[0] ?? null,
+    left_out: [...ignored.left, ...ignored.output, ...ignored.generated].slice(0, 50),
+    counts: {
+      commits: inventory.unpushed.count,
+      uncommitted: inventory.uncommitted.length,
+      untracked: inventory.untracked.length,
+      ignored: ignored.kept.length,
+      stashes: stashes.length,
+    },
+  }
+  const message = path.join(plain, 'message')
+  writeAtomic(message, messageOfSaved(found.summary, record))
+  const others = [
+    ...heads.branches.values(),
+    ...heads.incoming,
+    ...[...stashes, ...parked].map(({ commit: each }) => each),
+  ]
+  return await commit(
+    tree,
+    [...new Set([...parents, ...index, ...keptIgnored, ...unfinished, ...others])],
+    ['-F', message],
+  )
+}
+
+/** The branches of a clone that its remote has all of need no saving. */
+function withoutPushed(heads: Heads, place: KnownPlace, unpushed: ReadonlySet<string>): Heads {
+  if (place.kind !== 'clone') return heads
+  const branches = [...heads.branches].filter(([name, commit]) => name === heads.on || unpushed.has(commit))
+  return { ...heads, branches: new Map(branches) }
+}
+
+/** The user's may not be those of this repository: an agent can set others, and so can a conditional include. */
+async function excludesFileOf(options: SaveOptions, place: KnownPlace): Promise<string | undefined> {
+  if (place.kind === 'missing') return undefined
+  const call = { ...inWorktree(options, place.gitDirectory), failure: failureOf(options), settingsAsTheyAre: true }
+  return (await askGit(['config', '--get', '--type=path', 'core.excludesFile'], call))?.trimEnd()
+}
+
+async function emptyTree(call: GitCall): Promise<string> {
+  return await ask(['hash-object', '-w', '-t', 'tree', '/dev/null'], call)
+}
+
+function saving(options: SaveOptions, repository: string): GitCall {
+  return { ...inMirror({ ...options, path: repository }), failure: failureOf(options) }
+}
+
+function failureOf(options: SaveOptions) {
+  return { message: `cannot save the work in ${options.path}`, code: 'save_failed' }
+}
+
+function identity(now: Date): Record<string, string> {
+  const date = now.toISOString()
+  return {
+    GIT_AUTHOR_NAME: 'kugetsu',
+    GIT_AUTHOR_EMAIL: 'kugetsu@localhost',
+    GIT_AUTHOR_DATE: date,
+    GIT_COMMITTER_NAME: 'kugetsu',
+    GIT_COMMITTER_EMAIL: 'kugetsu@localhost',
+    GIT_COMMITTER_DATE: date,
+  }
+}
+
+async function ask(args: string[], call: GitCall): Promise<string> {
+  return (await runGit(args, call)).trim()
+}
+
+function summaryOf(options: SaveOptions, inventory: Inventory): string {
+  const lines = describeSavable(inventory).map((line) => line.replace(/:.*/, ''))
+  const kept = inventory.ignored.kept.length
+  if (kept > 0) lines.push(`${kept} ignored ${kept === 1 ? 'file' : 'files'}`)
+  if (inventory.parked.length > 0) lines.push(counted(inventory.parked.length, 'commit') + ' of no branch')
+  return `${lines.length === 0 ? 'files' : lines.join(', ')} of ${options.branch}`
+}
+
+function unsavable(message: string, hint: string): KugetsuError {
+  return new KugetsuError(message, { hint, code: 'unsavable' })
+}
