@@ -201,7 +201,7 @@ function loadFile(home: NotifyingHome): Notification[] {
   const aside = setAside(file, home.now())
   if (aside === undefined) {
     throw new KugetsuError(`${file} cannot be understood and could not be moved`, {
-      hint: 'See what lies there, and delete it.',
+      hint: 'Check what is at that path, and delete it.',
       code: 'unreadable',
     })
   }

@@ -37,7 +37,7 @@ export function addTo(group: Command, commands: Subcommands, context: Context, a
 
 /** What every command has: `--json`, `--debug`, examples, exit codes. */
 export function finish(command: Command, examples: string[], exits: Exits = {}): Command {
-  command.option('--json', 'print JSON').option('--debug', 'print stacks of errors')
+  command.option('--json', 'Print JSON').option('--debug', 'Print stacks of errors')
   const lines = examples.map((example) => `  ${example}`).join('\n')
   const codes = Object.entries({ 0: 'done', 1: 'failed', ...exits }).map(([code, meaning]) => `${code} ${meaning}`)
   return command.addHelpText(

@@ -49,9 +49,9 @@ export function createProgram(
 ): Command {
   const program = new Command('kugetsu')
     .usage('<command> [options]')
-    .version(version, '-V, --version', 'print the version')
-    .helpOption('-h, --help', 'print help')
-    .helpCommand('help [command]', 'print help for a command')
+    .version(version, '-V, --version', 'Print the version')
+    .helpOption('-h, --help', 'Print help')
+    .helpCommand('help [command]', 'Print help for a command')
     .addHelpText('beforeAll', 'kugetsu - OpenCode Session Manager\n')
     .addHelpText('after', epilogue)
     .configureOutput({

@@ -102,7 +102,7 @@ async function look(check: Check, subject: Subject): Promise<Found> {
     if (check.name !== 'config' && codeOf(error) === 'bad_setting')
       return warn('not looked at: a setting makes no sense (config)', 'Correct it first.')
     if (error instanceof KugetsuError)
-      return fail(messageOf(error), error.hint ?? 'See what lies there and who owns it.')
+      return fail(messageOf(error), error.hint ?? 'Check what is at that path and who owns it.')
     return fail(`this check broke: ${messageOf(error)}`, 'That is a defect of kugetsu: report it.')
   }
 }

@@ -52,7 +52,7 @@ export interface Forge {
   headRef: (number: number) => string
   /** The pull request of a branch of that repository, an open one first, then the newest; undefined when it has none. */
   ofBranch: (api: Api, repository: Repository, branch: string) => Promise<PullRequest | undefined>
-  /** Undefined when there is none of that number, or the repository is not to be seen. */
+  /** Undefined when there is none of that number, or the repository was not found. */
   ofNumber: (api: Api, repository: Repository, number: number) => Promise<PullRequest | undefined>
   /** Whether the repository is to be seen. */
   isReadable: (api: Api, repository: Repository) => Promise<boolean>

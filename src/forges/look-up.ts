@@ -61,7 +61,7 @@ export function pullRequestOfNumber(at: ForgeRepository, number: number): Promis
     const found = await at.forge.ofNumber(at.api, at.repository, number)
     // What one may not see is "not found" as well.
     if (found === undefined && !(await at.forge.isReadable(at.api, at.repository))) {
-      throw new Unclear(`${at.repository.owner}/${at.repository.repo} is not to be seen (or the token is missing)`)
+      throw new Unclear(`${at.repository.owner}/${at.repository.repo} was not found, or the token cannot see it`)
     }
     return found
   })

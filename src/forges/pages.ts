@@ -16,7 +16,7 @@ export async function* pagesOf<T>(api: Api, schema: z.ZodMiniType<T>, request: L
   const { path, query, size } = request
   for (let page = 1; page <= mostPages; page++) {
     const answer = await api.get(path, schema, { ...query, [size[0]]: size[1], page })
-    if (answer === undefined) throw new Unclear('the repository is not to be seen there (or the token is missing)')
+    if (answer === undefined) throw new Unclear('the repository was not found there, or the token cannot see it')
     yield answer.data
     if (!answer.more) return
   }

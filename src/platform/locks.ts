@@ -56,7 +56,7 @@ export function tryExclusive(file: string): Release | undefined {
     }
     if (says(error, /SQLITE_BUSY|database is locked/)) return undefined
     throw new KugetsuError(`cannot lock ${file}: ${messageOf(error)}`, {
-      hint: 'See what lies there and who owns it.',
+      hint: 'Check what is at that path and who owns it.',
       code: 'unwritable',
       cause: error,
     })

@@ -81,7 +81,7 @@ export function noText(file: string | Buffer, why: string): KugetsuError {
 }
 
 export function unreadable(file: string | Buffer, cause: unknown): KugetsuError {
-  const hint = isOutOfHandles(cause) ? handlesHint : 'See what lies there and who may read it.'
+  const hint = isOutOfHandles(cause) ? handlesHint : 'Check what is at that path and its permissions.'
   const message = `cannot read ${displayName(byteName(file))}: ${messageOf(cause)}`
   return new KugetsuError(message, { hint, code: 'unreadable', cause })
 }

@@ -165,11 +165,11 @@ describe.each(kinds)('the pull request of a number on %s', (kind) => {
     expect(await pullRequestOfNumber(open(forge), 4)).toEqual({ kind: 'none' })
   })
 
-  it('is unknown when the repository is not to be seen', async () => {
+  it('is unknown when the repository was not found', async () => {
     const forge = await forgeWith(kind, [{ number: 3, branch, state: 'open' }], { token: 'secret-token' })
     expect(await pullRequestOfNumber(open(forge), 4)).toEqual({
       kind: 'unknown',
-      reason: 'me/app is not to be seen (or the token is missing)',
+      reason: 'me/app was not found, or the token cannot see it',
     })
     const look = await pullRequestOfBranch(open(forge), branch)
     expect(look).toMatchObject({ kind: 'unknown', reason: expect.stringContaining('token is missing') })

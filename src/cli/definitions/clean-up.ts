@@ -3,15 +3,11 @@ import type { Definitions } from '../define.ts'
 export const cleanUp: Definitions = {
   destroy: (command, context) => {
     const examples = ['kugetsu destroy app#14', 'kugetsu destroy app#14 -y --force', 'kugetsu destroy --base -y']
-    command(
-      'destroy [issue-ref]',
-      'remove worktree and session of an issue; refuses where work would be lost',
-      examples,
-    )
-      .option('-y, --yes', 'do not ask')
-      .option('--force', 'stop the agent and go on, after saving the work under a recovery ref')
-      .option('--pm-agent', 'the PM agent session instead of an issue')
-      .option('--base', 'the base session, with the PM agent and all issue sessions')
+    command('destroy [issue-ref]', 'Remove the worktree and session of an issue, unless work would be lost', examples)
+      .option('-y, --yes', 'Skip the question')
+      .option('--force', 'Stop the agent, save the work under a recovery ref, and go on')
+      .option('--pm-agent', 'Remove the PM agent session instead of an issue')
+      .option('--base', 'Remove the base session, the PM agent and all issue sessions')
       .action(async (ref, options) =>
         (await import('../commands/clean-up/destroy.ts')).runDestroy(context, { ...options, ref }),
       )
@@ -20,7 +16,7 @@ export const cleanUp: Definitions = {
     const examples = ['kugetsu set-pr app#14 https://github.com/me/app/pull/15']
     command(
       'set-pr <issue-ref> <pr-url>',
-      'note the pull request of an issue; one of its branch is found by itself',
+      'Record the pull request of an issue, if kugetsu did not find it by its branch',
       examples,
     ).action(async (ref, url, options) =>
       (await import('../commands/agents/set-pr.ts')).runSetPr(context, { ...options, ref, url }),
@@ -28,9 +24,9 @@ export const cleanUp: Definitions = {
   },
   prune: (command, context) => {
     const examples = ['kugetsu prune', 'kugetsu prune --force']
-    command('prune', 'show what nothing refers to any more: sessions, worktrees, mirrors, old saved work', examples)
-      .option('--force', 'remove it, except where work would be lost')
-      .option('-y, --yes', 'do not ask')
+    command('prune', 'Show what nothing refers to any more: sessions, worktrees, mirrors, old saved work', examples)
+      .option('--force', 'Remove it, unless work would be lost')
+      .option('-y, --yes', 'Skip the question')
       .action(async (options) => (await import('../commands/clean-up/prune.ts')).runPrune(context, options))
   },
   recover: (command, context) => {
@@ -39,10 +35,10 @@ export const cleanUp: Definitions = {
       'kugetsu recover 1f0e44ab --to ~/old-work',
       'kugetsu recover --drop 1f0e44ab',
     ]
-    command('recover [id-or-issue-ref]', 'the work that was saved before a removal; with a name, put it back', examples)
-      .option('--to <directory>', 'into a directory of its own, on a branch of its own')
-      .option('--drop <id>', 'remove saved work for good')
-      .option('-y, --yes', 'with --drop: do not ask')
+    command('recover [id-or-issue-ref]', 'List the work that was saved before a removal, or put it back', examples)
+      .option('--to <directory>', 'Put it into this directory, on a branch of its own')
+      .option('--drop <id>', 'Delete saved work for good')
+      .option('-y, --yes', 'With --drop, skip the question')
       .action(async (what, options) =>
         (await import('../commands/clean-up/recover.ts')).runRecover(context, { ...options, what }),
       )

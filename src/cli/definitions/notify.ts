@@ -3,18 +3,18 @@ import type { Context } from '../terminal/context.ts'
 import { finish, type Definitions } from '../define.ts'
 
 export const notifications: Definitions = {
-  notify: (_, context, group) => addNotifyCommands(group('notify', 'what happened to the tasks meanwhile'), context),
+  notify: (_, context, group) => addNotifyCommands(group('notify', 'Read what happened to the tasks'), context),
 }
 
 function addNotifyCommands(notify: Command, context: Context): void {
   const commands = () => import('../commands/queue/notify.ts')
-  finish(notify.command('list', { isDefault: true }).description('what you have not read yet, newest last'), [
+  finish(notify.command('list', { isDefault: true }).description('List what you have not read yet, newest last'), [
     'kugetsu notify',
     'kugetsu notify list --all',
   ])
-    .option('--all', 'also what you have read')
+    .option('--all', 'Include what you have read')
     .action(async (options) => (await commands()).runNotifyList(context, options))
-  finish(notify.command('clear').description('mark all as read'), ['kugetsu notify clear']).action(async (options) =>
+  finish(notify.command('clear').description('Mark all as read'), ['kugetsu notify clear']).action(async (options) =>
     (await commands()).runNotifyClear(context, options),
   )
 }

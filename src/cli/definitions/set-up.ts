@@ -5,29 +5,29 @@ import { completeCommand, finish, type Definitions } from '../define.ts'
 
 export const setUp: Definitions = {
   init: (command, context) => {
-    command('init', 'create the home, the base session and the PM agent session', [
+    command('init', 'Create the home, the base session and the PM agent session', [
       'kugetsu init',
       'kugetsu init --force',
     ])
-      .option('--force', 'new sessions in a home that is initialised; config, worktrees and issue sessions stay')
-      .option('--tui', "open opencode's terminal interface on the base session afterwards, to add context")
+      .option('--force', 'Create new sessions in an initialised home; keep config, worktrees and issue sessions')
+      .option('--tui', "Open opencode's terminal interface on the base session afterwards, to add context")
       .action(async (options) => (await import('../commands/set-up/init.ts')).runInit(context, options))
   },
-  server: (_, context, group) => addServerCommands(group('server', 'the git servers that issue refs name'), context),
-  env: (_, context, group) => addEnvCommands(group('env', 'the variables that agents get, tokens among them'), context),
+  server: (_, context, group) =>
+    addServerCommands(group('server', 'Manage the git servers that issue refs name'), context),
+  env: (_, context, group) =>
+    addEnvCommands(group('env', 'Manage the variables that agents get, such as tokens'), context),
   doctor: (command, context) => {
-    command(
-      'doctor',
-      'check that everything is as it should be, and say what to do where it is not',
-      ['kugetsu doctor', 'kugetsu doctor --fix'],
-      { 0: 'nothing fails', 1: 'something does' },
-    )
-      .option('--fix', 'mend what can be mended without losing anything, and check again')
-      .option('--fix-permissions', "store what agents may do with their sessions in opencode's database")
+    command('doctor', 'Check the set-up and say how to fix what is wrong', ['kugetsu doctor', 'kugetsu doctor --fix'], {
+      0: 'nothing fails',
+      1: 'something does',
+    })
+      .option('--fix', 'Fix what can be fixed without losing anything, and check again')
+      .option('--fix-permissions', "Store what agents may do with their sessions in opencode's database")
       .action(async (options) => (await import('../commands/set-up/doctor.ts')).runDoctor(context, options))
   },
   completion: (command, context) => {
-    command('completion', 'print the script that has a shell complete kugetsu commands', [
+    command('completion', 'Print the script that makes a shell complete kugetsu commands', [
       'source <(kugetsu completion bash)   # in ~/.bashrc',
       'source <(kugetsu completion zsh)    # in ~/.zshrc, after compinit',
       'kugetsu completion fish > ~/.config/fish/completions/kugetsu.fish',
@@ -38,50 +38,52 @@ export const setUp: Definitions = {
       )
   },
   [completeCommand]: (command, context) => {
-    command(`${completeCommand} [words...]`, 'what can stand for the last of the words; for the shells').action(
+    command(`${completeCommand} [words...]`, 'Complete the last of the words; called by the shells').action(
       async (words, _options, self: Command) =>
         (await import('../commands/internal/complete.ts')).runComplete(context, self.parent, words),
     )
   },
   [credentialCommand]: (command, context) => {
-    command(`${credentialCommand} <agent> <operation>`, 'tokens for git; called by git itself').action(
+    command(`${credentialCommand} <agent> <operation>`, 'Print tokens for git; called by git').action(
       async (agent, operation) =>
         (await import('../commands/internal/credential.ts')).runCredential(context, { agent, operation }),
     )
   },
   demo: (command, context) => {
-    command('demo', 'the whole flow on a throwaway home: real opencode, scripted model', ['kugetsu demo --keep'])
-      .option('--keep', 'keep the throwaway home to look around in')
+    command('demo', 'Play the whole flow in a throwaway home, with the real opencode and a scripted model', [
+      'kugetsu demo --keep',
+    ])
+      .option('--keep', 'Keep the throwaway home, to look around in it')
       .action(async (options) => (await import('../commands/set-up/demo.ts')).runDemo(context, options))
   },
 }
 
 function addServerCommands(server: Command, context: Context): void {
   const commands = () => import('../commands/set-up/server.ts')
-  finish(server.command('list').description('all known servers'), ['kugetsu server list']).action(async (options) =>
-    (await commands()).runServerList(context, options),
+  finish(server.command('list').description('List all known servers'), ['kugetsu server list']).action(
+    async (options) => (await commands()).runServerList(context, options),
   )
-  finish(server.command('add <name> <url>').description('add a server, by name and URL'), [
+  finish(server.command('add <name> <url>').description('Add a server'), [
     'kugetsu server add forge.test git://127.0.0.1:9418',
     'kugetsu server add work ssh://git@git.example.com --type gitea',
   ])
     .addOption(
-      new Option('--type <forge>', 'the forge it speaks; guessed without').choices([
+      new Option('--type <forge>', 'Set the forge it runs (default: detect it)').choices([
         'gitea',
         'github',
         'gitlab',
         'unknown',
       ]),
     )
-    .option('--api <url>', "where the forge's API is, if not on the host of the URL: https://git.example.com/api/v1")
+    .option('--api <url>', "Set the forge's API URL, if it is not on the host of <url>: https://git.example.com/api/v1")
     .action(async (name, url, options) => (await commands()).runServerAdd(context, { ...options, name, url }))
-  finish(server.command('remove <name>').description('forget a server'), ['kugetsu server remove forge.test']).action(
+  finish(server.command('remove <name>').description('Remove a server'), ['kugetsu server remove forge.test']).action(
     async (name, options) => (await commands()).runServerRemove(context, { ...options, name }),
   )
-  finish(server.command('default [name]').description('print or set the server of owner/repo#n'), [
+  finish(server.command('default [name]').description('Print or set the server that owner/repo#n means'), [
     'kugetsu server default work',
   ]).action(async (name, options) => (await commands()).runServerDefault(context, { ...options, name }))
-  finish(server.command('get [name]').description('print the URL of a server, or of the default one'), [
+  finish(server.command('get [name]').description('Print the URL of a server, or of the default one'), [
     'kugetsu server get work',
   ]).action(async (name, options) => (await commands()).runServerGet(context, { ...options, name }))
 }
@@ -89,18 +91,18 @@ function addServerCommands(server: Command, context: Context): void {
 function addEnvCommands(env: Command, context: Context): void {
   const commands = () => import('../commands/set-up/env.ts')
   const agents = 'default (every agent), pm-agent or dev'
-  finish(env.command('list').description('the files of variables, and what is in them'), ['kugetsu env list']).action(
+  finish(env.command('list').description('List the files of variables and what they set'), ['kugetsu env list']).action(
     async (options) => (await commands()).runEnvList(context, options),
   )
-  finish(env.command('show [agent]').description('what an agent gets (pm-agent), secrets masked'), [
+  finish(env.command('show [agent]').description('Print what an agent gets, with secrets masked (default: pm-agent)'), [
     'kugetsu env show dev',
   ])
     .addHelpText('after', `\nAgents: ${agents}`)
     .action(async (agent, options) => (await commands()).runEnvShow(context, { ...options, agent }))
-  finish(env.command('get <key> [agent]').description('print the value that an agent gets (pm-agent)'), [
+  finish(env.command('get <key> [agent]').description('Print the value of a variable (default: pm-agent)'), [
     'kugetsu env get LANG dev',
   ]).action(async (key, agent, options) => (await commands()).runEnvGet(context, { ...options, key, agent }))
-  finish(env.command('set <key> <value> [agent]').description('set a variable for an agent (pm-agent)'), [
+  finish(env.command('set <key> <value> [agent]').description('Set a variable (default: pm-agent)'), [
     'kugetsu env set GITEA_TOKEN - dev < token.txt',
     'kugetsu env set LANG C.UTF-8 default',
   ])
@@ -110,7 +112,7 @@ function addEnvCommands(env: Command, context: Context): void {
     .action(async (key, value, agent, options) =>
       (await commands()).runEnvSet(context, { ...options, key, value, agent }),
     )
-  finish(env.command('rm <key> [agent]').description('remove a variable of an agent (pm-agent)'), [
+  finish(env.command('rm <key> [agent]').description('Remove a variable (default: pm-agent)'), [
     'kugetsu env rm LANG dev',
   ]).action(async (key, agent, options) => (await commands()).runEnvRemove(context, { ...options, key, agent }))
 }

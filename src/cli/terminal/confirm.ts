@@ -14,7 +14,7 @@ export async function confirm(
   if (options.yes === true) return
   if (!context.io.interactive) {
     throw new KugetsuError(`${words.action} asks first, and there is no terminal to ask on`, {
-      hint: 'Say -y to go on without.',
+      hint: 'Pass --yes to skip the question.',
       code: 'usage',
     })
   }
