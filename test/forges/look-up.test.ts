@@ -172,7 +172,7 @@ describe.each(kinds)('the pull request of a number on %s', (kind) => {
       reason: 'me/app was not found, or the token cannot see it',
     })
     const look = await pullRequestOfBranch(open(forge), branch)
-    expect(look).toMatchObject({ kind: 'unknown', reason: expect.stringContaining('token is missing') })
+    expect(look).toMatchObject({ kind: 'unknown', reason: expect.stringContaining('the token cannot see it') })
   })
 })
 
