@@ -226,19 +226,23 @@ export interface Interruption {
 
 const interrupted = () => new KugetsuError('interrupted', { code: 'interrupted', exitCode: exitCodes.interrupted })
 
-/** The first signal lets the command clean up; the second ends it the way it would have without us. */
+/** What follows a signal within this time is the same Ctrl-C, held down or sent twice by a terminal and a parent process. */
+const sameSignalMs = 300
+
+/** The first signal lets the command clean up; a later one ends it the way it would have without us. */
 export function createInterruption(): Interruption {
   let abort: AbortController | undefined
   let failure: KugetsuError | undefined
   const listen = () => {
     const controller = new AbortController()
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      let before = 0
+      let first: number | undefined
       // Not once(): a signal without a listener, be it for an instant, ends the process before anything is undone.
       process.on(signal, () => {
-        before += 1
-        if (before === 1) controller.abort(interrupted())
-        else {
+        if (first === undefined) {
+          controller.abort(interrupted())
+          first = performance.now()
+        } else if (performance.now() - first > sameSignalMs) {
           process.removeAllListeners(signal)
           process.kill(process.pid, signal)
         }

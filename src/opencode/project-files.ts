@@ -6,6 +6,13 @@ import { readText } from '../platform/files.ts'
 
 const configurations = ['opencode.json', 'opencode.jsonc', '.opencode/opencode.json', '.opencode/opencode.jsonc']
 
+const instructions = ['AGENTS.md', 'CLAUDE.md', 'CONTEXT.md']
+
+/** The files of the project in `directory` that opencode reads by itself: its configuration, and what agents are told. */
+export function readByOpencode(directory: string): string[] {
+  return [...configurations, ...instructions].map((name) => path.join(directory, name))
+}
+
 /** Made in `.opencode` and ignored by git, as that .gitignore says, unless the project has one of its own. */
 const madeByItself = ['.gitignore', 'node_modules/', 'package.json', 'package-lock.json', 'bun.lock']
 

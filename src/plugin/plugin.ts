@@ -9,7 +9,9 @@ import * as path from 'node:path'
 import { credentialVariables, helperVariable } from '../core/credential-helper.ts'
 import { pmShellCommand } from '../core/pm-shell.ts'
 import { unattended } from '../core/unattended.ts'
+import { readByOpencode } from '../opencode/project-files.ts'
 import { readText } from '../platform/files.ts'
+import { letReadersThrough, mayBlock } from '../platform/pipes.ts'
 import { isWithin } from '../platform/within.ts'
 import { agentVariables, type AgentKind } from '../agents/env-files.ts'
 import { addLeftOut, allModels } from './left-out-models.ts'
@@ -63,6 +65,8 @@ const hidden = { OPENCODE_SERVER_PASSWORD: '', OPENCODE_SERVER_USERNAME: '', OPE
 const startsPrograms =
   /^(?:BASH_ENV|ENV|ZDOTDIR|SHELLOPTS|BASHOPTS|PS4|PROMPT_COMMAND|NODE_OPTIONS|LD_\w+|DYLD_\w+|GIT_EXTERNAL_DIFF|\w*PAGER|\w*EDITOR|VISUAL|\w*BROWSER|LESSOPEN)$/
 /** Nor the user's own: what a shell reads before its first command. */
+/** Longer than a step takes from one call of a tool to the next. */
+const letThroughMs = 600_000
 const noStartupFile = { BASH_ENV: '', ENV: '' }
 
 /** Finds commands that outlive the server; set by whoever starts it and never by an env file. */
@@ -72,12 +76,14 @@ const marker = 'KUGETSU_SERVER'
  * opencode's entry point. The hook for variables never throws: a failure costs an agent its variables, not its command.
  * The one before a tool throws what the PM agent reads when its command is refused.
  */
-export const KugetsuEnvironment = async () => {
+export const KugetsuEnvironment = async (instance: { directory?: string } = {}) => {
   keepClockRising()
-  return hooks
+  letThrough(instance.directory)
+  return hooksFor(instance.directory)
 }
 
-const hooks = {
+/** The hooks of the instance for `directory`; older versions of opencode do not say which that is. */
+const hooksFor = (directory: string | undefined) => ({
   config: async (configuration: Parameters<typeof addLeftOut>[0] & { snapshot?: boolean }): Promise<void> => {
     attempt(() => addLeftOut(configuration, process.env))
     // They are for /undo, which nobody calls for an agent, and cost a `git add` of the whole worktree at each of its steps.
@@ -97,10 +103,27 @@ const hooks = {
     const problem = isPmAgent(home, input.sessionID)
       ? refuseTool(home, path.join(home, 'base'), input.tool, args)
       : refusedToOthers(home, input, args)
-    if (problem === undefined) return
+    const reason = problem ?? blocking(directory, args)
+    if (reason === undefined) return
     const what = input.tool === 'bash' ? 'command' : 'call'
-    throw new Error(`kugetsu refused this ${what}, and nothing of it was run: ${problem}.`)
+    throw new Error(`kugetsu refused this ${what}, and nothing of it was run: ${reason}.`)
   },
+  'tool.execute.after': async (): Promise<void> => letThrough(directory),
+})
+
+/** Keeps opencode from waiting at a pipe in the place of a file that it reads by itself: a tool may have made one just now. */
+function letThrough(directory: string | undefined): void {
+  if (directory !== undefined) letReadersThrough(readByOpencode(directory), letThroughMs)
+}
+
+/**
+ * Why a tool must not open its file. opencode opens it in one of the few threads that all agents of the server share; at a
+ * pipe that thread would wait for ever.
+ */
+function blocking(directory: string | undefined, args: Record<string, unknown>): string | undefined {
+  const file = args['filePath'] ?? args['path']
+  if (typeof file !== 'string' || !mayBlock(path.resolve(directory ?? '/', file))) return undefined
+  return `${file} is a pipe or a device, and opening it could wait for ever`
 }
 
 /**

@@ -142,6 +142,47 @@ describe('an agent that takes the server with it', () => {
   })
 })
 
+describe('pipes in the place of files', () => {
+  // More than opencode has threads to wait in.
+  const agents = [20, 21, 22, 23, 24]
+  const other = async () => {
+    await stage.ok(['start', ref(30), 'SAY{{beside them}}', '--wait', '--timeout', '60'])
+    await stage.ok(['destroy', ref(30), '-y'])
+  }
+  beforeAll(() => stage.configure({ MAX_CONCURRENT_AGENTS: 6 }))
+
+  it('that opencode reads by itself hold up neither the agent that made them nor others', async () => {
+    for (const number of agents) {
+      await stage.ok([
+        'start',
+        ref(number),
+        `BASH{{rm -f AGENTS.md; mkfifo AGENTS.md opencode.json}} SAY{{piped ${number}}}`,
+      ])
+    }
+    await stage.ok(['wait', ...agents.map(ref), '--timeout', '60'])
+    expect(await stage.ok(['logs', ref(24)])).toContain('piped 24')
+    await other()
+  })
+
+  it('that a tool is to open are refused to it', async () => {
+    for (const number of agents) {
+      const file = path.join(stage.worktree(number), 'AGENTS.md')
+      await stage.ok(['continue', ref(number), `TOOL{{read {"filePath": "${file}"}}} SAY{{asked ${number}}}`])
+    }
+    await stage.ok(['wait', ...agents.map(ref), '--timeout', '60'])
+    expect(await stage.ok(['logs', ref(20)])).toContain('is a pipe or a device, and opening it could wait for ever')
+    await other()
+  })
+
+  it('hold up no server that begins there either, nor a destroy', async () => {
+    killQuietly(-(stage.server()?.pid ?? NaN))
+    await stage.ok(['continue', ref(20), 'SAY{{again}}', '--wait', '--timeout', '60'])
+    await other()
+    for (const number of agents) await stage.ok(['destroy', ref(number), '-y', '--force'])
+    expect(agents.map((number) => stage.file(number))).toEqual(agents.map(() => undefined))
+  })
+})
+
 describe("opencode's database that another program has locked", () => {
   it('interrupts an agent, which is told to go on', async () => {
     await stage.ok(['start', ref(33), 'RESUMES! GATE=locked BASH{{echo one >> steps}} SAY{{went on}}'])

@@ -75,6 +75,7 @@ describe('the queue without a daemon that dispatches', () => {
     expect(only).toMatchObject({ state: 'pending', kind: 'dev', issue_ref: ref(90), attempts: [] })
     const status = await stage.kugetsu(['queue-daemon', 'status'])
     expect(status.code).toBe(1)
+    expect((await stage.kugetsu(['wait', ref(90)])).stderr).toContain('nothing takes tasks')
     expect(await stage.ok(['queue', 'remove', only?.id ?? ''])).toContain('Removed')
     expect(await items()).toEqual([])
   })
@@ -107,6 +108,11 @@ describe('a queue that is drained', () => {
     expect(queued).toMatch(/^Queued forge\.test\/me\/app#6 as q_\d+$/m)
     ids = (await items()).map(({ id }) => id)
     expect(ids).toHaveLength(6)
+    // It has no session before its turn comes.
+    const waited = await stage.kugetsu(['wait', ref(6), '--timeout', '0.1'])
+    expect([waited.code, waited.stderr]).toEqual([124, expect.stringContaining('still queued after')])
+    const unknown = await stage.kugetsu(['wait', ref(60)])
+    expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining('no session for')])
   })
 
   it('is done, each task once, and never more agents than slots', async () => {

@@ -1,5 +1,6 @@
 import { codeOf, exitCodes, KugetsuError, messageOf } from '../../core/errors.ts'
 import { plainText } from '../../core/plain-text.ts'
+import { isOutOfHandles, noHandles } from '../../platform/file-handles.ts'
 import type { Context } from './context.ts'
 import { printJson, styled } from './output.ts'
 
@@ -12,7 +13,7 @@ export function renderError(context: Context, error: unknown, options: { json: b
     context.io.err('Interrupted\n')
     return exitCodes.interrupted
   }
-  const known = error instanceof KugetsuError ? error : incomplete(error)
+  const known = error instanceof KugetsuError ? error : notLoaded(error)
   const message = known === undefined ? `unexpected: ${messageOf(error)}` : messageOf(known)
   const hint =
     known === undefined
@@ -34,8 +35,12 @@ export function renderError(context: Context, error: unknown, options: { json: b
   return known?.exitCode ?? exitCodes.failed
 }
 
-/** A part of kugetsu itself that is not there: npm removes and writes its files one by one. */
-function incomplete(error: unknown): KugetsuError | undefined {
+/**
+ * A part of kugetsu itself that cannot be loaded: it is not there, because npm removes and writes its files one by one, or
+ * cannot be opened.
+ */
+function notLoaded(error: unknown): KugetsuError | undefined {
+  if (isOutOfHandles(error)) return noHandles(error)
   if (codeOf(error) !== 'MODULE_NOT_FOUND') return undefined
   return new KugetsuError(`kugetsu is not complete: ${messageOf(error)}`, {
     hint: 'It is being installed or upgraded: try again in a moment. If it stays so, install it again.',

@@ -2,6 +2,8 @@
 import * as z from 'zod/mini'
 import { KugetsuError, messageOf } from '../../core/errors.ts'
 import { answeredModels } from './answered-models.ts'
+import { letReadersThrough } from '../../platform/pipes.ts'
+import { readByOpencode } from '../project-files.ts'
 import { exchange } from './http.ts'
 import { noAnswer, refusal, RequestFailure } from './request-failure.ts'
 import {
@@ -65,6 +67,9 @@ export function createClient(
     const timeout = AbortSignal.timeout(more.timeoutMs ?? options.timeoutMs ?? requestTimeoutMs)
     const what = `${method} ${url.pathname}`
     const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal])
+    // An agent may have put a pipe in the place of such a file: the server would wait there, and with a few of them for ever.
+    // It goes on reading after it has answered.
+    if (more.directory !== undefined) letReadersThrough(readByOpencode(more.directory), firstRequestMs)
     const { status, text } = await exchange(url, { method, authorization, body: more.body, signal }).catch((cause) => {
       if (options.signal?.aborted) throw options.signal.reason
       throw noAnswer(what, timeout.aborted ? 'no answer in time' : messageOf(cause), cause)

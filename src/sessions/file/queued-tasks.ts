@@ -1,4 +1,4 @@
-/** The tasks of the queue that are meant for a session and have not ended. */
+/** The tasks in the queue that are for a session and have not ended. */
 import type { Home } from '../../config/home.ts'
 import { openQueue } from '../../queue/file-queue.ts'
 import type { Item } from '../../queue/item.ts'
@@ -7,16 +7,22 @@ import { isFinished } from '../../queue/transitions.ts'
 import { pmAgentSession, readSession } from './store.ts'
 
 export interface QueuedTasks {
-  /** Those that wait or are at work now, of any of the sessions. */
+  /** The tasks of any of the sessions that wait or are at work now. */
   unfinished: () => Promise<Item[]>
-  /** Those that `unfinished` has named before and that have ended as an error since; what a person stopped is none. */
+  /** The tasks that `unfinished` returned before and that have ended as an error since, but not those a person stopped. */
   failed: () => Promise<Item[]>
 }
 
-/** Follows the tasks of the sessions with these names. */
-export function followTasks(home: Home, names: readonly string[]): QueuedTasks {
+/** Whether a task of the issue waits in the queue, or is at work. */
+export async function hasTask(home: Home, issueRef: string): Promise<boolean> {
+  return (await followTasks(home, [], [issueRef]).unfinished()).length > 0
+}
+
+/** Follows the tasks of the sessions with these names, and those of issues that have none yet, by their refs. */
+export function followTasks(home: Home, names: readonly string[], refs: readonly string[] = []): QueuedTasks {
   const queue = openQueue(home)
-  const issues = new Set(names.flatMap((name) => readSession(home, name)?.issue_ref ?? []).map(issueKey))
+  const known = names.flatMap((name) => readSession(home, name)?.issue_ref ?? [])
+  const issues = new Set([...known, ...refs].map(issueKey))
   const isMeant = ({ kind, issue_ref }: Item) =>
     kind === 'pm' ? names.includes(pmAgentSession) : issues.has(issueKey(issue_ref))
   const seen = new Set<string>()

@@ -8,7 +8,7 @@ import { readSession } from '../file/store.ts'
 import type { Supervision } from './supervision.ts'
 
 const lookMs = 100
-/** How often to see to it that a daemon is there: without one nobody would notice the end. */
+/** How often to make sure that a daemon is there: without one the end would go unnoticed. */
 export const daemonLookMs = 5_000
 
 /** How often to look into the queue; a start that is going on is seen in the session's file. */
@@ -22,8 +22,10 @@ export interface Waited {
 
 export interface WaitOptions {
   timeoutMs: number | undefined
-  /** Also until no task of theirs is in the queue. */
+  /** Also wait until no task of the sessions is in the queue. */
   withTasks: boolean
+  /** Issues that have no session yet, whose tasks are waited for as well. */
+  queued?: readonly string[]
 }
 
 /**
@@ -34,16 +36,16 @@ export async function waitForRuns(
   home: Home,
   supervision: Supervision,
   names: string[],
-  { timeoutMs, withTasks }: WaitOptions,
+  { timeoutMs, withTasks, queued }: WaitOptions,
 ): Promise<Waited> {
   const from = performance.now()
-  const tasks = withTasks ? followTasks(home, names) : undefined
+  const tasks = withTasks ? followTasks(home, names, queued) : undefined
   let daemonLooked = 0
   for (;;) {
     const working = atWork(readAll(home, names))
     const waiting = working.length > 0 ? [] : ((await tasks?.unfinished()) ?? [])
     if (working.length + waiting.length === 0) {
-      // Read after the queue: a task that has left it has its run in the file, or has had it.
+      // Read after the queue: a task that has left the queue has its run in the session file, or has had it.
       const sessions = readAll(home, names)
       if (atWork(sessions).length === 0) return { sessions, failed: (await tasks?.failed()) ?? [] }
     }

@@ -1,11 +1,14 @@
-import { exitCodes, KugetsuError } from '../../../core/errors.ts'
+import { codeOf, exitCodes, KugetsuError } from '../../../core/errors.ts'
+import { formatRef } from '../../../core/issue-ref.ts'
 import { supervisionOf } from '../../../daemon/control.ts'
+import { hasTask } from '../../../sessions/file/queued-tasks.ts'
+import { nameOf } from '../../../sessions/file/session-name.ts'
 import type { Supervision } from '../../../sessions/runs/supervision.ts'
 import { sessionView } from '../../../sessions/runs/session-view.ts'
 import { waitForRuns } from '../../../sessions/runs/wait.ts'
 import type { Context } from '../../terminal/context.ts'
 import { printJson, styled } from '../../terminal/output.ts'
-import { agentSession } from '../../refs.ts'
+import { agentSession, issueRef, type AgentSession } from '../../refs.ts'
 
 export interface WaitOptions {
   timeout?: number
@@ -13,13 +16,25 @@ export interface WaitOptions {
 }
 
 export async function runWait(context: Context, options: WaitOptions & { refs: string[] }): Promise<void> {
-  const sessions = await Promise.all(options.refs.map((ref) => agentSession(context, ref)))
-  await reportEnds(
-    context,
-    supervisionOf(context),
-    sessions.map(({ name }) => name),
-    { ...options, withTasks: true },
-  )
+  const agents = await Promise.all(options.refs.map((ref) => agentOrTask(context, ref)))
+  const names = agents.map(({ name }) => name)
+  const queued = agents.flatMap(({ record, label }) => (record === undefined ? [label] : []))
+  await reportEnds(context, supervisionOf(context), names, { ...options, withTasks: true, queued })
+}
+
+/** agentSession(), but an issue that is only in the queue is none that is unknown: it gets its session when it begins. */
+async function agentOrTask(
+  context: Context,
+  text: string,
+): Promise<Partial<AgentSession> & { name: string; label: string }> {
+  try {
+    return await agentSession(context, text)
+  } catch (error) {
+    if (codeOf(error) !== 'unknown_session') throw error
+    const ref = await issueRef(context, text)
+    if (!(await hasTask(context, formatRef(ref)))) throw error
+    return { name: nameOf(context, ref), label: formatRef(ref) }
+  }
 }
 
 /**
@@ -30,10 +45,11 @@ export async function reportEnds(
   context: Context,
   supervision: Supervision,
   names: string[],
-  options: WaitOptions & { withTasks?: boolean },
+  options: WaitOptions & { withTasks?: boolean; queued?: readonly string[] },
 ): Promise<void> {
   const timeoutMs = options.timeout === undefined ? undefined : options.timeout * 1000
-  const waited = await waitForRuns(context, supervision, names, { timeoutMs, withTasks: options.withTasks === true })
+  const { withTasks = false, queued = [] } = options
+  const waited = await waitForRuns(context, supervision, names, { timeoutMs, withTasks, queued })
   const { sessions: ended, failed: tasks } = waited
   const views = ended.flatMap(({ name, record }) => (record === undefined ? [] : [sessionView(context, name, record)]))
   const failed = views.filter(({ state }) => state !== 'idle')

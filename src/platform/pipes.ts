@@ -1,0 +1,56 @@
+import * as fs from 'node:fs'
+
+const { O_NONBLOCK, O_WRONLY } = fs.constants
+const againMs = 200
+
+/** Whether reading or writing `file` may wait for another process forever: it is, or leads to, a pipe or a device. */
+export function mayBlock(file: string): boolean {
+  try {
+    const stat = fs.statSync(file)
+    return !stat.isFile() && !stat.isDirectory()
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Gives each process that waits for a writer at one of these pipes an end of file, so that it reads an empty file. Goes on
+ * for `forMs` milliseconds, or until none of the files is a pipe any more. Does nothing for files that are not pipes. A
+ * further call with the same files extends the time.
+ */
+export function letReadersThrough(files: readonly string[], forMs = Infinity): void {
+  if (!files.some(isPipe)) return
+  const key = files.join('\0')
+  const isWatched = until.has(key)
+  until.set(key, Math.max(until.get(key) ?? 0, performance.now() + forMs))
+  if (isWatched) return
+  const timer = setInterval(() => {
+    const isOver = performance.now() > (until.get(key) ?? 0)
+    const pipes = isOver ? [] : files.filter(isPipe)
+    pipes.forEach(openAndClose)
+    if (pipes.length > 0) return
+    clearInterval(timer)
+    until.delete(key)
+  }, againMs)
+  timer.unref()
+}
+
+/** Until when each list of files is watched, in milliseconds of performance.now(). */
+const until = new Map<string, number>()
+
+function isPipe(file: string): boolean {
+  try {
+    return fs.statSync(file).isFIFO()
+  } catch {
+    return false
+  }
+}
+
+/** Opening fails at once when nobody reads. */
+function openAndClose(pipe: string): void {
+  try {
+    fs.closeSync(fs.openSync(pipe, O_WRONLY | O_NONBLOCK))
+  } catch {
+    // nobody waits there, or it is gone
+  }
+}
