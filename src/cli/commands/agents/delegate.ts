@@ -1,8 +1,10 @@
 import { KugetsuError } from '../../../core/errors.ts'
 import { isPmAgent } from '../../../core/within-agent.ts'
+import { supervisionOf } from '../../../daemon/control.ts'
 import { requirePmAgent } from '../../../sessions/file/base-session.ts'
 import type { Context } from '../../terminal/context.ts'
-import { enqueue, reportQueuedEnd, tellQueued } from '../../enqueue.ts'
+import { enqueue } from '../../../tasks/enqueue.ts'
+import { reportQueuedEnd, tellQueued } from '../../queued.ts'
 import { requireWith } from '../../flags.ts'
 import { mentionedIn } from '../../mentions.ts'
 import { messageFrom } from '../../message.ts'
@@ -31,7 +33,7 @@ export async function runDelegate(context: Context, options: DelegateOptions): P
   }
   const mentions = await mentionedIn(context, message)
   requirePmAgent(context)
-  const queued = await enqueue(context, { kind: 'pm', issue_ref: null, message, mentions })
+  const queued = await enqueue(context, supervisionOf(context), { kind: 'pm', issue_ref: null, message, mentions })
   if (options.json !== true) {
     tellQueued(context, options, queued)
     for (const { said, issue_refs: refs } of mentions) {

@@ -98,9 +98,12 @@ async function queueInstead(
   request: StartRequest,
   priority: number,
 ): Promise<void> {
-  const { enqueue, reportQueuedEnd, tellQueued } = await import('../../enqueue.ts')
+  const [{ enqueue }, { reportQueuedEnd, tellQueued }] = await Promise.all([
+    import('../../../tasks/enqueue.ts'),
+    import('../../queued.ts'),
+  ])
   const { prUrl, base, model, agent, fresh } = request
-  const queued = await enqueue(context, {
+  const queued = await enqueue(context, supervisionOf(context), {
     issue_ref: formatRef(request.ref),
     message: request.message,
     priority,

@@ -1,0 +1,78 @@
+/** Putting tasks into the queue, and waiting for their end. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { note } from '../activity/journal.ts'
+import { spoolQueued } from '../activity/notification-spool.ts'
+import type { Home } from '../config/home.ts'
+import { exitCodes, KugetsuError } from '../core/errors.ts'
+import { openQueue } from '../queue/file-queue.ts'
+import type { Item, Task } from '../queue/item.ts'
+import { takeOverOldQueue } from '../queue/old-queue.ts'
+import type { Queue } from '../queue/queue.ts'
+import { isFinished } from '../queue/transitions.ts'
+import { requireBase } from '../sessions/file/base-session.ts'
+import type { Supervision } from '../sessions/runs/supervision.ts'
+import { daemonLookMs, requireDispatching } from '../sessions/runs/wait.ts'
+import { checkMessage } from '../sessions/starting/message.ts'
+
+const lookMs = 200
+
+type TakesTasks = Pick<Supervision, 'takesTasks'>
+
+export interface Queued {
+  item: Item
+  /** A daemon takes tasks from the queue. */
+  dispatching: boolean
+}
+
+/** The queue, with the tasks that a first version of the bash tool may have left in queue.json. */
+export async function openTasks(home: Home): Promise<Queue> {
+  await takeOverOldQueue(home)
+  return openQueue(home)
+}
+
+/** Puts a task into the queue and wakes the daemon. Throws KugetsuError when the task is not safely in the queue. */
+export async function enqueue(home: Home, supervision: TakesTasks, task: Task): Promise<Queued> {
+  requireBase(home)
+  checkMessage(task.message)
+  const item = await (await openTasks(home)).add(task)
+  note(home, 'queued', { issue_ref: item.issue_ref, reason: `queue item ${item.id}` })
+  return tellOf(home, supervision, item)
+}
+
+/** Notifies of a task that is in the queue now, and wakes the daemon. */
+export async function tellOf(home: Home, supervision: TakesTasks, item: Item): Promise<Queued> {
+  spoolQueued(home, item)
+  return { item, dispatching: await supervision.takesTasks() }
+}
+
+/**
+ * Waits until a task has ended; returns it. Throws KugetsuError `agent_failed` when it was removed, `timed_out` (exit code
+ * 124) after `timeoutMs` milliseconds, `not_dispatching` when no daemon takes it.
+ */
+export async function waitForTask(
+  home: Home,
+  supervision: TakesTasks,
+  { id, timeoutMs = Infinity }: { id: string; timeoutMs?: number | undefined },
+): Promise<Item> {
+  const queue = openQueue(home)
+  const until = performance.now() + timeoutMs
+  let looked = -Infinity
+  for (;;) {
+    const item = await queue.get(id)
+    if (item === undefined) throw new KugetsuError(`${id} was removed from the queue`, { code: 'agent_failed' })
+    if (isFinished(item)) return item
+    if (performance.now() >= until) {
+      const how = item.state === 'pending' ? 'still queued' : 'still at work'
+      throw new KugetsuError(`${item.issue_ref ?? id} is ${how}`, {
+        hint: `See how it stands: kugetsu queue show ${id}`,
+        code: 'timed_out',
+        exitCode: exitCodes.timedOut,
+      })
+    }
+    if (performance.now() - looked > daemonLookMs) {
+      await requireDispatching(supervision, [item])
+      looked = performance.now()
+    }
+    await sleep(lookMs, undefined, { signal: home.signal })
+  }
+}
