@@ -27,7 +27,7 @@ export type Decision =
   | 'pruned'
   | 'recovered'
 
-/** Notes a decision and its reason in journal.jsonl, one line each. Never in the way: a full disk loses the line, not the work. */
+/** Notes a decision and its reason as a line of journal.jsonl. Never throws: a full disk loses the line, not the work. */
 export function note(
   home: Home,
   decision: Decision,
@@ -52,8 +52,8 @@ export interface Entry {
 }
 
 /**
- * What was noted of an issue, or of a queue item by its id, oldest first, as far as the journal and the one before it
- * reach back. Lines that make no sense are passed over.
+ * The entries about an issue, or about a queue item by its id, oldest first, as far as the journal and its rotated
+ * predecessor reach back. Invalid lines are skipped.
  */
 export function readJournal(home: Home, about: { issueRef: string | null; item?: string | undefined }): Entry[] {
   const issue = about.issueRef?.toLowerCase()
@@ -62,7 +62,7 @@ export function readJournal(home: Home, about: { issueRef: string | null; item?:
     (about.item !== undefined && entry.reason.split(/[\s:]/).includes(about.item))
   return [`${home.paths.journal}.1`, home.paths.journal].flatMap((file) =>
     (logOf(home, file) ?? '').split('\n').flatMap((line) => {
-      // Parsing all lines of ten megabytes takes long, and most are about others.
+      // Parsing all lines of ten megabytes takes long, and most are about other issues.
       const mentions = [issue, about.item?.toLowerCase()].some(
         (text) => text !== undefined && line.toLowerCase().includes(text),
       )
@@ -73,7 +73,7 @@ export function readJournal(home: Home, about: { issueRef: string | null; item?:
   )
 }
 
-/** What cannot be read says as little as what is not there, and what is known from elsewhere can still be told. */
+/** An unreadable log counts as a missing one, with a warning, so that other facts can still be told. */
 function logOf(home: Home, file: string): string | undefined {
   try {
     return readLog(file)

@@ -1,4 +1,4 @@
-/** What a person can be told of, before it is stored. */
+/** A notification for a person, before it is stored. */
 import { maskerOf } from '../agents/known-secrets.ts'
 import type { Home } from '../config/home.ts'
 import { plainLine } from '../core/plain-text.ts'
@@ -19,10 +19,10 @@ export interface Notice {
   type: NotificationType
   /** null for the PM agent. */
   issue_ref: string | null
-  /** Any text: it is stored as one line without secrets. Empty for a task with the standard message. */
+  /** Any text; stored as one line without secrets. Empty for a task with the standard message. */
   message: string
   queue_item?: string | undefined
-  /** Names the event: what is there under that id already is not told again. */
+  /** Names the event: an event with an id that is stored already is not told again. */
   id?: string | undefined
   /** When it happened, in ISO 8601; now by default. */
   timestamp?: string | undefined

@@ -1,11 +1,11 @@
 /**
- * notifications.new/: what is told by who waits for nobody, a file for each notification, until whoever holds the lock
- * of notifications.json takes it over (see notifications.ts). Telling of it takes no lock, because to load what locks
- * takes longer than all the rest of an enqueue, and a hundred of them would wait for each other.
+ * notifications.new/: notifications of processes that must not wait, one file each, until a holder of the lock of
+ * notifications.json takes them over (see notifications.ts). Writing one takes no lock, because loading the lock code
+ * takes longer than all the rest of an enqueue, and a hundred enqueues would wait for each other.
  *
- * A file is there whole or not at all, and it is not synced: a power cut may lose what was told in its last seconds. Its
- * name is `<milliseconds>-<id>.json`, so that names sort by time and tell what is in notifications.json already. All
- * else that lies there is left alone.
+ * A file is there whole or not at all. It is not synced: a power cut may lose notifications of the last seconds. The name
+ * is `<milliseconds>-<id>.json`, so names sort by time and show which events are in notifications.json already. Other
+ * files there are left alone.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -15,11 +15,11 @@ import { ensureDirectory, writeAtomic } from '../platform/files.ts'
 import type { Item } from '../queue/item.ts'
 import { messageLine, type Notice } from './notice.ts'
 
-/** Milliseconds as they are until the year 33658: names sort as text, so they must be equally long. */
+/** Enough for milliseconds until the year 33658: names sort as text, so their numbers must be equally long. */
 const digits = 15
 const ownName = /^\d{15}-([\w-]{1,150})\.json$/
 
-/** A file of the spool: its path, and the id of the event that it tells of. */
+/** A file of the spool: its path, and the id of its event. */
 export interface Spooled {
   file: string
   id: string
@@ -27,7 +27,7 @@ export interface Spooled {
 
 /** Tells that a task is in the queue, also when it is put back by a person. Never waits, never throws. */
 export function spoolQueued(home: Home, item: Item): void {
-  // However often it is put back, it has one more attempt each time.
+  // The task has one more attempt each time it is put back, so each id is new.
   const id = `task_queued_${item.id}_${item.attempts.length}`
   const { issue_ref, message } = item
   try {
@@ -37,7 +37,7 @@ export function spoolQueued(home: Home, item: Item): void {
   }
 }
 
-/** The id, of letters, digits, `_` and `-`, at most 150, has to name the event. Throws KugetsuError `unwritable`. */
+/** The id must name the event: at most 150 letters, digits, `_` and `-`. Throws KugetsuError `unwritable`. */
 function spool(
   home: Home,
   { id, type, issue_ref, message, queue_item }: Omit<Notice, 'timestamp'> & { id: string },
@@ -57,20 +57,20 @@ function spool(
   try {
     writeAtomic(file, text, 'unsynced')
   } catch {
-    // The first one, as a rule, or one of several that are: the directory may be there by now.
+    // Usually this is the first notification, maybe one of several at once: the directory may exist by now.
     if (!isDirectory(home.paths.notificationSpool)) makeWay(home.paths.notificationSpool, now)
     ensureDirectory(home.paths.notificationSpool)
     writeAtomic(file, text, 'unsynced')
   }
 }
 
-/** What is in the spool, oldest first; nothing where it cannot be looked into. */
+/** The files in the spool, oldest first; empty when the directory cannot be read. */
 export function spooledNow({ paths }: Pick<Home, 'paths'>): Spooled[] {
   let names: string[]
   try {
     names = fs.readdirSync(paths.notificationSpool)
   } catch {
-    return [] // not there, as a rule; else whoever writes there says what is wrong
+    return [] // usually not there; otherwise the next writer reports what is wrong
   }
   return names.sort().flatMap((name) => {
     const id = ownName.exec(name)?.[1]
@@ -78,13 +78,13 @@ export function spooledNow({ paths }: Pick<Home, 'paths'>): Spooled[] {
   })
 }
 
-/** Sets aside what lies there, but never a directory: others may have made it meanwhile, which renaming would not see. */
+/** Sets aside a file in the directory's place. Not by renaming, which could move a directory that was made meanwhile. */
 function makeWay(place: string, now: Date): void {
   try {
     fs.linkSync(place, `${place}.unreadable-${now.toISOString().replace(/[:.]/g, '')}`)
     fs.unlinkSync(place)
   } catch {
-    // nothing is there, as a rule
+    // usually nothing is there
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * notifications.json: what happened to the tasks, for a person who was not looking. One array, newest last, changed by
- * one process at a time, who first takes over what is in the spool (see notification-spool.ts). It is never in the way
- * of the work: what cannot be written is warned of, and the work goes on.
+ * one process at a time. That process first takes over the spool (see notification-spool.ts). Notifications never stop
+ * the work: a failed write causes only a warning.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -15,11 +15,11 @@ import { parseJson } from '../platform/state-file.ts'
 import { messageLine, type Notice } from './notice.ts'
 import { spooledNow, type Spooled } from './notification-spool.ts'
 
-/** Those that were read go first, the oldest before the others. */
+/** Beyond this number notifications are dropped: read ones first, the oldest before the others. */
 const mostKept = 500
-/** Far more than so many can be. */
+/** Far larger than so many notifications can be. */
 const longestFileBytes = 5_000_000
-/** Everybody holds the lock for milliseconds, but there can be hundreds of them. */
+/** A process holds the lock for milliseconds, but hundreds of them may wait for it. */
 const lockWaitMs = 30_000
 
 const text = () => z.nullish(z.string())
@@ -41,7 +41,7 @@ export type Notification = z.infer<ReturnType<typeof one>>
 
 type NotifyingHome = Pick<Home, 'paths' | 'env' | 'now' | 'warn'>
 
-/** Tells a person of something. Warns when that cannot be done, and never throws. Returns whether all of it is there. */
+/** Tells a person of something. Warns when that fails, and never throws. Returns whether all of it is stored. */
 export async function notify(home: NotifyingHome, ...notices: Notice[]): Promise<boolean> {
   try {
     await addNotifications(home, notices)
@@ -54,8 +54,8 @@ export async function notify(home: NotifyingHome, ...notices: Notice[]): Promise
 }
 
 /**
- * The same for who tries again by himself. Throws KugetsuError: `busy` when the file could not be had for `waitMs`
- * milliseconds, others when it cannot be written.
+ * The same for a caller that tries again by itself. Throws KugetsuError: `busy` when the lock was taken for `waitMs`
+ * milliseconds, others when the file cannot be written.
  */
 export async function addNotifications(
   home: NotifyingHome,
@@ -89,8 +89,8 @@ export async function addNotifications(
 }
 
 /**
- * Takes over what is in the spool, when there is anything. Never throws: while somebody else is at it, or where nothing
- * can be written, it stays there until the next time. Returns what is stored then, undefined when nothing was done.
+ * Takes over what is in the spool. Never throws: while another process holds the lock, or when nothing can be written,
+ * the spool stays for the next time. Returns what is stored afterwards, undefined when nothing was done.
  */
 export async function takeOverSpool(home: NotifyingHome): Promise<Notification[] | undefined> {
   if (spooledNow(home).length === 0) return undefined
@@ -101,19 +101,19 @@ export async function takeOverSpool(home: NotifyingHome): Promise<Notification[]
   }
 }
 
-/** All that was told, newest last. A file that cannot be understood is set aside. Throws KugetsuError when it cannot be. */
+/** All notifications, newest last. A file that cannot be understood is set aside. Throws KugetsuError if that fails. */
 export async function readNotifications(home: NotifyingHome): Promise<Notification[]> {
   const taken = await takeOverSpool(home)
   if (taken !== undefined) return taken
-  // Before the file: what somebody takes over meanwhile is in both then, and not in neither.
+  // Read the spool before the file: an entry moved meanwhile is then seen twice (and deduplicated), never missed.
   const { added } = readSpool(spooledNow(home))
   const found = read(home.paths.notifications)
-  // Only under the lock is what was read still what lies there.
+  // Read again under the lock, because the file may have changed since.
   if (found === undefined) return locked(home, lockWaitMs, () => store(home, load(home)))
   return added.length === 0 ? found : bounded([...found, ...without(added, found)])
 }
 
-/** How many were not read yet, as far as that can be told; changes nothing. */
+/** How many are unread, as far as that can be told; changes nothing. */
 export function countUnread(home: Pick<Home, 'paths'>): number {
   try {
     const spooled = spooledNow(home)
@@ -124,7 +124,7 @@ export function countUnread(home: Pick<Home, 'paths'>): number {
   }
 }
 
-/** Marks all as read; returns how many were not. Throws KugetsuError when it cannot be written. */
+/** Marks all as read; returns how many were unread. Throws KugetsuError when the file cannot be written. */
 export async function markAllRead(home: NotifyingHome): Promise<number> {
   if (spooledNow(home).length === 0 && read(home.paths.notifications)?.some(isUnread) === false) return 0
   return locked(home, lockWaitMs, () => {
@@ -148,15 +148,15 @@ function locked<T>(home: NotifyingHome, timeoutMs: number, work: () => T): Promi
 }
 
 interface Loaded {
-  /** What is stored, and behind it what is only in the spool so far. */
+  /** The stored notifications, followed by those that are only in the spool so far. */
   all: Notification[]
-  /** The files of the latter: they can go once it is stored. */
+  /** The spool files of the latter, to be removed once they are stored. */
   taken: Spooled[]
 }
 
 /**
- * For the holder of the lock: all that was told. What cannot be understood is set aside. What is stored already, because
- * somebody was killed before it was cleared, and what is more than is ever kept goes from the spool at once.
+ * For the holder of the lock: all notifications. Files that cannot be understood are set aside. Spool files that are
+ * stored already (their process was killed before it cleared them) or exceed what is kept are removed at once.
  */
 function load(home: NotifyingHome): Loaded {
   const spooled = spooledNow(home)
@@ -173,8 +173,8 @@ function load(home: NotifyingHome): Loaded {
 }
 
 /**
- * For the holder of the lock: stores all of these, if they are not what is stored, and only then clears the spool. Who is
- * killed in between has told of nothing twice, because of the ids. Returns what is stored then.
+ * For the holder of the lock: stores all of these, if they differ from what is stored, and only then clears the spool. A
+ * process that is killed in between tells nothing twice, because of the ids. Returns what is stored afterwards.
  */
 function store(home: NotifyingHome, loaded: Loaded, all: Notification[] = loaded.all): Notification[] {
   const kept = bounded(all)
@@ -188,12 +188,12 @@ function clear(spooled: Spooled[]): void {
     try {
       removeFile(file)
     } catch {
-      // it is known by its id
+      // its id shows later that it is stored already
     }
   }
 }
 
-/** What is stored, nothing when that had to be set aside. */
+/** The stored notifications; empty when the file had to be set aside. */
 function loadFile(home: NotifyingHome): Notification[] {
   const file = home.paths.notifications
   const found = read(file)
@@ -209,16 +209,16 @@ function loadFile(home: NotifyingHome): Notification[] {
   return []
 }
 
-/** What the file says, undefined when it cannot be understood. Throws when that may be different the next time. */
+/** The file's notifications, undefined when it cannot be understood. Throws when the next try may succeed. */
 function read(file: string): Notification[] | undefined {
   const content = textIn(file)
   if (content === undefined) return []
   const value = parseJson(content)
-  // By hand first: `status` asks for nothing else that would load what makes the schema.
+  // Checked by hand first: otherwise `status` would load the schema library only for this.
   return Array.isArray(value) && value.every(isPlain) ? value : many().safeParse(value).data
 }
 
-/** Whether the schema would say yes, and change nothing. */
+/** Whether the schema would accept the value unchanged. */
 function isPlain(value: unknown): value is Notification {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
   const { id, timestamp, created_at, type, message, issue_ref, queue_item, read } = value as Notification
@@ -230,8 +230,8 @@ function isPlain(value: unknown): value is Notification {
 }
 
 /**
- * What these files of the spool tell, as many as are ever kept, each event once; which files that is, and which cannot be
- * understood. Those that cannot be read this time are none of them.
+ * The notifications in these spool files, as many as are ever kept, each event once; also the files that were read, and
+ * those that cannot be understood. Files that cannot be read this time are in neither list.
  */
 function readSpool(spooled: Spooled[]) {
   const added = new Map<string, Notification>()
@@ -240,13 +240,13 @@ function readSpool(spooled: Spooled[]) {
   for (const each of spooled.slice(-mostKept)) {
     try {
       const content = textIn(each.file)
-      if (content === undefined) continue // somebody has taken it over meanwhile
+      if (content === undefined) continue // another process has taken it over meanwhile
       const value = parseJson(content)
       const notification = isPlain(value) && value.id === each.id ? value : undefined
       if (notification !== undefined && !added.has(each.id)) added.set(each.id, notification)
       ;(notification === undefined ? spoiled : taken).push(each)
     } catch {
-      // another time
+      // tried again another time
     }
   }
   return { added: [...added.values()], taken, spoiled }
@@ -257,7 +257,7 @@ function without<T extends { id?: string | null | undefined }>(these: T[], found
   return these.filter(({ id }) => !ids.has(id))
 }
 
-/** The text of a file, undefined when there is none, empty when it can hold nothing. Throws when it cannot be read now. */
+/** The text of a file; undefined without a file, empty when it can hold nothing. Throws when it cannot be read now. */
 function textIn(file: string): string | undefined {
   const stat = fs.lstatSync(file, { throwIfNoEntry: false })
   if (stat === undefined) return undefined

@@ -1,4 +1,4 @@
-/** What the agents that work on issues are told. Written for a language model: short, exact, in the order of the work. */
+/** The prompts of agents that work on issues. Written for a language model: short, exact, in the order of the work. */
 import type { IssueRef } from '../core/issue-ref.ts'
 import type { ForgeType } from '../config/git-servers.ts'
 import { plainLine } from '../core/plain-text.ts'
@@ -9,13 +9,13 @@ import { rememberedSection, type Conversation } from './remembered-section.ts'
 export interface DevTask {
   ref: IssueRef
   forge: ForgeType
-  /** Where the forge's API is, when it is not where such a forge has it by default. */
+  /** The address of the forge's API, if it is not the default of such a forge. */
   apiUrl?: string | undefined
-  /** The variables that may hold the token of its server, the first that is set counts. */
+  /** The variables that may hold the token of its server; the first one that is set counts. */
   tokens?: readonly string[] | undefined
   branch: string
   baseBranch: string
-  /** The branch or the worktree holds work of an earlier agent. */
+  /** Whether the branch or the worktree holds work of an earlier agent. */
   workExists: boolean
   prUrl?: string | undefined
   /** What was asked and answered in a session that is lost. */
@@ -24,7 +24,7 @@ export interface DevTask {
   message: string
 }
 
-/** How the base session is primed; every agent is a fork of it and has read this. */
+/** The first message of the base session; every agent is a fork of that session and has read this. */
 export const basePriming = `You are a software developer who works on one issue at a time, in a git worktree made for it. Nobody watches while you work and nobody can answer a question in this session: the issue and its pull request are where you talk to people. These rules hold for everything that follows.
 
 1. Stay in your worktree ($KUGETSU_WORKTREE) and on its branch. Put scratch files into $KUGETSU_TEMP_DIR, never into the repository. Other worktrees belong to other agents, and share one git repository with yours: leave its configuration, its stashes and its history as they are (no git config, git stash, git gc, git fetch --depth); git -c name=value sets something for one command.
@@ -39,7 +39,7 @@ Wait for your task.`
 
 const lookFirst = `The command you were running may have finished, may have stopped half-way, or may never have begun. Look before you act: git status, git log, and the files you were changing. Then go on with the task where you left it, without repeating what is done already (above all pushes, comments and pull requests).`
 
-/** For a run that stopped in the middle because the server that carried it went away. */
+/** For a run that stopped in the middle because its server went away. */
 export const resumeMessage = `Your work was interrupted: the server you run on went down and was started again. ${lookFirst}`
 
 /** For a run that stopped in the middle because opencode itself had failed. */
@@ -63,7 +63,7 @@ export function buildDevMessage(task: DevTask): string {
   return sections.filter((section) => section !== '').join('\n\n')
 }
 
-/** What an agent that knows its task is sent: the person's words as they are, or the standard message when there are none. */
+/** The message to an agent that knows its task: the person's words as they are, or the standard message without any. */
 export function followUpMessage(task: Pick<DevTask, 'message' | 'branch' | 'baseBranch' | 'prUrl'>): string {
   return task.message.trim() === '' ? goOn(task) : task.message
 }
@@ -144,7 +144,7 @@ function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 }
 
-/** On one line, whatever a file says it is. */
+/** The URL on one line, because the session file may hold any text. */
 function prUrlOf({ prUrl }: Pick<DevTask, 'prUrl'>): string | undefined {
   return prUrl === undefined || prUrl === '' ? undefined : plainLine(prUrl, 2000)
 }

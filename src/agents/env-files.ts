@@ -1,16 +1,16 @@
 /**
- * The env files that hold what agents may know: `export NAME="value"` lines and comments, in the words of a shell
- * but never run by one. This module is also part of the plugin inside opencode: plain JavaScript and node:fs only.
+ * The env files with the variables for agents: `export NAME="value"` lines and comments, in shell syntax but never run
+ * by a shell. This module is also part of the plugin inside opencode: plain JavaScript and node:fs only.
  */
 import * as path from 'node:path'
 import { KugetsuError } from '../core/errors.ts'
 import { NotUnderstood, quotedPiece } from '../core/shell-quotes.ts'
 import { readLog } from '../platform/files.ts'
 
-/** Read before every command of every agent. */
+/** Limited, because the files are read before every command of every agent. */
 const longestBytes = 1_000_000
 
-/** Who has variables of its own. */
+/** The kinds of agents that have variables of their own. */
 export type AgentKind = 'dev' | 'pm-agent'
 
 export interface EnvFile {
@@ -24,14 +24,14 @@ interface Assignment {
   value: string
 }
 
-/** A stretch of the file that stands for itself: one line, or several when a value spans them. */
+/** An independent part of the file: one line, or several when a value spans them. */
 interface Statement {
   start: number
   end: number
   assignments: Assignment[]
 }
 
-/** Reads the text of an env file as a shell would, save that nothing is expanded and nothing is executed. */
+/** Reads the text of an env file as a shell would, but expands nothing and executes nothing. */
 export function parseEnv(text: string): EnvFile {
   const warnings: string[] = []
   const values = new Map<string, string>()
@@ -51,8 +51,8 @@ export function formatValue(value: string): string {
 }
 
 /**
- * The text of an env file with the variable set, in its old place if it has one, everything else kept.
- * Throws KugetsuError when no variable can have that name, or when a line left open elsewhere would swallow it.
+ * The text of an env file with the variable set, in its old place if it has one; everything else is kept.
+ * Throws KugetsuError when no variable can have that name, or when an unfinished line elsewhere would swallow it.
  */
 export function setVariable(text: string, name: string, value: string): string {
   if (!isVariableName(name)) {
@@ -77,13 +77,13 @@ function withLine(text: string, name: string, line: string): string {
   if (statement === undefined) {
     const before = text === '' || text.endsWith('\n') ? text : `${text}\n`
     const standsAlone = statementsOf(before + line, []).some(({ start }) => start === before.length)
-    // A backslash at the end of the last line takes the next one into it.
+    // A backslash at the end of the last line would join the new line to it.
     return `${before}${standsAlone ? '' : '\n'}${line}`
   }
   return replaced(text, statement, linesOf(statement.assignments.filter((each) => each.name !== name)) + line)
 }
 
-/** The text of an env file without the variable, everything else kept. */
+/** The text of an env file without the variable; everything else is kept. */
 export function removeVariable(text: string, name: string): string {
   let result = text
   for (const statement of statementsOf(text, []).reverse()) {
@@ -99,8 +99,8 @@ export function isVariableName(name: string): boolean {
 }
 
 /**
- * What an agent gets: default.env, and its own file over it, read now. A missing file is an empty one.
- * Throws KugetsuError when a file is there and cannot be read.
+ * The variables of an agent, read now: default.env, overridden by the agent's own file. A missing file counts as empty.
+ * Throws KugetsuError when an existing file cannot be read.
  */
 export function agentVariables(envDirectory: string, agent: AgentKind): Record<string, string> {
   const merged = [...fileVariables(envDirectory, 'default'), ...fileVariables(envDirectory, agent)]
@@ -196,7 +196,7 @@ function readStatement(text: string, start: number): Outcome {
       position = value.end
       continue
     }
-    // `export NAME` alone hands on what is set already: nothing for us to do.
+    // `export NAME` alone exports a variable that is set already, so it sets nothing here.
     if (name !== undefined && assignments.length === 0 && /^\s*export\s/.test(text.slice(start, position))) {
       if (/^[ \t\r]*(?:[;#\n]|$)/.test(text.slice(after, afterLine(text, after)))) {
         position = after

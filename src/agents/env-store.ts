@@ -1,4 +1,4 @@
-/** The env files as a person changes them: which there are, read whole, written under a lock. */
+/** The env files as a person changes them: listed, read whole, written under a lock. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Paths } from '../config/paths.ts'
@@ -7,7 +7,7 @@ import { ensureDirectory, isNoText, listDirectory, readText, writeAtomic } from 
 import { exclusively } from '../platform/locks.ts'
 import { parseEnv, type EnvFile } from './env-files.ts'
 
-/** Who has a file: every agent, the PM agent, the agents that work on issues. */
+/** The owners of files: every agent, the PM agent, the agents that work on issues. */
 export const envOwners = ['default', 'pm-agent', 'dev'] as const
 export type EnvOwner = (typeof envOwners)[number]
 
@@ -15,7 +15,7 @@ export interface StoredEnv extends EnvFile {
   file: string
   exists: boolean
   text: string
-  /** Others than its owner may read or write it. */
+  /** Whether other users than its owner may read or write it. */
   open: boolean
 }
 
@@ -50,8 +50,8 @@ export function foreignEnvFiles({ paths }: EnvHome): string[] {
 }
 
 /**
- * Changes the text of an env file, for its owner alone afterwards; callers at the same time lose nothing of each other.
- * Returns its path. Throws what `edit` throws, and then nothing has changed.
+ * Changes the text of an env file, which only its owner can read afterwards. Concurrent changes are all kept. Returns its
+ * path. Throws what `edit` throws, and then nothing has changed.
  */
 export async function changeEnvFile(
   home: EnvHome,
@@ -68,7 +68,7 @@ export async function changeEnvFile(
   })
 }
 
-/** Somebody may keep it elsewhere, by a link that is to stay one. */
+/** The path to write to: the file may be a link to another place, and the link is kept. */
 function target({ file, exists }: StoredEnv): string {
   return exists ? fs.realpathSync(file) : file
 }

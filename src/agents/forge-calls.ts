@@ -1,4 +1,4 @@
-/** How an agent talks to each kind of forge, as text for its prompt: every call it needs, ready to be run. */
+/** The calls of each kind of forge as text for an agent's prompt: every call it needs, ready to be run. */
 import type { Repository } from '../core/issue-ref.ts'
 import type { ForgeType } from '../config/git-servers.ts'
 
@@ -6,18 +6,18 @@ export interface ForgeCallsInput {
   repository: Repository
   /** The issue's number; without one there are no calls on the issue. */
   number: string | undefined
-  /** Where the API is, without a trailing slash. */
+  /** The address of the API, without a trailing slash. */
   apiUrl: string
-  /** The variables that may hold the token of this server, the first that is set counts. */
+  /** The variables that may hold the token of this server; the first one that is set counts. */
   tokens: readonly string[]
   branch: string
   baseBranch: string
 }
 
-/** The calls for a forge whose API is known, as a block of lines. `<pr>` in it is for the agent to fill in. */
+/** The calls for a forge with a known API, as a block of lines. The agent has to fill in `<pr>`. */
 export function forgeCalls(kind: Exclude<ForgeType, 'unknown'>, input: ForgeCallsInput): string {
   const { repository } = input
-  // It stands between double quotes of a shell.
+  // The text puts it between double quotes of a shell.
   const apiUrl = input.apiUrl.replaceAll('$', '%24')
   const branch = encodeURIComponent(input.branch)
   const owner = encodeURIComponent(repository.owner)
@@ -88,7 +88,7 @@ export function forgeCalls(kind: Exclude<ForgeType, 'unknown'>, input: ForgeCall
 
 interface Calls {
   api: string
-  /** The header that proves who asks, as a shell expands it: empty without a token, which is `$t`. */
+  /** The login header, for a shell to expand: `$t` is the token, and without a token the header is empty. */
   header: string
   issue: string
   comments: string
@@ -99,7 +99,7 @@ interface Calls {
   prComments: string
   reviews: string
   reviewsNote: string
-  /** Remarks on single lines, which no forge has among the comments. */
+  /** Remarks on single lines; no forge lists them among the comments. */
   reviewLines: string
   replyToLine: string
   checks: string[]
@@ -108,9 +108,9 @@ interface Calls {
 }
 
 /**
- * A shell function that hands the token to curl by a pipe, from the shell's own printf: an argument of a program can be
- * read by everybody who lists processes. Standard input stays free for what is to be written. The inner
- * braces are for zsh, which would else join the pipe and what is to be written.
+ * A shell function that gives the token to curl through a pipe from the shell's own printf, because every user who lists
+ * processes can read a program's arguments. Standard input stays free for the request body. The inner braces are for
+ * zsh, which would otherwise join the pipe and the body.
  */
 function forgeFunction({ tokens }: ForgeCallsInput, { header }: Calls): string {
   const token = tokens.reduceRight((rest, name) => `\${${name}:-${rest}}`, '')

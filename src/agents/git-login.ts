@@ -1,4 +1,4 @@
-/** With which token git logs in where. Read at the moment it is asked for, and for nobody but a server the user named. */
+/** Which token git uses for which server. Read at the moment it is asked for, and only for servers the user named. */
 import { type GitServer, listServers, type ServerHome } from '../config/git-servers.ts'
 import type { Paths } from '../config/paths.ts'
 import { hostOfUrl } from '../config/remote-url.ts'
@@ -11,13 +11,13 @@ type LoginHome = ServerHome & { paths: Pick<Paths, 'repositories' | 'env'> }
 export interface Login {
   username: string
   password: string
-  /** The variable that holds it. */
+  /** The variable that holds the token. */
   variable: string
 }
 
 /**
- * The login for a web address (`https://host:port`) from an agent's variables; undefined when there is none. Over plain
- * http only to this machine. Throws KugetsuError when the servers or repos.json cannot be understood.
+ * The login for a web address (`https://host:port`) from an agent's variables; undefined when there is none. For plain
+ * http only on this machine. Throws KugetsuError when the servers or repos.json cannot be understood.
  */
 export function loginFor(home: LoginHome, agent: AgentKind, address: string): Login | undefined {
   const names = variablesFor(home, address)
@@ -25,13 +25,13 @@ export function loginFor(home: LoginHome, agent: AgentKind, address: string): Lo
   const variables = agentVariables(home.paths.env, agent)
   for (const { variable, type } of names) {
     const password = variables[variable]?.trim() ?? ''
-    // git's protocol for helpers knows lines only.
+    // git's protocol for helpers is made of lines, so a value cannot have control characters.
     if (password !== '' && !/\p{Cc}/u.test(password)) return { username: loginName(type), password, variable }
   }
   return undefined
 }
 
-/** What a person can do when a server wants a login for `url` that git did not have; undefined for other addresses. */
+/** What a person can do when a server wants a login for `url` and git had none; undefined for other than web addresses. */
 export function loginHint(home: LoginHome, agent: AgentKind, url: string): string | undefined {
   if (!/^https?:/i.test(url) || !URL.canParse(url)) return undefined
   const { origin, protocol, host } = new URL(url)
@@ -39,7 +39,7 @@ export function loginHint(home: LoginHome, agent: AgentKind, url: string): strin
     return `${protocol}// is not safe for a password or token: use https, or an ssh key.`
   }
   const names = variablesFor(home, origin)
-  // The one that agents know for calls of the forge too, where it is this server's.
+  // Prefer the variable that agents also use for calls of the forge, if it is this server's.
   const usual = names.find(({ variable, type }) => variable === `${type.toUpperCase()}_TOKEN`) ?? names[0]
   if (usual === undefined) {
     return `For a token, name the server first ("kugetsu server add ${host} ${origin} --type …"), or set up a credential helper of git.`
@@ -65,7 +65,7 @@ function variablesFor(home: LoginHome, address: string): Candidate[] {
     .flatMap((server) => tokenVariables(server, servers).map((variable) => ({ variable, type: server.type })))
 }
 
-/** What repos.json names is as good as a server of that name: an unknown host alone never gets a token. */
+/** The hosts in repos.json count as servers too. A host that the user named nowhere never gets a token. */
 function hostsOfRepositories(home: LoginHome): GitServer[] {
   const urls = [...readRepositories(home.paths.repositories, home.now()).values()]
   return urls.flatMap((url) => {
@@ -75,14 +75,14 @@ function hostsOfRepositories(home: LoginHome): GitServer[] {
   })
 }
 
-/** Where the token for a server's URL may go, as scheme, host and port; undefined where none may. */
+/** The scheme, host and port that a token for a server's URL may be sent to; undefined when it may not be sent. */
 function originOf(url: string): string | undefined {
   const isSsh = /^ssh:\/\//i.test(url) || !url.includes('://')
   const host = isSsh ? hostOfUrl(url)?.hostname : undefined
   return host === undefined ? webOrigin(url) : webOrigin(`https://${host}`)
 }
 
-/** Of an address of the web that is safe for a token. */
+/** The origin of a web address that is safe for a token; undefined for others. */
 function webOrigin(url: string): string | undefined {
   if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) return undefined
   const { protocol, origin, hostname } = new URL(url)

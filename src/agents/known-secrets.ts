@@ -1,8 +1,8 @@
-/** What may not be told, wherever an agent's words and errors are written down. */
+/** The secrets to mask wherever an agent's words and errors are written down. */
 import { isSecretName, maskCredentials, maskSecrets } from '../core/masking.ts'
 import { fileVariables } from './env-files.ts'
 
-/** A shorter line of a value with several is nothing that one would know again. */
+/** A shorter line of a multi-line value is not masked: it could be any text. */
 const shortestLine = 16
 
 interface SecretsHome {
@@ -10,16 +10,16 @@ interface SecretsHome {
   env: Readonly<Record<string, string | undefined>>
 }
 
-/** Masks in texts the secrets that a home has now, and what URLs hold of users and passwords; half characters with them. */
+/** A function that masks the home's current secrets and the users and passwords in URLs, and replaces half characters. */
 export function maskerOf(home: SecretsHome): (text: string) => string {
   const secrets = knownSecrets(home)
   return (text) => maskCredentials(maskSecrets(text, secrets)).toWellFormed()
 }
 
 /**
- * The values of all variables that hold secrets by their names, of the env files and the environment: as they stand,
- * without their outer blanks, and the lines of those that have several, as commands may print them. A file that cannot
- * be read has none: what is to be told must not wait for that.
+ * The values of all variables in the env files and the environment with a name of a secret: as they stand, without outer
+ * blanks, and line by line if there are several lines, as commands may print them. A file that cannot be read counts as
+ * empty, so that texts can still be written.
  */
 export function knownSecrets({ paths, env }: SecretsHome): string[] {
   const files = ['default', 'dev', 'pm-agent'].flatMap((name) => readable(paths.env, name))

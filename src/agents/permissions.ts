@@ -2,7 +2,7 @@
 import { plainLine } from '../core/plain-text.ts'
 import type { PermissionRule } from '../opencode/database.ts'
 
-/** Nobody can answer a question or leave plan mode for an agent; work outside its worktree (caches, scratch files) is normal. */
+/** No person can answer a question or leave plan mode; work outside the worktree (caches, scratch files) is normal. */
 const unattendedRules: readonly PermissionRule[] = [
   { permission: 'question', pattern: '*', action: 'deny' },
   { permission: 'plan_enter', pattern: '*', action: 'deny' },
@@ -11,14 +11,14 @@ const unattendedRules: readonly PermissionRule[] = [
 ]
 
 /**
- * The rules stored with the session of a dev agent or of the PM agent. They come after those of the agent's definition,
- * which has what the PM agent is held to, and so win over them.
+ * The rules stored with the session of a dev agent or of the PM agent. They come after the rules of the agent's
+ * definition (where the PM agent's limits are), so they win over those.
  */
 export function permissionRules(): PermissionRule[] {
   return [...unattendedRules]
 }
 
-/** What an agent reads when its request is refused: why, and how to go on. */
+/** The text for an agent with a refused request: why it was refused, and how to go on. */
 export function permissionDenial(request: { permission: string; patterns: string[] }): string {
   const what = request.patterns.map((pattern) => plainLine(pattern, 200)).join(', ')
   const asked = plainLine(request.permission, 60) + (what === '' ? '' : ` (${what})`)

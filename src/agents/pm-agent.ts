@@ -1,4 +1,4 @@
-/** The PM agent: what it is told, and what it may use. It coordinates; its limits are rules, not only words. */
+/** The PM agent: its prompts and its permissions. It coordinates; its limits are rules, not only words. */
 import afterInterruption from '../../skills/kugetsu/pm/after-interruption.md'
 import firstMessage from '../../skills/kugetsu/pm/first-message.md'
 import instructions from '../../skills/kugetsu/pm/instructions.md'
@@ -11,12 +11,12 @@ export const pmAgentName = 'kugetsu-pm'
 export type Verbosity = 'verbose' | 'default' | 'quiet'
 
 /**
- * In order; the last that matches decides. A command for the shell reaches opencode as a call of kugetsu's own runner
- * (pm-shell/), which the plugin has made of it; there it is judged by its words. Without the plugin nothing matches.
+ * In order; the last rule that matches decides. The plugin turns a shell command into a call of kugetsu's own runner
+ * (pm-shell/), which judges the command by its words. Without the plugin no command matches.
  */
 export const pmAgentRules: readonly PermissionRule[] = [
   { permission: '*', pattern: '*', action: 'deny' },
-  // The plugin holds these to worktrees as well, and tells that grep is the shell's (pm-shell/tools.ts).
+  // The plugin also limits these to worktrees, and refers the agent to grep in the shell (pm-shell/tools.ts).
   ...allow('read', ['*']),
   ...deny('read', ['*.env', '*.env.*', '*/.ssh/*', '*/opencode/server.json', 'mcp:*']),
   ...allow('glob', ['*']),
@@ -27,7 +27,7 @@ export const pmAgentRules: readonly PermissionRule[] = [
   ...allow('skill', ['*']),
   ...allow('websearch', ['*']),
   ...allow('external_directory', ['*']),
-  // Asked, not denied: the refusal then says why, and the run goes on.
+  // `ask`, not `deny`: the refusal then says why, and the run goes on.
   { permission: 'doom_loop', pattern: '*', action: 'ask' },
   ...deny('edit', ['*']),
   // A sub-agent has permissions of its own, a shell among them.
@@ -36,7 +36,7 @@ export const pmAgentRules: readonly PermissionRule[] = [
   ...allow('bash', [`kugetsu ${pmShellCommand} *`]),
 ]
 
-/** What the PM agent's session begins with. */
+/** The first message of the PM agent's session. */
 export const pmPriming = firstMessage.trimEnd()
 
 /** For a request that was cut off because the server went away. */
@@ -62,7 +62,7 @@ const verbosityLines: Record<Verbosity, string> = {
   quiet: 'Report in one line, or not at all when everything went as asked.',
 }
 
-/** What the PM agent is sent for a delegated message. `context` is what is known, or missing, about the issues it names. */
+/** The prompt for a delegated message. `context` says what is known, or missing, about the issues that it names. */
 export function buildPmMessage(request: {
   message: string
   verbosity: Verbosity
@@ -79,7 +79,7 @@ export function buildPmMessage(request: {
 
 type Configuration = Record<string, PermissionRule['action'] | Record<string, PermissionRule['action']>>
 
-/** The rules as nested objects, whose order of keys is the order of the rules. */
+/** The rules as nested objects; the order of the keys is the order of the rules. */
 function asConfiguration(rules: readonly PermissionRule[]): Configuration {
   const configuration: Record<string, Record<string, PermissionRule['action']>> = {}
   for (const { permission, pattern, action } of rules) {

@@ -1,4 +1,4 @@
-/** What was asked and answered on an issue before, as a part of the prompt for an agent that was not there. */
+/** The earlier questions and answers on an issue, as a part of the prompt for an agent that was not there. */
 import { plainLine } from '../core/plain-text.ts'
 
 /** One request of the delegator, or the last words of an agent after a run. */
@@ -10,7 +10,7 @@ interface Exchange {
   error?: string | undefined
 }
 
-/** In the fields of the file it is kept in, see sessions/runs/conversation.ts. */
+/** With the fields of the file that keeps it, see sessions/runs/conversation.ts. */
 export interface Conversation {
   entries: readonly Exchange[]
   left_out: number
@@ -20,8 +20,8 @@ const anotherAgent =
   'An agent has worked on this before you, in a session that is lost. This is what is left of it, oldest first: what the delegator asked, and what the agent said at the end of each run. It is there for you to know, not to be done again: the branch and the pull request show what was really done, and they are right where the two disagree.'
 
 /**
- * The section; empty when nothing is remembered. Each line of what was said is quoted: whatever it looks like, it can be
- * told from the rest of the prompt. `introduction` says to whom it happened.
+ * The section; empty when nothing is remembered. Each line of a message is quoted, so that it cannot be mistaken for the
+ * rest of the prompt. `introduction` says whose conversation it was.
  */
 export function rememberedSection({ entries, left_out }: Conversation, introduction = anotherAgent): string {
   if (entries.length === 0) return ''

@@ -1,4 +1,4 @@
-/** How kugetsu's own git reaches remotes: as the user would, and with the tokens of the dev agents where that is not enough. */
+/** How kugetsu's own git reaches remotes: as the user does, else with the tokens of the dev agents. */
 import { loginHint } from './git-login.ts'
 import type { Home } from '../config/home.ts'
 import { credentialVariables, helperCommand } from '../core/credential-helper.ts'
@@ -13,7 +13,7 @@ export function remoteAccess(home: Home, url: string) {
   return { env: remoteEnvironment(home), loginHint: () => hintFor(home, url) }
 }
 
-/** A hint must not stand in the way of the error that it goes with. */
+/** A failure here gives no hint, because it must not hide the error that the hint belongs to. */
 function hintFor(home: Home, url: string): string | undefined {
   try {
     return loginHint(home, 'dev', url)

@@ -1,6 +1,6 @@
 /**
- * `~/.kugetsu/config`: the assignments of a shell file, read as data. The bash tool sourced it, so its quotes,
- * expansions and server table are understood; nothing in it is ever run.
+ * `~/.kugetsu/config`: the assignments of a shell file, read as data. The bash tool sourced this file, so its quotes,
+ * expansions and server table are understood. Nothing in it is ever run.
  */
 import { startOf } from '../core/columns.ts'
 import { KugetsuError } from '../core/errors.ts'
@@ -13,7 +13,7 @@ export interface ConfigFile {
   lines: Map<string, number>
   /** GIT_SERVERS: name to URL. */
   servers: Map<string, string>
-  /** What was not understood, and therefore ignored. */
+  /** What was not understood and is therefore ignored. */
   warnings: { line: number; text: string }[]
 }
 
@@ -37,8 +37,8 @@ export function readConfig(file: string, variables: Variables): ConfigFile {
 }
 
 /**
- * Parses the text of a config file. `variables` are what `$NAME` means before the file itself sets it. Never throws:
- * a statement that is not understood becomes a warning and changes nothing.
+ * Parses the text of a config file. `variables` gives `$NAME` its meaning until the file itself sets it. Never throws: a
+ * statement that is not understood becomes a warning and changes nothing.
  */
 export function parseConfig(text: string, variables: Variables = {}): ConfigFile {
   const config: ConfigFile = { values: new Map(), lines: new Map(), servers: new Map(), warnings: [] }
@@ -217,7 +217,7 @@ function valueOf(name: string, lookup: Lookup): string {
 }
 
 function notAnAssignment(reader: Reader): NotUnderstood {
-  // No more than one word of it: a line can hold a secret.
+  // Shows at most one word of it: a line can hold a secret.
   return new NotUnderstood(`"${startOf(reader.peekWord(), 20)}" is not an assignment`)
 }
 
@@ -232,7 +232,7 @@ class Reader {
     this.text = text
   }
 
-  /** The number of the line it is on, from 1. Only asked for in ascending order. */
+  /** The number of the current line, from 1. Must be called in ascending order. */
   line(): number {
     for (; this.countedTo < this.at; this.countedTo++) if (this.text[this.countedTo] === '\n') this.counted++
     return this.counted

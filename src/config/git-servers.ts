@@ -1,6 +1,6 @@
 /**
- * The git servers: those of servers.json, then GIT_SERVERS of the config file (the bash tool's, only read), then
- * github.com. Of one name the first counts.
+ * The git servers: those of servers.json, then GIT_SERVERS of the config file (the bash tool's, only read), then github.com.
+ * The first server of a name counts.
  */
 import * as fs from 'node:fs'
 import * as z from 'zod/mini'
@@ -24,14 +24,14 @@ export interface GitServer {
   url: string
   /** The forge it speaks: as given, else guessed from its host and name. */
   type: ForgeType
-  /** Where its API is, when that cannot be told from its URL. */
+  /** Where its API is, when its URL does not tell. */
   api?: string | undefined
   /** It is the server of `owner/repo#n`. */
   default: boolean
   source: 'servers.json' | 'config' | 'built-in'
 }
 
-/** What is needed of the world to know the servers; a command's context is one. */
+/** What the functions here need of their surroundings; a command's context has it. */
 export interface ServerHome {
   paths: Pick<Paths, 'servers' | 'config' | 'lock'>
   settings: () => Pick<Settings, 'defaultGitServer'>
@@ -79,8 +79,8 @@ export function getServer(home: ServerHome, name: string): GitServer {
 }
 
 /**
- * The server an instance of a ref means: the one of that name, else the one whose URL has that host, with its port or
- * without. Undefined when no server fits.
+ * The server that the instance of a ref means: the server of that name, else the server whose URL has that host, with its
+ * port or without. Undefined when no server fits.
  */
 export function findServer(instance: string, servers: readonly GitServer[]): GitServer | undefined {
   return (
@@ -91,8 +91,8 @@ export function findServer(instance: string, servers: readonly GitServer[]): Git
 }
 
 /**
- * Stores a server. The same name with the same URL again only sets its type and its API, if they are given.
- * Throws KugetsuError `bad_server`, `bad_url` or `server_exists`.
+ * Stores a server. Storing the same name with the same URL again only sets its type and its API, if they are given. Throws
+ * KugetsuError `bad_server`, `bad_url` or `server_exists`.
  */
 export async function addServer(
   home: ServerHome,
@@ -125,8 +125,8 @@ export async function addServer(
 }
 
 /**
- * Removes a server from servers.json, and its being the default with it.
- * Throws KugetsuError `unknown_server`, or `not_removable` for one that is not in that file.
+ * Removes a server from servers.json; it is no longer the default then. Throws KugetsuError `unknown_server`, or
+ * `not_removable` for a server that is not in that file.
  */
 export async function removeServer(home: ServerHome, name: string): Promise<GitServer> {
   return change(home, (file) => {
@@ -152,8 +152,8 @@ export async function setDefaultServer(home: ServerHome, name: string): Promise<
 }
 
 /**
- * Reads a JSON file, undefined when there is none or it is empty. What is not JSON or not of that shape is set aside,
- * its bytes kept, and named in a KugetsuError `unreadable`.
+ * Reads a JSON file; undefined when there is none or it is empty. A file that is not JSON or not of that shape is set aside,
+ * with its bytes kept, and named in a KugetsuError `unreadable`.
  */
 export function readJsonFile<T>(file: string, schema: () => z.ZodMiniType<T>, now: Date): T | undefined {
   if (isEmpty(file)) return undefined
@@ -179,7 +179,7 @@ export function readJsonFile<T>(file: string, schema: () => z.ZodMiniType<T>, no
   })
 }
 
-/** A spoiled file is not; reading it will tell. */
+/** A file that cannot be read does not count as empty: reading it will report that. */
 function isEmpty(file: string): boolean {
   try {
     const stat = fs.statSync(file, { throwIfNoEntry: false })

@@ -1,7 +1,7 @@
 import type { Paths } from './paths.ts'
 import type { Settings } from './settings.ts'
 
-/** One kugetsu home and what surrounds a call: what every service gets handed. */
+/** One kugetsu home and the surroundings of a call: what every service gets handed. */
 export interface Home {
   paths: Paths
   env: NodeJS.ProcessEnv
@@ -12,11 +12,11 @@ export interface Home {
   settings: () => Settings
   /** Aborted when the caller was told to stop (SIGINT, SIGTERM). */
   signal: AbortSignal
-  /** Tells the person of something odd that does not stop the work; one line. */
+  /** Tells the person about something odd that does not stop the work; one line. */
   warn: (text: string) => void
-  /** Tells the person what a slow step is doing; one line. `passing`: only worth a look on a terminal, as it changes. */
+  /** Tells the person what a slow step is doing; one line. `passing`: only shown on a terminal, since it keeps changing. */
   progress: (text: string, passing?: 'passing') => void
-  /** Where the system's proc and sys are: `/`, but in tests. */
+  /** Where the system's proc and sys are: `/`, except in tests. */
   system: string
   /** How to run kugetsu itself: program and first arguments. */
   self: readonly [string, ...string[]]

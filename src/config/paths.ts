@@ -13,7 +13,7 @@ export function homeDirectory(env: NodeJS.ProcessEnv, userHome: string): string 
 
 /** The paths of the home at `home` (absolute, as path.resolve gives it). */
 export function pathsOf(home: string) {
-  // path.join looks at every character, which for all of these, at every command, is as much as to read a dozen files.
+  // path.join reads every character. For all of these, at every command, that takes as long as reading a dozen files.
   const at = (...parts: string[]) => [home, ...parts].join(path.sep)
   return {
     home,
@@ -38,7 +38,7 @@ export function pathsOf(home: string) {
     repositories: at('repos.json'),
     servers: at('servers.json'),
     logs: at('logs'),
-    /** What became of a message to the PM agent, by its queue item. */
+    /** The outcome of a message to the PM agent, by its queue item. */
     delegation: (item: string) => at('logs', `delegate-${item}.log`),
     transcript: (sessionId: string) => at('logs', `dev-${sessionId}.log`),
     serverLog: at('logs', 'opencode-server.log'),
@@ -47,21 +47,21 @@ export function pathsOf(home: string) {
     booting: at('opencode', 'booting.json'),
     attached: at('opencode', 'attached'),
     plugin: at('opencode', 'environment.js'),
-    /** What the server knows of models, where that is not all. */
+    /** The models that the server knows, when those are not all. */
     catalogue: at('opencode', 'models.json'),
-    /** All that opencode knows of models, where it has no file of its own that says so. */
+    /** All models that opencode knows, when it has no file of its own with them. */
     wholeCatalogue: at('opencode', 'all-models.json'),
-    /** Whose models opencode can use, as it said itself. */
+    /** The providers whose models opencode can use, as it reported itself. */
     connected: at('opencode', 'providers.json'),
-    /** In front of the agents' search path. */
+    /** The directory at the front of the agents' search path. */
     bin: at('opencode', 'bin'),
     queue: at('queue'),
     queueItems: at('queue', 'items'),
     /** The number of the newest item, as the name of a file. */
     queueNumbers: at('queue', 'numbers'),
-    /** How the runs of items ended, until that is noted on them. */
+    /** How the runs of items ended, until that is noted on the items. */
     queueEnded: at('queue', 'ended'),
-    /** There while tasks are to be taken from the queue, whichever daemon runs. */
+    /** Exists while tasks are to be taken from the queue, whichever daemon runs. */
     dispatching: at('queue', 'dispatching'),
     daemonPid: at('queue', 'daemon.pid'),
     daemonLock: at('queue', 'daemon.lock'),
@@ -69,9 +69,9 @@ export function pathsOf(home: string) {
     daemonSocket: at('queue', 'daemon.sock'),
     journal: at('journal.jsonl'),
     notifications: at('notifications.json'),
-    /** Notifications that are still to be taken over into that file. */
+    /** Notifications that are not moved into that file yet. */
     notificationSpool: at('notifications.new'),
-    /** What was said once and is not to be said again. */
+    /** What was said once and must not be said again. */
     said: at('said'),
   }
 }

@@ -1,13 +1,13 @@
-/** What git may be told to clone from. Git can run programs for some addresses, so only known forms get through. */
+/** What git may be told to clone from. Git can run programs for some addresses, so only known forms are allowed. */
 import { KugetsuError } from '../core/errors.ts'
 
 const schemes = ['https:', 'http:', 'ssh:', 'git:', 'file:']
-// git@host:path, where git takes ssh.
+// git@host:path, which git reads as ssh.
 const scpLike = /^([A-Za-z0-9_][A-Za-z0-9._-]*)@([A-Za-z0-9][A-Za-z0-9.-]*):(?!-)(.*)$/
 
 /**
- * Returns the URL if git may use it: https, http, ssh, git or file, or `git@host:path`, without a password.
- * Throws KugetsuError `bad_url`; `what` is what the message calls it.
+ * Returns the URL if git may use it: https, http, ssh, git or file, or `git@host:path`, without a password. Throws
+ * KugetsuError `bad_url`; `what` names the URL in the message.
  */
 export function checkRemoteUrl(text: string, what: string): string {
   const problem = problemOf(text)
@@ -15,7 +15,7 @@ export function checkRemoteUrl(text: string, what: string): string {
   throw new KugetsuError(`${what} ${problem.reason}`, { code: 'bad_url', hint: problem.hint ?? allowed })
 }
 
-/** The host of such a URL in lower case, with the port if it has one and without. Undefined when it has none. */
+/** The host of such a URL in lower case, with its port if it has one and without. Undefined when it has no host. */
 export function hostOfUrl(text: string): { host: string; hostname: string } | undefined {
   const scp = text.includes('://') ? null : scpLike.exec(text)
   const host = (scp === null ? parsed(text)?.host : scp[2])?.toLowerCase()
@@ -24,8 +24,8 @@ export function hostOfUrl(text: string): { host: string; hostname: string } | un
 }
 
 /**
- * The address of the pages of a server that git reaches at that URL, without a trailing slash. The port of ssh and git
- * is not theirs, and such a server has them on https. Undefined when the URL has no host.
+ * The address of a server's web pages, without a trailing slash, from the URL by which git reaches the server. A port of ssh
+ * or git is not that of the pages, and the pages of such a server are on https. Undefined when the URL has no host.
  */
 export function webUrlOf(text: string): string | undefined {
   const url = text.includes('://') ? parsed(text) : undefined
@@ -57,7 +57,7 @@ function problemOf(text: string): { reason: string; hint?: string } | undefined 
     }
   }
   const url = parsed(text)
-  // Node's parser forgives a missing or third slash, git does not.
+  // Node's parser accepts a missing or a third slash; git does not.
   if (url === undefined || !/^(file:\/\/\/|(?!file:)[a-z]+:\/\/[^/])/i.test(text)) return { reason: 'is not a URL' }
   if (!schemes.includes(url.protocol)) return { reason: `uses ${url.protocol}//, which is not allowed` }
   if (/[?#]/.test(text)) return { reason: 'has a query or fragment' }

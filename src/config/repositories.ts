@@ -23,8 +23,8 @@ export function readRepositories(file: string, now: Date): Repositories {
 
 /**
  * The URL to clone an issue's repository from: its entry in repos.json (the ref's, else the repository's), else
- * `<server url>/<owner>/<repo>.git`; a server nobody configured is taken for `https://<instance>`.
- * Throws KugetsuError `bad_url` when what is configured is nothing git may be given.
+ * `<server url>/<owner>/<repo>.git`. A server that nobody configured has the URL `https://<instance>`. Throws KugetsuError
+ * `bad_url` when git may not be given what is configured.
  */
 export function cloneUrl(
   ref: IssueRef,

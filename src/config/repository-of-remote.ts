@@ -1,12 +1,12 @@
-/** Which repository the remote of a clone is, in the words of refs: the way of cloneUrl() back. */
+/** Which repository the remote of a clone is, in the words of refs: the reverse of cloneUrl(). */
 import type { Repository } from '../core/issue-ref.ts'
 import type { GitServer } from './git-servers.ts'
 import { hostOfUrl, withoutCredentials } from './remote-url.ts'
 import type { Repositories } from './repositories.ts'
 
 /**
- * The repository at `url`, which can be a path: as repos.json names it, else by the git server that it is on, else by its
- * host. Undefined when that cannot be told. Its parts are not checked: whoever completes a ref with it does.
+ * The repository at `url`, which can be a path: as repos.json names it, else by its git server, else by its host. Undefined
+ * when unknown. The parts are not checked here, but by the code that completes a ref with them.
  */
 export function repositoryOfRemote(
   url: string,
@@ -24,7 +24,7 @@ export function repositoryOfRemote(
   const there = hostOfUrl(remote)
   if (there === undefined) return undefined
   const isHttp = /^https?:/i.test(remote)
-  // By ssh the same server is reached at another port.
+  // ssh may reach the same server at another port.
   const byName = servers.filter(({ url: base }) => !isHttp && hostOfUrl(base)?.hostname === there.hostname)
   const same =
     servers.find(({ url: base }) => hostOfUrl(base)?.host === there.host) ??
@@ -33,7 +33,7 @@ export function repositoryOfRemote(
   return partsOf(`${same?.name ?? there.host}/${path}`)
 }
 
-/** Comparable: without what git does not need at the end. */
+/** The URL in a comparable form: without what git does not need at the end. */
 function plain(url: string): string {
   return url
     .trim()

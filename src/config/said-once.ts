@@ -4,8 +4,8 @@ import { createExclusive, ensureDirectory } from '../platform/files.ts'
 import type { Paths } from './paths.ts'
 
 /**
- * Whether this home has never been told of something; from then on it has. Where that cannot be noted it counts as told:
- * better not said at all than at every command.
+ * Whether something is said for the first time in this home; from then on it counts as said. It also counts as said when
+ * that cannot be noted: better never said than said at every command.
  */
 export function isNews({ said }: Pick<Paths, 'said'>, name: string): boolean {
   if (!fs.existsSync(path.dirname(said))) return false // no home yet, and this is no reason to make one

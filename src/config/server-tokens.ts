@@ -1,13 +1,13 @@
 /**
- * Which variables of the env files hold the token of a git server. Names only: whoever needs a value reads it from the
- * agent's variables. The one rule for git's logins and for calls of the forges' APIs.
+ * Which variables of the env files hold the token of a git server. Names only: callers read the values from the agent's
+ * variables. The one rule for git's logins and for calls of the forges' APIs.
  */
 import type { ForgeType, GitServer } from './git-servers.ts'
 import { hostOfUrl } from './remote-url.ts'
 
 type Server = Pick<GitServer, 'name' | 'url' | 'type' | 'default'>
 
-/** The variables that people have for a forge already, the usual one first. */
+/** The variables that people already have for a forge, the usual one first. */
 const forgeWide: Readonly<Record<ForgeType, readonly string[]>> = {
   github: ['GITHUB_TOKEN', 'GH_TOKEN'],
   gitea: ['GITEA_TOKEN', 'FORGEJO_TOKEN'],
@@ -15,13 +15,13 @@ const forgeWide: Readonly<Record<ForgeType, readonly string[]>> = {
   unknown: [],
 }
 
-/** Where a token without further words is for, should there be several servers of that forge. */
+/** The host that a general token is for, if several servers are of that forge. */
 const publicHosts: Partial<Record<ForgeType, string>> = { github: 'github.com', gitlab: 'gitlab.com' }
 
 /**
- * The variables that can hold the token of a server, the first that is set counts: `<NAME>_TOKEN` by the server's name
- * (`git.example.com` is `GIT_EXAMPLE_COM_TOKEN`), then those of its forge. `servers` are all known ones: no name stands
- * for two hosts, so that the token of one is never sent to another.
+ * The variables that can hold the token of a server; the first one that is set counts: `<NAME>_TOKEN` by the server's name
+ * (`git.example.com` is `GIT_EXAMPLE_COM_TOKEN`), then those of its forge. `servers` are all known servers: no variable
+ * stands for two hosts, so the token of one is never sent to another.
  */
 export function tokenVariables(server: Server, servers: readonly Server[]): string[] {
   const own = ownVariable(server.name)
@@ -30,12 +30,12 @@ export function tokenVariables(server: Server, servers: readonly Server[]): stri
   return [...(isOwn ? [own] : []), ...(isForges ? forgeWide[server.type] : [])]
 }
 
-/** The user name that a forge wants beside a token. */
+/** The user name that a forge expects with a token. */
 export function loginName(type: ForgeType): string {
   return type === 'github' ? 'x-access-token' : 'oauth2' // Gitea takes any
 }
 
-/** Undefined for a server that is called like a forge: GITHUB_TOKEN is what everybody takes it for. */
+/** Undefined for a server that is named like a forge: GITHUB_TOKEN keeps the meaning that everybody expects. */
 function ownVariable(name: string): string | undefined {
   const variable = `${name.toUpperCase().replace(/[^A-Z0-9]/g, '_')}_TOKEN`.replace(/^(?=\d)/, '_')
   return Object.values(forgeWide).some((names) => names.includes(variable)) ? undefined : variable
@@ -45,7 +45,7 @@ function ownerOf(variable: string, servers: readonly Server[]): Server | undefin
   return servers.find(({ name }) => ownVariable(name) === variable)
 }
 
-/** Among several hosts of a forge the default one, else the public one; otherwise it cannot be told whose it is. */
+/** Of several hosts of a forge, the default one, else the public one; otherwise the token's host is unknown. */
 function ownerOfForge(type: ForgeType, servers: readonly Server[]): Server | undefined {
   const candidates = servers.filter((server) => server.type === type)
   const chosen =
@@ -60,6 +60,6 @@ function sameHost(one: Server, other: Server | undefined): boolean {
 
 function hostName(url: string): string {
   const found = hostOfUrl(url)
-  // The port of an ssh address says nothing about who it is; that of a web address does.
+  // The port of an ssh address does not identify the server; that of a web address does.
   return (/^https?:/i.test(url) ? found?.host : found?.hostname) ?? ''
 }

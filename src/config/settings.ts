@@ -1,4 +1,4 @@
-/** The configuration: `~/.kugetsu/config`, and the environment over it. Read on every call, so no zod here. */
+/** The configuration: `~/.kugetsu/config`, overridden by the environment. Read on every call, so no zod here. */
 import * as path from 'node:path'
 import { startOf } from '../core/columns.ts'
 import { isInstance } from '../core/issue-ref.ts'
@@ -7,17 +7,17 @@ import { similarTo } from '../core/similar.ts'
 import { type ConfigFile, readConfig } from './config-file.ts'
 
 export interface Settings {
-  /** Dev agents at work at once. */
+  /** How many dev agents may work at once. */
   maxConcurrentAgents: number
-  /** How many MB (2^20 bytes) of memory must be left beside one more agent; 0 does not look. */
+  /** MB (2^20 bytes) of memory that must be left beside one more agent; 0 turns the check off. */
   minFreeMemoryMb: number
-  /** After how many hours an agent is aborted; fractions allowed. */
+  /** Hours after which an agent is aborted; fractions allowed. */
   taskTimeoutHours: number
   /** The fallback poll of the queue daemon. */
   queueIntervalMinutes: number
   /** Finished queue items older than this are cleared away. */
   queueCleanupAgeDays: number
-  /** The newest so many finished queue items are kept at most. */
+  /** At most so many finished queue items are kept, the newest. */
   queueKeepFinished: number
   verbosity: 'verbose' | 'default' | 'quiet'
   /** Where agents may put temporary files, absolute. */
@@ -30,17 +30,17 @@ export interface Settings {
   contextDump: boolean
   /** The instance of `owner/repo#n`, unless servers.json has a default of its own. */
   defaultGitServer: string
-  /** What an agent's permission request gets. */
+  /** The answer to an agent's permission request. */
   permissionPolicy: 'reject' | 'allow'
-  /** The providers whose models the opencode server loads, by their ids, or in a word: those it can use, or all. */
+  /** The providers whose models the opencode server loads: by id, or `connected` (those it can use), or `all`. */
   modelProviders: readonly string[] | 'connected' | 'all'
-  /** How long the opencode server may have nothing to do before it is stopped; 0 is at once. */
+  /** How long the opencode server may be idle before it is stopped; 0 is at once. */
   serverIdleMinutes: number
-  /** What in the config was not understood, one sentence each. */
+  /** What was not understood in the config, one sentence each. */
   warnings: string[]
-  /** What is set and means nothing any more, one sentence by the name of the variable: worth saying once. */
+  /** Settings that mean nothing any more, a sentence by the name of the variable: worth saying once. */
   gone: ReadonlyMap<string, string>
-  /** What is set in the file and looks like a setting that is written wrong; the same. */
+  /** Settings in the file that look misspelled, in the same form. */
   mistyped: ReadonlyMap<string, string>
 }
 
@@ -52,7 +52,7 @@ export interface SettingsSource {
   userHome: string
 }
 
-/** Every option, as it stands in a new config file: its name, its default as text, what it is for. */
+/** Every option, as it appears in a new config file: its name, its default as text, what it is for. */
 const options = [
   ['MAX_CONCURRENT_AGENTS', '3', 'How many dev agents may be at work at once.'],
   ['MIN_FREE_MEMORY_MB', '256', 'MB of memory that must be left beside one more agent; 0 does not look.'],
@@ -131,7 +131,7 @@ interface Sources {
   config: ConfigFile
 }
 
-/** An empty value counts as none, as with the shell's `${NAME:-default}`. */
+/** An empty value counts as unset, as with the shell's `${NAME:-default}`. */
 function givenValue(name: OptionName, { configFile, env, config }: Sources): Given {
   const fromEnvironment = env[name]?.trim() ?? ''
   if (fromEnvironment !== '') return { name, text: fromEnvironment, origin: 'the environment' }
@@ -154,7 +154,7 @@ function goneSettings({ configFile, env, config }: Sources): ReadonlyMap<string,
   return new Map([[name, `${where}: ${name} is gone: as many tasks start as there are free slots. Remove it.`]])
 }
 
-/** The file may have variables of its own, for use in others: only what comes close to a setting is one. */
+/** The file may have variables of its own, for use in others: only a name close to a setting's counts as mistyped. */
 function mistypedSettings(configFile: string, config: ConfigFile): ReadonlyMap<string, string> {
   const known: string[] = options.map(([name]) => name)
   const unknown = [...config.values.keys()].filter((name) => !known.includes(name) && name !== goneSetting)
@@ -211,7 +211,7 @@ function directory(given: Given, userHome: string): string {
   throw senseless(given, 'an absolute path, or one that begins with ~/')
 }
 
-/** Git's own rules for branch names, and none that git could take for an option. */
+/** Git's own rules for branch names. Also refuses names that git could take for an option. */
 function branch(given: Given): string | undefined {
   if (given.text === '') return undefined
   const parts = given.text.split('/')
@@ -235,7 +235,7 @@ function gitServer(given: Given): string {
   throw senseless(given, 'the name or host of a git server, such as github.com')
 }
 
-/** What Unicode calls so (\p{Cc}); a pattern that says it by name takes a tenth of a millisecond to make. */
+/** Control characters as in Unicode's \p{Cc}. A pattern with that name takes a tenth of a millisecond to make. */
 function hasControls(text: string): boolean {
   // oxlint-disable-next-line no-control-regex
   return /[\0-\x1f\x7f-\x9f]/.test(text)

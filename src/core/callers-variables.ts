@@ -1,9 +1,9 @@
 /**
  * Variables by which a program that calls kugetsu tells its own children where they are: git in a hook or an alias, npm in a
- * script. They tie git and npm to that program's repository; kugetsu's git and the agents work in others.
+ * script. They tie git and npm to that program's repository, but kugetsu's git and the agents work in others.
  */
 
-/** git(1), "Environment Variables", those that choose a repository or how one is read; and those of one commit. */
+/** git(1), "Environment Variables": those that choose a repository or how it is read, and those of one commit. */
 const gits = [
   'GIT_DIR',
   'GIT_WORK_TREE',
@@ -36,14 +36,14 @@ const gits = [
   'GIT_COMMITTER_DATE',
 ]
 
-/** By these git tells that it is git that calls. `git commit` and `git rebase` then name the author of their commit as well. */
+/** These show that git is the caller. `git commit` and `git rebase` then also name the author of their commit. */
 const byGit = ['GIT_DIR', 'GIT_INDEX_FILE', 'GIT_PREFIX', 'GIT_CONFIG_PARAMETERS']
 const authors = ['GIT_AUTHOR_NAME', 'GIT_AUTHOR_EMAIL']
 
-/** What npm sets for scripts and for npx; settings that a user has made by `npm_config_…` stay. */
+/** What npm sets for scripts and for npx. Settings that a user has made by `npm_config_…` stay. */
 const npms = /^(npm_(lifecycle|package)_.*|npm_(command|execpath|node_execpath|config_local_prefix)|INIT_CWD)$/
 
-/** The environment without them. An author that the user has set for all repositories stays. */
+/** The environment without these variables. An author that the user has set for all repositories stays. */
 export function withoutCaller(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const isByGit = byGit.some((name) => env[name] !== undefined)
   const foreign = new Set(isByGit ? [...gits, ...authors] : gits)

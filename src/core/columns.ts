@@ -1,22 +1,22 @@
 /**
- * Cutting, measuring and laying out text by what people see: characters of several code points (an emoji with its skin
- * tone, a letter with its accents) are never cut inside, and those of East Asian scripts and emoji take two columns.
- * Not by string-width, which reads Unicode's emoji sequences when it is loaded: 55 ms, as much as all of `kugetsu list`.
+ * Cuts, measures and lays out text by what people see. Characters of several code points (an emoji with its skin tone, a
+ * letter with its accents) are never cut inside. Those of East Asian scripts and emoji take two columns. Not by
+ * string-width, which reads Unicode's emoji sequences when it is loaded: 55 ms, as much as all of `kugetsu list`.
  */
 import { eastAsianWidth } from 'get-east-asian-width'
 import { lazy } from './lazy.ts'
 
 const segmenter = lazy(() => new Intl.Segmenter('en', { granularity: 'grapheme' }))
 
-/** One column for each code unit, as nearly all text is. */
+/** Text with one column for each code unit, as nearly all text is. */
 const simple = /^[ -~]*$/
 const unseen = /^[\p{Mark}\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+$/u
 /** Shown as a picture of two columns, though its width in Unicode's tables may be one. */
 const picture = /^(?:\p{Emoji_Presentation}|\p{Emoji}\ufe0f)/u
-/** A character that is longer (a letter with hundreds of accents) is cut all the same, between its code points. */
+/** A longer character (a letter with hundreds of accents) is cut all the same, between its code points. */
 const longestCharacter = 64
 
-/** How many columns of a terminal a text takes that has no tabs, line ends and control characters. */
+/** How many columns of a terminal a text takes, if it has no tabs, line ends and control characters. */
 export function widthOf(text: string): number {
   if (simple.test(text)) return text.length
   let width = 0
@@ -24,7 +24,7 @@ export function widthOf(text: string): number {
   return width
 }
 
-/** Whether a text takes more than `columns`; no more of it is looked at than that needs. */
+/** Whether a text takes more than `columns`. Reads no more of it than that needs. */
 export function isWider(text: string, columns: number): boolean {
   if (text.length <= columns / 2 || simple.test(text)) return text.length > columns
   let width = 0
@@ -58,7 +58,7 @@ export function endOf(text: string, length: number): string {
   return text.slice(next >= from ? next : from + (isLow(text, from) ? 1 : 0))
 }
 
-/** The last place at or before `at` between two characters. */
+/** The last boundary between two characters at or before `at`. */
 function boundaryBefore(text: string, at: number): number {
   if (isSimple(text.charCodeAt(at - 1)) && isSimple(text.charCodeAt(at))) return at
   const from = Math.max(0, at - longestCharacter)

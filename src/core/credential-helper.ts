@@ -1,14 +1,14 @@
 /**
- * How git is told to ask kugetsu for tokens: by its environment alone, as a credential helper that calls back. The token
- * is in no URL, no configuration and no argument. Also part of the plugin inside opencode: plain JavaScript only.
+ * How git is told to ask kugetsu for tokens: by its environment alone, as a credential helper that calls back. The token is
+ * in no URL, no configuration and no argument. Also part of the plugin inside opencode: plain JavaScript only.
  */
 
-/** What it is as a command of kugetsu. */
+/** The name of the helper as a command of kugetsu. */
 export const credentialCommand = 'credential'
-/** In the server's environment: the helper without its agent, for the plugin. */
+/** In the server's environment: the helper command without its agent, for the plugin. */
 export const helperVariable = 'KUGETSU_CREDENTIAL_HELPER'
 
-/** The command that git runs: what runs kugetsu, in the words of a shell. git adds what it wants done. */
+/** The command that git runs: the program and arguments of kugetsu, quoted for a shell. git appends the operation. */
 export function helperCommand(home: string, self: readonly string[]): string {
   return ['!KUGETSU_DIR=' + quoted(home), ...self.filter((word) => word !== '').map(quoted), credentialCommand].join(
     ' ',
@@ -22,18 +22,18 @@ export function credentialVariables(
   agent: 'dev' | 'pm-agent',
 ): Record<string, string> {
   const entries = othersOf(env)
-  // What git makes of a count that is none is git's to say.
+  // git itself reports a count that is not a number.
   return entries === undefined ? {} : variablesOf([...entries, ['credential.helper', `${helper} ${agent}`]])
 }
 
-/** The same without a helper of ours: what the user has set. */
+/** The same without a helper of ours: only what the user has set. */
 export function withoutHelper(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
   return variablesOf(othersOf(env) ?? [])
 }
 
 type Entry = [key: string, value: string]
 
-/** One of ours is there where kugetsu was called by an agent. */
+/** The entries without our own helper, which is there when an agent called kugetsu. */
 function othersOf(env: Readonly<Record<string, string | undefined>>): Entry[] | undefined {
   const count = env['GIT_CONFIG_COUNT'] || '0'
   if (!/^\d{1,4}$/.test(count)) return undefined

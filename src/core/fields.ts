@@ -1,12 +1,12 @@
 /**
- * Objects of state files by a table of their fields: what each may be, and what it is where the file does not say. The type,
- * the defaults and the reading follow from the table. Fields that are not in the table survive.
+ * Reads objects of state files by a table of their fields: what each may be, and its value when the file has none. The type,
+ * the defaults and the reading follow from the table. Unknown fields are kept.
  */
 
 export interface Field<T> {
-  /** The value in the form it is used in; undefined when it is none. */
+  /** The value in the form it is used in; undefined when it is not valid. */
   read: (value: unknown) => T | undefined
-  /** What it is where it is absent or null. */
+  /** The value when the field is absent or null. */
   otherwise: () => T
 }
 
@@ -25,12 +25,12 @@ export function field<T>(is: (value: unknown) => boolean, otherwise: () => T): F
 export const text = field<string | null>(isText, () => null)
 export const number = field<number | null>(Number.isFinite, () => null)
 
-/** An object with fields of its own; null where it is absent. */
+/** An object with fields of its own; null when it is absent. */
 export function object<F extends Fields>(fields: F): Field<Described<F> | null> {
   return { read: (value) => readFields(fields, value), otherwise: () => null }
 }
 
-/** A list of what `read` reads; an empty one where it is absent. */
+/** A list of what `read` reads; an empty list when it is absent. */
 export function list<T>(read: (value: unknown) => T | undefined): Field<T[]> {
   return {
     read: (value) => {
@@ -47,12 +47,14 @@ export function isText(value: unknown): value is string {
   return typeof value === 'string'
 }
 
-/** An object of the table of which everything is absent. */
+/** An object of the table with every field absent. */
 export function defaultsOf<F extends Fields>(fields: F): Described<F> {
   return Object.fromEntries(Object.entries(fields).map(([name, { otherwise }]) => [name, otherwise()])) as Described<F>
 }
 
-/** `value` with all fields of the table, itself where nothing is to be filled in; undefined when it is no such object. */
+/**
+ * `value` with all fields of the table, the same object when nothing was filled in; undefined when it is not such an object.
+ */
 export function readFields<F extends Fields>(fields: F, value: unknown): Described<F> | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
   let whole = value as Record<string, unknown>

@@ -1,4 +1,4 @@
-/** The names under which the files of an issue or a repository go. Apart from the refs themselves, because crypto takes time to load. */
+/** The file names of an issue or a repository. Separate from the refs themselves, because crypto takes time to load. */
 import { createHash } from 'node:crypto'
 import { formatRef, type IssueRef, type Repository } from './issue-ref.ts'
 
@@ -12,15 +12,15 @@ export function baseNameOf(ref: IssueRef): string {
 }
 
 /**
- * The file name of an issue that no other issue has: baseNameOf, with a part of the ref's SHA-256 when another ref
- * has that name. `ownerOf` tells the canonical ref a name belongs to, undefined when it is free.
+ * A file name that no other issue has: baseNameOf, with a part of the ref's SHA-256 when another ref has that name.
+ * `ownerOf` returns the canonical ref that a name belongs to, undefined when it is free.
  */
 export function uniqueNameOf(ref: IssueRef, ownerOf: (name: string) => string | undefined): string {
   const base = baseNameOf(ref)
   const canonical = formatRef(ref)
   const isFree = (name: string) => (ownerOf(name) ?? canonical) === canonical
-  if (isFree(base)) return base // as nearly always, and without what makes a digest
-  // The longer ones are for a ref made to have the shorter name of this one.
+  if (isFree(base)) return base // nearly always so, and without the cost of a digest
+  // The longer digests are for a ref that was made to have the shorter name of this one.
   const names = [8, 16, 32].map((length) => `${base}-${digestOf(ref).slice(0, length)}`)
   return names.find(isFree) ?? `${base}-${digestOf(ref)}`
 }

@@ -1,6 +1,6 @@
 /**
- * Issue refs: `instance/owner/repo#identifier`. A ref becomes part of file names, of a branch and of git's arguments,
- * and it is hostile input, so every part is held against a list of what is allowed, never of what is not.
+ * Issue refs: `instance/owner/repo#identifier`. A ref becomes part of file names, of a branch and of git's arguments, and it
+ * is hostile input, so every part is checked against what is allowed, never against what is not.
  */
 import { startOf } from './columns.ts'
 import { KugetsuError } from './errors.ts'
@@ -18,7 +18,7 @@ export interface IssueRef extends Repository {
   id: string
 }
 
-/** What an incomplete ref is completed with. */
+/** What completes an incomplete ref. */
 export interface Around {
   /** The instance of `owner/repo#n`. */
   defaultHost: string
@@ -57,9 +57,9 @@ function badRef(text: string, problem: string): KugetsuError {
 }
 
 /**
- * Finds out which issue a person means, given the canonical refs that are tracked already. A complete ref, a URL, and a
- * number alone inside a repository mean what they say. `owner/repo#n` means the default server's if that is tracked, else the one
- * tracked ref that ends so, else the default server's. Anything else is the tail of one tracked ref.
+ * Finds the issue that a person means, given the canonical refs that are already tracked. A complete ref, a URL, and a
+ * number alone inside a repository mean what they say. `owner/repo#n` means the default server's issue if that is tracked,
+ * else the one tracked ref that ends in it, else the default server's issue. Anything else is the tail of one tracked ref.
  * Throws KugetsuError `bad_ref` or `ambiguous_ref`.
  */
 export function resolveRef(text: string, around: Around & { tracked: string[] }): IssueRef {
@@ -127,7 +127,7 @@ function read(text: string, around: Around): IssueRef | string {
   return checked({ host, owner: segments.join('/'), repo }, id)
 }
 
-/** Reads what follows the scheme in the address of an issue's or pull request's page. */
+/** Reads the address of an issue's or pull request's page, given without its scheme. */
 function readPage(text: string, defaultPort: string): IssueRef | string {
   const parts = /^([^/?#]+)\/([^?#]*)/.exec(text)
   if (parts === null) return 'it is not the URL of an issue or pull request'
@@ -187,7 +187,7 @@ function nameProblem(text: string): string | undefined {
     : undefined
 }
 
-/** `#14`, `14`, `#-discuss`: which repository is meant depends on where it is said. */
+/** `#14`, `14`, `#-discuss`: the repository depends on where the command is called. */
 export function isNumberAlone(text: string): boolean {
   return /^(#|\d+$)/.test(text)
 }

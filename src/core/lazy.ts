@@ -1,6 +1,5 @@
 /**
- * A value made at its first use. For the schemas that a command may do without: making one takes as long as reading a
- * dozen files.
+ * A value made at its first use. For schemas that a command may not need: making one takes as long as reading a dozen files.
  */
 export function lazy<T>(make: () => T): () => T {
   let made: { value: T } | undefined

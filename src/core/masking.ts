@@ -1,24 +1,24 @@
-/** What stands in place of a secret value, everywhere. */
+/** What replaces a secret value, everywhere. */
 export const masked = '***MASKED***'
 
-/** Shorter values ("true", "3000") turn up in any text by chance; masking them would only make it unreadable. */
+/** Shorter values ("true", "3000") occur in any text by chance; masking them would only make it unreadable. */
 const shortestSecret = 6
 
 /**
- * What makes the name of a variable that of a secret: these wherever they stand in it, short ones as a word of it only
- * (GITHUB_PAT and not PATH), AUTH as the last. docs/configuration.md lists them.
+ * Names of variables that hold secrets: the long words anywhere in the name, the short ones only as a whole word (GITHUB_PAT
+ * and not PATH), AUTH only at the end. docs/configuration.md lists them.
  */
 const secretName =
   /TOKEN|KEY|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL|AUTHORIZATION|(?<![A-Z])(PAT|PASS|PGPASS|PWD|JWT|COOKIE)(?![A-Z])|(?<![A-Z])AUTH$/i
-/** Where the shell is. */
+/** The working directories of the shell. */
 const noSecrets = /^(OLD)?PWD$/
 
-/** Whether the value of a variable of this name is a secret: the one rule for what is masked and what is not shown. */
+/** Whether a variable of this name holds a secret: the one rule for what is masked and what is not shown. */
 export function isSecretName(name: string): boolean {
   return secretName.test(name) && !noSecrets.test(name)
 }
 
-/** Text without the user names, passwords and tokens of the URLs in it. */
+/** The text without the user names, passwords and tokens in its URLs. */
 export function maskCredentials(text: string): string {
   return text
     .replace(/\b(https?|ftps?):\/\/[^/\s'"]+@/gi, '$1://***@')

@@ -1,15 +1,15 @@
-/** Issue refs in the words of a message, as people write them. Pure. */
+/** Issue refs in a message, as people write them. Pure. */
 
 const longest = 300
-/** No message is about more issues than that. */
+/** No message is about more issues than this. */
 const most = 50
 const url = /\bhttps?:\/\/[^\s<>"'`|\\^{}]+/gi
 /** `host/owner/repo#14`, `owner/repo#14`, `repo#14`, `#14`, each also with a -word. */
 const ref = /(?<![\w./:#@-])[\w.:/-]*#(?:\d+|-[A-Za-z0-9][\w-]*)(?![\w#])/g
 
 /**
- * What in `message` may be the ref or the URL of an issue or pull request, in order and each once. Whether it is one is
- * for the parser of refs to say.
+ * The parts of `message` that may be the ref or the URL of an issue or pull request, in order, each once. The parser of refs
+ * decides whether they are.
  */
 export function mentionsIn(message: string): string[] {
   const found: { at: number; text: string }[] = []

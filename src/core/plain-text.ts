@@ -1,5 +1,5 @@
 /**
- * Text of others made safe to print. Output of commands, issue texts and what a model says may hold sequences that
+ * Makes text from others safe to print. Output of commands, issue texts and the words of a model may hold sequences that
  * move the cursor, set the title, or answer back into the terminal's input; here they lose that power.
  */
 
@@ -12,9 +12,9 @@ const controls = /([\x00-\x08\x0b-\x1f\x7f])\1*/g
 /** C1 controls, and the marks that reorder or hide text (bidirectional overrides, zero width). */
 const unseen = /[\u0080-\u009f\u200b\u200e\u200f\u202a-\u202e\u2028\u2029\u2060\u2066-\u2069\ufeff]/g
 
-/** Nothing of the above is in there, and most lines are like that. */
+/** Text with nothing of the above, as most lines are. */
 const ordinary = /^[ -~\n]*$/
-/** A line that needs nothing done to it, as nearly all are. */
+/** A line that needs no change, as nearly all are. */
 const plain = /^(?:[!-~]+(?: [!-~]+)*)?$/
 /** White space other than a single space. */
 const gaps = /\s{2,}|[^\S ]/g
@@ -28,7 +28,7 @@ export function plainText(text: string): string {
   let plain = ''
   for (let from = 0; from < text.length;) {
     let to = from + pieceLength
-    if (/[\r\ud800-\udbff]/.test(text[to - 1] ?? '')) to++ // with the line feed, or the other half, that may follow it
+    if (/[\r\ud800-\udbff]/.test(text[to - 1] ?? '')) to++ // with a line feed, or other half of a pair, that may follow
     plain += plainPiece(text.slice(from, to))
     from = to
   }
@@ -52,7 +52,7 @@ function plainPiece(text: string): string {
 /** The same on one line of at most `length` characters, cut with an ellipsis. */
 export function plainLine(text: string, length: number): string {
   if (text.length <= length && plain.test(text)) return text
-  // Four times as much is enough to fill the line, and keeps a megabyte from being worked on for a line.
+  // Four times as much is enough to fill the line, and keeps the code from working on a megabyte for one line.
   const part = startOf(text, length * 4)
   const line = (ordinary.test(part) ? part : plainText(part)).replace(gaps, ' ').trim()
   return line.length > length || text.length > length * 4 ? `${startOf(line, length - 1).trimEnd()}…` : line

@@ -1,9 +1,9 @@
-/** How the PM agent's shell commands reach kugetsu. Part of the plugin inside opencode as well: plain JavaScript only. */
+/** How the PM agent's shell commands reach kugetsu. Also part of the plugin inside opencode: plain JavaScript only. */
 
-/** What runs them, as a command of kugetsu (src/agents/pm-shell/run.ts). */
+/** The command of kugetsu that runs them (src/agents/pm-shell/run.ts). */
 export const pmShellCommand = 'pm-shell'
 
-/** The command that bash is given instead of `command`: to bash that is one word in single quotes. */
+/** The command that bash gets instead of `command`, which becomes one word in single quotes. */
 export function pmShellCall(command: string): string {
   return `kugetsu ${pmShellCommand} '${command.replaceAll("'", `'\\''`)}'`
 }

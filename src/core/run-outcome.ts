@@ -1,4 +1,4 @@
-/** How an agent's run stands, from what opencode says of its session. Pure. */
+/** The state of an agent's run, from what opencode says of its session. Pure. */
 
 export interface SeenMessage {
   id: string
@@ -8,45 +8,45 @@ export interface SeenMessage {
   /** Why the model stopped; `tool-calls` and `unknown` mean that another step follows. */
   finish: string | undefined
   error: string | undefined
-  /** The error is opencode's own and passes; in words that can follow "opencode failed:". */
+  /** The error is opencode's own and temporary; in words that can follow "opencode failed:". */
   trouble?: string | undefined
-  /** The error is that a person stopped it. */
+  /** The error means that a person stopped it. */
   aborted: boolean
-  /** opencode's own: `request` asks for the messages before it to be replaced by a summary, `summary` is that. */
+  /** opencode's own: `request` asks to replace the messages before it by a summary, `summary` is that summary. */
   compaction: 'request' | 'summary' | undefined
   /** Its text without the space around it. */
   text: string
   /** The model thought. */
   thought: boolean
-  /** Its calls of tools, how far each came. */
+  /** How far each of its tool calls came. */
   calls: readonly ('finished' | 'failed' | 'cut off')[]
 }
 
 export type RunOutcome =
-  /** The agent is at work. */
+  /** The agent is working. */
   | { kind: 'working' }
   /** The last prompt of the run never reached the session. */
   | { kind: 'undelivered' }
-  /** The prompt is there and nothing works on it: not begun yet, failed without a word, or interrupted. */
+  /** The prompt is there and nothing works on it: not begun yet, failed without an error, or interrupted. */
   | { kind: 'unanswered' }
-  /** opencode has summed up a prompt of the run before the model saw it: the model has perhaps never read it. */
+  /** opencode has summarized a prompt of the run before the model saw it: the model may never have read it. */
   | { kind: 'unread'; promptId: string; text: string }
-  /** The model has ended without an answer; `how`, in words that can follow "it ended:". */
+  /** The model ended without an answer; `how`, in words that can follow "it ended:". */
   | { kind: 'lacking'; how: string }
   /**
-   * opencode itself has failed under it, in a way that passes; `how`, in words that can follow "opencode failed:".
+   * opencode itself failed during the run, in a temporary way; `how`, in words that can follow "opencode failed:".
    * `hasWorked`: the model had ended a step since the last prompt.
    */
   | { kind: 'troubled'; how: string; hasWorked: boolean }
   /** The agent has finished; `error` when it finished badly, `aborted` when somebody stopped it. */
   | { kind: 'done'; error: string | undefined; aborted: boolean }
-  /** opencode does not know the session any more. */
+  /** opencode no longer knows the session. */
   | { kind: 'lost' }
 
 /**
  * A run is over when the session is idle and the assistant message that answers the last prompt is an answer or failed.
- * `messages` are in order and reach back at least to the last prompt, or are all there are. `repeats` are the prompts
- * that were sent because an earlier one was unread.
+ * `messages` are in order and reach back at least to the last prompt, or are all messages of the session. `repeats` are the
+ * prompts that were sent because an earlier one was unread.
  */
 export function outcomeOf(
   promptIds: readonly string[],
@@ -85,8 +85,9 @@ export function anotherStepFollows(finish: string | undefined): boolean {
 }
 
 /**
- * What keeps the last message of a run from being an answer, undefined when it is one: text or a finished call, not cut
- * off. A model that has nothing to add to a call that it has finished ends with nothing at all; that is an answer too.
+ * What keeps the last message of a run from being an answer; undefined when it is an answer: it has text or a finished call,
+ * and is not cut off. A model with nothing to add to a call that it has finished ends with an empty message; that is an
+ * answer too.
  */
 export function lackOf(final: SeenMessage, before: SeenMessage | undefined): string | undefined {
   if (final.finish === 'length') return 'cut off at its output limit'
@@ -100,7 +101,7 @@ export function lackOf(final: SeenMessage, before: SeenMessage | undefined): str
 }
 
 /**
- * Whether a prompt lies before a summary with nothing of the model's between the two: it came during the step that filled
+ * Whether a prompt lies before a summary, with no message of the model between the two: it came during the step that filled
  * the context, or was the first one after it. opencode sends some of these again itself, as a message of its own.
  */
 function isUnread(promptId: string, messages: readonly SeenMessage[]): boolean {

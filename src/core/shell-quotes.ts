@@ -1,12 +1,12 @@
-/** The quotes and backslashes of shell text. Part of the plugin inside opencode as well: plain JavaScript only. */
+/** The quotes and backslashes of shell text. Also part of the plugin inside opencode: plain JavaScript only. */
 
-/** The message is a clause for a person: what is in the text that is not understood. */
+/** The message is a clause for a person: what in the text is not understood. */
 export class NotUnderstood extends Error {}
 
 /**
- * One piece of a word that begins with a quote or a backslash: what it stands for, and where it ends; undefined where
- * another character is. `expand` is asked what a `$` or a backquote within double quotes stands for, and how long it is.
- * Throws NotUnderstood.
+ * One piece of a word that begins with a quote or a backslash: what it stands for, and where it ends; undefined at any other
+ * character. `expand` returns what a `$` or a backquote within double quotes stands for, and where that ends. Throws
+ * NotUnderstood.
  */
 export function quotedPiece(
   text: string,
@@ -37,7 +37,7 @@ export function quotedPiece(
       value += expanded.value
       position = expanded.end
     } else if (character === '\\' && next !== undefined) {
-      // Within double quotes a backslash is an escape before these only; before a line end both go.
+      // Within double quotes a backslash escapes only these characters; before a line end both are removed.
       if (next !== '\n') value += '"\\$`'.includes(next) ? next : `\\${next}`
       position += 2
     } else {

@@ -1,26 +1,26 @@
 /**
- * Reads shell text into the words that bash would pass on, without expanding or running anything. What bash would expand,
- * and what is not understood for certain, throws NotUnderstood. test/core/shell-words.test.ts compares with bash.
- * Part of the plugin inside opencode as well: plain JavaScript only.
+ * Reads shell text into the words that bash would pass on, without expanding or running anything. Throws NotUnderstood for
+ * what bash would expand, and for what is not understood for certain. test/core/shell-words.test.ts compares with bash. Also
+ * part of the plugin inside opencode: plain JavaScript only.
  */
 import { NotUnderstood, quotedPiece } from './shell-quotes.ts'
 
-/** Where the output of a call goes: to what it was given as standard output or error, or nowhere. */
+/** Where the output of a call goes: to its given standard output or error, or nowhere. */
 export type Output = 'out' | 'err' | 'nowhere'
 
 export interface Call {
   /** The program and its arguments; never empty. */
   words: string[]
-  /** The body of a here-document that is its standard input. */
+  /** The body of a here-document, which is its standard input. */
   input: string | undefined
   out: Output
   err: Output
 }
 
-/** Calls whose output goes from one to the next. */
+/** Calls that pass their output on to the next call. */
 export interface Pipeline {
   calls: Call[]
-  /** What stands between the one before and this one; `;` for the first and for a new line. */
+  /** The operator before this pipeline; `;` for the first one and after a new line. */
   after: ';' | '&&' | '||'
 }
 
@@ -32,14 +32,14 @@ export function readCommand(text: string): Pipeline[] {
   return new CommandReader(text).read()
 }
 
-/** Words that begin or end something else than a call where a call could begin. */
+/** Words that begin or end something other than a call, where a call could begin. */
 const reserved = new Set(
   '! [[ ]] { } case coproc do done elif else esac fi for function if in select then time until while'.split(' '),
 )
 
 interface Word {
   text: string
-  /** As it is written, with `q` for each quoted character. */
+  /** The word as written, with `q` for each quoted character. */
   shape: string
   quoted: boolean
 }
@@ -48,14 +48,14 @@ interface HereDocument {
   call: Call
   delimiter: string
   literal: boolean
-  /** Leading tabs go: `<<-`. */
+  /** `<<-`: leading tabs are removed. */
   tabs: boolean
 }
 
 class CommandReader {
   private at = 0
   private readonly text: string
-  /** Those whose bodies follow this line. */
+  /** The here-documents whose bodies follow this line. */
   private pending: HereDocument[] = []
 
   constructor(text: string) {
@@ -91,7 +91,7 @@ class CommandReader {
     return calls
   }
 
-  /** What ends a pipeline; undefined at the end of the text. */
+  /** Reads what ends a pipeline; undefined at the end of the text. */
   private separator(): Pipeline['after'] | undefined {
     this.skipBlanks()
     const rest = this.text.slice(this.at, this.at + 2)
@@ -132,7 +132,7 @@ class CommandReader {
     return call
   }
 
-  /** What begins with `<` or `>`; `number` is what stands before it. */
+  /** Reads what begins with `<` or `>`; `number` is the text before it. */
   private redirection(call: Call, number: string): void {
     const operator = /(?:<<<|<<-|<<|<[(&>]?|>>|>\||>&|>\(|>)/y
     operator.lastIndex = this.at
@@ -166,12 +166,12 @@ class CommandReader {
     const next = this.peek()
     if (next === undefined || '\n;&|<>'.includes(next)) throw new NotUnderstood(`a word is missing behind ${operator}`)
     const word = this.word()
-    // `>&1<<END` and the like: bash has its own view of the digits.
+    // In `>&1<<END` and the like, bash reads the digits in its own way.
     if (/[<>]/.test(this.text[this.at] ?? '')) throw new NotUnderstood('a space is missing between redirections')
     return word
   }
 
-  /** The next character of the line that is no blank and no comment; undefined at the end. */
+  /** The next character of the line that is neither a blank nor in a comment; undefined at the end. */
   private peek(): string | undefined {
     this.skipBlanks()
     return this.text[this.at]
@@ -184,7 +184,7 @@ class CommandReader {
     if (isWordStart) this.skip(/#[^\n]*/y)
   }
 
-  /** Blanks, comments and line ends, with the texts that follow those. */
+  /** Skips blanks, comments and line ends, and reads the here-documents after them. */
   private skipLines(): void {
     while (this.peek() === '\n') {
       this.at += 1
@@ -233,7 +233,7 @@ class CommandReader {
       word.shape += character
       this.at += 1
     }
-    // Braces are expanded only with a comma or two dots between them.
+    // bash expands braces only with a comma or two dots between them.
     if (/\{[^]*(?:,|\.\.)[^]*\}/.test(word.shape)) throw new NotUnderstood('"{…,…}" is refused outside quotes')
     return word
   }

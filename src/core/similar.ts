@@ -1,4 +1,4 @@
-/** Which of the names somebody may have meant who wrote another one; undefined when none is close. */
+/** The name that was probably meant by a misspelled word; undefined when no name is close. */
 export function similarTo(word: string, names: readonly string[]): string | undefined {
   const near = names.map((name) => ({ name, away: distance(word, name) })).toSorted((a, b) => a.away - b.away)[0]
   return near !== undefined && near.away <= Math.min(3, word.length / 3) ? near.name : undefined

@@ -9,14 +9,14 @@ const agentsOwn = [
 ]
 
 /**
- * An environment for what outlives the command that starts it: called by an agent, it would else be taken for a
+ * An environment for a process that outlives the command that starts it. Started by an agent, it would otherwise count as a
  * command of that agent, and be ended with it.
  */
 export function withoutAgent(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !agentsOwn.includes(name)))
 }
 
-/** Whether the PM agent calls: some of what a person may do is not for it. */
+/** Whether the PM agent calls: it may not do everything that a person may. */
 export function isPmAgent(env: NodeJS.ProcessEnv): boolean {
   return env['KUGETSU_AGENT'] === 'pm-agent'
 }

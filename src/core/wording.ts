@@ -31,7 +31,7 @@ export function counted(number: number, thing: string, things = `${thing}s`): st
   return `${number} ${number === 1 ? thing : things}`
 }
 
-/** Whole units, the largest of which there are two at least. */
+/** In whole units, of the largest unit that fits at least twice. */
 function spanOf(at: string | null | undefined, now: Date): string | undefined {
   const milliseconds = at ? now.getTime() - Date.parse(at) : Number.NaN
   if (Number.isNaN(milliseconds)) return undefined

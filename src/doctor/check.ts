@@ -1,25 +1,25 @@
-/** What a check is. */
+/** The form of a check. */
 import type { Home } from '../config/home.ts'
 import type { Subject } from './subject.ts'
 
 type Status = 'pass' | 'warn' | 'fail'
 
-/** What one look at one thing has found. */
+/** The result of one check. */
 export interface Found {
   status: Status
-  /** One sentence, or a few words where all is well. */
+  /** One sentence, or a few words when all is well. */
   detail: string
-  /** What to do about it, for everything that did not pass. */
+  /** What to do about it, when the check did not pass. */
   hint?: string
 }
 
 export interface Check {
   name: string
-  /** Looks, and changes nothing. What it throws is a failure of this check alone. */
+  /** Looks, and changes nothing. An error it throws fails only this check. */
   look: (subject: Subject) => Found | Promise<Found>
   /**
-   * Mends what can be mended without losing anything, on what is there at that moment, and returns what it did, a
-   * sentence each. Called only when the look did not pass.
+   * Repairs what can be repaired without loss, based on the state at that moment. Returns what it did, a sentence each.
+   * Called only when the look did not pass.
    */
   fix?: (home: Home) => Promise<string[]>
 }
@@ -38,7 +38,7 @@ export function fail(detail: string, hint: string): Found {
   return { status: 'fail', detail, hint }
 }
 
-/** Names in one line, the first few of many. */
+/** Names in one line; only the first few if there are many. */
 export function some(names: readonly string[], most = 3): string {
   const shown = names.slice(0, most).join(', ')
   return names.length > most ? `${shown} and ${names.length - most} more` : shown

@@ -18,7 +18,7 @@ import { slotChecks } from './checks/slots.ts'
 import { toolOutput } from './checks/tool-output.ts'
 import { subjectOf, type Subject } from './subject.ts'
 
-/** As they are shown, and in the order in which they are mended: sessions last, for they may start a server. */
+/** In the order in which they are shown and repaired. Sessions come late, because their repair may start a server. */
 export const allChecks: readonly Check[] = [
   ...programs,
   homeChecks.permissions,
@@ -39,7 +39,7 @@ export const allChecks: readonly Check[] = [
   gitServers,
 ]
 
-/** Longer than the requests and programs of any check may take. */
+/** More than the requests and programs of any check may take. */
 const longestMs = 40_000
 
 /** As `doctor --json` shows it; scripts rely on these names. */
@@ -60,7 +60,7 @@ export async function diagnose(home: Home, checks = allChecks, limitMs = longest
   return findings
 }
 
-/** Mends what the findings tell of, as far as that is safe; returns what was done and what could not be. */
+/** Repairs the findings as far as that is safe. Returns what was done and what failed. */
 export async function repair(
   home: Home,
   findings: readonly Finding[],
@@ -98,7 +98,7 @@ async function look(check: Check, subject: Subject): Promise<Found> {
   try {
     return await check.look(subject)
   } catch (error) {
-    // Which one, the check of the configuration says, once.
+    // The check `config` says which setting, so it is said only once.
     if (check.name !== 'config' && codeOf(error) === 'bad_setting')
       return warn('not looked at: a setting makes no sense (config)', 'Correct it first.')
     if (error instanceof KugetsuError)
@@ -107,7 +107,7 @@ async function look(check: Check, subject: Subject): Promise<Found> {
   }
 }
 
-/** Whether `--fix` has something to offer for one of the findings. */
+/** Whether `--fix` can repair one of the findings. */
 export function isMendable(findings: readonly Finding[]): boolean {
   return findings.some(({ hint }) => hint?.startsWith(byItself) === true)
 }

@@ -5,15 +5,15 @@ import { serverDatabase } from '../sessions/runs/agent-server.ts'
 import { baseName, readSessions } from '../sessions/file/store.ts'
 
 export interface PermissionsFixed {
-  /** The sessions, by opencode's ids, that have their rules now. */
+  /** The opencode ids of the sessions that have their rules now. */
   fixed: string[]
-  /** Those that opencode does not know any more. */
+  /** The ids of sessions that opencode does not know any more. */
   unknown: string[]
 }
 
 /**
- * Stores what agents may do with the sessions of all issues and of the PM agent, in opencode's database. The base
- * session has none: nobody works in it, and a person who adds context to it is there to be asked.
+ * Stores the permission rules with the sessions of all issues and of the PM agent, in opencode's database. The base
+ * session gets none: no agent works in it, and a person who adds context to it can be asked.
  * Throws KugetsuError `no_opencode_database`.
  */
 export function fixSessionPermissions(home: Home): PermissionsFixed {

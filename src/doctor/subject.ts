@@ -1,6 +1,6 @@
 /**
- * A kugetsu home to be looked at. The readers of the other commands set aside what they cannot understand and free
- * what the dead hold; these here read the same files and change nothing.
+ * A kugetsu home to be checked. The readers of other commands set aside unreadable files and free what dead processes
+ * hold. The readers here read the same files and change nothing.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -22,18 +22,18 @@ import type { StoredSession } from '../sessions/file/store.ts'
 
 export interface Subject {
   home: Home
-  /** Throws KugetsuError for a configuration that makes no sense; what it warns of is in `warnings`. */
+  /** Throws KugetsuError for a configuration that makes no sense; its warnings are in `warnings`. */
   settings: () => Settings
-  /** undefined when there is none, or none that can be understood. */
+  /** Undefined when the file is missing or cannot be understood. */
   index: () => Index | undefined
   sessions: () => StoredSession[]
   items: () => Item[]
   server: () => ServerRecord | undefined
   gitServers: () => GitServer[]
-  /** What opencode's database has; undefined without one. Throws when it cannot be read. */
+  /** The content of opencode's database; undefined without one. Throws when it cannot be read. */
   database: () => DatabaseLook | undefined
   daemon: () => ReturnType<typeof daemonStatus>
-  /** State files that are there and cannot be understood, relative to the home. */
+  /** Existing state files that cannot be understood, relative to the home. */
   unreadable: () => string[]
 }
 
@@ -41,7 +41,7 @@ export interface Subject {
 export function subjectOf(outer: Home): Subject {
   const { paths, env, userHome } = outer
   const settings = lazy(() => loadSettings({ configFile: paths.config, env, userHome }))
-  // Whoever reads the settings would else print its warnings, which are the finding of a check.
+  // Silent: otherwise each reader of the settings would print the warnings, which are the finding of a check.
   const home: Home = { ...outer, settings, warn: () => {} }
   const unreadable = new Set<string>()
 

@@ -1,6 +1,6 @@
 /**
- * Requests to a forge's API. Whatever is not a well-formed answer (an outage, a rate limit, a page to log in, a redirect
- * to elsewhere) is Unclear, with the reason in words: it must never look like "there is none".
+ * Requests to a forge's API. Anything but a well-formed answer (an outage, a rate limit, a login page, a redirect elsewhere)
+ * is Unclear, with the reason in words: it must never look like "there is none".
  */
 import * as http from 'node:http'
 import * as https from 'node:https'
@@ -86,7 +86,7 @@ async function exchange(
   const socket = proxy && (await tunnel(proxy, url, signal))
   const { request } = url.protocol === 'https:' ? https : http
   return new Promise<Answer>((resolve, reject) => {
-    // No connection is kept: the other side may close it just as the next request goes out.
+    // Keep no connection open: the other side may close it just as the next request goes out.
     const connection = socket === undefined ? { agent: false } : { createConnection: () => socket }
     const options = { headers, signal, ...connection }
     const sent = request(url, options, (response) => {
@@ -117,7 +117,7 @@ function redirectOf({ status, headers }: Answer, from: URL): URL | undefined {
   if (![301, 302, 303, 307, 308].includes(status)) return undefined
   try {
     const to = new URL(headers.location ?? '', from)
-    // A list without its filter would be another list.
+    // Keep the query: a list without its filter would be another list.
     if (to.search === '') to.search = from.search
     return to
   } catch {
@@ -140,7 +140,7 @@ function isRateLimited(headers: http.IncomingHttpHeaders): boolean {
 
 function until(headers: http.IncomingHttpHeaders): string {
   const reset = Number(headers['x-ratelimit-reset'] ?? headers['ratelimit-reset'])
-  // Beyond that it is no time at all.
+  // A larger number is not a time.
   return reset > 0 && reset < 1e11 ? ` until ${new Date(reset * 1000).toISOString().slice(0, 19)}Z` : ''
 }
 
@@ -157,7 +157,7 @@ function parsed<T>({ headers, text }: Answer, schema: z.ZodMiniType<T>, host: st
   return result.data
 }
 
-/** By the Link header alone: the URLs in it may name the server as others know it. */
+/** Whether the Link header names a next page. Its URLs are not used: they may name the server by another address. */
 function goesOn({ headers }: Answer): boolean {
   return /;\s*rel="?next"?/.test([headers['link']].flat().join(','))
 }

@@ -1,4 +1,4 @@
-/** The kinds of forges there are, and where the API of each server is; Forgejo speaks Gitea's. */
+/** The kinds of forges, and where the API of each server is. Forgejo has the same API as Gitea. */
 import {
   findServer,
   guessForge,
@@ -23,23 +23,23 @@ export function forgeOfKind(kind: ForgeType): Forge | undefined {
 }
 
 /**
- * Where the API of a kind of forge is, without a trailing slash, by the address of its pages (`https://git.example.com`,
- * with a path where the forge has one); undefined for an unknown one.
+ * Where the API of a kind of forge is, without a trailing slash, given the address of its pages (`https://git.example.com`,
+ * with a path if the forge has one); undefined for an unknown kind.
  */
 export function apiUrlOf(kind: ForgeType, webUrl: string): string | undefined {
   return URL.canParse(webUrl) ? forges[kind]?.apiOf(new URL(webUrl)) : undefined
 }
 
-/** What is known of the server an issue is on. */
+/** What is known of the server of an issue. */
 export interface IssueForge {
   forge: ForgeType
   /** Where its API is, without a trailing slash. */
   apiUrl: string | undefined
-  /** The variables of the env files that may hold its token, the first that is set counts. */
+  /** The variables of the env files that may hold its token. The first one that is set counts. */
   tokens: string[]
 }
 
-/** The forge of an issue, guessed by its host where nobody configured it. */
+/** The forge of an issue, guessed from its host when nobody configured it. */
 export function forgeOf(home: ServerHome, ref: IssueRef): IssueForge {
   const servers = listServers(home)
   const server = findServer(ref.host, servers)
@@ -53,8 +53,8 @@ export function forgeOf(home: ServerHome, ref: IssueRef): IssueForge {
 }
 
 /**
- * Where a server's API is, without a trailing slash: as stored for it, else where its kind has it on the host of its
- * URL. A port counts for http and https only: that of ssh or git is not the one of the web pages.
+ * Where a server's API is, without a trailing slash: the stored address, else the usual place for its kind, on the host of
+ * its URL. A port counts for http and https only: the port of ssh or git is not that of the web pages.
  */
 export function apiOfServer({ type, url, api }: GitServer): string | undefined {
   const web = api ?? webUrlOf(url)
@@ -64,7 +64,7 @@ export function apiOfServer({ type, url, api }: GitServer): string | undefined {
   return apiUrlOf(type, web)
 }
 
-/** People write servers.json by hand, too. */
+/** People also write servers.json by hand. */
 function isWeb(text: string): boolean {
   return /^https?:\/\//i.test(text) && URL.canParse(text)
 }

@@ -1,4 +1,4 @@
-/** What kugetsu asks of every kind of forge; each kind answers in a file of its own. */
+/** What kugetsu asks of every kind of forge. Each kind answers in a file of its own. */
 import type * as z from 'zod/mini'
 import type { Repository } from '../core/issue-ref.ts'
 
@@ -10,61 +10,61 @@ export interface PullRequest {
   state: 'open' | 'merged' | 'closed'
   /** The branch it wants to merge, in the same repository or in a fork. */
   headBranch: string
-  /** The newest commit of it; undefined when the forge does not say. */
+  /** Its newest commit; undefined when the forge does not say. */
   headSha: string | undefined
   baseBranch: string
-  /** The commit on the base branch that it became. */
+  /** The commit on the base branch that the merge made. */
   mergedSha: string | undefined
 }
 
-/** Whether a pull request can go in. Undefined where the forge has not found out yet, or cannot be asked. */
+/** Whether a pull request can be merged. Undefined when the forge has not found out yet, or cannot be asked. */
 export interface Standing {
-  /** It has no conflicts; of open ones only. */
+  /** It has no conflicts; only for open ones. */
   mergeable: boolean | undefined
   /** What the checks of its newest commit say; `none` when there are none. */
   ci: 'success' | 'failure' | 'pending' | 'none' | undefined
 }
 
-/** The forge did not tell. The message is the rest of a sentence that a person reads, without anything secret. */
+/** The forge did not tell. The message is the rest of a sentence for a person, and holds nothing secret. */
 export class Unclear extends Error {
   override readonly name = 'Unclear'
 }
 
 export interface Api {
   /**
-   * The checked answer to a GET, and whether the list goes on; undefined for 404. `path` is relative to the API's base
-   * and its parts are encoded already. Throws Unclear, or the signal's reason when that is aborted.
+   * The checked answer to a GET, and whether the list goes on; undefined for 404. `path` is relative to the API's base, and
+   * its parts are already encoded. Throws Unclear, or the signal's reason when that is aborted.
    */
   get: <T>(path: string, schema: z.ZodMiniType<T>, query?: Query) => Promise<{ data: T; more: boolean } | undefined>
 }
 
 export type Query = Record<string, string | number>
 
-/** One kind of forge. What it cannot tell from a well-formed answer it throws as Unclear. */
+/** One kind of forge. Its functions throw Unclear when a well-formed answer does not tell. */
 export interface Forge {
   /** Headers of every request. */
   headers: (token: string | undefined) => Record<string, string>
-  /** Where its API is, by the URL of its web pages without a trailing slash. */
+  /** Where its API is, given the URL of its web pages without a trailing slash. */
   apiOf: (web: URL) => string
   /** What follows owner and repository in the path of a pull request's page; the group is the number. */
   page: RegExp
-  /** Where git finds the newest commit of a pull request, also when its branch is gone. */
+  /** The ref of a pull request's newest commit, which exists even when its branch is gone. */
   headRef: (number: number) => string
   /** The pull request of a branch of that repository, an open one first, then the newest; undefined when it has none. */
   ofBranch: (api: Api, repository: Repository, branch: string) => Promise<PullRequest | undefined>
-  /** Undefined when there is none of that number, or the repository was not found. */
+  /** Undefined when there is no pull request of that number, or the repository was not found. */
   ofNumber: (api: Api, repository: Repository, number: number) => Promise<PullRequest | undefined>
-  /** Whether the repository is to be seen. */
+  /** Whether the repository can be seen. */
   isReadable: (api: Api, repository: Repository) => Promise<boolean>
   standing: (api: Api, repository: Repository, pullRequest: PullRequest) => Promise<Standing>
 }
 
-/** Of the pull requests of one branch, newest first, the one that counts. */
+/** The pull request of a branch that counts, of all its pull requests, newest first. */
 export function foremost(pullRequests: readonly PullRequest[]): PullRequest | undefined {
   return pullRequests.find(({ state }) => state === 'open') ?? pullRequests[0]
 }
 
-/** A full commit id, else undefined: it may become an argument of git. */
+/** A full commit id, else undefined. Checked because it may become an argument of git. */
 export function commitId(text: string | null | undefined): string | undefined {
   return text && /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(text) ? text : undefined
 }

@@ -13,7 +13,7 @@ const shapes = lazy(() => {
     merged: z.boolean(),
     mergeable: z.boolean(),
     merge_commit_sha: z.nullish(z.string()),
-    // `ref` is the branch only while that exists, afterwards refs/pull/<n>/head; `label` always is.
+    // `ref` is the branch only while that exists, afterwards refs/pull/<n>/head; `label` always is the branch.
     head: z.object({ label: z.string(), sha: z.string(), repo_id: z.int() }),
     base: z.object({ ref: z.string(), repo_id: z.int() }),
   })
@@ -44,7 +44,9 @@ export const gitea: Forge = {
   standing,
 }
 
-/** The list has no filter by branch, so it is gone through, newest first: the open ones, which are few, then the rest. */
+/**
+ * The list has no filter by branch, so the code goes through it, newest first: the open ones, which are few, then the rest.
+ */
 async function ofBranch(api: Api, repository: Repository, branch: string): Promise<PullRequest | undefined> {
   for (const state of ['open', 'closed']) {
     const request = { path: `${pathOf(repository)}/pulls`, query: { state }, size: ['limit', 50] } as const
@@ -61,7 +63,7 @@ async function standing(api: Api, repository: Repository, { number, state, headS
   const mergeable = state === 'open' ? pull?.data.mergeable : undefined
   if (headSha === undefined) return { mergeable, ci: undefined }
   const words: string[] = []
-  // A page is judged by itself, so the state of each is needed.
+  // The overall state covers one page only, so the state of each status is needed.
   const request = { path: `${pathOf(repository)}/commits/${headSha}/status`, query: {}, size: ['limit', 50] } as const
   for await (const page of pagesOf(api, shapes().status, request)) {
     words.push(...(page?.statuses ?? []).map(({ status }) => status))

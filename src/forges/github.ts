@@ -22,7 +22,7 @@ const shapes = lazy(() => {
     pull,
     pulls: z.array(pull),
     mergeable: z.object({ mergeable: z.nullable(z.boolean()) }),
-    // Only the first page is asked for: the state is that of all of them.
+    // Only the first page is requested: its state covers all statuses.
     status: z.object({ state: z.string(), total_count: z.int() }),
     checkRuns: z.object({
       check_runs: z.array(z.object({ status: z.string(), conclusion: z.nullable(z.string()) })),
@@ -35,11 +35,11 @@ export const github: Forge = {
   headers: (token) => ({
     accept: 'application/vnd.github+json',
     'x-github-api-version': '2022-11-28',
-    'user-agent': 'kugetsu', // without one it refuses
+    'user-agent': 'kugetsu', // GitHub refuses requests without one
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
   }),
   apiOf: (web) => {
-    // ssh.github.com is there for networks that let only https through.
+    // ssh.github.com is for networks that let only https through.
     if (/^(ssh\.)?github\.com$/.test(web.hostname)) return 'https://api.github.com'
     if (web.hostname.endsWith('.ghe.com')) return `https://api.${web.hostname}`
     return `${web.origin}${web.pathname.replace(/\/$/, '')}/api/v3`
@@ -60,7 +60,7 @@ async function ofBranch(api: Api, repository: Repository, branch: string): Promi
   const request = { path: `${pathOf(repository)}/pulls`, query, size: ['per_page', 100] } as const
   const found: PullRequest[] = []
   for await (const page of pagesOf(api, shapes().pulls, request)) {
-    // An owner can have a fork beside the repository, and a filter that is not understood is none.
+    // The owner can have a fork beside the repository, and a filter that the server does not understand has no effect.
     const own = page.filter(({ head, base }) => head.ref === branch && head.repo?.id === base.repo.id)
     found.push(...own.map(pullRequest))
   }
@@ -73,7 +73,7 @@ async function standing(api: Api, repository: Repository, { number, state, headS
   return { mergeable, ci: headSha === undefined ? undefined : await ciOf(api, repository, headSha) }
 }
 
-/** Statuses and check runs are two things; both count. */
+/** Statuses and check runs are separate lists; both count. */
 async function ciOf(api: Api, repository: Repository, sha: string): Promise<Standing['ci']> {
   const commit = `${pathOf(repository)}/commits/${sha}`
   const status = await api.get(`${commit}/status`, shapes().status)
@@ -107,7 +107,7 @@ function pullRequest(pull: Pull): PullRequest {
     headBranch: pull.head.ref,
     headSha: commitId(pull.head.sha),
     baseBranch: pull.base.ref,
-    // Before that it is the commit of a trial merge.
+    // Before the merge this is the commit of a trial merge.
     mergedSha: merged ? commitId(pull.merge_commit_sha) : undefined,
   }
 }

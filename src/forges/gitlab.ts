@@ -77,7 +77,7 @@ function ciOf(word: string): Standing['ci'] {
 }
 
 function pullRequest(one: MergeRequest): PullRequest {
-  // Locked is what it is for the moment of being merged.
+  // A merge request is locked only for the moment of being merged.
   const state = one.state === 'opened' || one.state === 'locked' ? 'open' : one.state
   return {
     number: one.iid,

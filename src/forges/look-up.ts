@@ -1,4 +1,4 @@
-/** Looking pull requests up. Nothing here throws because a forge does not answer: that is `unknown`, with the reason. */
+/** Looks up pull requests. Nothing here throws because a forge does not answer: that is `unknown`, with the reason. */
 import type { GitServer } from '../config/git-servers.ts'
 import { tokenVariables } from '../config/server-tokens.ts'
 import type { Repository } from '../core/issue-ref.ts'
@@ -10,9 +10,9 @@ import { isWebUrl } from './pull-request-url.ts'
 
 export type LookUp =
   | { kind: 'found'; pullRequest: PullRequest }
-  /** The forge says that there is none. */
+  /** The forge says that there is no pull request. */
   | { kind: 'none' }
-  /** It cannot be told; the reason as the rest of a sentence. */
+  /** The forge did not say; the reason is the rest of a sentence. */
   | { kind: 'unknown'; reason: string }
 
 /** A repository on its forge, ready to be asked. */
@@ -25,7 +25,7 @@ export interface ForgeRepository {
 export interface OpenOptions {
   repository: Repository
   server: GitServer
-  /** All known servers: they decide whose a token is. */
+  /** All known servers: they decide which server a token belongs to. */
   servers: readonly GitServer[]
   /** The variables that may hold tokens. */
   variables: Variables
@@ -34,7 +34,7 @@ export interface OpenOptions {
   signal: AbortSignal
 }
 
-/** A repository on its forge; undefined when it is not known which kind that is, or where its API is. */
+/** A repository on its forge; undefined when the kind of forge, or the place of its API, is unknown. */
 export function openForge({
   repository,
   server,
@@ -59,7 +59,7 @@ export function pullRequestOfBranch(at: ForgeRepository, branch: string): Promis
 export function pullRequestOfNumber(at: ForgeRepository, number: number): Promise<LookUp> {
   return told(async () => {
     const found = await at.forge.ofNumber(at.api, at.repository, number)
-    // What one may not see is "not found" as well.
+    // A repository that the token cannot see is "not found" as well.
     if (found === undefined && !(await at.forge.isReadable(at.api, at.repository))) {
       throw new Unclear(`${at.repository.owner}/${at.repository.repo} was not found, or the token cannot see it`)
     }
@@ -67,7 +67,7 @@ export function pullRequestOfNumber(at: ForgeRepository, number: number): Promis
   })
 }
 
-/** Whether a pull request can go in, as far as the forge tells. */
+/** Whether a pull request can be merged, as far as the forge tells. */
 export async function standingOf(at: ForgeRepository, pullRequest: PullRequest): Promise<Standing> {
   try {
     return await at.forge.standing(at.api, at.repository, pullRequest)
@@ -89,7 +89,7 @@ async function told(work: () => Promise<PullRequest | undefined>): Promise<LookU
   }
 }
 
-/** The token for a server, of the first variable that may hold it and does. */
+/** The token for a server, from the first of its variables that has a value. */
 function tokenFor(
   server: GitServer,
   servers: readonly GitServer[],
@@ -97,6 +97,6 @@ function tokenFor(
 ): string | undefined {
   const names = tokenVariables(server, servers)
   const token = names.map((name) => variables[name]?.trim()).find((value) => value !== undefined && value !== '')
-  // What no header can hold would only fail, with the token in the error.
+  // A value that no header can hold would only fail, with the token in the error.
   return token !== undefined && /^[\x21-\x7e]+$/.test(token) ? token : undefined
 }

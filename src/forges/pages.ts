@@ -3,15 +3,15 @@ import { Unclear, type Api } from './forge.ts'
 
 const mostPages = 20
 
-/** What a list is asked with. */
+/** The request for a list. */
 export interface ListRequest {
   path: string
   query: Record<string, string | number>
-  /** The parameter that says how many a page holds, and how many. */
+  /** The parameter for the number of items a page, and that number. */
   size: readonly [name: string, items: number]
 }
 
-/** The pages of a list, one after the other. Throws Unclear after 20 of them, and where there is no such list. */
+/** The pages of a list, one after the other. Throws Unclear after 20 of them, and when there is no such list. */
 export async function* pagesOf<T>(api: Api, schema: z.ZodMiniType<T>, request: ListRequest): AsyncGenerator<T> {
   const { path, query, size } = request
   for (let page = 1; page <= mostPages; page++) {

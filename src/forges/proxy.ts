@@ -1,4 +1,4 @@
-/** The way out, where that leads through a proxy: the variables that curl, git and gh read, understood as they do. */
+/** Connections through a proxy. Reads the variables that curl, git and gh read, and understands them as they do. */
 import * as http from 'node:http'
 import * as https from 'node:https'
 import * as net from 'node:net'
@@ -9,9 +9,9 @@ import { Unclear } from './forge.ts'
 export type Variables = Readonly<Record<string, string | undefined>>
 
 /**
- * The proxy for requests to `url`: HTTPS_PROXY or ALL_PROXY, in either case, but not for what NO_PROXY names; undefined
- * where it is reached directly. Only https goes through one: what is reached unencrypted is near.
- * Throws Unclear when it is none that speaks HTTP.
+ * The proxy for requests to `url`: HTTPS_PROXY or ALL_PROXY, in upper or lower case, except for hosts in NO_PROXY; undefined
+ * when the host is reached directly. Only https goes through a proxy: a host that is reached unencrypted is near. Throws
+ * Unclear when the proxy is not one that speaks HTTP.
  */
 export function proxyFor(url: URL, env: Variables): URL | undefined {
   const valueOf = (name: string) => env[name.toLowerCase()]?.trim() || env[name]?.trim() || ''
@@ -20,11 +20,11 @@ export function proxyFor(url: URL, env: Variables): URL | undefined {
   const text = said.includes('://') ? said : `http://${said}`
   const proxy = URL.canParse(text) ? new URL(text) : undefined
   if (proxy?.protocol === 'http:' || proxy?.protocol === 'https:') return proxy
-  // Not its value, which may have a password.
+  // Do not show its value, which may have a password.
   throw new Unclear(`${url.host} is behind a proxy that is not http or https (HTTPS_PROXY, ALL_PROXY)`)
 }
 
-/** NO_PROXY names hosts, each with all that is below it; `*` is all of them. A port restricts one to that. */
+/** NO_PROXY lists hosts, each with all its subdomains; `*` is all hosts. An entry with a port is for that port only. */
 function isDirect(url: URL, noProxy: string): boolean {
   const host = bare(url.hostname)
   return noProxy.split(/[\s,]+/).some((entry) => {
@@ -36,7 +36,7 @@ function isDirect(url: URL, noProxy: string): boolean {
   })
 }
 
-/** A connection to `url` through the proxy, encrypted to the end. Throws Unclear, which names the proxy by its host. */
+/** A connection to `url` through the proxy, encrypted end to end. Throws Unclear, which names the proxy by its host. */
 export async function tunnel(proxy: URL, url: URL, signal: AbortSignal): Promise<tls.TLSSocket> {
   const target = `${url.hostname}:${portOf(url)}`
   const login = [proxy.username, proxy.password].map(decodeURIComponent).join(':')
@@ -75,7 +75,7 @@ function portOf(url: URL): string {
   return url.port || '443'
 }
 
-/** Without the brackets of an IPv6 address. */
+/** The host in lower case, without the brackets of an IPv6 address. */
 function bare(host: string): string {
   return host.replace(/^\[|\]$/g, '').toLowerCase()
 }

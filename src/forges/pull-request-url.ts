@@ -8,15 +8,15 @@ import { apiOfServer, forgeOfKind } from './forge-kinds.ts'
 
 export interface PullRequestPage {
   number: number
-  /** The page itself, without what may have followed in the address. */
+  /** The page itself, without anything that followed in the address. */
   url: string
-  /** It is on a host that is not known to be this server's. */
+  /** Its host is not known to be this server's. */
   elsewhere: boolean
 }
 
 /**
- * Reads the address of a pull request of that repository, whose server is `server` as far as it is configured.
- * Throws KugetsuError `bad_pr_url` when it is none, or one of another repository.
+ * Reads the address of a pull request of that repository. `server` is the repository's server, if configured. Throws
+ * KugetsuError `bad_pr_url` when it is not the address of a pull request, or is that of another repository's.
  */
 export function readPullRequestUrl(
   text: string,
@@ -59,13 +59,13 @@ function webUrl(text: string): URL | undefined {
   }
 }
 
-/** The kinds whose URLs fit: that of the server, or any while that is not known. */
+/** The kinds of forges that may have the URL: the server's kind, or any kind while that is not known. */
 function kindsOf(server: GitServer | undefined): ForgeType[] {
   const known = server?.type ?? 'unknown'
   return known === 'unknown' ? ['github', 'gitea', 'gitlab'] : [known]
 }
 
-/** The hosts under which the pages of a server may be: its name, its URL's, its API's. */
+/** The hosts that may serve the pages of a server: its name, its URL's host, its API's host. */
 function hostsOf(repository: Repository, server: GitServer | undefined): string[] {
   const url = hostOfUrl(server?.url ?? '')
   const api = server === undefined ? undefined : hostOfUrl(apiOfServer(server) ?? '')

@@ -1,11 +1,11 @@
 import { askGit, type GitOptions } from './git.ts'
 
-/** What tells git where it is and what it was told on its command line; a helper of git's is to see the same. */
+/** Variables that tell git where it is and what its command line said. A helper that git runs must see the same. */
 const around = ['GIT_DIR', 'GIT_WORK_TREE', 'GIT_COMMON_DIR', 'GIT_CONFIG_PARAMETERS']
 
 /**
- * Whether git, called in `cwd` with that environment, has a credential helper for `url` (scheme, host and port). In
- * doubt it has: what is handed to git is handed to every helper to store. Throws KugetsuError when git cannot tell.
+ * Whether git, called in `cwd` with that environment, has a credential helper for `url` (scheme, host and port). In doubt it
+ * has one: git hands a login to every helper to store. Throws KugetsuError when git cannot tell.
  */
 export async function hasCredentialHelper(url: string, options: GitOptions & { cwd: string }): Promise<boolean> {
   const given = around.flatMap((name) => (options.env[name] === undefined ? [] : [[name, options.env[name]]]))
@@ -13,7 +13,7 @@ export async function hasCredentialHelper(url: string, options: GitOptions & { c
   const call = { ...options, variables, settingsAsTheyAre: true }
   const found = (await askGit(['config', '-z', '--get-regexp', '^credential\\.(.*\\.)?helper$'], call)) ?? ''
   let has = false
-  // In order: an empty entry takes back those before it, whichever of them is more to the point.
+  // In order: an empty entry cancels all entries before it, even more specific ones.
   for (const entry of found.split('\0').slice(0, -1)) {
     const [key = '', ...value] = entry.split('\n')
     const match = matchOf(/^credential\.(.*)\.helper$/s.exec(key)?.[1], url)
@@ -24,7 +24,10 @@ export async function hasCredentialHelper(url: string, options: GitOptions & { c
   return has
 }
 
-/** Which logins at `url` an entry is for: all, some (of a path or user), or none; without a pattern it is for every host. */
+/**
+ * Which logins at `url` an entry is for: all, some (of a path or user), or none. An entry without a pattern is for every
+ * host.
+ */
 function matchOf(pattern: string | undefined, url: string): 'all' | 'some' | 'none' {
   if (pattern === undefined) return 'all'
   const { protocol, hostname, port } = new URL(url)

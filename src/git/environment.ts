@@ -2,14 +2,14 @@
 import { withoutCaller } from '../core/callers-variables.ts'
 import { unattended } from '../core/unattended.ts'
 
-/** The user's, without what would prompt, open an editor or point to another repository. */
+/** The user's environment, without what would prompt, open an editor or point to another repository. */
 export function gitEnvironment(base: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
     ...withoutCaller(base),
     ...safely,
-    // GIT_SSH is the older way to choose another ssh, which this variable would override.
+    // GIT_SSH is the older way to choose an ssh, and GIT_SSH_COMMAND would override it.
     ...(base['GIT_SSH_COMMAND'] === undefined && base['GIT_SSH'] === undefined ? { GIT_SSH_COMMAND: batchSsh } : {}),
-    // Stands above all protocol.* configuration: no ext:: and no other helper that runs programs.
+    // Outranks all protocol.* configuration: no ext:: and no other helper that runs programs.
     GIT_ALLOW_PROTOCOL: base['GIT_ALLOW_PROTOCOL'] ?? 'file:git:http:https:ssh',
   }
 }
@@ -23,7 +23,7 @@ const safely = {
   SSH_ASKPASS_REQUIRE: 'never',
   GCM_INTERACTIVE: 'never',
   GIT_OPTIONAL_LOCKS: '0',
-  GIT_NO_LAZY_FETCH: '1', // a mirror is whole; what says otherwise names a remote to ask, and how
+  GIT_NO_LAZY_FETCH: '1', // a mirror is complete; a setting that denies this names a remote, and how to ask it
   GIT_DEFAULT_REF_FORMAT: 'files', // worktree-entries.ts reads HEAD files
   LC_ALL: 'C',
 }

@@ -1,4 +1,4 @@
-/** What git meant when it failed, in one line for a person. Its words are stable: we run it with LC_ALL=C. */
+/** What a git failure means, in one line for a person. Git's wording is stable: we run it with LC_ALL=C. */
 
 export type FailureReason =
   | 'aborted'
@@ -17,7 +17,7 @@ export type FailureReason =
 export class GitFailure extends Error {
   override readonly name = 'GitFailure'
   readonly reason: FailureReason
-  /** Undefined when git did not get as far as exiting by itself. */
+  /** Undefined when git did not exit by itself. */
   readonly exitCode: number | undefined
   readonly stderr: string
 
@@ -35,7 +35,7 @@ export function gitFailure(error: unknown): GitFailure | undefined {
   return error instanceof Error && error.cause instanceof GitFailure ? error.cause : undefined
 }
 
-// In this order: ssh and git end most failures with a general "Could not read from remote repository".
+// The order matters: ssh and git end most failures with a general "Could not read from remote repository".
 const patterns: readonly (readonly [FailureReason, RegExp])[] = [
   ['git_missing', /spawn git ENOENT/],
   ['disk_full', /No space left on device|Disk quota exceeded/i],
@@ -86,7 +86,7 @@ const sentences: Partial<Record<FailureReason, { text: string; hint: string }>> 
   not_a_repository: { text: 'not a git repository', hint: 'Run "kugetsu doctor" to see what is wrong with it.' },
 }
 
-/** One line that says what went wrong, and what to do about it where that is known. */
+/** One line that says what went wrong, and what to do about it if that is known. */
 export function explain(failure: GitFailure): { text: string; hint: string | undefined } {
   const known = sentences[failure.reason]
   return known ?? { text: lastMeaningfulLine(failure), hint: undefined }
@@ -97,7 +97,7 @@ function lastMeaningfulLine(failure: GitFailure): string {
     .split(/[\r\n]+/)
     .map((line) => line.trim())
     .filter((line) => line !== '')
-  // Of `git add`: which one it was stands before that.
+  // `git add` ends with this line; the line before it names the file.
   const telling = lines.filter((line) => !/^fatal: (updating|adding) files failed$/.test(line))
   const told = telling.findLast((line) => /^(fatal|error):/.test(line)) ?? lines.at(-1)
   if (told !== undefined) return told.replace(/^(fatal|error): /, '')

@@ -1,20 +1,20 @@
 /**
- * Settings by which a repository has git run programs. Whoever works in a worktree writes into the configuration of the
- * mirror, by hand or by a tool (git-lfs, husky, a test suite), and kugetsu's git must not run that in its own name. What
- * the user has set for all repositories holds; what a repository says of itself does not.
+ * Settings by which a repository makes git run programs. Agents write into the configuration of the mirror, by hand or by a
+ * tool (git-lfs, husky, a test suite), and kugetsu's git must not run those programs in its own name. What the user has set
+ * for all repositories applies; the repository's own settings do not.
  *
- * Hooks, the monitor and what else has one fixed name are switched off for every call (git.ts). Here are those whose
- * names are the repository's to choose.
+ * Hooks, the monitor and other settings with a fixed name are switched off for every call (git.ts). This file handles
+ * settings whose names the repository chooses.
  */
 import * as path from 'node:path'
 import { isNoText, readRegular } from '../platform/regular-file.ts'
 
-/** In a text without these words no setting of the kinds below can be: names of settings cannot be written otherwise. */
+/** A text without these words has no setting of the kinds below: the names of settings can be written in no other way. */
 const telling = /filter|helper|gitproxy|hook|include/i
 
 /**
- * Whether the configuration in one of these directories may name programs, or other files that do. Reads files only. Throws KugetsuError
- * for what is no file: a pipe would tell git something else than what was read here.
+ * Whether the configuration in one of these directories may name programs, or other files that do. Reads files only. Throws
+ * KugetsuError when a configuration is not a regular file: git could read something else from a pipe than was read here.
  */
 export function mayNamePrograms(directories: readonly string[]): boolean {
   const files = directories.flatMap((directory) =>
@@ -34,8 +34,8 @@ export function mayNamePrograms(directories: readonly string[]): boolean {
 export const listSettings = ['config', '--list', '--show-scope', '--includes', '-z'] as const
 
 /**
- * The variables that take back, for one call, what the listed settings of a repository would have git run; `environment`
- * is what git gets otherwise.
+ * The variables that cancel, for one call, what the listed settings of a repository would have git run. `environment` is
+ * what git gets otherwise.
  */
 export function disarmed(listing: string, environment: NodeJS.ProcessEnv): Record<string, string> {
   const settings = settingsIn(listing)
@@ -48,7 +48,7 @@ export function disarmed(listing: string, environment: NodeJS.ProcessEnv): Recor
     if (/^filter\..*\.(clean|smudge|process)$/s.test(key)) pairs.push([name, given(name).at(-1) ?? ''])
     else if (/^filter\..*\.required$/s.test(key)) pairs.push([name, given(name).at(-1) ?? 'false'])
     else if (/^credential\.(.*\.)?helper$/s.test(key)) {
-      // An empty one begins the list anew.
+      // An empty value restarts the list.
       const usual = name === 'credential.helper' ? [] : given('credential.helper')
       for (const value of ['', ...usual, ...given(name)]) pairs.push([name, value])
     } else if (/^hook\..*\.command$/s.test(key)) pairs.push([name.replace(/command$/i, 'enabled'), 'false'])
@@ -63,7 +63,7 @@ export function disarmed(listing: string, environment: NodeJS.ProcessEnv): Recor
   return { ...variables, GIT_CONFIG_COUNT: String(before + pairs.length) }
 }
 
-/** The last value that is the user's and not the repository's, of a listing with scopes. */
+/** The last value in a listing with scopes that is the user's, not the repository's. */
 export function usersValue(listing: string, name: string): string | undefined {
   return settingsIn(listing).findLast((each) => !each.own && each.name === name)?.value
 }

@@ -1,6 +1,6 @@
 /**
- * The one place that runs git: no editor, no prompt, no hook, no monitor, nothing of the repository it happens to be
- * called in.
+ * The one place that runs git: no editor, no prompt, no hook, no monitor, nothing of the repository that it happens to run
+ * in.
  */
 import { setMaxListeners } from 'node:events'
 import * as fs from 'node:fs'
@@ -14,16 +14,16 @@ import { gitEnvironment } from './environment.ts'
 import { disarmed, listSettings, mayNamePrograms } from './foreign-programs.ts'
 import { explain, type FailureReason, GitFailure, gitFailure, reasonOf } from './failure.ts'
 
-/** The longest silence of a git that asks no remote, in milliseconds: it prints nothing while it reads a large worktree. */
+/** The longest silence of a git that asks no remote, in milliseconds. Git prints nothing while it reads a large worktree. */
 export const localGitMs = 120_000
 
 export interface GitOptions {
   /** The user's environment, as the base of git's. */
   env: NodeJS.ProcessEnv
-  /** The longest silence of a git, in milliseconds: one that prints nothing for so long is ended. */
+  /** The longest silence of a git, in milliseconds. A git that prints nothing for longer is ended. */
   timeoutMs: number
   signal?: AbortSignal | undefined
-  /** What a person can do when a remote wants a login that git did not have; without it the general advice. */
+  /** Advice for a person when a remote wants a login that git did not have; the general advice when absent. */
   loginHint?: (() => string | undefined) | undefined
 }
 
@@ -31,9 +31,9 @@ export interface GitCall extends GitOptions {
   cwd: string
   /** Variables of git's own, such as GIT_INDEX_FILE, which the user's environment cannot bring in. */
   variables?: Record<string, string>
-  /** It asks for settings as they are: it runs nothing, and nothing is taken back. */
+  /** The call reads settings as they are: it runs nothing, so nothing is cancelled. */
   settingsAsTheyAre?: boolean
-  /** It asks a remote: one that says nothing for remoteSilenceMs is given up, whatever `timeoutMs` says. */
+  /** The call asks a remote. It is given up after remoteSilenceMs without output, even if `timeoutMs` is longer. */
   asksRemote?: boolean
   /** Gets git's progress, a line at a time. */
   onProgress?: ((text: string) => void) | undefined
@@ -62,7 +62,7 @@ async function withTakenBack(call: GitCall): Promise<GitCall> {
   return { ...call, variables: { ...call.variables, ...(await takenBack(call)) } }
 }
 
-/** What the repository's own settings would have git run is taken back by variables; none in the usual case. */
+/** The variables that cancel what the repository's own settings would have git run; usually none. */
 async function takenBack(call: GitCall): Promise<Record<string, string>> {
   if (call.settingsAsTheyAre === true) return {}
   const { GIT_DIR: own, GIT_COMMON_DIR: common } = call.variables ?? {}
@@ -72,7 +72,10 @@ async function takenBack(call: GitCall): Promise<Record<string, string>> {
   return disarmed(listing, call.env)
 }
 
-/** As many as may run at a time that ask no remote: they take processors and file handles. A remote may take its time. */
+/**
+ * How many gits that ask no remote may run at a time: they take processors and file handles. Those that ask a remote are not
+ * counted, since a remote may take its time.
+ */
 const atATime = createGate(8)
 
 async function execute(args: readonly string[], call: GitCall, onOutput?: (chunk: Buffer) => void): Promise<string> {
@@ -86,8 +89,8 @@ async function execute(args: readonly string[], call: GitCall, onOutput?: (chunk
 }
 
 /**
- * A signal for one call. Whoever waits for a git listens several times, and Node warns of a signal with more than ten
- * listeners: there may be hundreds of calls that one signal ends.
+ * A signal for one call. Each git adds several listeners, and Node warns of a signal with more than ten. One signal may end
+ * hundreds of calls.
  */
 function ownSignal(signal: AbortSignal | undefined): { signal: AbortSignal | undefined; release: () => void } {
   if (signal === undefined) return { signal, release: () => {} }
@@ -109,12 +112,12 @@ async function executeNow(args: readonly string[], call: GitCall, onOutput?: (ch
   const git = simpleGit({
     baseDir: call.cwd,
     config: [...gitConfiguration],
-    // The default looks at the exit as well, 50 ms after which it drops what was not read yet.
+    // By default simple-git also watches the exit, and 50 ms later drops what was not read yet.
     completion: { onClose: true, onExit: false },
     timeout: { block: call.asksRemote === true ? Math.min(call.timeoutMs, remoteSilenceMs) : call.timeoutMs },
     ...(call.signal === undefined ? {} : { abort: call.signal }),
     unsafe: everythingAllowed,
-    // By itself simple-git takes a failure without a word on standard error for a success.
+    // By default simple-git treats a failure without output on standard error as a success.
     errors: (error, result) => {
       ended = true
       exitCode = result.exitCode ?? undefined
@@ -152,14 +155,16 @@ export async function askGit(args: readonly string[], call: GitCall): Promise<st
   }
 }
 
-/** A call on a mirror itself, at `path`. */
+/** A call on the mirror at `path`. */
 export function inMirror(options: GitOptions & { path: string }): GitCall {
   const { env, timeoutMs, signal, loginHint } = options
-  // Named, not found from the directory: the user may have set safe.bareRepository=explicit.
+  // GIT_DIR is set, not found from the directory: the user may have set safe.bareRepository=explicit.
   return { env, timeoutMs, signal, loginHint, cwd: options.path, variables: { GIT_DIR: options.path } }
 }
 
-/** A call in a worktree, at `path`: told where it is, so that a broken `.git` file never leads to a repository further up. */
+/**
+ * A call in the worktree at `path`. Git is told where it is, so a broken `.git` file never leads to a repository further up.
+ */
 export function inWorktree(options: GitOptions & { path: string }, gitDirectory: string): GitCall {
   const { env, timeoutMs, signal } = options
   const variables = { ...gitDirectories(gitDirectory), GIT_WORK_TREE: options.path }
@@ -167,8 +172,8 @@ export function inWorktree(options: GitOptions & { path: string }, gitDirectory:
 }
 
 /**
- * The variables for a worktree's git directory, or that of a clone. Its repository is named too: a file in it could
- * point to another one.
+ * The variables for the git directory of a worktree or clone. The repository is named too, because a file in the git
+ * directory could point to another one.
  */
 export function gitDirectories(gitDirectory: string): { GIT_DIR: string; GIT_COMMON_DIR: string } {
   const above = path.dirname(gitDirectory)
@@ -176,12 +181,12 @@ export function gitDirectories(gitDirectory: string): { GIT_DIR: string; GIT_COM
   return { GIT_DIR: gitDirectory, GIT_COMMON_DIR: isEntry ? path.dirname(above) : gitDirectory }
 }
 
-/** The longest silence of a remote, in milliseconds. While anything moves, git's progress says so every second. */
+/** The longest silence of a remote, in milliseconds. While anything moves, git reports progress every second. */
 const remoteSilenceMs = 120_000
 
 /** Settings that hold for every call, as `name=value`. */
 export const gitConfiguration = [
-  'core.alternateRefsCommand=true', // the program that prints nothing
+  'core.alternateRefsCommand=true', // the program `true` prints nothing
   'core.hooksPath=/dev/null',
   'core.fsmonitor=false',
   'core.quotePath=false',
@@ -195,8 +200,8 @@ export const gitConfiguration = [
 ]
 
 /**
- * simple-git guards against settings that came from strangers, and refuses the user's own environment (EDITOR, PAGER)
- * as well as the settings above that make git safe. Ours are constants, so all guards are off.
+ * simple-git guards against settings that came from strangers. It refuses the user's own environment (EDITOR, PAGER) and the
+ * settings above that make git safe. Ours are constants, so all guards are off.
  */
 const everythingAllowed: NonNullable<SimpleGitOptions['unsafe']> = {
   allowUnsafeAlias: true,
@@ -223,9 +228,9 @@ const everythingAllowed: NonNullable<SimpleGitOptions['unsafe']> = {
 const lingerMs = 2000
 
 /**
- * Two things simple-git needs at the end of a command. An empty chunk, because it waits 50 ms after each that printed
- * nothing. And an end of standard error once standard output has ended: an ssh that stays behind as a shared
- * connection (ControlPersist) may hold it open for hours.
+ * Two things simple-git needs at the end of a command. An empty chunk, because it waits 50 ms after a command that printed
+ * nothing. And an end of standard error once standard output has ended: an ssh that stays behind as a shared connection
+ * (ControlPersist) may hold it open for hours.
  */
 function settle(stdout: NodeJS.ReadableStream, stderr: NodeJS.ReadableStream): void {
   stdout.once('end', () => {
@@ -236,8 +241,8 @@ function settle(stdout: NodeJS.ReadableStream, stderr: NodeJS.ReadableStream): v
 }
 
 /**
- * A git that is ended while it starts another program can leave that behind (one in fifteen was measured to), with its
- * output open: whoever said to stop is not to wait for it.
+ * A git that is ended while it starts another program can leave that program behind with its output open (measured: one in
+ * fifteen). A caller that has aborted must not wait for it.
  */
 function letGo(signal: AbortSignal | undefined, ...outputs: NodeJS.ReadableStream[]): void {
   const destroy = () => outputs.forEach((output) => 'destroy' in output && (output as { destroy(): void }).destroy())

@@ -1,4 +1,4 @@
-/** The configuration of a mirror, read from its file: no process, where that is written as git usually writes it. */
+/** Reads the configuration of a mirror from its file, without a process, if it is written as git usually writes it. */
 import * as path from 'node:path'
 import { readText } from '../platform/files.ts'
 
@@ -6,8 +6,8 @@ import { readText } from '../platform/files.ts'
 export type MirrorConfig = ReadonlyMap<string, string>
 
 /**
- * The settings in the file of the mirror (git-config(1), "Syntax"). Undefined where anything is not plainly one setting a
- * line, or leads to other files: then git has to be asked.
+ * The settings in the file of the mirror (git-config(1), "Syntax"). Undefined when a line is not plainly one setting, or
+ * when a setting leads to other files: then git has to be asked.
  */
 export function readMirrorConfig(mirror: string): MirrorConfig | undefined {
   const settings = new Map<string, string>()

@@ -1,4 +1,4 @@
-/** What lies where a worktree should be: the mirror's own, a clone by itself, a worktree of another repository. */
+/** What lies where a worktree should be: the mirror's own worktree, a clone, or a worktree of another repository. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { readText } from '../platform/files.ts'
@@ -9,7 +9,7 @@ export type Place =
   | { kind: 'worktree'; gitDirectory: string; repository: string; entry: WorktreeEntry }
   /** A repository of its own, as the bash tool made them: commits, branches and stashes go with it. */
   | { kind: 'clone'; gitDirectory: string; repository: string }
-  /** A worktree of a repository that is no mirror of ours: its branches and stashes stay there. */
+  /** A worktree of a repository that is not our mirror: its branches and stashes stay there. */
   | { kind: 'elsewhere'; gitDirectory: string; repository: string; entry: WorktreeEntry }
   /** Nothing is there; the mirror may still have its entry. */
   | { kind: 'missing'; repository: string; entry: WorktreeEntry | undefined }
@@ -33,13 +33,13 @@ export function placeOf(options: { path: string; mirror: string }): Place {
   return { kind: 'elsewhere', gitDirectory: other.directory, repository, entry: other }
 }
 
-/** The git directory with git's records of a worktree, which may be missing itself. */
+/** The git directory with git's records of a worktree. The worktree itself may be missing. */
 export function recordsDirectory(place: Place): string | undefined {
   if (place.kind === 'missing') return place.entry?.directory
   return place.kind === 'unknown' ? undefined : place.gitDirectory
 }
 
-/** What git itself takes for a repository. */
+/** Whether git itself accepts the directory as a repository. */
 export function isRepository(directory: string): boolean {
   return (
     fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true &&
@@ -47,7 +47,10 @@ export function isRepository(directory: string): boolean {
   )
 }
 
-/** Whether no file is at or below `place`: nothing is there, or directories alone. One that cannot be read may hold some. */
+/**
+ * Whether no file is at or below `place`: nothing is there, or only directories. A directory that cannot be read may hold
+ * files.
+ */
 export function isNothing(place: string): boolean {
   const stat = fs.lstatSync(place, { throwIfNoEntry: false })
   if (stat === undefined) return true

@@ -1,4 +1,4 @@
-/** What the refs of a mirror say: as git tells it, or read from its files where nothing may be waited for. */
+/** The refs of a mirror: asked from git, or read from its files when nothing may wait. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { readText } from '../platform/files.ts'
@@ -10,7 +10,7 @@ export interface Ref {
   target: string
 }
 
-/** By full name, `refs/heads/main`. One that is missing or broken is not in it. */
+/** By full name, `refs/heads/main`. Missing and broken refs are left out. */
 export type Refs = ReadonlyMap<string, Ref>
 
 /** Asks git for the refs of these names in the mirror at `options.path`. Throws KugetsuError when git fails. */
@@ -27,9 +27,9 @@ export async function askRefs(options: GitOptions & { path: string }, names: rea
 }
 
 /**
- * The same from the files of the mirror (gitrepository-layout(5), git-pack-refs(1)), a fiftieth of the time: a process
- * less. It does not look whether the commits exist. Undefined where anything is not plainly as git usually writes it:
- * then git has to be asked.
+ * Reads the same from the files of the mirror (gitrepository-layout(5), git-pack-refs(1)), in a fiftieth of the time,
+ * because it starts no process. Does not check whether the commits exist. Undefined when anything is not plainly as git
+ * usually writes it: then git has to be asked.
  */
 export function readRefs(mirror: string, names: readonly string[]): Refs | undefined {
   try {
@@ -38,7 +38,7 @@ export function readRefs(mirror: string, names: readonly string[]): Refs | undef
     let packed: string | undefined
     const valueOf = (name: string) => {
       if (!isPlain(name)) throw new Error(`not the name of a ref: ${name}`)
-      // In this order: git writes a ref that it packs before it removes the file.
+      // In this order: when git packs a ref, it writes packed-refs before it removes the file.
       return readText(path.join(mirror, name)) ?? packedIn((packed ??= readPacked(mirror)), name)
     }
     for (const name of names) {
@@ -54,12 +54,12 @@ export function readRefs(mirror: string, names: readonly string[]): Refs | undef
   }
 }
 
-/** Whether a ref of that name, which there is not, could be made: no other is above or below it. From files, as readRefs. */
+/** Whether a missing ref of that name could be made: no other ref is above or below it. From files, as readRefs. */
 export function hasRoom(mirror: string, name: string): boolean {
   return refsInTheWay(mirror, name).length === 0
 }
 
-/** Refs above and below a name, some of many. From files, as readRefs. */
+/** Refs above and below a name; only some if there are many. From files, as readRefs. */
 export function refsInTheWay(mirror: string, name: string): string[] {
   const packed = readPacked(mirror)
   const above = name.split('/').map((_, index, parts) => parts.slice(0, index).join('/'))
@@ -70,9 +70,9 @@ export function refsInTheWay(mirror: string, name: string): string[] {
   return [...above.slice(3).filter(isTaken), ...below]
 }
 
-/** Git leaves empty directories behind, and makes room for a ref by removing them. */
+/** Git leaves empty directories behind, and removes them to make room for a ref. */
 function hasFiles(directory: string): boolean {
-  // With a file above it asking for it would fail.
+  // When a file is above it, readdirSync would throw.
   if (!fs.existsSync(directory) || !fs.statSync(directory).isDirectory()) return false
   const entries = fs.readdirSync(directory, { withFileTypes: true })
   return entries.some((entry) => !entry.isDirectory() || hasFiles(path.join(directory, entry.name)))
@@ -88,7 +88,7 @@ export function mayHaveRefs(repository: string, prefix: string): boolean {
   }
 }
 
-/** Whether both have all of these, or lack them, with the same values. */
+/** Whether both have the same values for all of these refs, or lack the same ones. */
 export function sameRefs(one: Refs | undefined, other: Refs | undefined, names: readonly string[]): boolean {
   if (one === undefined || other === undefined) return false
   return names.every((name) => {

@@ -1,4 +1,4 @@
-/** Git's own lock files: others wait for them, and one whose git was killed stays for ever. */
+/** Git's own lock files. Other gits wait for them, and the lock file of a killed git stays forever. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -7,13 +7,13 @@ import { linkOf } from './worktree-entries.ts'
 import { gitFailure } from './failure.ts'
 
 const pausesMs = [50, 100, 200, 400, 800, 1600]
-/** Git holds the locks of a commit for milliseconds. */
+/** Git holds the locks of a commit for milliseconds only. */
 const deadAfterMs = 1_000
 
 /**
- * Runs `work` again when git finds something in `repository` locked, by an agent's own git in a worktree for instance.
- * A lock file that is the very same after all pauses (3 s, while git holds one for milliseconds) belonged to a git that
- * was killed: it is removed for one last attempt.
+ * Runs `work` again when git finds something in `repository` locked, for instance by an agent's own git in a worktree. A
+ * lock file that is still the same after all pauses (3 s, while git holds one for milliseconds) belonged to a killed git: it
+ * is removed for one last attempt.
  */
 export async function despiteLocks<T>(
   repository: string,
@@ -41,8 +41,8 @@ export async function despiteLocks<T>(
 }
 
 /**
- * Removes the locks that the git of an agent left in its worktree when it was killed: on its index, its HEAD and its
- * branch. Only for a worktree in which nobody is at work. Returns those it removed; waits for a moment if there are any.
+ * Removes the locks that an agent's git left in its worktree when it was killed: on its index, its HEAD and its branch. Only
+ * for a worktree in which no agent is working. Returns the removed locks; waits for a moment if there are any.
  */
 export async function clearDeadLocks(worktree: string, signal: AbortSignal | undefined): Promise<string[]> {
   const own = linkOf(worktree) ?? path.join(worktree, '.git')

@@ -1,4 +1,4 @@
-/** Directories that are being made or deleted, beside the place they are for and named after the process at work. */
+/** Directories that are being made or deleted. They lie beside the place they are for, and are named after the process. */
 import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -14,8 +14,8 @@ export function temporarySibling(place: string): string {
 }
 
 /**
- * Deletes the temporary siblings of `place` that dead processes left, and those of this process. The caller holds the
- * lock under which they are made, so this process is not making one at the moment; `ofTheDead` leaves its own alone.
+ * Deletes the temporary siblings of `place` that dead processes left, and those of this process. The caller holds the lock
+ * under which they are made, so this process is not making one now. With `ofTheDead`, those of this process stay.
  */
 export async function sweepTemporary(place: string, ofTheDead?: 'ofTheDead'): Promise<void> {
   const prefix = `.${path.basename(place)}.`
@@ -30,7 +30,7 @@ export async function sweepTemporary(place: string, ofTheDead?: 'ofTheDead'): Pr
   }
 }
 
-/** Whether a name is that of a temporary sibling, whatever its place, whose process has died. */
+/** Whether a name is that of a temporary sibling, of any place, whose process has died. */
 export function isLeftTemporary(name: string): boolean {
   const made = /^\..+\.(\d+)-(\w*)\.[0-9a-f]{8}\.tmp$/.exec(name)
   return made !== null && startOf(Number(made[1])) !== made[2]
@@ -62,7 +62,7 @@ function makeWritable(directory: Buffer): void {
       if (fs.lstatSync(place).isDirectory()) makeWritable(place)
     }
   } catch {
-    // not ours: the second attempt will tell
+    // not ours: the second attempt will show
   }
 }
 

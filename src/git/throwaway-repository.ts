@@ -1,4 +1,4 @@
-/** A throwaway git directory in which files are nothing but bytes, for taking them in and putting them back. */
+/** A throwaway git directory that treats files as plain bytes, for storing them and putting them back. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { ensureDirectory } from '../platform/files.ts'
@@ -6,15 +6,16 @@ import { type GitCall, type GitOptions, runGit } from './git.ts'
 import { removeTree, sweepTemporary, temporarySibling } from './temporary.ts'
 
 /**
- * Runs `work` with an empty repository beside `place`, and removes it. Attributes are switched off in it, which only
- * `info/attributes` of a git directory can do, and that is shared by all worktrees of a mirror: hence one of our own.
- * Without them no filter runs, and no line end changes.
+ * Runs `work` with an empty repository beside `place`, and removes it. Attributes are switched off in it, so no filter runs
+ * and no line end changes. Only `info/attributes` of a git directory can do that, and all worktrees of a mirror share that
+ * file: hence a repository of our own.
  */
 export async function withPlainRepository<T>(
   options: GitOptions & { beside: string; sha256: boolean; failure: NonNullable<GitCall['failure']> },
   work: (directory: string) => Promise<T>,
 ): Promise<T> {
-  // Under a name of its own: it is made without the lock that other temporary directories are made and swept under.
+  // It has a name of its own, because it is made without the lock under which other temporary directories are made and
+  // swept.
   const place = `${options.beside}.plain`
   const directory = temporarySibling(place)
   const { env, timeoutMs, signal, failure } = options
@@ -27,7 +28,7 @@ export async function withPlainRepository<T>(
     fs.mkdirSync(path.join(directory, 'info'), { recursive: true })
     const off = '* -text -eol -crlf -filter -ident -working-tree-encoding\n'
     fs.writeFileSync(path.join(directory, 'info', 'attributes'), off)
-    // Names that only another system takes for .git, such as "git~1".
+    // Allows names that only another system takes for .git, such as "git~1".
     fs.appendFileSync(path.join(directory, 'config'), '[core]\n\tprotectNTFS = false\n\tprotectHFS = false\n')
     return await work(directory)
   } finally {

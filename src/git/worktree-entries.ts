@@ -1,6 +1,6 @@
 /**
- * What a mirror knows of its worktrees, read from its files (gitrepository-layout(5), "worktrees/"): no process, and
- * it sees the half-made entries that `git worktree list` leaves out.
+ * What a mirror knows of its worktrees, read from its files (gitrepository-layout(5), "worktrees/"). This takes no process,
+ * and sees the half-made entries that `git worktree list` leaves out.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -19,7 +19,7 @@ export interface WorktreeEntry {
   detached: string | undefined
   /** Why it is locked, or undefined when it is not. */
   locked: string | undefined
-  /** Its directory is there and is a worktree of this entry, at the moment of asking. */
+  /** Its directory exists and is a worktree of this entry, at the moment of reading. */
   readonly present: boolean
 }
 
@@ -33,7 +33,7 @@ export function entryOf(mirror: string, place: string): WorktreeEntry | undefine
   const isHere = isAt(place)
   const usual = path.basename(place)
   const ids = listDirectory(path.join(mirror, 'worktrees'))
-  // Of the others nothing is read but where they are, and mostly not even that.
+  // The usual name comes first: mostly no other entry has to be read.
   const inOrder = ids.includes(usual) ? [usual, ...ids.filter((id) => id !== usual)] : ids
   const id = inOrder.find((each) => isHere(placeIn(path.join(mirror, 'worktrees', each))))
   return id === undefined ? undefined : readEntry(path.join(mirror, 'worktrees', id))
@@ -60,14 +60,14 @@ export function branchAt(place: string): string | undefined {
 /** Why a worktree is locked until its files are there. */
 export const lockedByAdd = 'added with --lock'
 
-/** `git worktree add` writes the first reason while it works, the second when told to leave its work locked. */
+/** `git worktree add` writes the first reason while it works, and the second when told to leave the worktree locked. */
 export function isBeingSetUp(entry: WorktreeEntry): boolean {
   return entry.locked === 'initializing' || entry.locked === lockedByAdd
 }
 
 /**
- * Removes an entry, its lock, its index; branches and commits stay. At once: of one that is deleted file by file a kill
- * would leave a part, with which git can do nothing.
+ * Removes an entry, its lock and its index; branches and commits stay. By one rename: a kill during a deletion file by file
+ * would leave a part that git cannot handle.
  */
 export function dropEntry(entry: WorktreeEntry): void {
   const trash = temporarySibling(placeOfDropped(entry.directory))
@@ -80,12 +80,12 @@ export function dropEntry(entry: WorktreeEntry): void {
   fs.rmSync(trash, { recursive: true, force: true, maxRetries: 3, retryDelay: 50 })
 }
 
-/** Where the dropped entry of a worktree lies for a moment: in the repository, but not among its entries. */
+/** Where a worktree's dropped entry lies for a moment: in the repository, but not among its entries. */
 export function placeOfDropped(directory: string): string {
   return path.join(path.dirname(path.dirname(directory)), `dropped-${path.basename(directory)}`)
 }
 
-/** Where entries are made: the same. One at a time, since the mirror's lock is held. */
+/** Where entries are made, also not among the entries. One at a time, since the mirror's lock is held. */
 export function placeOfAdded(mirror: string): string {
   return path.join(mirror, 'added')
 }
@@ -100,7 +100,7 @@ export function unlockEntry(entry: WorktreeEntry): void {
   fs.rmSync(path.join(entry.directory, 'locked'), { force: true })
 }
 
-/** Whether two paths are one place, links resolved as far as the paths exist. */
+/** Whether two paths are the same place, with links resolved as far as the paths exist. */
 export function isSamePlace(one: string, other: string): boolean {
   return one === other || realPlace(one) === realPlace(other)
 }
@@ -125,7 +125,7 @@ function readEntry(directory: string): WorktreeEntry {
     branch: head.startsWith('ref: refs/heads/') ? head.slice('ref: refs/heads/'.length) : undefined,
     detached: /^[0-9a-f]{40,64}$/.test(head) && !/^0+$/.test(head) ? head : undefined,
     locked: readText(path.join(directory, 'locked'))?.trim(),
-    // Looked at when it is asked for: most listings do not.
+    // Checked only when read: most callers never need it.
     get present() {
       const link = place === undefined ? undefined : linkOf(place)
       const mirror = path.dirname(path.dirname(directory))
@@ -134,7 +134,10 @@ function readEntry(directory: string): WorktreeEntry {
   }
 }
 
-/** Its file says where the repository is. One that names another would have git read that one's branches and settings. */
+/**
+ * Whether the entry's `commondir` names this mirror. With another one, git would read that repository's branches and
+ * settings.
+ */
 function belongsTo(mirror: string, directory: string): boolean {
   const common = readText(path.join(directory, 'commondir'))?.trim()
   return common === undefined || isSamePlace(path.resolve(directory, common), mirror)

@@ -3,8 +3,8 @@ import * as path from 'node:path'
 import { isPacked } from './single-executable.ts'
 
 /**
- * Tells this build of kugetsu on the disk from others: another text after an upgrade, also one to the same version. The
- * file that names all others is taken for them. Undefined where there is no build.
+ * Tells this build of kugetsu on the disk from others: the text changes with an upgrade, even to the same version. One file
+ * stands for all, because it names all others. Undefined when there is no build.
  */
 export function buildMark(): string | undefined {
   const file = isPacked ? process.execPath : path.join(import.meta.dirname, 'main.cjs')

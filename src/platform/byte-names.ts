@@ -1,6 +1,6 @@
 /**
- * Names of files as what they are to Linux and git: bytes, any but NUL and `/`. A JavaScript string cannot hold all of
- * them (decoding replaces what is not UTF-8), so here a name is a string with one character for each byte.
+ * Names of files as Linux and git see them: bytes, any but NUL and `/`. A JavaScript string cannot hold all of them
+ * (decoding replaces what is not UTF-8), so here a name is a string with one character for each byte.
  */
 import { isUtf8 } from 'node:buffer'
 import * as fs from 'node:fs'
@@ -8,25 +8,25 @@ import * as fs from 'node:fs'
 declare const oneCharacterForEachByte: unique symbol
 
 /**
- * A name, or a path of several, with one character for each byte (latin1). It can be compared and be a key of a map. It
- * is no `string` to the compiler, because path.join and fs would take it for text; see placeIn.
+ * A name, or a path of several, with one character for each byte (latin1). It can be compared, and can be a key of a map. To
+ * the compiler it is not a `string`, because path.join and fs would treat it as text; see placeIn.
  */
 export interface ByteName {
   readonly [oneCharacterForEachByte]: never
   readonly length: number
 }
 
-/** The name that a text stands for (in UTF-8), or that bytes are. */
+/** The name that a text (in UTF-8) or bytes stand for. */
 export function byteName(from: string | Buffer): ByteName {
   return nameIn((typeof from === 'string' ? Buffer.from(from) : from).toString('latin1'))
 }
 
-/** A name out of text that has one character for each byte, as runGitForBytes() returns it. */
+/** A name from text that has one character for each byte, as runGitForBytes() returns it. */
 export function nameIn(text: string): ByteName {
   return text as unknown as ByteName
 }
 
-/** The names in such text, each of which ends in NUL, as after `-z`. */
+/** The names in such text, each ending in NUL, as after `-z`. */
 export function namesIn(text: string): ByteName[] {
   return text
     .split('\0')
@@ -34,12 +34,12 @@ export function namesIn(text: string): ByteName[] {
     .map(nameIn)
 }
 
-/** The text with one character for each byte, for looking at parts of it. Never for a person, nor as a path. */
+/** The text with one character for each byte, for looking at parts of it. Not for display, and not a path. */
 export function charactersOf(name: ByteName): string {
   return name as unknown as string
 }
 
-/** The bytes, which all of `fs` takes as a path. */
+/** The bytes of a name, which all of `fs` accepts as a path. */
 export function bytesOf(name: ByteName): Buffer {
   return Buffer.from(charactersOf(name), 'latin1')
 }
@@ -61,7 +61,9 @@ export function writeNames(file: string, names: readonly ByteName[]): void {
   fs.writeFileSync(file, names.map((name) => `${charactersOf(name)}\0`).join(''), 'latin1')
 }
 
-/** For a person: as UTF-8, each byte that is none as `\xe9`. Still to be made safe to print (core/plain-text.ts). */
+/**
+ * For display: as UTF-8, with each byte that is not UTF-8 as `\xe9`. Must still be made safe to print (core/plain-text.ts).
+ */
 export function displayName(name: ByteName): string {
   const bytes = bytesOf(name)
   if (isUtf8(bytes)) return bytes.toString('utf8')
@@ -77,5 +79,5 @@ export function displayName(name: ByteName): string {
   return text
 }
 
-/** Of a character in UTF-8. */
+/** How many bytes a character can have in UTF-8. */
 const lengths = [1, 2, 3, 4]

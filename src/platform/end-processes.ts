@@ -2,19 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { identify, isAlive, type ProcessIdentity } from './processes.ts'
 
 const lookMs = 25
-/** How long a process that was killed may take to be gone: one with gigabytes has them to give back. */
+/** How long a killed process may take to be gone: one with gigabytes has to give them back. */
 const deathMs = 2_000
 
 export interface Ended {
-  /** By pid, those that are gone. */
+  /** The pids of the processes that are gone. */
   gone: number[]
-  /** Those that go on: of another user, or waiting for a disk. */
+  /** The pids of the processes that are still alive: of another user, or waiting for a disk. */
   left: number[]
 }
 
 /**
- * Ends the processes that `find` names, by pid: SIGTERM first, SIGKILL for those that are there `graceMs` later. `find`
- * is asked again and again, because what is being ended may start others.
+ * Ends the processes that `find` names, by pid: SIGTERM first, SIGKILL for those still alive `graceMs` milliseconds later.
+ * `find` is called repeatedly, because a process that is being ended may start others.
  */
 export async function endProcesses(find: () => readonly number[], graceMs: number): Promise<Ended> {
   const met = new Map<number, ProcessIdentity>()
@@ -35,7 +35,7 @@ export async function endProcesses(find: () => readonly number[], graceMs: numbe
       if (waited > graceMs) send(pid, 'SIGKILL')
       else if (!asked.has(pid)) {
         send(pid, 'SIGTERM')
-        send(pid, 'SIGCONT') // one that is suspended would not hear of it
+        send(pid, 'SIGCONT') // a suspended process would not get the SIGTERM
         asked.add(pid)
       }
     }

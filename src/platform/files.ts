@@ -15,7 +15,7 @@ export { isNoText } from './regular-file.ts'
 const fileMode = 0o600
 const directoryMode = 0o700
 const rotateAtBytes = 5_000_000
-/** No state file comes near it, and reading what is far larger would take all memory. */
+/** No state file comes near this size, and reading a far larger file would take all memory. */
 const longestStateBytes = 20_000_000
 
 /** Creates a directory and its parents, 0700. Throws KugetsuError when it cannot. */
@@ -27,7 +27,7 @@ export function ensureDirectory(directory: string): void {
   }
 }
 
-/** Node's own `recursive` never returns where an existing directory answers ENOENT, as /proc does. */
+/** Node's own `recursive` never returns when an existing directory answers ENOENT, as /proc does. */
 function makeDirectories(directory: string, isLastTry = false): void {
   const isThere = () => fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true
   if (isThere()) return
@@ -36,7 +36,7 @@ function makeDirectories(directory: string, isLastTry = false): void {
   } catch (error) {
     if (isThere()) return
     if (codeOf(error) !== 'ENOENT' || isLastTry) throw error
-    // Others begin in the same new home at the same time: the parent may be there by now.
+    // Others may begin in the same new home at the same time: the parent may exist by now.
     if (!fs.existsSync(path.dirname(directory))) makeDirectories(path.dirname(directory))
     makeDirectories(directory, true)
   }
@@ -59,16 +59,16 @@ export function writeJson(file: string, value: unknown): void {
   writeAtomic(file, `${JSON.stringify(value, null, 2)}\n`)
 }
 
-/** Moves a log that has grown large to `<name>.1`, in the place of the one before. Throws the system's error. */
+/** Moves a log that has grown large to `<name>.1`, replacing the previous one. Throws the system's error. */
 export function rotate(file: string): void {
   const size = fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0
   if (size > rotateAtBytes) fs.renameSync(file, `${file}.1`)
 }
 
 /**
- * The same for a log that others have open: what is in it is copied to `<name>.1`, then it is emptied, and whoever adds
- * to it (openToAppend) goes on at its beginning. What another process writes in the instant between the two is lost.
- * Returns whether it has been rotated. Throws the system's error.
+ * The same for a log that others have open: copies it to `<name>.1`, then empties it. Processes that append to it
+ * (openToAppend) continue at its beginning. What another process writes in the instant between the two is lost. Returns
+ * whether it was rotated. Throws the system's error.
  */
 export function rotateInPlace(file: string): boolean {
   const found = fs.lstatSync(file, { throwIfNoEntry: false })
@@ -85,7 +85,7 @@ export function rotateInPlace(file: string): boolean {
   return true
 }
 
-/** Like writeAtomic, but never replaces: false when it is there already. What is in `before` is made durable first. */
+/** Like writeAtomic, but never replaces: false when the file exists already. First makes durable what is in `before`. */
 export function createExclusive(file: string, content: string, before?: string): boolean {
   const temporary = writeTemporary(file, content)
   try {
@@ -113,9 +113,9 @@ export function claimName(file: string): boolean {
 }
 
 /**
- * The text of a state file, or undefined when there is none. Failures are KugetsuErrors that name the file: `no_text`
- * where it can hold no state whoever reads it (a directory, a pipe, a device, bytes that are not UTF-8, more than
- * 20 MB), `unreadable` where it cannot be read.
+ * The text of a state file, or undefined when there is none. Failures are KugetsuErrors that name the file: `no_text` when
+ * it can hold no state for any reader (a directory, a pipe, a device, bytes that are not UTF-8, more than 20 MB),
+ * `unreadable` when it cannot be read.
  */
 export function readText(file: string): string | undefined {
   const bytes = readRegular(file, longestStateBytes)
@@ -139,8 +139,8 @@ export function appendText(file: string, text: string): void {
 }
 
 /**
- * Opens a log for adding to it. What lies in its place and is no file is set aside: nothing is written through a link,
- * and a pipe that nobody reads holds nobody up. Throws the system's error, or KugetsuError `unwritable`.
+ * Opens a log for appending. Anything in its place that is not a file is set aside: nothing is written through a link, and a
+ * pipe without a reader blocks nobody. Throws the system's error, or KugetsuError `unwritable`.
  */
 export function openToAppend(file: string): number {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = fs.constants
@@ -154,19 +154,18 @@ export function openToAppend(file: string): number {
 
 export interface ReadFile {
   text: string
-  /** Of the very file that was read; only when it was asked for. */
+  /** Of the very file that was read; only when requested. */
   stat: fs.Stats | undefined
 }
 
 /**
- * The text of a small regular file (under 64 KB), with as few system calls as can be: for directories with thousands
- * of them. undefined for everything else: no file, an empty or a large one, one that is none, holds no UTF-8 text or
- * cannot be read.
+ * The text of a small regular file (under 64 KB), with as few system calls as possible: for directories with thousands of
+ * them. Undefined for everything else: a file that is missing, empty, large, not regular, not UTF-8 text, or cannot be read.
  */
 export function readSmall(file: string, options: { stat: boolean }): ReadFile | undefined {
   let descriptor: number | undefined
   try {
-    // A link is not followed, and nothing waits for whoever writes into a pipe.
+    // Follows no link, and waits for no writer of a pipe.
     descriptor = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK)
     const length = fs.readSync(descriptor, (room ??= Buffer.allocUnsafeSlow(roomBytes)))
     if (length === 0 || length === roomBytes || !isUtf8(room.subarray(0, length))) return undefined
@@ -232,7 +231,7 @@ function writeTemporary(file: string, content: string, unsynced?: 'unsynced'): s
   }
 }
 
-/** Differs from call to call; with the pid from process to process. No more is needed, and crypto takes time to load. */
+/** Differs from call to call, and with the pid from process to process. No more is needed, and crypto takes time to load. */
 function unique(): string {
   return process.hrtime.bigint().toString(36)
 }

@@ -1,4 +1,4 @@
-/** Lets at most `most` of the works given to it go on at a time; the others wait for their turn, in order. */
+/** Runs at most `most` of the works given to it at a time; the others wait for their turn, in order. */
 export function createGate(most: number): <T>(work: () => Promise<T>) => Promise<T> {
   const waiting: (() => void)[] = []
   let going = 0
@@ -10,7 +10,7 @@ export function createGate(most: number): <T>(work: () => Promise<T>) => Promise
     } finally {
       const next = waiting.shift()
       if (next === undefined) going--
-      else next() // it has our place
+      else next() // it takes our place
     }
   }
 }

@@ -1,15 +1,15 @@
-/** The temporary files of files.ts, `.<name>.<pid>.<unique>`, whose writers were killed. */
+/** The temporary files of files.ts, `.<name>.<pid>.<unique>`, that killed writers left. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { listDirectory, removeFile } from './files.ts'
 import { identify } from './processes.ts'
 
-/** A writer needs its temporary file for milliseconds, and one in another pid namespace cannot be seen from here. */
+/** A writer needs its temporary file for milliseconds. A writer in another pid namespace cannot be seen from here. */
 const litterAfterMs = 60_000
 
 /**
- * Deletes the temporary files that killed writers left in a directory: those whose process is gone and that are older
- * than a minute. Returns how many there were. Never throws: they only lie there.
+ * Deletes the temporary files that killed writers left in a directory: those whose process is gone and that are older than a
+ * minute. Returns how many it deleted. Never throws: such files do no harm.
  */
 export function sweepLitter(directory: string): number {
   try {
@@ -21,7 +21,7 @@ export function sweepLitter(directory: string): number {
   }
 }
 
-/** Whether that is the temporary file of a writer that was killed. */
+/** Whether the file is the temporary file of a killed writer. */
 export function isLitter(directory: string, name: string): boolean {
   const writer = /^\..+\.(\d+)\.[0-9a-z]+$/.exec(name)?.[1]
   if (writer === undefined || identify(Number(writer)) !== undefined) return false

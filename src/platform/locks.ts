@@ -1,7 +1,7 @@
 /**
- * True mutual exclusion, for things that must not happen twice (one daemon, one server start, one command per issue, one
- * git writer per mirror). The kernel holds the lock: an exclusive SQLite transaction is an fcntl lock, which is gone the
- * instant its process dies, however it dies, and cannot go stale. For an order that nothing depends on: order.ts.
+ * True mutual exclusion, for things that must not happen twice (one daemon, one server start, one command per issue, one git
+ * writer per mirror). The kernel holds the lock: an exclusive SQLite transaction is an fcntl lock. The lock is gone the
+ * instant its process dies, however it dies, so it cannot go stale. For an order that nothing depends on: order.ts.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -11,7 +11,10 @@ import { createExclusive, ensureDirectory, removeFile, setAside } from './files.
 import { openSqlite, type Sqlite } from './sqlite.ts'
 
 const retryMs = { from: 5, to: 50 }
-/** Who has waited long looks less often, up to this: a hundred at once would else take the processors from the holder. */
+/**
+ * The longest pause of a caller that has waited long. A hundred callers with shorter ones would take the processors from the
+ * holder.
+ */
 const rareRetryMs = 400
 
 export interface WaitOptions {
@@ -20,27 +23,27 @@ export interface WaitOptions {
   signal?: AbortSignal | undefined
 }
 
-/** What a lock's holder gets: call it to let go. */
+/** What a lock's holder gets: call it to release the lock. */
 export type Release = () => void
 
 /**
- * Takes the lock at `file` if nobody holds it, else undefined. The file is created, stays empty, and goes only with
+ * Takes the lock at `file` if it is free, else returns undefined. The file is created, stays empty, and is removed only by
  * removeLock.
  */
 export function tryExclusive(file: string): Release | undefined {
   ensureDirectory(path.dirname(file))
   let database: Sqlite | undefined
   try {
-    // SQLite goes through links, would wait at a pipe, and makes the file where a link points to.
+    // SQLite follows links, would wait at a pipe, and creates the file that a link points to.
     const found = fs.lstatSync(file, { throwIfNoEntry: false })
     if (found !== undefined && !found.isFile()) setAside(file, new Date())
-    // It would make it readable for all. Only while it is missing: closing it again would let go of our own locks.
+    // SQLite would make it readable for all. Only while it is missing: closing it again would release our own locks.
     if (!fs.existsSync(file)) createExclusive(file, '')
     const identity = identityOf(file)
     database = openSqlite(file, { timeoutMs: 0 })
-    // No journal file: nothing is ever written, and a killed holder would leave it behind.
+    // No journal file: nothing is ever written, and a killed holder would leave the file behind.
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
-    // Removed since it was opened: whoever comes now takes the lock of another file.
+    // The lock file was unlinked after we opened it. The next caller would lock a new inode, so both would hold it.
     if (identity === undefined || identityOf(file) !== identity) {
       database.close()
       return undefined
@@ -49,8 +52,8 @@ export function tryExclusive(file: string): Release | undefined {
     database?.close()
     if (error instanceof KugetsuError) throw error
     if (says(error, /SQLITE_NOTADB|not a database/)) {
-      // A lock file is empty; this one is somebody else's and cannot serve as a lock. One that is empty by now is the
-      // new lock of a caller who has seen the same.
+      // A lock file is empty, so this one is somebody else's and cannot serve as a lock. If it is empty now, it is the new
+      // lock file of a caller who found the same.
       if ((fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0) setAside(file, new Date())
       return undefined
     }
@@ -65,7 +68,7 @@ export function tryExclusive(file: string): Release | undefined {
   return () => held.close()
 }
 
-/** Removes the file of a lock, unless somebody holds it. Who waits for it takes the next one. Throws as tryExclusive. */
+/** Removes the lock file, unless the lock is held. Waiting callers lock the next file. Throws as tryExclusive. */
 export function removeLock(file: string): boolean {
   const release = tryExclusive(file)
   if (release === undefined) return false
@@ -77,8 +80,8 @@ export function removeLock(file: string): boolean {
 }
 
 /**
- * What tells a file from the ones before and after it under its name. The number of the inode alone does not: when the
- * file has been removed twice meanwhile, the third may have that of the first.
+ * Tells a file from earlier and later files of the same name. The inode number alone does not: when the file has been
+ * removed twice meanwhile, the third file may have the inode of the first.
  */
 function identityOf(file: string): string | undefined {
   const stat = fs.lstatSync(file, { throwIfNoEntry: false })
@@ -86,8 +89,8 @@ function identityOf(file: string): string | undefined {
 }
 
 /**
- * Runs `work` while holding the lock at `file`, waiting for it as long as `timeoutMs`.
- * Throws KugetsuError `busy` when it stays taken; whatever `work` throws otherwise.
+ * Runs `work` while holding the lock at `file`, waiting for it at most `timeoutMs` milliseconds. Throws KugetsuError `busy`
+ * when it stays taken; whatever `work` throws otherwise.
  */
 export async function exclusively<T>(file: string, wait: WaitOptions, work: () => T | Promise<T>): Promise<T> {
   const since = performance.now()
@@ -111,7 +114,7 @@ export async function exclusively<T>(file: string, wait: WaitOptions, work: () =
   }
 }
 
-/** Runs `work` while holding the lock at `file`; undefined, and nothing happens, when somebody else holds it. */
+/** Runs `work` while holding the lock at `file`. When the lock is taken, does nothing and returns undefined. */
 export async function unlessTaken<T>(file: string, work: () => T | Promise<T>): Promise<T | undefined> {
   const release = tryExclusive(file)
   if (release === undefined) return undefined
@@ -122,7 +125,7 @@ export async function unlessTaken<T>(file: string, work: () => T | Promise<T>): 
   }
 }
 
-/** A moment, chosen by chance so that waiters do not look all at once; longer for one who has waited for longer. */
+/** Pauses for a random time, so that waiting callers do not all look at once; longer for a caller that has waited longer. */
 export async function pause(signal: AbortSignal | undefined, waitedMs = 0): Promise<void> {
   const longest = Math.max(retryMs.to, Math.min(waitedMs / 10, rareRetryMs))
   const milliseconds = retryMs.from + Math.random() * (longest - retryMs.from)

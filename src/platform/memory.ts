@@ -1,26 +1,27 @@
 /**
- * How much memory is to be had, by what the Linux kernel says of the machine and of the control groups (cgroups) that a
- * process is in. Node's own process.availableMemory() takes file cache for used and looks at one group alone, so a
- * container that has read a large repository would seem to be full; os.freemem() knows no groups, and on macOS leaves
- * out all that the system gives back on demand.
+ * How much memory is available, by what the Linux kernel says of the machine and of the control groups (cgroups) that a
+ * process is in. Node's own process.availableMemory() counts file cache as used and looks at one group alone, so a container
+ * that has read a large repository would seem to be full. os.freemem() knows no groups, and on macOS leaves out everything
+ * that the system gives back on demand.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 
 const bytesPerMb = 1024 ** 2
-/** Version 1 says "no limit" by a number close to 2^63. */
+/** Version 1 expresses "no limit" by a number close to 2^63. */
 const noLimit = 2 ** 60
 
 export interface AvailableMemory {
-  /** What new processes can have without swapping and without the end of others; in MB of 2^20 bytes. */
+  /** What new processes can have without swapping and without other processes being ended; in MB of 2^20 bytes. */
   mb: number
-  /** What sets the bound: the machine, or the limit of a control group, as a container or a service has it. */
+  /** What sets the bound: the machine, or the limit of a control group, such as that of a container or a service. */
   bound: 'machine' | 'control group'
 }
 
 /**
- * What is available to a process, this one without `pid`: the least of what the machine has and what each of its control
- * groups may still take. Undefined where that is not known (no Linux, or no /proc). `system` is where proc and sys are: /.
+ * What is available to a process (without `pid`, to this one): the least of what the machine has and what each of its
+ * control groups may still take. Undefined when that is not known (no Linux, or no /proc). `system` is where proc and sys
+ * are: /.
  */
 export function availableMemory(system: string, pid?: number): AvailableMemory | undefined {
   const machine = machineBytes(system)
@@ -36,7 +37,7 @@ function machineBytes(system: string): number | undefined {
   return kilobytes === undefined ? undefined : Number(kilobytes) * 1024
 }
 
-/** What each control group that counts memory may still take; the parents' limits hold for their children. */
+/** What each control group that counts memory may still take. The limits of parents hold for their children. */
 function groupsOf(system: string, pid: number | undefined): (() => number | undefined)[] {
   const text =
     (pid === undefined ? undefined : read(path.join(system, `proc/${pid}/cgroup`))) ??
@@ -53,13 +54,13 @@ function groupsOf(system: string, pid: number | undefined): (() => number | unde
   })
 }
 
-/** A path and all above it. In a container only the last may be there: it is mounted as the root then. */
+/** A path and all above it. In a container only the last may exist, because it is mounted as the root. */
 function upwards(group: string): string[] {
   const parent = path.posix.dirname(group)
   return parent === group ? [group] : [group, ...upwards(parent)]
 }
 
-/** `memory.high` counts like `memory.max`: what goes beyond it is slowed down until nothing works any more. */
+/** `memory.high` counts like `memory.max`: processes beyond it are slowed down until nothing works any more. */
 function roomByVersion2(directory: string): number | undefined {
   const limits = ['memory.max', 'memory.high'].flatMap((name) => numberIn(path.join(directory, name)) ?? [])
   const used = limits.length === 0 ? undefined : numberIn(path.join(directory, 'memory.current'))
@@ -80,7 +81,7 @@ function roomByVersion1(directory: string): number | undefined {
   )
 }
 
-/** What is used beyond what the kernel would give back first. */
+/** What is left below the limit. Cache that the kernel would give back first does not count as used. */
 function roomUnder(limit: number, used: number, cache: number): number {
   return Math.max(0, limit - Math.max(0, used - cache))
 }
@@ -90,7 +91,7 @@ function sumOf(file: string, names: string[]): number {
   return names.reduce((sum, name) => sum + (Number(counts.get(name)) || 0), 0)
 }
 
-/** Undefined for `max`, which is no limit, and where there is no such file. */
+/** Undefined for `max`, which means no limit, and when there is no such file. */
 function numberIn(file: string): number | undefined {
   const text = read(file)?.trim() ?? ''
   return /^\d+$/.test(text) ? Number(text) : undefined

@@ -1,6 +1,6 @@
 /**
- * An order of callers, by proper-lockfile: the admissions to slots. Its lock can be held twice once it is stale (its issue
- * #121), so whatever it guards must be safe without it, and is: see sessions/slots/slots.ts.
+ * An order of callers, by proper-lockfile, for the admissions to slots. Its lock can be held twice once it is stale (its
+ * issue #121), so what it guards must be safe without it. It is: see sessions/slots/slots.ts.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -8,12 +8,12 @@ import lockfile from 'proper-lockfile'
 import { ensureDirectory, setAside } from './files.ts'
 import { pause, type WaitOptions } from './locks.ts'
 
-/** Whoever holds the lock works for milliseconds: this long without a sign of life means dead or suspended. */
+/** The holder of the lock works for milliseconds: this long without a sign of life means dead or suspended. */
 const staleMs = 2_000
 
 /**
- * Runs `work` in order with the other callers, or without order once `timeoutMs` have passed: a lock that is stuck
- * (suspended holder, clock gone wrong, a file in its place) must not stop anybody. Never throws for the lock's sake.
+ * Runs `work` in order with the other callers, or without order after `timeoutMs` milliseconds: a stuck lock (suspended
+ * holder, clock gone wrong, a file in its place) must not stop anybody. Never throws because of the lock.
  */
 export async function inOrder<T>(file: string, wait: WaitOptions, work: () => T | Promise<T>): Promise<T> {
   ensureDirectory(path.dirname(file))
@@ -29,11 +29,11 @@ export async function inOrder<T>(file: string, wait: WaitOptions, work: () => T 
   try {
     return await work()
   } finally {
-    await release?.().catch(() => {}) // compromised: somebody else holds it by now, and that is harmless
+    await release?.().catch(() => {}) // compromised: another caller holds it now, which is harmless
   }
 }
 
-/** Moves away what proper-lockfile never removes: a file, a directory with something in it, a time in the future. */
+/** Moves away what proper-lockfile never removes: a file, a directory that is not empty, a time in the future. */
 function clearStuckLock(lock: string): void {
   const stat = fs.lstatSync(lock, { throwIfNoEntry: false })
   if (stat === undefined) return

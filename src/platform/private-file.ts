@@ -1,20 +1,20 @@
-/** A copy on disk of bytes that are about to be run: the system loads libraries from files alone. */
+/** A copy on disk of bytes that are about to be run: the system loads libraries only from files. */
 import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { messageOf } from '../core/errors.ts'
 import { ensureDirectory } from './files.ts'
 
-/** What an older version left is taken away after that. */
+/** Files that an older version left are removed after this time. */
 const unusedMs = 7 * 24 * 3_600_000
 const writableByOthers = 0o022
 
 /**
- * Hands `use` a file that holds exactly `bytes`, in the first of the directories (absolute; made 0700) that will do,
- * and returns what it returns. The file is the user's own, nobody else can write to it, and it is compared, whole, by
- * the descriptor that it is then named by, so that no exchange between the look and the use helps anybody. What lies in
- * its place and is not that is replaced. `use` throwing, as where nothing may be run, leads to the next directory.
- * Throws an Error that says of each directory why it would not do.
+ * Hands `use` a file that holds exactly `bytes`, in the first of the directories (absolute; made 0700) that works, and
+ * returns what it returns. The file is the user's own, and nobody else can write to it. It is compared as a whole through a
+ * descriptor, and `use` gets it by that descriptor, so replacing it in between has no effect. Anything else in its place is
+ * replaced. If `use` throws, as where nothing may be run, the next directory is tried. Throws an Error that says of each
+ * directory why it did not work.
  */
 export function withPrivateFile<T>(
   directories: readonly string[],
@@ -52,7 +52,7 @@ function assertPrivate(directory: string): void {
   }
 }
 
-/** The open file where it is the one that is wanted. */
+/** The open file, if it is the wanted one. */
 function openSame(file: string, bytes: Uint8Array): number | undefined {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants
   let descriptor: number
@@ -68,7 +68,7 @@ function openSame(file: string, bytes: Uint8Array): number | undefined {
   return undefined
 }
 
-/** The very file that was looked at, whatever its name leads to by now; Linux alone can say that. */
+/** The path of the very file that was checked, whatever its name leads to now. Only Linux has such a path. */
 function pathOf(descriptor: number, file: string): string {
   const exact = `/proc/self/fd/${descriptor}`
   return fs.existsSync(exact) ? exact : file
@@ -85,7 +85,7 @@ function put(file: string, bytes: Uint8Array): void {
   sweep(file)
 }
 
-/** Files of other versions, and what a killed process was writing. */
+/** Removes files of other versions, and what a killed process was writing. */
 function sweep(file: string): void {
   const directory = path.dirname(file)
   const kind = path.basename(file).split('-')[0] ?? ''

@@ -6,11 +6,11 @@ import * as path from 'node:path'
 export interface Listed {
   pid: number
   parent: number
-  /** The variables it was started with; undefined where they may not be read. */
+  /** The variables it was started with; undefined when they may not be read. */
   variables: ReadonlyMap<string, string> | undefined
 }
 
-/** All living processes but the one that asks. */
+/** All living processes except the calling one. */
 export function processTable(): Listed[] {
   return pids().flatMap((pid) => {
     const parent = pid === process.pid ? undefined : parentOf(pid)
@@ -18,21 +18,21 @@ export function processTable(): Listed[] {
   })
 }
 
-/** The process that asks and those that started it, by pid. */
+/** The calling process and its ancestors, by pid. */
 export function ownLine(): number[] {
   const line = [process.pid]
   for (let pid = process.ppid; pid > 1 && !line.includes(pid); pid = parentOf(pid) ?? 0) line.push(pid)
   return line
 }
 
-/** Where a process works, without symbolic links; undefined when that may not be seen. */
+/** The working directory of a process, without symbolic links; undefined when that may not be read. */
 export function workingDirectoryOf(pid: number): string | undefined {
   return linkAt(`/proc/${pid}/cwd`)
 }
 
 /**
- * The pipes and sockets that a process has open, of all its files or of those with these numbers, as the system names
- * them: `pipe:[4711]`, the same at both ends, and `socket:[4711]`. Empty when that may not be seen.
+ * The pipes and sockets that a process has open, as the system names them: `pipe:[4711]`, the same at both ends, and
+ * `socket:[4711]`. With `files`, only those of its files with these numbers. Empty when that may not be read.
  */
 export function streamsOf(pid: number, files?: readonly number[]): string[] {
   try {
@@ -62,7 +62,7 @@ function pids(): number[] {
   }
 }
 
-/** undefined when it is gone, or has ended and waits for its parent to notice. */
+/** Undefined when the process is gone, or has ended and waits for its parent to notice. */
 function parentOf(pid: number): number | undefined {
   const stat = read(pid, 'stat')
   // The second field is the program's name in brackets and may hold spaces and brackets itself.

@@ -1,4 +1,4 @@
-/** Who a process is, so that a pid that was given to another program later is not mistaken for it. */
+/** The identity of a process, so that a pid that was given to another program later is not mistaken for it. */
 import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as z from 'zod/mini'
@@ -23,7 +23,7 @@ export function identify(pid: number): ProcessIdentity | undefined {
   return { pid, start_time: start, boot_id: bootId(), pid_namespace: pidNamespace() }
 }
 
-/** The identity of the process that asks. */
+/** The identity of the calling process. */
 export function currentProcess(): ProcessIdentity {
   const identity = identify(process.pid)
   if (identity === undefined) throw new Error('this process cannot see itself in the process table')
@@ -31,7 +31,7 @@ export function currentProcess(): ProcessIdentity {
 }
 
 /**
- * Whether that very process lives. One of another pid namespace cannot be seen from here and counts as alive:
+ * Whether that very process is alive. A process in another pid namespace cannot be seen from here and counts as alive:
  * unknown never means dead.
  */
 export function isAlive(identity: ProcessIdentity): boolean {
@@ -40,14 +40,14 @@ export function isAlive(identity: ProcessIdentity): boolean {
   return startOf(identity.pid) === identity.start_time
 }
 
-/** Whether it is of another pid namespace of this boot, so that nobody here can tell whether it lives. */
+/** Whether the process is in another pid namespace of this boot, so that nobody here can see whether it is alive. */
 export function isOutOfSight(identity: ProcessIdentity): boolean {
   return identity.boot_id === bootId() && identity.pid_namespace !== pidNamespace()
 }
 
 /**
- * How long this machine has been up, in milliseconds without those it slept, by the clock that does not jump and that all
- * its processes share; undefined where they share none that is known.
+ * How long this machine has been up, in milliseconds without time asleep, by a clock that does not jump and that all its
+ * processes share; undefined when no such clock is known.
  */
 export function uptime(): { boot_id: string; ms: number } | undefined {
   return process.platform === 'linux'
@@ -94,7 +94,7 @@ export function processesWith(name: string, value: string): number[] {
   })
 }
 
-/** The value of a variable in the environment of a process; undefined without it, or when it may not be read. Linux only. */
+/** The value of a variable in the environment of a process; undefined when it is not set or may not be read. Linux only. */
 export function variableOf(pid: number, name: string): string | undefined {
   try {
     const environment = fs.readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
@@ -104,7 +104,7 @@ export function variableOf(pid: number, name: string): string | undefined {
   }
 }
 
-/** Ends a child that was started as the leader of a group, and its group; only as long as its output is held by one of them. */
+/** Ends a child that was started as the leader of a group, and its group. Only while one of them still holds its output. */
 export function killGroupOf(pid: number): void {
   try {
     process.kill(-pid, 'SIGKILL')
@@ -113,7 +113,7 @@ export function killGroupOf(pid: number): void {
   }
 }
 
-/** Sends SIGKILL to a process; false when it is gone by itself, or not ours. */
+/** Sends SIGKILL to a process; false when it is already gone, or not ours. */
 export function kill(pid: number): boolean {
   try {
     process.kill(pid, 'SIGKILL')

@@ -1,7 +1,7 @@
 /**
- * The one way to read a file that others can put something else in the place of: in a worktree, in a mirror, in the home.
- * What is no regular file, by itself or behind a link, is an error that names it; a pipe or a device is never waited for,
- * which no signal would end.
+ * The one way to read a file that others can replace by something else: in a worktree, in a mirror, in the home. Anything
+ * but a regular file, by itself or behind a link, is an error that names it. A pipe or a device is never waited for, since
+ * no signal would end that.
  */
 import * as fs from 'node:fs'
 import { codeOf, KugetsuError, messageOf } from '../core/errors.ts'
@@ -9,8 +9,8 @@ import { byteName, displayName } from './byte-names.ts'
 import { handlesHint, isOutOfHandles } from './file-handles.ts'
 
 /**
- * The bytes of a file, or undefined when there is none. Throws KugetsuErrors that name the file: `no_text` where it is no
- * regular file or has more than `longest` bytes, `unreadable` where it cannot be read.
+ * The bytes of a file, or undefined when there is none. Throws KugetsuErrors that name the file: `no_text` when it is not a
+ * regular file or has more than `longest` bytes, `unreadable` when it cannot be read.
  */
 export function readRegular(file: string | Buffer, longest = Infinity): Buffer | undefined {
   return withRegular(file, (descriptor, { size }) => {
@@ -19,7 +19,7 @@ export function readRegular(file: string | Buffer, longest = Infinity): Buffer |
   })
 }
 
-/** The first bytes of a file, fewer where it is shorter; undefined when there is none. Throws as readRegular. */
+/** The first bytes of a file, fewer when it is shorter; undefined when there is none. Throws as readRegular. */
 export function beginningOf(file: string, bytes: number): Buffer | undefined {
   return withRegular(file, (descriptor) => {
     const begin = Buffer.alloc(bytes)
@@ -39,7 +39,7 @@ export function isNoText(error: unknown): boolean {
   return error instanceof KugetsuError && error.code === 'no_text'
 }
 
-/** What lies in the place of a regular file, in words; undefined for one. */
+/** What lies in the place of a regular file, in words; undefined for a regular file. */
 export function otherThanFile(stat: fs.Stats | fs.Dirent): string | undefined {
   if (stat.isFile()) return undefined
   if (stat.isDirectory()) return 'a directory'
@@ -48,7 +48,7 @@ export function otherThanFile(stat: fs.Stats | fs.Dirent): string | undefined {
   return stat.isSocket() ? 'a socket' : 'a device'
 }
 
-/** What can be neither committed nor saved, and may hold up whoever opens it, in words: a pipe, a socket, a device. */
+/** What can be neither committed nor saved, and may block its reader, in words: a pipe, a socket, a device. */
 export function specialKind(stat: fs.Stats | fs.Dirent | undefined): string | undefined {
   if (stat === undefined || stat.isDirectory() || stat.isSymbolicLink()) return undefined
   return otherThanFile(stat)
@@ -60,7 +60,7 @@ function withRegular<T>(file: string | Buffer, read: (descriptor: number, stat: 
     descriptor = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK)
   } catch (error) {
     if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
-    if (codeOf(error) === 'ENXIO') throw noText(file, 'it is a socket or a device') // opening a socket fails so
+    if (codeOf(error) === 'ENXIO') throw noText(file, 'it is a socket or a device') // opening a socket fails like this
     throw unreadable(file, error)
   }
   try {

@@ -8,7 +8,7 @@ import { lazy } from '../core/lazy.ts'
 import { isPacked, packedBytes, packedText } from './single-executable.ts'
 import { withPrivateFile } from './private-file.ts'
 
-/** The little of SQLite that kugetsu uses, the same over both drivers. */
+/** The small part of SQLite that kugetsu uses, the same for both drivers. */
 export interface Sqlite {
   exec: (sql: string) => void
   all: (sql: string, ...values: Value[]) => Record<string, unknown>[]
@@ -27,14 +27,14 @@ interface OpenOptions {
 }
 
 /**
- * Opens a SQLite file: by Node's own `node:sqlite` where there is one (22.13 and newer), else by better-sqlite3, whose
- * version for Node 20 aborts the process on Node 24.19 and newer when one of its objects is collected.
- * Throws KugetsuError when neither is there; SQLite's own errors otherwise.
+ * Opens a SQLite file: by Node's own `node:sqlite` if there is one (22.13 and newer), else by better-sqlite3. The version of
+ * better-sqlite3 for Node 20 aborts the process on Node 24.19 and newer when one of its objects is collected. Throws
+ * KugetsuError when neither is there; SQLite's own errors otherwise.
  */
 export function openSqlite(file: string, options: OpenOptions): Sqlite {
   const builtIn = loadBuiltIn()
   if (builtIn === undefined) return openByAddon(file, options)
-  // Unlike the addon it would make a file that is missing.
+  // Unlike the addon, it would make a missing file.
   if (options.mustExist === true) fs.accessSync(file)
   const database = new builtIn.DatabaseSync(file, { readOnly: options.readonly ?? false })
   database.exec(`PRAGMA busy_timeout = ${options.timeoutMs}`)
@@ -71,7 +71,7 @@ interface BuiltInDatabase {
 
 type BuiltIn = { DatabaseSync: new (file: string, options: { readOnly: boolean }) => BuiltInDatabase }
 
-/** Node 22 calls it experimental, once in each process: nobody who reads a command's output can do anything about that. */
+/** Node 22 calls it experimental, once in each process. A reader of a command's output can do nothing about that. */
 function loadBuiltIn(): BuiltIn | undefined {
   const { emitWarning } = process
   process.emitWarning = () => {}
@@ -105,22 +105,22 @@ const addon = lazy((): Open => {
 
 let packedDriver: typeof Addon | undefined
 
-/** Gives the driver that is inside the one executable file (scripts/binary-main.ts), which can load no package. */
+/** Sets the driver that is inside the one executable file (scripts/binary-main.ts), which cannot load packages. */
 export function useDriver(driver: typeof Addon): void {
   packedDriver = driver
 }
 
-/** Loaded when it is used: most commands use none. */
+/** Loaded at its first use: most commands need no driver. */
 function driver(): typeof Addon {
   return packedDriver ?? (createRequire(import.meta.url)('better-sqlite3') as typeof Addon)
 }
 
-/** The addon where npm builds it. The driver would look for it in a dozen places, by way of a package of its own. */
+/** The addon where npm builds it. The driver itself would search a dozen places, through a package of its own. */
 function installedBinding(): unknown {
   return createRequire(import.meta.url)('better-sqlite3/build/Release/better_sqlite3.node')
 }
 
-/** The addon out of the executable, by way of a file (see withPrivateFile). */
+/** The addon inside the executable, loaded through a file (see withPrivateFile). */
 function packedBinding(): unknown {
   const name = packedText('better_sqlite3.name') ?? ''
   return withPrivateFile(addonDirectories(), name, packedBytes('better_sqlite3.node'), (file) => {
@@ -130,7 +130,7 @@ function packedBinding(): unknown {
   })
 }
 
-/** The user's cache, else a directory of the user's under the temporary one. */
+/** The user's cache, else a directory of the user's in the temporary directory. */
 function addonDirectories(): string[] {
   const caches = process.env['XDG_CACHE_HOME'] ?? ''
   return [

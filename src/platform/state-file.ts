@@ -1,8 +1,8 @@
-/** Reading state that is JSON. What cannot be understood is set aside under another name, never written over. */
+/** Reads state that is JSON. A file that cannot be understood is set aside under another name, never overwritten. */
 import * as fs from 'node:fs'
 import { isNoText, readText, setAside } from './files.ts'
 
-/** Deeper than any file of ours, and shallow enough for whoever walks through it. */
+/** Deeper than any file of ours, and shallow enough for recursive code. */
 const deepest = 200
 
 export type StateFile<T> =
@@ -12,9 +12,9 @@ export type StateFile<T> =
   | { kind: 'spoiled'; aside: string | undefined; reason: string }
 
 /**
- * Reads the JSON file at `file`; `check` returns its value in the form it is used in; when it has another, undefined, or
- * it throws.
- * Throws KugetsuError `unreadable` when it cannot be read, which says nothing about what is in it.
+ * Reads the JSON file at `file`. `check` returns its value in the form it is used in; it returns undefined or throws when
+ * the value has another form. Throws KugetsuError `unreadable` when the file cannot be read, which says nothing about what
+ * is in it.
  */
 export function readState<T>(file: string, check: (value: unknown) => T | undefined, now: Date): StateFile<T> {
   const before = look(file)
@@ -29,7 +29,7 @@ export function readState<T>(file: string, check: (value: unknown) => T | undefi
         const checked = check(value)
         if (checked !== undefined) return { kind: 'read', value: checked }
       } catch {
-        // told below
+        // reported below
       }
       reason = 'it has not the form it should have'
     } else reason = text === undefined ? 'it is a link to nowhere' : 'it is not JSON'
@@ -37,13 +37,13 @@ export function readState<T>(file: string, check: (value: unknown) => T | undefi
     if (!isNoText(error)) throw error
     reason = (error as Error).message.replace(/^.*?: (?=it )/, '')
   }
-  // Another process may have seen the same and put a good one in its place by now.
+  // Another process may have found the same and put a good file in its place by now.
   const after = look(file)
   const same = after?.ino === before.ino && after.mtimeMs === before.mtimeMs
   return { kind: 'spoiled', aside: same ? setAside(file, now) : undefined, reason }
 }
 
-/** Like readText where a part of the path is no directory: there is no such file then. */
+/** Undefined also when a part of the path is not a directory, as in readText: there is no such file then. */
 function look(file: string): fs.Stats | undefined {
   try {
     return fs.lstatSync(file, { throwIfNoEntry: false })
@@ -52,7 +52,7 @@ function look(file: string): fs.Stats | undefined {
   }
 }
 
-/** The value of a JSON text; undefined when it is none, or so deep that it could not be written again. */
+/** The value of a JSON text; undefined when it is not JSON, or so deep that it could not be written again. */
 export function parseJson(text: string): unknown {
   try {
     const value: unknown = JSON.parse(text)
@@ -62,7 +62,7 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** Far quicker than to look at every character: with no more brackets than that in all it cannot be deep. */
+/** Far quicker than looking at every character: a text with no more brackets than `deepest` in all cannot be deep. */
 function mayBeDeep(text: string): boolean {
   let left = deepest
   for (const bracket of ['{', '[']) {
@@ -71,7 +71,7 @@ function mayBeDeep(text: string): boolean {
   return false
 }
 
-/** How deep lists and objects lie in each other, in a text that is JSON. Brackets inside of strings count for nothing. */
+/** How deep lists and objects are nested, in a text that is JSON. Brackets inside strings do not count. */
 function depthOf(text: string): number {
   let depth = 0
   let most = 0

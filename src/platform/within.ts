@@ -1,4 +1,4 @@
-/** Part of the plugin inside opencode as well: plain JavaScript and node:path only. */
+/** Also part of the plugin inside opencode: plain JavaScript and node:path only. */
 import * as path from 'node:path'
 
 /** Whether `place` is `directory` or lies below it, by their absolute paths alone. */

@@ -28,14 +28,14 @@ const batch = 200
 /** The longest message, with every character escaped, is a third of it. */
 const longestFileBytes = 5_000_000
 
-/** Milliseconds as they are until 2255: ids sort as text, so they must be equally long. */
+/** Milliseconds until 2255: ids sort as text, so they must be equally long. */
 const ownNumber = /^[1-8]\d{12}$/
 
-/** A file that changed so shortly before it was read could change again without its time telling. */
+/** A file that changed this recently before it was read could change again without a new modification time. */
 const tooFreshMs = 1_000
 
 type QueueHome = Pick<Home, 'paths' | 'now' | 'warn' | 'signal'>
-/** What a file said, and by what it is seen that it says it still. */
+/** The content of a file, and the facts that show whether the file is unchanged. */
 interface Known {
   inode: number
   mtimeMs: number
@@ -44,15 +44,15 @@ interface Known {
 }
 
 /**
- * The queue of a home. From the second look at all of it on it remembers what it has read, so keep it where the queue
- * is looked at again and again.
+ * The queue of a home. From the second all() on it caches the items that it reads, so keep the object where the queue is
+ * read again and again.
  */
 export function openQueue(home: QueueHome): Queue {
   const { paths } = home
   const known = new Map<string, Known>()
   let looks = 0
   const told = new Set<string>()
-  // Not path.join, which takes a tenth of the time that reading takes.
+  // Not path.join, which takes a tenth of the time of reading the file.
   const fileOf = (id: string) => `${paths.queueItems}${path.sep}${id}.json`
   const locked = <T>(work: () => T) =>
     exclusively(paths.lock('queue'), { timeoutMs: lockWaitMs, signal: home.signal }, work)
@@ -71,7 +71,7 @@ export function openQueue(home: QueueHome): Queue {
     return item
   }
 
-  /** What is no ordinary item: not there, not understood, not readable. */
+  /** Reads anything but an ordinary item: missing, not understood, not readable. */
   function readWithCare(id: string): Item | undefined | 'unread' {
     const file = fileOf(id)
     try {
@@ -91,7 +91,7 @@ export function openQueue(home: QueueHome): Queue {
     if (Date.now() - mtimeMs > tooFreshMs) known.set(item.id, { inode: ino, mtimeMs, size, item })
   }
 
-  /** For those who ask for one: not being able to tell is not the same as none. */
+  /** Reads one item by its id. Throws if it cannot be read, because unknown is not the same as missing. */
   function readOne(id: string): Item | undefined {
     const item = isItemId(id) ? read(id) : undefined
     if (item !== 'unread') return item
@@ -115,7 +115,7 @@ export function openQueue(home: QueueHome): Queue {
       .map((name) => name.slice(0, -'.json'.length))
   }
 
-  /** Milliseconds, as the bash tool's ids are seconds. */
+  /** In milliseconds; the bash tool's ids are in seconds. */
   function nextNumber(): number {
     return takeNumber(paths.queueNumbers, home.now().getTime(), () => newest(ids()))
   }
@@ -187,7 +187,7 @@ function textOf(item: Item): string {
   return JSON.stringify(item, null, 2) + '\n'
 }
 
-/** The highest number of ids of our kind, 0 without any. */
+/** The highest number in ids of our own form, 0 without any. */
 function newest(ids: string[]): number {
   const numbers = ids
     .filter((id) => id.startsWith('q_') && ownNumber.test(id.slice(2)))

@@ -2,7 +2,10 @@ import { startOf } from '../core/columns.ts'
 import { KugetsuError } from '../core/errors.ts'
 import type { Item, ItemState } from './item.ts'
 
-/** The id that a person means: all of it, or a beginning or end that no other has. Throws KugetsuError `unknown_item`. */
+/**
+ * The id that a person means: a whole id, or a unique beginning or end. Throws KugetsuError `unknown_item` or
+ * `ambiguous_item`.
+ */
 export function findId(ids: readonly string[], text: string): string {
   if (ids.includes(text)) return text
   const found = ids.filter((id) => text !== '' && (id.startsWith(text) || id.startsWith(`q_${text}`)))

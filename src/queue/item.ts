@@ -1,4 +1,4 @@
-/** A task in the queue: its file's fields, and reading them. */
+/** A task in the queue: the fields of its file, and how they are read. */
 import { defaultsOf, type Described, field, isText, list, number, object, readFields, text } from '../core/fields.ts'
 import { parseJson } from '../platform/state-file.ts'
 
@@ -6,7 +6,7 @@ const states = ['pending', 'notified', 'completed', 'error'] as const
 const kinds = ['dev', 'pm'] as const
 /** An id is a file name, here and elsewhere. */
 const idPattern = /^q_[A-Za-z0-9_-]{1,100}$/
-/** What counts of the attempts of the bash tool, which wrote down only how many there were. */
+/** How many attempts of the bash tool count. It wrote down only their number. */
 const mostUntoldAttempts = 3
 
 export type ItemState = (typeof states)[number]
@@ -16,13 +16,13 @@ const attemptFields = {
   ended_at: text,
   /**
    * null while it goes on; completed, error, timeout, stopped: how the agent ended; failed: the agent could not be
-   * started; interrupted: what was to start it was killed, which counts for nothing.
+   * started; interrupted: the process that was to start it was killed, which does not count as a failure.
    */
   outcome: text,
   reason: text,
 }
 const attemptList = list((value) => readFields(attemptFields, value))
-/** One time that an agent was to be started with a task, until the end of its run. */
+/** One attempt to start an agent with a task, until the end of its run. */
 export type Attempt = Described<typeof attemptFields>
 
 const resultFields = {
@@ -35,17 +35,17 @@ const resultFields = {
   /** What the agent said last. */
   answer: text,
 }
-/** What came of a task. */
+/** The result of a task. */
 export type Result = Described<typeof resultFields>
 
-/** A ref that a message to the PM agent speaks of, with the issues it may mean. */
+/** A ref that a message to the PM agent mentions, with the issues it may mean. */
 export interface Mention {
   said: string
   issue_refs: string[]
 }
 
 const fields = {
-  /** `q_` and what sorts by the time it was enqueued: the name of the file. */
+  /** `q_` and a part that sorts by the time of enqueueing; also the name of the file. */
   id: field<string>(isText, () => ''),
   /** For a dev agent of its own, or for the PM agent. */
   kind: field<(typeof kinds)[number] | null>(
@@ -54,25 +54,25 @@ const fields = {
   ),
   issue_ref: text,
   message: field<string>(isText, () => ''),
-  /** pending → notified (an agent has it) → completed or error. A file has to say it. */
+  /** pending → notified (an agent has it) → completed or error. Required in the file. */
   state: field<ItemState | undefined>(
     (value) => states.includes(value as ItemState),
     () => undefined,
   ),
-  /** 1 for the next message to an existing session, which goes ahead of new work. */
+  /** 1 for the next message to an existing session, because that goes ahead of new work. */
   priority: field<number>(Number.isFinite, () => 0),
   pending_since: text,
   notified_at: text,
-  /** When it was over, well or not. */
+  /** When it ended, as a success or not. */
   completed_at: text,
   error: text,
   attempts: { ...attemptList, read: readAttempts },
-  /** How many of the attempts were before it was last given back by `queue retry`. */
+  /** How many attempts there were when `queue retry` last gave it back. */
   attempts_before: field<number>(Number.isSafeInteger, () => 0),
-  /** It is not tried again before that. */
+  /** It is not tried again before this time. */
   not_before: text,
   opencode_session_id: text,
-  /** The process its agent is in. */
+  /** The process that its agent runs in. */
   pid: field<number | string | null>(
     (value) => isText(value) || Number.isFinite(value),
     () => null,
@@ -91,7 +91,7 @@ const fields = {
   result: object(resultFields),
 }
 
-/** queue/items/<id>.json. Fields that are not known survive. */
+/** queue/items/<id>.json. Unknown fields are kept. */
 export type Item = Described<Omit<typeof fields, 'kind' | 'state'>> & {
   kind: (typeof kinds)[number]
   state: ItemState
@@ -109,7 +109,7 @@ export function isItemId(id: string): boolean {
   return idPattern.test(id)
 }
 
-/** Reads what the file of the item `id` says, also one of the bash tool; undefined when it is no such item. */
+/** Reads the file of the item `id`, also one of the bash tool; undefined when the content is not that item. */
 export function parseItem(id: string, content: string): Item | undefined {
   const read = readFields(fields, parseJson(content))
   if (read === undefined || !isItemId(id) || (read.id !== '' && read.id !== id)) return undefined
@@ -131,7 +131,7 @@ function kindFor(issueRef: string | null): (typeof kinds)[number] {
   return issueRef === null ? 'pm' : 'dev'
 }
 
-/** The attempts, of which the bash tool wrote down how many there were. */
+/** Reads the attempts; the bash tool wrote down only their number. */
 function readAttempts(value: unknown): Attempt[] | undefined {
   if (!Number.isSafeInteger(value)) return attemptList.read(value)
   const length = Math.max(0, Math.min(value as number, mostUntoldAttempts))

@@ -1,4 +1,4 @@
-/** queue.json, in which the bash tool's first versions kept the whole queue: its tasks become files of their own, once. */
+/** Converts queue.json, the whole queue in the bash tool's first versions, into one file for each task, once. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Home } from '../config/home.ts'
@@ -15,9 +15,9 @@ const known = new Set(['pending', 'notified', 'completed', 'error'])
 type OldTask = Record<string, unknown>
 
 /**
- * Takes the tasks of queue.json over into queue/items/ and renames the file to `queue.json.taken-over`; how many there
- * were. Nothing of a task is dropped, and what an interrupted call has taken over is not taken twice. A file that
- * cannot be understood is set aside and told of.
+ * Takes the tasks of queue.json over into queue/items/ and renames the file to `queue.json.taken-over`. Returns how many
+ * tasks there were. Nothing of a task is dropped, and no task is taken over twice after an interrupted call. A file that
+ * cannot be understood is set aside with a warning.
  */
 export async function takeOverOldQueue(home: Pick<Home, 'paths' | 'now' | 'warn' | 'signal'>): Promise<number> {
   const file = path.join(home.paths.home, 'queue.json')
@@ -39,7 +39,7 @@ export async function takeOverOldQueue(home: Pick<Home, 'paths' | 'now' | 'warn'
   })
 }
 
-/** What can hold no tasks says nothing that could be understood; what cannot be read now may be another time. */
+/** A path that can hold no text gives invalid content; a file that cannot be read now is left for another time. */
 function textOf(home: Pick<Home, 'warn'>, file: string): string | undefined {
   try {
     return readText(file)
@@ -50,7 +50,7 @@ function textOf(home: Pick<Home, 'warn'>, file: string): string | undefined {
   }
 }
 
-/** The list itself, or under the one name it had; undefined for anything else. */
+/** The list itself, or the list under one of the names it had; undefined for anything else. */
 function tasksIn(text: string): OldTask[] | undefined {
   const value = text.trim() === '' ? [] : parseJson(text)
   const list = Array.isArray(value)
@@ -63,7 +63,7 @@ function tasksIn(text: string): OldTask[] | undefined {
   return tasks.every(isObject) ? tasks : undefined
 }
 
-/** Under an id that is the same at every attempt: its own, else one made of its time and place in the list. */
+/** Stores a task under an id that is the same at every attempt: its own, else one made of its time and list position. */
 function takeOver(home: Pick<Home, 'paths'>, task: OldTask, index: number, written: Date): void {
   const at = timeOf(task, written)
   const own = typeof task['id'] === 'string' && isItemId(task['id']) ? task['id'] : undefined
@@ -77,14 +77,14 @@ function takeOver(home: Pick<Home, 'paths'>, task: OldTask, index: number, writt
   }
 }
 
-/** With all its fields, or, where those are no task of ours, with the whole of it in one field. */
+/** The task with all its fields or, where those make no valid item, with the whole old task in one field. */
 function contentOf(id: string, task: OldTask, at: Date): string {
   const text = (value: object) => `${JSON.stringify(value, null, 2)}\n`
   const whole = text({ ...task, ...translated(task, at), id })
   return parseItem(id, whole) === undefined ? text({ ...translated(task, at), id, taken_over: task }) : whole
 }
 
-/** The fields whose names or meaning have changed; what they were stays under another name. */
+/** The fields with a changed name or meaning; the old values are kept under other names. */
 function translated(task: OldTask, at: Date): OldTask {
   const text = (name: string) => (typeof task[name] === 'string' ? task[name] : '')
   const state = text('state') || text('status')

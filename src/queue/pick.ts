@@ -4,13 +4,13 @@ import { openAttempt, waitsMs } from './transitions.ts'
 export interface Picked {
   /** What to start now, in order. */
   items: Item[]
-  /** How soon one that waits for its next try can be tried, in milliseconds; undefined when none waits for that. */
+  /** How soon an item that waits for its next try can be tried, in milliseconds; undefined when none does. */
   dueInMs: number | undefined
 }
 
 /**
- * What to start next: continuations first, then first in, first out; one task per issue at a time and those of an
- * issue in order, while a busy issue holds up nobody else's. Tasks for the PM agent: see pickForPm. Pure.
+ * What to start next: continuations first, then first in, first out. Tasks of one issue run one at a time and in order;
+ * a busy issue does not hold up other issues. For tasks of the PM agent see pickForPm. Pure.
  */
 export function pick(
   items: readonly Item[],
@@ -25,7 +25,7 @@ export function pick(
     const issue = issueKey(issue_ref)
     if (taken.has(issue) || around.isBusy(issue)) continue
     taken.add(issue)
-    // What goes ahead of other issues does not go ahead of what its own issue has waited for longer: the task that it
+    // A continuation goes ahead of other issues, but not ahead of older tasks of its own issue: the task that it
     // continues may have been given back meanwhile.
     const item = firsts.get(issue)
     if (item === undefined) continue
@@ -37,8 +37,8 @@ export function pick(
 }
 
 /**
- * The next task for the PM agent, which takes one at a time and in order; undefined while it has one, or when there is
- * none. Pure.
+ * The next task for the PM agent, which takes one at a time and in order; no item while it has one, or when none waits.
+ * Pure.
  */
 export function pickForPm(items: readonly Item[], now: Date): { item?: Item; dueInMs?: number } {
   const own = items.filter(({ kind }) => kind === 'pm')
@@ -59,12 +59,12 @@ function firstByIssue(items: readonly Item[]): Map<string, Item> {
   return firsts
 }
 
-/** The pending ones in the order in which they would be started. */
+/** Items in the order in which they would be started. */
 export function inOrder(items: readonly Item[]): Item[] {
   return items.toSorted((a, b) => b.priority - a.priority || (a.id < b.id ? -1 : 1))
 }
 
-/** By what issues are told apart: forges take upper and lower case for the same, and no harm comes from waiting. */
+/** The key that tells issues apart. Forges ignore case, and treating two issues as one only makes a task wait. */
 export function issueKey(issueRef: string | null | undefined): string {
   return (issueRef ?? '').toLowerCase()
 }

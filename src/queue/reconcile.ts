@@ -1,10 +1,10 @@
 /**
- * What is to be noted on the items, given what the sessions say. Pure.
+ * What is to be noted on the items, given the state of the sessions. Pure.
  *
- * The daemon can die at any moment, so what counts is not what it remembers but what is on file: the attempt is on the
- * item before anything is done; the run names its item in the very write that makes it a run, before the agent is
- * told; and how the run ended is on file before the run is gone from its session. So an item with a begun attempt,
- * no run and no end of one was never started, and one that is named by a run was, whatever its own file says.
+ * The daemon can die at any moment, so only the files count, not its memory. The attempt is on the item before anything
+ * is done. The run names its item in the write that creates the run, before the agent is told. The end of the run is on
+ * file before the run is gone from its session. So an item with a begun attempt, but without a run or the end of one,
+ * was never started. An item that a run names was started, whatever its own file says.
  */
 import type { Item } from './item.ts'
 import { isFinished, openAttempt, type RunEnd } from './transitions.ts'
@@ -12,20 +12,20 @@ import { isFinished, openAttempt, type RunEnd } from './transitions.ts'
 export interface Facts<Run, End extends RunEnd> {
   /** The run that names the item. */
   run: (id: string) => Run | undefined
-  /** How a run that named it ended, when that was not noted on it yet. */
+  /** How a run that named the item ended, if that is not noted on the item yet. */
   end: (id: string) => End | undefined
-  /** The daemon that asks is at starting it right now, so nothing is to be concluded. */
+  /** The asking daemon is starting the item right now, so nothing is to be concluded. */
   isStarting: (id: string) => boolean
-  /** The session that may have its run could not be read, so a missing run does not mean that there is none. */
+  /** The session that may have its run could not be read, so there may be a run although none was found. */
   isUnclear: (item: Item) => boolean
 }
 
 export type Action<Run, End extends RunEnd> =
   | { do: 'note the agent'; item: Item; run: Run }
   | { do: 'note the end'; item: Item; end: End }
-  /** It was begun and never started. */
+  /** An attempt was begun, but no agent was started. */
   | { do: 'give back'; item: Item; reason: string }
-  /** An agent had it, and nothing is known of that any more. */
+  /** An agent had it, but nothing is known of its run any more. */
   | { do: 'give up'; item: Item; reason: string }
 
 /** At most one action for each item. */

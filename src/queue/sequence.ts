@@ -1,23 +1,24 @@
 /**
- * Numbers that only grow, whoever asks at the same time, and also when the clock is put back. Without a lock: to load
- * what locks takes longer than all the rest of an enqueue.
+ * Numbers that only grow, also with concurrent callers and when the clock is set back. Without a lock: loading the lock
+ * code takes longer than all the rest of an enqueue.
  *
- * A directory has the last number as the name of an empty file. A number is taken by creating a higher one, which only
- * one process can, and looking again. Who sees a higher one than its own was overtaken and tries anew, because its own
- * may have been taken, and cleared away, before. Only who has a number clears lower ones away, so the highest stays.
+ * A directory has the last number as the name of an empty file. A process takes a number by creating a higher one, which
+ * only one process can do, and looking again. If it sees a higher number than its own, it was overtaken and tries again,
+ * because its own number may have been taken and cleared away before. Only the owner of a number clears lower ones away,
+ * so the highest stays.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { KugetsuError } from '../core/errors.ts'
 import { claimName, ensureDirectory, listDirectory, removeFile, setAside } from '../platform/files.ts'
 
-/** Up to the milliseconds of the year 2255: what is longer was not made here, and ids that sort as text must be equally long. */
+/** Up to the milliseconds of the year 2255: longer names are not ours, and ids that sort as text must be equally long. */
 const ownName = /^(?:\d{1,12}|[1-8]\d{12})$/
 
 /**
- * Takes a number that is at least `atLeast` and higher than all that were taken before; `known` is asked for the
- * highest so far when the directory does not tell. It is durable once the directory is synced, which is for who makes
- * what it numbers. Throws KugetsuError when the directory cannot be written.
+ * Takes a number that is at least `atLeast` and higher than all that were taken before. `known` gives the highest so far
+ * if the directory has none. The number is durable once the directory is synced, which the caller has to do. Throws
+ * KugetsuError when the directory cannot be written.
  */
 export function takeNumber(directory: string, atLeast: number, known: () => number): number {
   if (isInTheWay(directory)) setAside(directory, new Date())
@@ -38,7 +39,7 @@ export function takeNumber(directory: string, atLeast: number, known: () => numb
   }
 }
 
-/** Something lies there that is no directory, nor a link to one. */
+/** Whether something is there that is neither a directory nor a link to one. */
 function isInTheWay(directory: string): boolean {
   try {
     return fs.lstatSync(directory, { throwIfNoEntry: false }) !== undefined && !fs.statSync(directory).isDirectory()
@@ -47,7 +48,7 @@ function isInTheWay(directory: string): boolean {
   }
 }
 
-/** What cannot be cleared away, as a directory, is only not cleared away. */
+/** Removes a lower number. One that cannot be removed, such as a directory, stays and does no harm. */
 function clearAway(file: string): void {
   try {
     removeFile(file)

@@ -11,7 +11,7 @@ import type { Attempt, Item, Result } from './item.ts'
 const mostFailures = 3
 /** How long to wait after the first and the second failed start. */
 const failurePausesMs = [5_000, 30_000]
-/** An interruption is nobody's fault; but what cuts a task short each time may be the task itself. */
+/** An interruption is not the task's fault; but if each attempt is cut short, the task itself may be the cause. */
 const mostInterruptions = 3
 const interruptionPausesMs = [0, 5_000]
 export const longestPauseMs = 5 * 60_000
@@ -21,12 +21,12 @@ export interface RunEnd {
   state: string
   error: string | null
   stopped: boolean
-  /** The agent was never told: what was to tell it died before. */
+  /** The agent was never told: the process that was to tell it died before. */
   never_began: boolean
   ended_at: string
 }
 
-/** The attempt that goes on, if one does. */
+/** The attempt that is still going on, if any. */
 export function openAttempt(item: Item): Attempt | undefined {
   const last = item.attempts.at(-1)
   return last?.outcome === null ? last : undefined
@@ -36,7 +36,7 @@ export function isFinished(item: Item): boolean {
   return item.state === 'completed' || item.state === 'error'
 }
 
-/** Begins an attempt; undefined when the item is not there to be begun. */
+/** Begins an attempt; undefined when the item is not pending or is being started already. */
 export function begun(item: Item, now: Date): Item | undefined {
   if (item.state !== 'pending' || openAttempt(item)) return undefined
   const attempt = { started_at: now.toISOString(), ended_at: null, outcome: null, reason: null }
@@ -71,19 +71,19 @@ export function finished(item: Item, end: RunEnd, result: Result | null): Item |
   }
 }
 
-/** The pull request of what was done has been found since. */
+/** The pull request of the task was found after its end. */
 export function withPullRequest(item: Item, url: string): Item | undefined {
   if (item.result === null || item.result.pr_url !== null) return undefined
   return { ...item, result: { ...item.result, pr_url: url }, pr_url: url }
 }
 
-/** It could not be started after all, for no fault of its own: as if it had not been tried. */
+/** It could not be started, but not by its own fault: the attempt does not count. */
 export function released(item: Item, notBefore: Date | null): Item | undefined {
   if (item.state !== 'pending' || !openAttempt(item)) return undefined
   return { ...item, attempts: item.attempts.slice(0, -1), not_before: notBefore?.toISOString() ?? null }
 }
 
-/** Its start failed: it is tried again after a pause, or not when that is of no use or was tried often enough. */
+/** Its start failed: it is tried again after a pause, unless that is hopeless or it has failed often enough. */
 export function failed(item: Item, failure: { reason: string; hopeless: boolean }, now: Date): Item | undefined {
   if (item.state !== 'pending') return undefined
   const { reason } = failure
@@ -97,8 +97,8 @@ export function failed(item: Item, failure: { reason: string; hopeless: boolean 
 }
 
 /**
- * What was to start it was killed before the agent had it. That is no failure of the task, and it is tried again; not when
- * it happened three times, one after the other.
+ * The process that was to start it was killed before the agent had it. That is no failure of the task, so it is tried
+ * again, unless it has happened three times in a row.
  */
 export function interrupted(item: Item, reason: string, now: Date): Item | undefined {
   if (isFinished(item)) return undefined
@@ -121,7 +121,7 @@ export function interrupted(item: Item, reason: string, now: Date): Item | undef
   }
 }
 
-/** Given back to the queue by a person after it ended in an error, with all its attempts before it. */
+/** A person gives it back to the queue after it ended in an error; its earlier attempts are kept. */
 export function retried(item: Item, now: Date): Item | undefined {
   if (item.state !== 'error') return undefined
   return {
@@ -141,8 +141,8 @@ export function retried(item: Item, now: Date): Item | undefined {
 }
 
 /**
- * When it may be tried again, in milliseconds from now; 0 is at once. A clock that was put back keeps nothing waiting: a
- * pause that would be longer than it was to be is over.
+ * When it may be tried again, in milliseconds from now; 0 is at once. If the clock was set back, nothing waits too long:
+ * a pause counts as over when more is left of it than its full length.
  */
 export function waitsMs(item: Item, now: Date): number {
   if (item.not_before === null) return 0
@@ -152,7 +152,7 @@ export function waitsMs(item: Item, now: Date): number {
   return rest > 0 && rest <= (pauseMs > 0 ? Math.min(pauseMs, longestPauseMs) : longestPauseMs) ? rest : 0
 }
 
-/** With the attempt that goes on ended, or with one that says how it ended when none does. */
+/** The item with its open attempt ended, or with a new ended attempt if none is open. */
 function closed(item: Item, end: { ended_at: string; outcome: string; reason: string | null }): Item {
   const open = openAttempt(item)
   const attempts = open

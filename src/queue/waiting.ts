@@ -6,7 +6,7 @@ import { openAttempt, waitsMs } from './transitions.ts'
 export interface Waiting {
   /** It has been taken and its agent is being set up. */
   starting: boolean
-  /** How many of its kind would be started before it. */
+  /** How many items of its kind would be started before it. */
   ahead: number
   /** How long until it may be tried again, in milliseconds; 0 is now. */
   pauseMs: number

@@ -1,6 +1,6 @@
 /**
- * Files that git calls changed though they are what it wrote itself: contents that do not survive the repository's own
- * line ends, filters or git-lfs, and names that a file system takes for one.
+ * Files that git reports as changed although git itself wrote them: their contents do not survive the repository's own
+ * line-end conversion, filters or git-lfs, or the file system takes two names for one.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -11,9 +11,9 @@ import { askGit, type GitCall, runGit } from '../git/git.ts'
 import { removeTree, sweepTemporary, temporarySibling } from '../git/temporary.ts'
 
 /**
- * Whether nothing is staged, and each tracked file of the worktree of `call` (inWorktree) that git calls changed is byte for
- * byte what a checkout of the index writes: they are checked out once more, beside the worktree, and compared. Untracked
- * files, submodules and the files in `except` are not looked at. Throws KugetsuError when git fails.
+ * Whether nothing is staged, and each tracked file of the worktree of `call` (inWorktree) that git reports as changed is
+ * byte for byte what a checkout of the index writes. The files are checked out again beside the worktree and compared.
+ * Untracked files, submodules and the files in `except` are not checked. Throws KugetsuError when git fails.
  */
 export async function isAsCheckedOut(call: GitCall, except: readonly ByteName[] = []): Promise<boolean> {
   if ((await askGit(['diff-index', '--cached', '--quiet', 'HEAD', '--'], call)) === undefined) return false
@@ -27,7 +27,7 @@ export async function isAsCheckedOut(call: GitCall, except: readonly ByteName[] 
   try {
     await sweepTemporary(place, 'ofTheDead')
     ensureDirectory(again)
-    // A file and not its output: names are bytes.
+    // git writes the list to a file, not to its output, because names are bytes.
     await runGit(['diff-files', '--name-only', '-z', `--output=${list}`], call)
     const names = namesIn(fs.readFileSync(list)).filter((name) => !except.includes(byteName(name)))
     fs.writeFileSync(list, Buffer.concat(names.flatMap((name) => [name, Buffer.from([0])])))
@@ -57,10 +57,10 @@ function within(directory: string, name: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`${directory}${path.sep}`), name])
 }
 
-/** What was a file a moment ago may be a pipe by now. */
+/** A path that was a file a moment ago may be a pipe now: opening it must not block. */
 const withoutWaiting = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | fs.constants.O_NOFOLLOW
 
-/** The same link, or files of the same bytes that are both executable or both not. */
+/** Both are the same link, or files with the same bytes and the same executable bit. */
 async function isSame(one: Buffer, other: Buffer): Promise<boolean> {
   const [here, there] = [one, other].map((file) => fs.lstatSync(file, { throwIfNoEntry: false }))
   if (here?.isSymbolicLink() === true && there?.isSymbolicLink() === true) {
@@ -81,7 +81,7 @@ async function isSame(one: Buffer, other: Buffer): Promise<boolean> {
   }
 }
 
-/** The next bytes of a file, less than the buffer holds only at its end. */
+/** Reads the next bytes of a file. Returns less than a full buffer only at the end of the file. */
 async function fill(file: fs.promises.FileHandle, buffer: Buffer): Promise<Buffer> {
   let filled = 0
   for (;;) {

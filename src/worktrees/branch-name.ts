@@ -1,6 +1,6 @@
 /**
- * The name of an issue's branch beside those that there are: git keeps refs in files, so `fix` and `fix/issue-14` cannot both
- * be, neither here nor at the remote.
+ * Picks a branch name for an issue that fits beside the existing branches. Git keeps refs in files, so `fix` and
+ * `fix/issue-14` cannot both exist, neither here nor at the remote.
  */
 import { KugetsuError } from '../core/errors.ts'
 import { listEntries } from '../git/worktree-entries.ts'
@@ -8,14 +8,14 @@ import { hasRoom, readRefs, refsInTheWay } from '../git/refs.ts'
 
 const prefixes = ['refs/heads/', 'refs/remotes/origin/']
 
-/** The names that the branch may have in the end, the usual one first. */
+/** The names that the branch may end up with, the usual one first. */
 export function namesFor(branch: string): string[] {
   return [...new Set([branch, branch.replaceAll('/', '-')])]
 }
 
 /**
- * The first of these names for which there is room in the mirror and, as it was when it was fetched, at the remote. From
- * files. Throws KugetsuError `branch_in_use` where there is none, or where the remote has work on a branch without room here.
+ * The first of these names that has room in the mirror and, as of the last fetch, at the remote. Reads files only. Throws
+ * KugetsuError `branch_in_use` when no name has room, or when the remote has work on a branch that has no room here.
  */
 export function nameWithRoom(mirror: string, branch: string): string {
   const [free] = namesFor(branch).filter((name) => prefixes.every((prefix) => hasRoom(mirror, prefix + name)))

@@ -1,4 +1,7 @@
-/** A mirror's entries of worktrees whose directory is gone. Their branches stay; a detached HEAD and the index go with them. */
+/**
+ * A mirror's entries of worktrees whose directory is gone. Dropping an entry keeps its branch, but loses its detached HEAD
+ * and its index.
+ */
 import * as fs from 'node:fs'
 import { KugetsuError } from '../core/errors.ts'
 import { exclusively } from '../platform/locks.ts'
@@ -14,12 +17,12 @@ import { isSaved } from './mirror/recovery-refs.ts'
 
 type Options = GitOptions & { mirror: string; remotes: Remotes }
 
-/** The entries whose worktree is not there. One that is being made at this moment may be among them. */
+/** The entries whose worktree is missing. A worktree that is being made right now may be among them. */
 export function deadEntries(mirror: string): WorktreeEntry[] {
   return listEntries(mirror).filter((entry) => !entry.present)
 }
 
-/** What keeps a dead entry from being dropped; none when nothing would be lost. Throws KugetsuError when git fails. */
+/** Why a dead entry must not be dropped; empty when nothing would be lost. Throws KugetsuError when git fails. */
 export async function reasonsToKeepEntry(options: Options, entry: WorktreeEntry): Promise<string[]> {
   if (isUnfinished(entry)) return []
   if (entry.path === undefined) return ['cannot tell where its worktree is']
@@ -41,20 +44,20 @@ export async function reasonsToKeepEntry(options: Options, entry: WorktreeEntry)
       reasons.push(`its detached HEAD has unpushed commits (${count})`)
   }
   const place = { kind: 'missing', repository: options.mirror, entry } as const
-  // The branch stays.
+  // The entry's branch stays when the entry goes, so no branch is listed here.
   const heads = { head: entry.detached, on: entry.branch, branches: new Map<string, string>(), incoming: [] }
   const parked = await parkedOf({ ...options, branch: '' }, place, heads, [])
   if (parked.length > 0)
     reasons.push(`only its records name some commits (${parked.map(({ from }) => from).join(', ')})`)
   const operation = operationIn(entry.directory)
   if (operation !== undefined) reasons.push(`${operation} was in progress in it`)
-  // Asked by itself: that its mirror was up to date is not known here.
+  // `pushed` is empty, so the remotes are asked: it is not known here whether the mirror is up to date.
   const look = { env, timeoutMs, signal, root: entry.path, mirror: options.mirror, gitDirectory: entry.directory }
   const { lost, unknown } = await inside({ ...look, remotes: options.remotes, pushed: [] })
   return [...reasons, ...lost, ...unknown.map((reason) => `cannot tell: ${reason}`)]
 }
 
-/** Drops an entry that is dead still. Throws KugetsuError `work_at_risk` when it has to stay by now. */
+/** Drops an entry if it is still dead. Throws KugetsuError `work_at_risk` when it now has to stay. */
 export async function dropDeadEntry(options: Options & { lockFile: string }, directory: string): Promise<void> {
   const wait = { timeoutMs: mirrorLockWaitMs, signal: options.signal }
   await exclusively(options.lockFile, wait, async () => {

@@ -1,4 +1,4 @@
-/** What a killed `git worktree add` leaves behind, which `git worktree prune` never clears because it is locked. */
+/** What a killed `git worktree add` leaves behind. `git worktree prune` never clears it, because it is locked. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import {
@@ -17,12 +17,12 @@ import { lend, storeSaved } from './mirror/saved-repository.ts'
 import { removeTree } from '../git/temporary.ts'
 
 /**
- * Clears the way for a worktree at `path` on `branch`. The caller holds the mirror's lock, so nothing that is half made
- * is still being made, except a checkout, which goes on outside the lock but only at a path of its own.
+ * Clears the way for a worktree at `path` on `branch`. The caller holds the mirror's lock, so nothing half made is still
+ * being made. A checkout is the exception: it goes on outside the lock, but only at a path of its own.
  *
- * Removed: entries of worktrees that were never finished and have no directory, or are at the very path; entries whose
- * directory is gone and which hold this path or this branch; a directory here that has nothing but a `.git` file
- * pointing nowhere. A detached HEAD among them is kept under a recovery ref.
+ * Removed: entries of unfinished worktrees that have no directory or are at `path`; entries whose directory is gone and
+ * which hold this path or this branch; a directory at `path` that has nothing but a `.git` file pointing nowhere. A detached
+ * HEAD among them is kept under a recovery ref.
  *
  * Returns the entries that stay.
  */
@@ -54,17 +54,22 @@ export async function sweepLeftovers(
   return staying
 }
 
-/** Cut off before it said where its worktree is, or even that it is locked: there is no index yet, so nothing to lose. */
+/**
+ * `git worktree add` was cut off before it recorded the path or even the lock. There is no index yet, so nothing can be
+ * lost.
+ */
 function isBarelyBegun(entry: WorktreeEntry): boolean {
   return entry.path === undefined && !fs.existsSync(path.join(entry.directory, 'index'))
 }
 
-/** An entry of a `git worktree add` that was killed, in which nothing can be yet. */
+/** An entry of a killed `git worktree add`. Nothing can be in it yet. */
 export function isUnfinished(entry: WorktreeEntry): boolean {
   return isBarelyBegun(entry) || (isBeingSetUp(entry) && isCutOff(entry))
 }
 
-/** `initializing` and without a directory. One that kugetsu is checking out has its directory from the beginning. */
+/**
+ * No path, or `initializing` without a directory. A worktree that kugetsu is checking out has its directory from the start.
+ */
 function isCutOff(entry: WorktreeEntry): boolean {
   return entry.path === undefined || (entry.locked === 'initializing' && !fs.existsSync(entry.path))
 }

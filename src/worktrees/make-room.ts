@@ -1,4 +1,4 @@
-/** Room for a worktree: nothing else is at its place, or on its branch. */
+/** Makes room for a worktree: nothing else may be at its path or on its branch. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { KugetsuError } from '../core/errors.ts'
@@ -9,7 +9,7 @@ import { sweepTemporary } from '../git/temporary.ts'
 import type { WorktreeOptions } from './options.ts'
 
 /**
- * Clears away what is left of earlier ones; throws where anything else has the place or the branch. Returns the entries of
+ * Clears away leftovers of earlier worktrees. Throws when something else has the path or the branch. Returns the entries of
  * the other worktrees.
  */
 export async function makeRoom(options: WorktreeOptions, branch: string): Promise<WorktreeEntry[]> {
@@ -21,7 +21,7 @@ export async function makeRoom(options: WorktreeOptions, branch: string): Promis
   return others
 }
 
-/** Removes a directory that holds directories alone. A file that is written there meanwhile stays, and git then refuses. */
+/** Removes a directory that holds only directories. A file written there meanwhile stays, and git then refuses. */
 function removeDirectories(place: string): void {
   try {
     for (const name of fs.readdirSync(place)) removeDirectories(path.join(place, name))
@@ -31,7 +31,7 @@ function removeDirectories(place: string): void {
   }
 }
 
-/** What keeps the place or the branch from being used, told before git is asked to. */
+/** Throws when the path or the branch is taken, before git is asked. */
 function requireFree(options: WorktreeOptions & { branch: string }, entries: readonly WorktreeEntry[]): void {
   const taken = entries.find((entry) => entry.branch === options.branch)
   if (taken !== undefined) {

@@ -1,7 +1,7 @@
 /**
- * Mending a worktree and its mirror that have lost what ties them together (gitrepository-layout(5)): files of git's that
- * somebody deleted, that a power cut left empty, or that name a place which was moved. No file of the agent is touched, and
- * what an index had staged is a change in the worktree again.
+ * Mends a worktree and its mirror when git's files that tie them together (gitrepository-layout(5)) were deleted, were left
+ * empty by a power cut, or name a place that was moved. No file of the agent is touched. What was staged in a lost index
+ * becomes an unstaged change.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -17,13 +17,14 @@ export interface MendOptions extends GitOptions {
   mirror: string
   /** The worktree. */
   path: string
-  /** The branch to be on, where nothing else tells. */
+  /** The branch to be on when nothing else records it. */
   branch: string
 }
 
 /**
- * What the worktree has lost, in words (`its .git file`): none where git works, where nothing is, and for what is no
- * worktree of the mirror. Reads files only. Throws KugetsuError `worktree_broken` where it cannot be mended.
+ * What the worktree has lost, in words (`its .git file`). Empty when git works, when nothing is there, and when the
+ * directory is not a worktree of the mirror. Reads files only. Throws KugetsuError `worktree_broken` when it cannot be
+ * mended.
  */
 export function lostParts(options: Pick<MendOptions, 'mirror' | 'path' | 'branch'>): string[] {
   return partsOf({ ...options, env: {}, timeoutMs: 0 })
@@ -31,7 +32,9 @@ export function lostParts(options: Pick<MendOptions, 'mirror' | 'path' | 'branch
     .map(({ name }) => name)
 }
 
-/** Mends that; returns what it was. The caller holds the mirror's lock. Throws KugetsuError `worktree_broken`. */
+/**
+ * Mends the lost parts and returns their names. The caller holds the mirror's lock. Throws KugetsuError `worktree_broken`.
+ */
 export async function mendWorktree(options: MendOptions): Promise<string[]> {
   const mended: string[] = []
   for (const { name, isBroken, mend } of partsOf(options)) {
@@ -109,11 +112,14 @@ function partsOf(options: MendOptions): Part[] {
   ]
 }
 
-/** The entry in the mirror of the worktree at `place`, which may be gone; undefined when it is not one of its. */
+/**
+ * The mirror's entry for the worktree at `place`, even if the entry is gone; undefined when the worktree is not the
+ * mirror's.
+ */
 function entryFor(mirror: string, place: string, link: string | undefined): string | undefined {
   const known = entryOf(mirror, place)
   if (known !== undefined) return known.directory
-  // Without one that names this place it is the one named like it: of a home that was moved, or with an empty file.
+  // No entry names this place, so use the entry of the same name: the home was moved, or its `gitdir` file is empty.
   const named = path.join(mirror, 'worktrees', path.basename(link ?? place))
   const says = textOf(path.join(named, 'gitdir'))?.trim() ?? ''
   const isAnothers = says !== '' && fs.existsSync(path.resolve(named, says))
@@ -121,7 +127,7 @@ function entryFor(mirror: string, place: string, link: string | undefined): stri
   return link !== undefined && isSamePlace(path.dirname(path.dirname(link)), mirror) ? named : undefined
 }
 
-/** Nothing else says which commit the files began at. */
+/** Throws unless the branch exists and is free: nothing else says which commit the files are based on. */
 async function requireBranch(options: MendOptions): Promise<void> {
   const { mirror, branch, path: place } = options
   const ref = `refs/heads/${branch}`
@@ -150,7 +156,7 @@ function isIndex(file: string): boolean {
   try {
     return beginningOf(file, 4)?.toString('latin1') === 'DIRC'
   } catch (error) {
-    return !isNoText(error) // of one that cannot be read nothing is known; what is no file is none
+    return !isNoText(error) // unreadable: assume an index; not a regular file: no index
   }
 }
 

@@ -1,4 +1,4 @@
-/** What names a worktree, and what one is made of. */
+/** The options that name a worktree and say what to make it from. */
 import type { GitOptions } from '../git/git.ts'
 
 export interface WorktreeOptions extends GitOptions {
@@ -6,15 +6,18 @@ export interface WorktreeOptions extends GitOptions {
   mirror: string
   /** The mirror's lock, as for openMirror(). */
   lockFile: string
-  /** Where the worktree is or shall be. */
+  /** Where the worktree is or will be. */
   path: string
 }
 
 export interface AddWorktreeOptions extends WorktreeOptions {
-  /** The branch to work on, `fix/issue-14`; where there is no room for that name another one (branch-name.ts). */
+  /** The branch to work on, `fix/issue-14`. When that name has no room, another one is used (branch-name.ts). */
   branch: string
-  /** The branch of the remote to begin at; the remote's default branch when absent. */
+  /** The remote's branch to begin at; the remote's default branch when absent. */
   base?: string | undefined
-  /** The commit of the remote that the worktree which is there was made at just now: still there, it is untouched. */
+  /**
+   * The remote's commit at which this call just made the existing worktree. If HEAD is still there, the worktree is
+   * untouched.
+   */
   madeAt?: string | undefined
 }

@@ -1,4 +1,4 @@
-/** The whole way to the worktree of an issue: its mirror is cloned or fetched, and the worktree made meanwhile. */
+/** The whole way to the worktree of an issue: clones or fetches the mirror, and makes the worktree meanwhile. */
 import { nameWithRoom } from './branch-name.ts'
 import { entryOf, isBeingSetUp } from '../git/worktree-entries.ts'
 import type { GitOptions } from '../git/git.ts'
@@ -11,20 +11,20 @@ import { type AddedWorktree, addWorktree, beginWorktree, completeWorktree, disca
 export interface PlaceWorktreeOptions extends Omit<AddWorktreeOptions, 'madeAt'> {
   /** The clone URL. */
   url: string
-  /** How the remote is reached, where that is not as everything else. */
+  /** How the remote is reached, where that differs from the other calls. */
   access?: Partial<Pick<GitOptions, 'env' | 'loginHint'>>
   /** Gets what git says while it clones or fetches, a line at a time. */
   onProgress?: ((text: string) => void) | undefined
-  /** Told what of the mirror was lost and is mended. */
+  /** Called with the parts of the mirror that were lost and are now mended. */
   onMended?: ((parts: string[]) => void) | undefined
-  /** Told of settings, as `name=value`, that held for all worktrees, were one worktree's, and are gone. */
+  /** Called with removed settings (`name=value`) that belonged to one worktree but applied to all. */
   onStray?: ((settings: string[]) => void) | undefined
   /**
-   * Called when all files of a worktree that this call made are there, maybe before the remote has answered: it is moved
-   * then where that says otherwise. From here on it is the caller's to undo.
+   * Called when all files of a worktree that this call made are there, possibly before the remote has answered. If the
+   * answer differs, the worktree is moved afterwards. From here on, undoing it is up to the caller.
    */
   onPlaced?: ((made: AddedWorktree) => void) | undefined
-  /** Called when the remote has answered: what is left to do waits for nobody else. */
+  /** Called when the remote has answered. The rest of the work waits for no one else. */
   onAnswered?: (() => void) | undefined
 }
 
@@ -34,10 +34,10 @@ export interface PlacedWorktree extends AddedWorktree {
 }
 
 /**
- * addWorktree() in a mirror that is as the remote was after this call began. While the remote is asked, the worktree is
- * made from what the mirror has; in the usual case nothing else is to be done when the answer has come, since nothing has
- * changed that its start follows from. Else it is moved, as one in which nobody has worked. What it made is gone again
- * when it fails, unless onPlaced was called.
+ * addWorktree() in a mirror that is at least as new as the start of this call. While the remote is asked, the worktree is
+ * made from what the mirror has. Usually nothing is left to do when the answer comes, because no ref that the start depends
+ * on has changed. Otherwise the worktree is moved, like any worktree in which nobody has worked. If the call fails, what it
+ * made is removed, unless onPlaced was called.
  *
  * Throws what openMirror and addWorktree throw.
  */
@@ -53,7 +53,7 @@ export async function placeWorktree(options: PlaceWorktreeOptions): Promise<Plac
   const beginEarly = async () => {
     const existing = entryOf(mirror, options.path)
     if (existing?.present === true && !isBeingSetUp(existing)) return
-    // With another name the remote is to be asked first: it may have work on the usual one.
+    // When the branch needs another name, ask the remote first: it may have work on the usual one.
     if (nameWithRoom(mirror, options.branch) !== options.branch) return
     const before = read() ?? (await askRefs({ ...options, path: mirror }, startRefs(options)))
     isStill = () => sameRefs(before, read(), remoteStartRefs(options))
@@ -65,7 +65,7 @@ export async function placeWorktree(options: PlaceWorktreeOptions): Promise<Plac
       options.onPlaced(made)
       return made
     }
-    // Outside of the lock. What is wrong with a mirror that may be old, the fetch mends or tells.
+    // Outside the lock. An outdated mirror can make this fail; the fetch then mends or reports the problem.
     early = complete().catch(() => undefined)
   }
 

@@ -1,10 +1,11 @@
 /**
- * Registering a worktree in its mirror, without its files, locked as unfinished.
+ * Registers a worktree in its mirror, without its files, locked as unfinished.
  *
- * `git worktree add` writes the entry file by file, and HEAD twice: first with a commit that does not exist. Another git that
- * looks at all worktrees meanwhile fails ("bad object worktrees/…/HEAD"), a fetch that brings commits for one. So the entry
- * is made where git does not look and put in its place by one rename (gitrepository-layout(5), "worktrees/"); it is what
- * git 2.31 to 2.55 make. Where the mirror is not plainly of the kind that is known here, git does it.
+ * `git worktree add` writes the entry file by file, and HEAD twice: first with a commit that does not exist. Another git
+ * that looks at all worktrees meanwhile fails ("bad object worktrees/…/HEAD"), for example a fetch that brings commits. So
+ * kugetsu makes the entry where git does not look, and moves it into place by one rename (gitrepository-layout(5),
+ * "worktrees/"). The entry is what git 2.31 to 2.55 make. When the mirror is not plainly of a known kind, git makes the
+ * entry.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -18,13 +19,13 @@ import { temporarySibling } from '../git/temporary.ts'
 import { operationIn } from './at-risk/operations.ts'
 import type { WorktreeOptions } from './options.ts'
 
-/** What HEAD shall be: a branch that exists, one to be made at (or moved to) a commit, or a commit alone. */
+/** What HEAD will be: an existing branch, a branch to be made at (or moved to) a commit, or a commit alone. */
 export type Target = { branch: string; commit?: string } | { branch?: never; commit: string }
 
 /**
- * Registers a worktree at a free `path`; the caller holds the mirror's lock and knows of the `others`. A branch that is to
- * be made or moved may not be so before `git reset --hard <commit>` in the worktree. Throws KugetsuError `worktree_failed`;
- * a branch that was to be made may be there then.
+ * Registers a worktree at a free `path`. The caller holds the mirror's lock and passes the `others`. A branch that has to be
+ * made or moved may not be so until `git reset --hard <commit>` runs in the worktree. Throws KugetsuError `worktree_failed`;
+ * a branch that was to be made may exist then.
  */
 export async function register(
   options: WorktreeOptions,
@@ -50,7 +51,7 @@ async function registerByGit(options: WorktreeOptions, { branch, commit }: Targe
   await despiteLocks(mirror, signal, () => runGit(add, call))
 }
 
-/** False, and nothing was changed, where git has to do it, or to say what is wrong. */
+/** False, with nothing changed, when git has to do it or has to report what is wrong. */
 function registerAtOnce(
   { mirror, path: place }: WorktreeOptions,
   { branch, commit }: Target,
@@ -75,9 +76,9 @@ function registerAtOnce(
     fs.writeFileSync(path.join(temporary, 'commondir'), '../..\n')
     fs.writeFileSync(path.join(temporary, 'HEAD'), branch === undefined ? `${commit}\n` : `ref: refs/heads/${branch}\n`)
     fs.mkdirSync(path.dirname(entry), { recursive: true })
-    // A rename would take the place of a directory that another git has made and not written to yet.
+    // A rename would replace a directory that another git has made but not yet written to.
     if (fs.existsSync(entry)) throw new Error('git finds another name')
-    // The directory first: without an entry it is nothing to git, and swept when this process dies here.
+    // The directory comes first: without an entry git ignores it, and it is swept if this process dies here.
     fs.renameSync(files, place)
     made.push(place)
     fs.renameSync(temporary, entry)
@@ -92,23 +93,28 @@ function removeQuietly(directory: string): void {
   try {
     fs.rmSync(directory, { recursive: true, force: true })
   } catch {
-    // the next one sweeps it
+    // the next call sweeps it
   }
 }
 
-/** One in the middle of a rebase or bisect may hold a branch that its HEAD does not name. */
+/**
+ * Whether no other worktree has the branch. During a rebase or bisect, one may hold a branch that its HEAD does not name.
+ */
 function isFree(branch: string, others: readonly WorktreeEntry[]): boolean {
   return !others.some((entry) => entry.branch === branch || operationIn(entry.directory) !== undefined)
 }
 
-/** It exists, or nothing is in the way of making it. */
+/** Whether the branch exists, or nothing is in the way of making it. */
 function isMakeable(mirror: string, branch: string, commit: string | undefined): boolean {
   const ref = `refs/heads/${branch}`
   const refs = readRefs(mirror, [ref])
   return refs !== undefined && (refs.has(ref) || (commit !== undefined && hasRoom(mirror, ref)))
 }
 
-/** Of what is set there nothing changes how an entry looks. Known are the settings that git and tools often write. */
+/**
+ * Whether no setting of the mirror changes what an entry looks like. `usual` has the settings that git and tools often
+ * write.
+ */
 function isPlainMirror(mirror: string): boolean {
   const config = readMirrorConfig(mirror)
   if (config === undefined || fs.existsSync(path.join(mirror, 'info', 'sparse-checkout'))) return false
@@ -146,12 +152,12 @@ const usual = new Set([
   'sshcommand',
 ])
 
-/** One that git takes as it is for the name of an entry. */
+/** Whether git uses this name unchanged for an entry. */
 function isPlainName(id: string): boolean {
   return /^[\w#+=,%][\w#+=,%.-]*$/.test(id) && !/\.\.|\.(lock)?$/.test(id)
 }
 
-/** A path that a file of one line can hold. */
+/** Whether the path fits in a one-line file. */
 function isPlainPath(place: string): boolean {
   // eslint-disable-next-line no-control-regex
   return !/[\u0000-\u001f\u007f]/.test(place)

@@ -1,4 +1,4 @@
-/** A worktree that was made and that nobody has worked in yet is as good as a new one, once it begins where that would. */
+/** A worktree that nobody has worked in yet is as good as a new one, once it is moved to where a new one would begin. */
 import { type ByteName, charactersOf, namesIn } from '../platform/byte-names.ts'
 import { isAsCheckedOut } from './as-checked-out.ts'
 import type { AddWorktreeOptions } from './options.ts'
@@ -9,10 +9,12 @@ import { readStatus } from './at-risk/status.ts'
 import { operationIn } from './at-risk/operations.ts'
 
 /**
- * Moves the worktree of `entry` up to where a new one would begin, when it is on its branch, has no change but opencode's own, no untracked
- * file and no operation under way, and its branch no commit that is not behind that start (or is where it was made just
- * now): nothing leaves the branch, and no ignored file is overwritten. Returns that start and whether it was elsewhere before; undefined when somebody has worked in it or it cannot be told:
- * it was not touched then. The caller holds the mirror's lock. Throws KugetsuError `unknown_base`, `no_default_branch`.
+ * Moves the worktree of `entry` to where a new one would begin, if nobody has worked in it: it is on its branch, has no
+ * change but opencode's own, no untracked file and no operation in progress, and all commits of its branch are behind that
+ * start (or the branch is where it was made just now). So no commit leaves the branch, and no ignored file is overwritten.
+ * Returns that start and whether the worktree was elsewhere before. Returns undefined, without touching the worktree, when
+ * somebody has worked in it or may have. The caller holds the mirror's lock. Throws KugetsuError `unknown_base`,
+ * `no_default_branch`.
  */
 export async function renewUntouched(
   options: AddWorktreeOptions,
@@ -28,37 +30,37 @@ export async function renewUntouched(
     askGit(['rev-parse', '--verify', '--quiet', 'HEAD'], here).then((text) => text?.trim()),
   ])
   options.signal?.throwIfAborted()
-  // The remote may have dropped the commit meanwhile: a branch that was merged, a base that was rewritten.
+  // The remote may have dropped the commit meanwhile: the branch was merged, or the base was rewritten.
   const isAsMade = options.madeAt !== undefined && head === options.madeAt
   if ((count?.trim() !== '0' && !isAsMade) || status === undefined) return undefined
   if (status.untracked.length + status.submodules.length + status.hidden.length > 0) return undefined
   const isClean = status.uncommitted.length === 0
-  // Git calls some changed that it has just written, and would never move those up.
+  // Git reports some files as changed that it has just written. Their worktrees would otherwise never be moved up.
   if (!isClean && !(await isAsCheckedOut(here, status.byOpencode).catch(() => false))) return undefined
   options.signal?.throwIfAborted()
   const start = await chooseStart({ ...options, path: mirror, ownCommits: false })
   if (start.commit !== head && !isAsMade && !(await isBehind(options, start.commit))) return undefined
   // git reset overwrites ignored files.
   if (await hasInTheWay(here, start.commit, status.ignored)) return undefined
-  // --keep refuses where a file was changed since, and where git calls one changed.
+  // --keep refuses when a file was changed since the check, and when git only reports one as changed.
   const how = isClean && status.byOpencode.length === 0 ? '--keep' : '--hard'
   if (start.kind === 'at commit') await runGit(['reset', how, '--quiet', start.commit], here)
   if (start.onRemote) await followRemote({ ...options, path: mirror })
   return { ...start, moved: start.commit !== head }
 }
 
-/** The branch may have commits that the remote has under another name. */
+/** The branch may have commits that the remote has on another branch. */
 async function isBehind({ branch, mirror, ...options }: AddWorktreeOptions, commit: string): Promise<boolean> {
   const args = ['merge-base', '--is-ancestor', `refs/heads/${branch}`, commit]
   return (await askGit(args, inMirror({ ...options, path: mirror }))) !== undefined
 }
 
-/** Whether the commit has files, which HEAD has not, where ignored ones are. */
+/** Whether the commit has files that HEAD does not have, at paths where ignored files are. */
 async function hasInTheWay(here: GitCall, commit: string, ignored: readonly ByteName[]): Promise<boolean> {
   if (ignored.length === 0) return false
   const args = ['diff-tree', '-r', '-z', '--name-only', '--no-renames', '--diff-filter=A', 'HEAD', commit, '--']
   const added = namesIn(await runGitForBytes(args, here)).map(charactersOf)
-  // A directory ends in `/`.
+  // The name of a directory ends in `/`.
   const there = ignored.map(charactersOf)
   return added.some((name) =>
     there.some((each) => each === name || each.startsWith(`${name}/`) || (each.endsWith('/') && name.startsWith(each))),

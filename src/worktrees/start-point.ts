@@ -21,18 +21,18 @@ export interface StartOptions extends GitOptions {
   path: string
   branch: string
   base?: string | undefined
-  /** False: the local branch has no commits of its own, so there is nothing to keep it where it is for. */
+  /** False: the local branch has no commits of its own, so it may be moved. */
   ownCommits?: boolean
-  /** The refs of startRefs(), where they are known; git is asked otherwise. */
+  /** The refs of startRefs(), if they are known; otherwise git is asked. */
   refs?: Refs | undefined
 }
 
-/** What chooseStart() looks at besides the local branch: as long as these stay, so does the start of a new branch. */
+/** The refs that chooseStart() reads besides the local branch. While these stay, so does the start of a new branch. */
 export function remoteStartRefs({ branch, base }: { branch: string; base?: string | undefined }): string[] {
   return [origin + branch, `${origin}HEAD`, ...(base === undefined ? [] : [origin + base])]
 }
 
-/** All that chooseStart() looks at. */
+/** All refs that chooseStart() reads. */
 export function startRefs(options: { branch: string; base?: string | undefined }): string[] {
   return [`refs/heads/${options.branch}`, ...remoteStartRefs(options)]
 }
@@ -59,7 +59,7 @@ export async function chooseStart(options: StartOptions): Promise<Start> {
   const begin = remote ?? baseCommit
   const onRemote = remote !== undefined
   if (ours !== undefined) {
-    // Left over from an earlier worktree. Its own commits stay; without any there is nothing to keep it behind for.
+    // Left over from an earlier worktree. Its own commits stay; without any, it is moved up to the start.
     const isElsewhere = begin !== undefined && begin !== ours
     const behind = isElsewhere && (options.ownCommits === false || (await isAncestor(options, ours, begin)))
     const commit = behind ? begin : ours
@@ -74,11 +74,11 @@ export async function chooseStart(options: StartOptions): Promise<Start> {
   return { kind: 'at commit', commit: begin, isNew: !onRemote, onRemote, baseBranch }
 }
 
-/** Has the local branch follow that of the remote. */
+/** Makes the local branch follow the remote's. */
 export async function followRemote(options: StartOptions): Promise<void> {
   const track = ['branch', `--set-upstream-to=origin/${options.branch}`, options.branch]
   const set = () => runGit(track, inMirror(options))
-  await despiteLocks(options.path, options.signal, set).catch(() => {}) // a push works without
+  await despiteLocks(options.path, options.signal, set).catch(() => {}) // a push works without it
 }
 
 async function isAncestor(options: StartOptions, one: string, other: string): Promise<boolean> {

@@ -1,15 +1,15 @@
-/** git for whoever runs it by itself, with nothing of a repository run: for the PM agent's shell. */
+/** An environment for running git by hand without running anything of the repository: for the PM agent's shell. */
 import { gitEnvironment } from '../git/environment.ts'
 import { type GitCall, gitConfiguration, runGit } from '../git/git.ts'
 import { disarmed, listSettings } from '../git/foreign-programs.ts'
 
 const timeoutMs = 30_000
 
-/** Beyond what kugetsu's own calls need: programs by which git verifies and shows. */
+/** In addition to what kugetsu's own calls need: programs that git uses to verify and to show. */
 const programs = [
   'core.pager=cat',
-  'safe.bareRepository=explicit', // one that is committed within a tree
-  'blame.ignoreRevsFile=', // a file of which git tells the lines that it does not understand
+  'safe.bareRepository=explicit', // a bare repository may be committed inside a tree
+  'blame.ignoreRevsFile=', // git would print the lines of that file that it does not understand
   'diff.submodule=short',
   'diff.ignoreSubmodules=all',
   'status.submoduleSummary=false',
@@ -21,8 +21,8 @@ const programs = [
 ]
 
 /**
- * The environment for a git in `cwd`: it runs no program of the repository there, asks no remote, and looks for a
- * repository no further up than `ceilings`. `root` is the worktree that it finds, undefined where there is none.
+ * The environment for a git in `cwd`: it runs no program of the repository there, asks no remote, and looks for a repository
+ * no further up than `ceilings`. `root` is the worktree that it finds, or undefined.
  */
 export async function walled(call: {
   cwd: string
@@ -41,7 +41,7 @@ export async function walled(call: {
   return { env: { ...set, ...disarmed(listing, set) }, root: root?.replace(/\n$/, '') }
 }
 
-/** `settings` (`name=value`) after those that are in the environment. */
+/** Adds `settings` (`name=value`) after those already in the environment. */
 function withSettings(env: NodeJS.ProcessEnv, settings: readonly string[]): NodeJS.ProcessEnv {
   const before = Number(env['GIT_CONFIG_COUNT'] ?? 0) || 0
   const pairs = settings.flatMap((setting, index) => {

@@ -24,24 +24,24 @@ import { baseOf, chooseStart, followRemote, type Start } from './start-point.ts'
 import { removeTree, sweepTemporary, temporarySibling } from '../git/temporary.ts'
 
 export interface AddedWorktree {
-  /** False when a good worktree was there already. Unless nobody has worked in it, it was not touched then. */
+  /** False when a good worktree was there already. It was not touched then, unless nobody had worked in it. */
   created: boolean
-  /** One that was there already was brought up to another commit. */
+  /** An existing worktree was moved to another commit. */
   moved: boolean
-  /** `head` is a commit of the remote, as its branches were when the mirror was fetched. */
+  /** `head` is a commit of the remote, as of the mirror's last fetch. */
   isOfRemote: boolean
   /** Nobody has worked on the branch, neither here nor at the remote. */
   isUntouched: boolean
   /** The branch did not exist before, neither here nor at the remote. */
   branchCreated: boolean
-  /** The branch that it is on; the wanted one where it is on none. */
+  /** The branch that it is on; the wanted branch when it is on none. */
   branch: string
   baseBranch: string
   /** The commit that is checked out; empty on a branch without a commit. */
   head: string
 }
 
-/** One that is registered, and has no files yet. */
+/** A worktree that is registered and has no files yet. */
 interface BegunWorktree extends Start {
   branch: string
 }
@@ -49,10 +49,10 @@ interface BegunWorktree extends Start {
 const none = { created: false, moved: false, isOfRemote: false, isUntouched: false, branchCreated: false }
 
 /**
- * Makes the worktree at `path` if it is missing: on `branch` where this mirror or the remote has it, else on a new
- * branch at the base. A local branch keeps its commits; one that has none of its own is moved up to its start, also in
- * a worktree that is there already (prepared ahead, or left by a killed start) when nobody has worked in that.
- * What it made is gone again when it fails.
+ * Makes the worktree at `path` if it is missing: on `branch` if this mirror or the remote has it, else on a new branch at
+ * the base. A local branch keeps its commits. A branch without any of its own is moved up to its start, also in an existing
+ * worktree (prepared ahead, or left by a killed start) when nobody has worked in that. If the call fails, what it made is
+ * removed.
  *
  * Throws KugetsuError `path_taken`, `branch_in_use`, `unknown_base`, `no_default_branch`, `worktree_locked`,
  * `worktree_failed`, `checkout_failed`, `interrupted`.
@@ -79,8 +79,8 @@ export async function addWorktree(options: AddWorktreeOptions): Promise<AddedWor
 }
 
 /**
- * The first half of making one that is missing: it is registered, without any files, and locked as unfinished. Where it
- * begins follows from `refs` (startRefs), if given. The caller holds the mirror's lock. Throws as addWorktree.
+ * The first half of making a missing worktree: registers it without any files, locked as unfinished. Its start follows from
+ * `refs` (startRefs), if given. The caller holds the mirror's lock. Throws as addWorktree.
  */
 export async function beginWorktree(options: AddWorktreeOptions, refs?: Refs): Promise<BegunWorktree> {
   const branch = nameWithRoom(options.mirror, options.branch)
@@ -91,7 +91,7 @@ export async function beginWorktree(options: AddWorktreeOptions, refs?: Refs): P
   try {
     await register(options, target, others)
   } catch (error) {
-    // git undoes the worktree, not the branch it made first
+    // git undoes the worktree, but not the branch that it made first
     const call = inMirror({ ...options, path: options.mirror, signal: undefined })
     const undo = ['update-ref', '-d', `refs/heads/${branch}`, start.commit]
     if (start.isNew) await runGit(undo, call).catch(() => {})
@@ -100,14 +100,16 @@ export async function beginWorktree(options: AddWorktreeOptions, refs?: Refs): P
   return { ...start, branch }
 }
 
-/** The second half, its files, which needs no lock. It is gone again when that fails. Throws as addWorktree. */
+/**
+ * The second half: checks out the files, which needs no lock. If that fails, the worktree is removed. Throws as addWorktree.
+ */
 export async function completeWorktree(wanted: AddWorktreeOptions, start: BegunWorktree): Promise<AddedWorktree> {
   const { kind, isNew, onRemote, branch, baseBranch, commit } = start
   const options = { ...wanted, branch }
   try {
     await checkOut(options, start)
   } catch (error) {
-    const undo = { ...options, signal: undefined } // also when the signal is why we are here
+    const undo = { ...options, signal: undefined } // undo even when the signal caused the failure
     await discardWorktree({ ...undo, deleteBranch: isNew }).catch(() => {})
     throw error
   }
@@ -117,9 +119,9 @@ export async function completeWorktree(wanted: AddWorktreeOptions, start: BegunW
 }
 
 /**
- * Registers a worktree at a free `path` on a branch that exists, or detached at a commit, without any files; it stays
- * locked as unfinished. The caller holds the mirror's lock. Throws KugetsuError `path_taken`, `branch_in_use`,
- * `worktree_locked`, `worktree_failed`.
+ * Registers a worktree at a free `path`, on an existing branch or detached at a commit, without any files. It stays locked
+ * as unfinished. The caller holds the mirror's lock. Throws KugetsuError `path_taken`, `branch_in_use`, `worktree_locked`,
+ * `worktree_failed`.
  */
 export async function registerWorktree(
   options: WorktreeOptions,
@@ -134,7 +136,7 @@ export interface RemoveWorktreeOptions extends WorktreeOptions {
 }
 
 export interface RemovedWorktree {
-  /** There was a worktree, or what was left of one. */
+  /** There was a worktree, or leftovers of one. */
   removed: boolean
   branchDeleted: boolean
   /** A directory with what could not be deleted (files of another user), moved out of the way. */
@@ -150,9 +152,9 @@ export async function discardWorktree(options: RemoveWorktreeOptions): Promise<R
 }
 
 /**
- * Removes a worktree whatever is in it and whoever locked it; the caller has checked (inspectWork) and saved
- * (saveWork). The branch goes too when all of its commits are on the remote, or always with `deleteBranch`.
- * Nothing happens when it is gone already. Throws KugetsuError `unremovable` when the directory cannot be moved.
+ * Removes a worktree whatever is in it and whoever locked it; the caller has checked (takeInventory) and saved (saveWork).
+ * The branch goes too when all of its commits are on the remote, or always with `deleteBranch`. Does nothing when the
+ * worktree is already gone. Throws KugetsuError `unremovable` when the directory cannot be moved.
  */
 export async function removeWorktree(options: RemoveWorktreeOptions): Promise<RemovedWorktree> {
   return await takeDown(options, options.deleteBranch ? 'always' : 'when pushed')
@@ -166,15 +168,15 @@ async function takeDown(
   const place = placeOf(options)
   const isOwn = place.kind === 'clone' || place.kind === 'elsewhere'
   const { removed, branchDeleted, trash } = await exclusively(options.lockFile, lockWait(options), async () => {
-    // What one that was killed had moved away.
+    // Removes what a killed call had moved away.
     await sweepTemporary(options.path)
     await sweepEntry(mirror, options.path)
-    // One rename: a kill from here on leaves no half worktree that looks like a whole one.
+    // A single rename: a kill from here on leaves no half worktree that looks like a whole one.
     const moved = moveAway(options.path)
     const entry = entryOf(mirror, options.path)
     if (entry !== undefined) dropEntry(entry)
     if (place.kind === 'elsewhere') dropEntry(place.entry)
-    // The branch of the mirror is not what a clone of its own was on.
+    // A clone, or a worktree of another repository, was not on the mirror's branch.
     const unwanted =
       branch !== undefined &&
       !isOwn &&
@@ -187,7 +189,7 @@ async function takeDown(
   return { removed, branchDeleted, leftBehind: cleared ? undefined : trash }
 }
 
-/** Makes or moves the branch as well. */
+/** Checks out the files. Also makes or moves the branch. */
 async function checkOut(options: AddWorktreeOptions, start: Start): Promise<void> {
   const entry = ownEntry(options)
   const failure = { message: `cannot check out ${options.path}`, code: 'checkout_failed' }
@@ -213,7 +215,7 @@ async function isPushed(options: WorktreeOptions, branch: string): Promise<boole
   return count.trim() === '0'
 }
 
-/** False when there is none or another worktree is on it, which git refuses. */
+/** False when there is no such branch, or when another worktree is on it, which git refuses. */
 async function deleteBranch(options: WorktreeOptions, branch: string): Promise<boolean> {
   const { mirror, signal } = options
   const args = ['branch', '--delete', '--force', '--quiet', '--', branch]

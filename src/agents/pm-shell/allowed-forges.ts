@@ -1,4 +1,4 @@
-/** The calls of gh, glab and tea that the PM agent may make: they read. Part of the plugin: plain JavaScript only. */
+/** The calls of gh, glab and tea that the PM agent may make: they only read. Part of the plugin: plain JavaScript only. */
 import { allow, amount, anything, repository, word, type Allowed } from './rules.ts'
 
 const ofGh = (flags: string, values: Record<string, RegExp> = {}): Allowed =>

@@ -1,12 +1,12 @@
 /**
- * The commands of the PM agent: each program, subcommand and option by name. What is not here is refused: there are no
- * patterns, no abbreviations, and an option that takes a value is told from one that does not. Part of the plugin.
+ * The commands of the PM agent: each program, subcommand and option by name. Anything else is refused: there are no
+ * patterns and no abbreviations, and options with a value are kept apart from options without one. Part of the plugin.
  */
 import { ofForges } from './allowed-forges.ts'
 import { ofGit } from './allowed-git.ts'
 import { allow, amount, anything, number, type Allowed } from './rules.ts'
 
-/** Every command of kugetsu has these. */
+/** Every command of kugetsu has these flags. */
 function kugetsu({ flags = '', ...rest }: Parameters<typeof allow>[0]): Allowed {
   return allow({ flags: `--json --debug --help -h ${flags}`, ...rest })
 }

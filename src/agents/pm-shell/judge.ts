@@ -1,21 +1,21 @@
 /**
- * What the PM agent's shell makes of a call: judged by its words, against allowed.ts. What it reads of the disk is looked
- * at when it is run (room.ts). Part of the plugin inside opencode: plain JavaScript only.
+ * Judges a call of the PM agent's shell by its words, against allowed.ts. The files that it reads are checked when it is
+ * run (room.ts). Part of the plugin inside opencode: plain JavaScript only.
  */
 import { NotUnderstood } from '../../core/shell-quotes.ts'
 import { readCommand, type Call, type Pipeline } from '../../core/shell-words.ts'
 import { allowed, programs } from './allowed.ts'
 import { repository, type Allowed } from './rules.ts'
 
-/** A call that the PM agent may make, once its files have been looked at. */
+/** A call that the PM agent may make, once its files have been checked. */
 export interface Judged extends Call {
   program: string
-  /** The subcommand and what comes after it; without the program. */
+  /** The words of the subcommand, without the program; `rest` has the words after them. */
   subcommand: string[]
   rest: string[]
-  /** What it reads of the disk, as it was written. */
+  /** The files that it reads, as they were written. */
   files: string[]
-  /** It reads what is below a directory. */
+  /** Whether it reads everything below a directory. */
   recursive: boolean
 }
 
@@ -25,7 +25,7 @@ export interface JudgedPipeline extends Pipeline {
 
 class Refused extends Error {}
 
-/** The calls of a command, or, as a sentence for who wrote it, why none of it is run. */
+/** The calls of a command, or a sentence for its writer that says why none of it is run. */
 export function judge(command: string): { pipelines: JudgedPipeline[] } | { problem: string } {
   try {
     return { pipelines: readCommand(command).map(judgePipeline) }
@@ -64,7 +64,7 @@ function ruleFor(words: readonly string[]): { name: string; rules: Allowed; dept
     const name = words.slice(0, depth + 1).join(' ')
     const rules = words.length > depth ? allowed.get(name) : undefined
     if (rules !== undefined) {
-      // A word that is no option would be another subcommand.
+      // A word that is not an option would be another subcommand.
       const next = words[depth + 1]
       const isSubcommand = rules.operands === 'none' && next !== undefined && !next.startsWith('-')
       const isNumber = /^tea (?:issues|pulls)$/.test(name) && /^\d+$/.test(next ?? '')
@@ -124,7 +124,7 @@ function read(words: readonly string[], rules: Allowed, name: string): { operand
   return { operands, given }
 }
 
-/** What of the words are files, which are looked at before the call is made. Throws what is wrong with the others. */
+/** The words that are files, to be checked before the call is made. Throws if one of the other words is not allowed. */
 function filesOf(name: string, rules: Allowed, operands: string[], given: Set<string>, words: string[]): string[] {
   const files = (from: number) => operands.slice(from).filter((each) => each !== '-')
   switch (rules.operands) {
@@ -137,7 +137,7 @@ function filesOf(name: string, rules: Allowed, operands: string[], given: Set<st
       }
       return []
     case 'revisions':
-      // Where a path leads out of the repository git compares files of the disk.
+      // With a path outside the repository git would compare files of the disk.
       if (operands.includes('-')) throw new Refused(`${name} takes no "-"`)
       return words.filter((word) => !word.startsWith('-'))
     case 'branches': {
@@ -169,7 +169,7 @@ function filesOf(name: string, rules: Allowed, operands: string[], given: Set<st
   }
 }
 
-/** A program of jq can ask for the environment, which has tokens, and read modules. */
+/** A program for jq could read the environment, which has tokens, and modules. */
 function refuseInJq(program: string): void {
   const found = /\b(?:env|ENV|import|include|modulemeta|get_search_list|input_filename|__prog_args)\b/.exec(program)
   if (found !== null) throw new Refused(`"${found[0]}" is refused in a program for jq`)

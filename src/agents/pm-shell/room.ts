@@ -1,24 +1,24 @@
 /**
- * Where the PM agent may read: in worktrees and in its own directory, as links lead there, and nothing that holds
- * secrets. For its shell and for opencode's own tools. Part of the plugin inside opencode: plain JavaScript only.
+ * Where the PM agent may read: in worktrees and in its own directory, after following links, but no files with secrets.
+ * For its shell and for opencode's own tools. Part of the plugin inside opencode: plain JavaScript only.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { isWithin } from '../../platform/within.ts'
 
-/** Below these, within the home at `home`. */
+/** The directories of a home that the PM agent may read. */
 const rooms = ['worktrees', 'base']
 
-/** Files of secrets, by name; also those of a repository of its own, which may have a login in an address. */
+/** Names of files with secrets; also a repository's `.git`, which may have a login in an address. */
 const secret = /\.env(?:\.|$)|^\.git$|^\.ssh$|^\.netrc$|^\.npmrc$|^id_(?:rsa|ed25519|ecdsa|dsa)/i
 
-/** What `grep -r` leaves out, in its words. */
+/** The files that `grep -r` must leave out, as grep patterns. */
 export const leftOut = ['*.env', '*.env.*', '.netrc', '.npmrc', 'id_rsa*', 'id_ed25519*', 'id_ecdsa*', 'id_dsa*']
 export const directoriesLeftOut = ['.git', '.ssh']
 
 /**
- * Why the PM agent may not read `file` (relative to `directory`), as a sentence; undefined when it may. A file that is
- * not there is judged by the directories that are.
+ * Why the PM agent may not read `file` (relative to `directory`), as a sentence; undefined when it may. A missing file is
+ * judged by the directories that exist.
  */
 export function unreadable(home: string, file: string, directory: string): string | undefined {
   const asked = path.resolve(directory, file)
@@ -31,7 +31,7 @@ export function unreadable(home: string, file: string, directory: string): strin
   return names.some((name) => secret.test(name)) ? `${JSON.stringify(file)} may hold secrets` : undefined
 }
 
-/** The same for what a program is to open: a file or, with `recursive`, a directory; no pipe and no device. */
+/** The same for a file that a program opens: an ordinary file or, with `recursive`, a directory; no pipe and no device. */
 export function unopenable(home: string, file: string, directory: string, recursive: boolean): string | undefined {
   const problem = unreadable(home, file, directory)
   if (problem !== undefined) return problem
@@ -40,14 +40,14 @@ export function unopenable(home: string, file: string, directory: string, recurs
   return `${JSON.stringify(file)} is no file${stats.isDirectory() ? ' but a directory' : ''}`
 }
 
-/** With all links followed, as far as it exists. */
+/** The path with all links followed, as far as it exists. */
 export function realPath(file: string, links = 0): string {
   try {
     return fs.realpathSync(file)
   } catch {
     const above = path.dirname(file)
     if (above === file || links > 40) return path.parse(file).root
-    // A link that leads to nothing yet is followed by whoever opens it then.
+    // Follow a link that leads to nothing yet: its target may exist when the file is opened.
     const target = linkAt(file)
     if (target === undefined) return path.join(realPath(above, links), path.basename(file))
     return realPath(path.resolve(realPath(above, links), target), links + 1)

@@ -1,15 +1,15 @@
-/** The form in which the commands of the PM agent are listed (allowed.ts). Part of the plugin: plain JavaScript only. */
+/** The form of the PM agent's command list (allowed.ts). Part of the plugin: plain JavaScript only. */
 
 export interface Allowed {
-  /** Options without a value, as they are written, bundles (`-sn`) among them. */
+  /** Options without a value, as they are written, including bundles (`-sn`). */
   flags: Set<string>
-  /** Options with a value: `--name=value`, `--name value`, `-n value`, `-nvalue`; with what the value may be. */
+  /** Options with a value (`--name=value`, `--name value`, `-n value`, `-nvalue`), each with a pattern for the value. */
   values: Map<string, RegExp>
-  /** Short flags may be written in one word: `-rn`. */
+  /** Whether short flags may be written in one word: `-rn`. */
   bundles: boolean
-  /** `-20` is a number of lines. */
+  /** Whether `-20` is a number of lines. */
   counts: boolean
-  /** A value must stand behind `=`: the next word would be something else to the program. */
+  /** Whether a value must follow `=`: the program takes the next word as something else. */
   joined: boolean
   /** What the other words are. */
   operands: Operands
@@ -22,7 +22,7 @@ export type Operands =
   | 'revisions'
   /** Patterns of branches, where an option says that branches are listed. */
   | 'branches'
-  /** Numbers, names, and addresses at the two forges that everybody knows. */
+  /** Numbers, names, and addresses at github.com and gitlab.com. */
   | 'names'
   | 'repository'
   /** Files; the first may be something else. */
@@ -34,7 +34,7 @@ export const anything = /^(?!-)[^]*$/
 export const number = /^[-+]?\d+[bkKMG]?$/
 export const amount = /^\d+$/
 export const word = /^[\w./@#:,+ -]*$/
-/** Owner and repository, perhaps with a group; no host and no address: a token would go to whatever is there. */
+/** Owner and repository, perhaps with a group. No host and no address, because a token would be sent there. */
 export const repository = /^[\w-]+(?:\/[\w.-]+){1,2}$/
 
 interface Spec {

@@ -1,6 +1,6 @@
 /**
- * Runs a command of the PM agent: each call by its words, without a shell. What a call reads is looked at right before
- * it is made, and git and the programs that call it run nothing that a repository names.
+ * Runs a command of the PM agent: each call by its words, without a shell. The files of a call are checked right before
+ * it is made. git, and the programs that call git, run no program that a repository names.
  */
 import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process'
 import * as fs from 'node:fs'
@@ -15,15 +15,15 @@ import { isExecutable } from '../../platform/executable.ts'
 export interface Surroundings {
   home: Home
   cwd: string
-  /** Tells the PM agent, in a line on standard error. */
+  /** Tells the PM agent something, as a line on standard error. */
   tell: (text: string) => void
 }
 
-/** As shells have it: not allowed, not found. */
+/** The exit codes of shells for: not allowed, not found. */
 const refusedCode = 126
 const notFoundCode = 127
 
-/** What must be the same whatever a call says: no program of the configuration is run, and no submodule is entered. */
+/** Options added to every call: git runs no program from its configuration, and enters no submodule. */
 const added: Record<string, string[]> = {
   log: ['--no-ext-diff', '--no-textconv', '--ignore-submodules=all', '--submodule=short'],
   show: ['--no-ext-diff', '--no-textconv', '--ignore-submodules=all', '--submodule=short'],
@@ -32,7 +32,7 @@ const added: Record<string, string[]> = {
   blame: ['--no-textconv'],
 }
 
-/** Runs `command` and returns its exit code; what of it is refused is told and not run. */
+/** Runs `command` and returns its exit code. Refused parts are not run, and the PM agent is told. */
 export async function runPmCommand(command: string, { home, cwd, tell }: Surroundings): Promise<number> {
   const judged = judge(command)
   if ('problem' in judged) {
@@ -95,7 +95,7 @@ interface Prepared {
   env: NodeJS.ProcessEnv
 }
 
-/** What is to be run for a call, with what kugetsu adds to it. */
+/** The program, arguments and environment for a call, with kugetsu's additions. */
 async function prepare(call: Judged, place: Surroundings): Promise<Prepared | { problem: string; code: number }> {
   const { home, cwd } = place
   const env = { ...home.env, PATH: searchPath(home).join(path.delimiter) }
@@ -122,7 +122,7 @@ async function prepare(call: Judged, place: Surroundings): Promise<Prepared | { 
   return { program, args: call.recursive ? withoutSecrets(args) : args, env: bare(env) }
 }
 
-/** The last of them that fits a file decides, so that no option of the call takes these back. */
+/** Puts the exclusions last: grep's last matching option decides, so no option of the call can undo them. */
 function withoutSecrets(args: string[]): string[] {
   const options = [
     ...leftOut.map((pattern) => `--exclude=${pattern}`),
@@ -132,7 +132,7 @@ function withoutSecrets(args: string[]): string[] {
   return end === -1 ? [...args, ...options] : args.toSpliced(end, 0, ...options)
 }
 
-/** For programs that need to know nothing. */
+/** A minimal environment, for programs that need no secrets. */
 function bare(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => /^(?:PATH|LANG|LC_\w+|TERM)$/.test(name)))
 }
@@ -143,7 +143,7 @@ function programAt(name: string, home: Home): string | undefined {
     .find((file) => !isWithin(realPath(home.paths.worktrees), realPath(file)) && isExecutable(file))
 }
 
-/** The user's, without directories where a repository could have put a program. */
+/** The user's PATH, without directories where a repository could have put a program. */
 function searchPath({ env, paths }: Home): string[] {
   const worktrees = realPath(paths.worktrees)
   return (env['PATH'] ?? '')
@@ -151,7 +151,7 @@ function searchPath({ env, paths }: Home): string[] {
     .filter((directory) => path.isAbsolute(directory) && !isWithin(worktrees, realPath(directory)))
 }
 
-/** Starts the calls of a pipe, the last one first, as each writes to the input of the next. The last one's exit code. */
+/** Starts the calls of a pipe, last one first, because each writes to the next one's input. Returns the last exit code. */
 async function spawnAll(calls: Judged[], prepared: Prepared[], { cwd, tell }: Surroundings): Promise<number> {
   let next: ChildProcess | undefined
   const ended: Promise<number>[] = []
@@ -164,10 +164,10 @@ async function spawnAll(calls: Judged[], prepared: Prepared[], { cwd, tell }: Su
     const stdio: StdioOptions = [input, targets[call.out], targets[call.err]]
     const child = spawn(what.program, what.args, { cwd, env: what.env, stdio })
     ended.unshift(endOf(child, call.program, tell))
-    // The child has it now: it is to see the end when the one before ends.
+    // The child has its own copy of this pipe. Ours is closed, so that the next call sees the end of its input.
     next?.stdin?.destroy()
     if (call.input !== undefined) {
-      child.stdin?.on('error', () => {}) // it may not want to read it
+      child.stdin?.on('error', () => {}) // the call may end without reading its input
       child.stdin?.end(call.input)
     }
     next = child

@@ -1,17 +1,17 @@
-/** opencode's tools in the hands of the PM agent: which there are, and where they may read. Part of the plugin. */
+/** Which of opencode's tools the PM agent may use, and where they may read. Part of the plugin. */
 import { pmShellCall } from '../../core/pm-shell.ts'
 import { judge } from './judge.ts'
 import { unreadable } from './room.ts'
 
-/** Those that read no file and write none. */
+/** Tools that neither read nor write files. */
 const harmless = ['webfetch', 'websearch', 'todowrite', 'todoread', 'skill', 'invalid']
 
-/** Where the arguments of those that read say what. */
+/** For each tool that reads, the argument that has the path. */
 const reading: Record<string, string> = { read: 'filePath', glob: 'path', list: 'path' }
 
 /**
- * Why the PM agent of the home at `home` may not call `tool` with `args`, undefined when it may. What its shell is to run
- * is changed in `args`: it gets the runner that judges it once more, with the command as one word.
+ * Why the PM agent of the home at `home` may not call `tool` with `args`; undefined when it may. A shell command is changed
+ * in `args` to a call of the runner, with the command as one word; the runner judges it once more.
  */
 export function refuseTool(
   home: string,
@@ -21,7 +21,7 @@ export function refuseTool(
 ): string | undefined {
   if (tool === 'bash') return refuseCommand(args)
   if (harmless.includes(tool)) return undefined
-  // No argument of opencode's own keeps it from the lines of an .env: that searches hidden files, and what `include` fits.
+  // No argument of opencode's grep keeps it from .env files: it searches hidden files, and any that `include` matches.
   if (tool === 'grep') return 'search with grep -r in your shell: cd <worktree> && grep -rn <pattern> .'
   const name = Object.hasOwn(reading, tool) ? reading[tool] : undefined
   if (name === undefined) return `the tool ${tool} is not for you`

@@ -1,4 +1,4 @@
-/** Files that cannot be understood, and what processes that died have left. */
+/** Files that cannot be understood, and files that dead processes have left. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Home } from '../../config/home.ts'
@@ -9,7 +9,7 @@ import { identify } from '../../platform/processes.ts'
 import { isLeftTemporary, sweepTemporary } from '../../git/temporary.ts'
 import { byItself, fail, pass, some, warn, type Check } from '../check.ts'
 
-/** A writer in another pid namespace cannot be seen from here, and needs its temporary file for a moment. */
+/** A writer in another pid namespace cannot be seen from here, and still needs its temporary file for a moment. */
 const quietMs = 60_000
 
 const files: Check = {
@@ -67,7 +67,7 @@ function leftFiles({ paths }: Home): string[] {
   )
 }
 
-/** Clones and worktrees that were being made or deleted. What was worth keeping in one that is deleted was saved before. */
+/** Clones and worktrees left half made or half deleted. The work in a deleted one was saved before its deletion. */
 function leftDirectories({ worktrees, repos }: Paths): string[] {
   const look = (directory: string, depth: number): string[] =>
     listDirectory(directory).flatMap((name) => {
@@ -79,7 +79,7 @@ function leftDirectories({ worktrees, repos }: Paths): string[] {
   return [...look(worktrees, 0), ...look(repos, 20)]
 }
 
-/** The place a temporary sibling is for. */
+/** The path that a temporary sibling belongs to. */
 function placeOf(sibling: string): string {
   const name = path.basename(sibling).replace(/^\./, '')
   return path.join(path.dirname(sibling), name.replace(/\.\d+-\w*\.[0-9a-f]{8}\.tmp$/, ''))

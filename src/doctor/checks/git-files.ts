@@ -1,4 +1,4 @@
-/** What git needs of its own files in worktrees and mirrors: deleted by hand, or left empty when the power went. */
+/** git's own files in worktrees and mirrors: they may be deleted by hand, or left empty by a power cut. */
 import type { Home } from '../../config/home.ts'
 import { listMirrors } from '../../worktrees/mirror/list.ts'
 import { KugetsuError, messageOf } from '../../core/errors.ts'
@@ -71,7 +71,7 @@ function gitIn(home: Home, path: string) {
   return { env: home.env, timeoutMs: localGitMs, signal: home.signal, path }
 }
 
-/** Nobody is at the issue meanwhile. One that cannot be mended stays a finding. */
+/** Repairs a worktree under its issue's lock. A worktree that cannot be repaired stays a finding. */
 async function mendWorktreeOf(home: Home, worktree: IssueWorktree): Promise<string[]> {
   const mended = await unlessTaken(home.paths.lock(`issue-${worktree.name}`), () =>
     mendIfBroken({ ...home, warn: () => {} }, worktree.ref, worktree).catch((error: unknown) => {

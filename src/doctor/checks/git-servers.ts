@@ -1,4 +1,4 @@
-/** Whether the git servers answer, asked the way agents' repositories are: by git, which never asks for a password here. */
+/** Whether the git servers answer. git asks them as it does for agents' repositories, but never asks for a password. */
 import * as fs from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { cloneUrlOf } from '../../config/clone-url.ts'
@@ -13,7 +13,7 @@ import type { Subject } from '../subject.ts'
 
 const silenceMs = 8_000
 
-/** Being offline is no failure of kugetsu's: whatever is found here is a warning at most. */
+/** Being offline is not kugetsu's failure, so the result is a warning at most. */
 export const gitServers: Check = {
   name: 'git-servers',
   look: async (subject) => {
@@ -40,7 +40,7 @@ export const gitServers: Check = {
   },
 }
 
-/** What is wrong with a server; a repository that is known is asked for, else one that need not exist. */
+/** What is wrong with a server. A known repository is asked for, else a made-up one that need not exist. */
 async function problemOf(
   home: Home,
   server: GitServer,
@@ -60,7 +60,7 @@ async function problemOf(
     const failure = gitFailure(error)
     if (failure === undefined) throw error
     if (failure.reason === 'aborted') return { text: 'no answer in time', hint: undefined }
-    // It answered, and that is all that was asked of a repository nobody knows.
+    // For a made-up repository any answer of the server is enough.
     const isAnswer = failure.reason === 'not_found' || failure.reason === 'authentication'
     if (known === undefined && isAnswer) return undefined
     return explain(failure)

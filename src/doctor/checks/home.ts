@@ -1,4 +1,4 @@
-/** The directory itself: who may read it, its configuration, its disk. */
+/** The home directory itself: its permissions, its configuration, disk and memory. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Home } from '../../config/home.ts'
@@ -14,7 +14,7 @@ const failBelow = 100 * 1024 ** 2
 interface Loose {
   file: string
   directory: boolean
-  /** What others could read or change here is a secret, or decides what agents do. */
+  /** Whether others could read a secret here, or change what agents do. */
   grave: boolean
   owned: boolean
 }
@@ -37,8 +37,8 @@ const permissions: Check = {
 }
 
 /**
- * What is not 0700 or 0600, or not ours. What is inside mirrors and worktrees is git's and the agents', and their own
- * directories keep others out.
+ * Directories that are not 0700, files that are not 0600, and all that are not ours. The contents of mirrors and worktrees
+ * are not checked: they belong to git and the agents, and their parent directories keep others out.
  */
 function looseIn({ paths }: Home): Loose[] {
   const own = process.getuid?.()

@@ -4,16 +4,16 @@ import { mcpTrouble } from '../../opencode/mcp-servers.ts'
 import { findServer } from '../../opencode/server/server.ts'
 import { pass, some, warn, type Check } from '../check.ts'
 
-/** One that is started with npx takes its time. */
+/** A server that is started with npx is slow. */
 const patienceMs = 10_000
 
 export const mcpServers: Check = {
   name: 'MCP servers',
   look: async ({ home, server: record, sessions }) => {
-    // findServer sets aside what it cannot understand.
+    // findServer would set aside a file that it cannot understand.
     const server = record() === undefined ? undefined : findServer(home)
     if (server === undefined) return pass('how they are is told while the server runs')
-    // The repositories of agents may have their own; what is not open yet would be opened for this.
+    // Repositories of agents may have their own MCP servers. Only worktrees with a run: asking would open the others.
     const open = sessions().flatMap(({ record: { run, worktree_path: place } }) => (run && place ? [place] : []))
     const directories = [...new Set([home.paths.base, ...open])]
     const told = await Promise.all(directories.map((each) => mcpTrouble(server.client, each, patienceMs)))

@@ -6,7 +6,7 @@ import { findServer } from '../../opencode/server/server.ts'
 import { hasModel } from '../../sessions/starting/choose-model.ts'
 import { fail, pass, warn, type Check } from '../check.ts'
 
-/** Whose models opencode loads, for each worktree anew. */
+/** The providers with models that opencode loads, again for each worktree. */
 export const providers: Check = {
   name: 'providers',
   look: async ({ home, server: record }) => {
@@ -37,7 +37,7 @@ export const providers: Check = {
 export const model: Check = {
   name: 'model',
   look: async ({ home, server: record }) => {
-    // findServer sets aside what it cannot understand.
+    // findServer would set aside a file that it cannot understand.
     const server = record() === undefined ? undefined : findServer(home)
     if (server === undefined) return pass('that of opencode; which, is told while the server runs')
     try {

@@ -1,4 +1,4 @@
-/** The opencode server, the daemon, and what their deaths have left. */
+/** The opencode server, the daemon, and what they left behind when they died. */
 import * as fs from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Home } from '../../config/home.ts'
@@ -21,7 +21,7 @@ import { subjectOf, type Subject } from '../subject.ts'
 const answerMs = 5_000
 const lockWaitMs = 30_000
 const graceMs = 5_000
-/** How long a server that was just started may take to be on file. */
+/** How long a server that was just started may take to write its file. */
 const startMs = 500
 const startDispatching = 'kugetsu queue-daemon start'
 
@@ -81,7 +81,7 @@ const daemon: Check = {
   },
   fix: async (home) => {
     if (!fs.existsSync(home.paths.queue)) return []
-    const release = tryExclusive(home.paths.daemonLock) // whoever holds it owns these files
+    const release = tryExclusive(home.paths.daemonLock) // the holder of the lock owns these files
     if (release === undefined) return []
     try {
       return remnants(home).flatMap((file) => (removeFile(file) ? [`removed ${file}, left by a daemon that died`] : []))
@@ -91,7 +91,7 @@ const daemon: Check = {
   },
 }
 
-/** Whether a process holds the daemon's lock. Only asked where there is one, since asking would make it. */
+/** Whether a process holds the daemon's lock. Only asked if the lock file exists, because asking would create it. */
 function isHeld(home: Home): boolean {
   if (!fs.existsSync(home.paths.daemonLock)) return false
   const release = tryExclusive(home.paths.daemonLock)
@@ -109,7 +109,7 @@ const processes: Check = {
     const { home, server } = subject
     const isSuspect = (await orphansOf(home, server()?.marker)).length > 0 || withoutIssue(subject).length > 0
     if (!isSuspect) return pass('no command outlived its server or its issue')
-    // A server that is just being started is on file a moment after it runs.
+    // A server that is just being started writes its file a moment after it runs.
     await sleep(startMs, undefined, { signal: home.signal })
     const orphans = await orphansOf(home, readServerQuietly(home))
     const left = withoutIssue(subjectOf(home)).filter(({ pid }) => !orphans.includes(pid))
@@ -125,7 +125,7 @@ const processes: Check = {
     return told.length === 0 ? pass('no command outlived its server or its issue') : warn(told.join('; '), byItself)
   },
   fix: (home) =>
-    // Under the lock of those who start servers, so that none is being started.
+    // Under the lock for starting servers, so that no server is being started.
     exclusively(home.paths.lock('opencode-server'), { timeoutMs: lockWaitMs, signal: home.signal }, async () => {
       const ended = (await orphansOf(home, readServerQuietly(home))).filter(kill)
       const { gone } = await endProcesses(() => withoutIssue(subjectOf(home)).map(({ pid }) => pid), graceMs)
@@ -136,7 +136,7 @@ const processes: Check = {
     }),
 }
 
-/** Processes of issues that have neither session nor slot. Where a session file cannot be read, nothing is concluded. */
+/** Processes of issues that have neither session nor slot. None if a session file cannot be read: it may name the issue. */
 function withoutIssue({ home, sessions, unreadable }: Subject): ReturnType<typeof processesWithoutIssue> {
   const isSession = (file: string) => file.startsWith('sessions/')
   if (unreadable().some(isSession) || listDirectory(home.paths.sessions).some((name) => name.includes('.unreadable-')))
@@ -145,7 +145,7 @@ function withoutIssue({ home, sessions, unreadable }: Subject): ReturnType<typeo
   return processesWithoutIssue(home, new Set([...sessions().flatMap(({ record }) => record.issue_ref ?? []), ...slots]))
 }
 
-/** The marker of the server on file, if that lives. */
+/** The marker of the server on file, if it is alive. */
 function readServerQuietly(home: Home): string | undefined {
   const record = readServer(home)
   return record !== undefined && isAlive(record) ? record.marker : undefined

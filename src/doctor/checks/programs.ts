@@ -1,4 +1,4 @@
-/** The programs that kugetsu runs on and with. */
+/** The programs that kugetsu needs. */
 import { messageOf } from '../../core/errors.ts'
 import { serverDatabase } from '../../sessions/runs/agent-server.ts'
 import { checkOpencode, compare, findOpencode, requireWorkable } from '../../opencode/server/program.ts'
@@ -7,7 +7,7 @@ import { runGit } from '../../git/git.ts'
 import { fail, pass, warn, type Check } from '../check.ts'
 
 const oldestNode = '20.19.0'
-/** `fetch --no-write-fetch-head` and GIT_CONFIG_COUNT are younger than what came before. */
+/** The first version with both `fetch --no-write-fetch-head` and GIT_CONFIG_COUNT. */
 const oldestGit = '2.31.0'
 
 const node: Check = {

@@ -3,7 +3,7 @@ import { listSaved } from '../../sessions/cleanup/recover.ts'
 import { recoveryDays } from '../../worktrees/mirror/recovery-refs.ts'
 import { pass, warn, type Check } from '../check.ts'
 
-/** The last copy of somebody's work: nothing removes it by itself, so somebody has to be told when there is old one. */
+/** Saved work is the last copy and is never removed automatically, so a person has to be told about old saved work. */
 export const savedWork: Check = {
   name: 'saved work',
   look: async ({ home }) => {

@@ -1,4 +1,4 @@
-/** The index against the session files, against opencode, and against the worktrees. */
+/** Compares the index with the session files, with opencode, and with the worktrees. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Home } from '../../config/home.ts'
@@ -35,7 +35,7 @@ function special(name: string, which: 'base' | 'pmAgent', what: string, file: st
     },
     fix: async (home) => {
       const subject = subjectOf(home)
-      // Of what cannot be read now nothing is concluded, and a home without an index is to be initialised by a person.
+      // A file that cannot be read now proves nothing, and a person has to initialise a home without an index.
       if (subject.index() === undefined || subject.unreadable().includes(`sessions/${file}.json`)) return []
       const done = await repairSpecial(home, which, isKnownBy(subject.database))
       return done === undefined ? [] : [done]
@@ -95,7 +95,7 @@ const worktrees: Check = {
   },
 }
 
-/** The session names of tasks that wait, told without a reader that sets anything aside. */
+/** The session names of tasks that wait, found without a reader that sets files aside. */
 function awaitedNames(subject: Subject): string[] {
   const refOf = (name: string) =>
     subject.sessions().find((session) => session.name === name)?.record.issue_ref ?? undefined

@@ -1,4 +1,4 @@
-/** Who has the right to work, and the locks. */
+/** The slots and the locks. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Home } from '../../config/home.ts'
@@ -9,7 +9,7 @@ import { reservations, type Holder } from '../../sessions/slots/slots.ts'
 import { byItself, pass, some, warn, type Check } from '../check.ts'
 import { subjectOf, type Subject } from '../subject.ts'
 
-/** Whoever holds the lock that orders the admissions works for milliseconds. */
+/** A process holds the lock that orders the admissions only for milliseconds. */
 const longestHoldMs = 5_000
 
 const slots: Check = {
@@ -33,7 +33,7 @@ const slots: Check = {
   },
 }
 
-/** Those of agents whose session does not name them, and of processes that died before there was one. */
+/** Slots of agents that no session names, and slots of processes that died before there was an agent. */
 function forgottenOf(subject: Subject, all: Holder[]): Holder[] {
   const named = new Set(subject.sessions().flatMap(({ record }) => record.run?.slot ?? []))
   return all.filter(({ id, phase, owner }) =>
@@ -70,7 +70,7 @@ const locks: Check = {
   },
 }
 
-/** The one lock with a life of its own, by which the admissions are ordered. */
+/** The lock that orders the admissions: the only lock that the kernel does not release with its process. */
 function orderLock({ paths }: Home): string {
   return path.join(paths.slots, 'admission.lock')
 }

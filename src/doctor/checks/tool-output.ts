@@ -2,10 +2,10 @@ import { counted } from '../../core/wording.ts'
 import { closeToolOutput, lookAtToolOutput, toolOutputDirectory } from '../../opencode/tool-output.ts'
 import { byItself, pass, warn, type Check } from '../check.ts'
 
-/** Worth a look: a single command was seen to leave 300 MB. */
+/** From this size on a warning is useful: a single command was seen to leave 300 MB. */
 const large = 2 * 1024 ** 3
 
-/** What commands of agents printed, secrets perhaps among it, in a directory of opencode's. */
+/** The output of agents' commands, maybe with secrets, in a directory of opencode's. */
 export const toolOutput: Check = {
   name: 'output of commands',
   look: ({ home }) => {

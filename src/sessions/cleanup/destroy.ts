@@ -49,8 +49,8 @@ export interface Destroyed {
 }
 
 /**
- * Why the issue's worktree must not go yet, as lines for a person; none when nothing would be lost. What cannot be told
- * counts as a reason. Without its pull requests they are looked up, which may take a while.
+ * Why the issue's worktree must not be removed yet, as lines for a person; empty when nothing would be lost. Anything
+ * unknown counts as a reason. Unless `pullRequests` is given, they are looked up, which may take a while.
  */
 export async function reasonsToKeep(
   home: Home,
@@ -77,7 +77,7 @@ async function workToKeep(
 
 function reasonsIn(found: Inventory | undefined, { unknown }: PullRequests): string[] {
   if (found === undefined || !isAtRisk(found)) return []
-  // Files are in no pull request.
+  // A pull request holds commits only, so it says nothing about files.
   const unsure =
     unknown === undefined || found.unpushed.count === 0
       ? []
@@ -86,8 +86,8 @@ function reasonsIn(found: Inventory | undefined, { unknown }: PullRequests): str
 }
 
 /**
- * Removes worktree, opencode session, session file and index entry of an issue. Throws KugetsuError `pull_request_open`,
- * or `work_at_risk` when something would be lost; with `force` the agent is stopped and the work saved under a recovery
+ * Removes worktree, opencode session, session file and index entry of an issue. Throws KugetsuError
+ * `unknown_session` when another command has destroyed it, `pull_request_open`, or `work_at_risk` when something would be lost; with `force` the agent is stopped and the work saved under a recovery
  * ref first.
  */
 export async function destroyIssue(
@@ -98,7 +98,7 @@ export async function destroyIssue(
 ): Promise<Destroyed> {
   const before = readSession(home, name)
   if (options.force && before?.run) await stopIfAtWork(home, supervision, name)
-  // Before the lock: a forge and a remote may take their time.
+  // Asked before the lock is taken, because a forge and a remote may be slow.
   const pullRequests = options.force || !before ? noPullRequests : await pullRequestsToCheck(home, before)
   const known = { pullRequests, remotes: options.remotes ?? createRemotes() }
   const early = before && workOf(home, before, known)
@@ -145,7 +145,7 @@ export async function destroyIssue(
   })
 }
 
-/** Of a worktree in which git does not work nothing can be told. Where it cannot be mended the inventory says so. */
+/** Repairs a worktree in which git does not work, so that an inventory is possible; a failure shows in the inventory. */
 async function mend(home: Home, work: IssueWork): Promise<void> {
   await mendIfBroken(home, work.ref, work).catch((error: unknown) => {
     if (codeOf(error) !== 'worktree_broken') throw error
@@ -186,7 +186,7 @@ export async function destroyPmAgent(home: Home, supervision: Supervision, optio
   await changeIndex(home, (index) => ({ ...index, pm_agent: null }))
 }
 
-/** Removes the base session, the PM agent's and those of all issues, the issues first and with their protection. */
+/** Removes the base session, the PM agent's and all issue sessions: issues first, protected as in destroyIssue(). */
 export async function destroyBase(
   home: Home,
   supervision: Supervision,
@@ -218,7 +218,7 @@ export async function destroyBase(
   return destroyed
 }
 
-/** Removes the worktree, saved first, and the opencode session of an issue on which nobody is at work. */
+/** Saves and removes the worktree of an issue without an agent at work, and removes its opencode session. */
 export async function removeWork(home: Home, record: SessionRecord, name: string): Promise<Recovery | undefined> {
   await quietWorktree(home, { issueRef: record.issue_ref, worktree: record.worktree_path })
   const work = workOf(home, record)
@@ -233,7 +233,7 @@ async function removeIssueWorktree(
   work: IssueWork,
   found: Inventory,
 ): Promise<Recovery | undefined> {
-  // Also where all of it is on the remote: small ignored files, and commits that only its records have, cost nothing to keep.
+  // Saved even if all of it is on the remote: small ignored files, and commits only in git's records, cost nothing to keep.
   const saved = await saveWork({ ...work, name, issue: formatRef(work.ref), now: home.now() }, found)
   for (const line of describeLost(found)) home.warn(`not saved, and gone with the worktree: ${line}`)
   const { leftBehind } = await removeWorktree({ ...work, deleteBranch: saved !== undefined })
@@ -241,7 +241,10 @@ async function removeIssueWorktree(
   return saved === undefined ? undefined : { ref: saved.ref, mirror: work.mirror }
 }
 
-/** The session is removed from opencode too, with what its commands printed, else a later init would find its context again. Not being able to is no reason to stop. */
+/**
+ * Also removes the session from opencode, with the output of its commands: otherwise a later init would find its context
+ * again. A failure causes only a warning.
+ */
 async function deleteOpencodeSession(home: Home, record: SessionRecord): Promise<void> {
   const id = record.opencode_session_id
   if (!id) return
@@ -255,7 +258,7 @@ async function deleteOpencodeSession(home: Home, record: SessionRecord): Promise
   }
 }
 
-/** What opencode has open for a worktree that is gone, and its snapshots of it. They are in nobody's way but the disk's. */
+/** Closes a removed worktree in opencode and deletes opencode's snapshots of it. Leftovers would only cost disk space. */
 async function closeWorktree(home: Home, worktree: string | null | undefined): Promise<void> {
   if (!worktree || fs.existsSync(worktree)) return
   try {
@@ -266,7 +269,7 @@ async function closeWorktree(home: Home, worktree: string | null | undefined): P
   }
 }
 
-/** An issue that is begun again has nothing to do with the one before, and another one may get its name. */
+/** Forgets the conversation: a later start on the issue begins afresh, and another issue may get its name. */
 async function forgetConversation(home: Home, name: string): Promise<void> {
   try {
     await forgetRemembered(home, name)
@@ -275,7 +278,7 @@ async function forgetConversation(home: Home, name: string): Promise<void> {
   }
 }
 
-/** The session's pull requests, where they are to be checked (WORKTREE_CHECK_PR_STATUS). */
+/** The session's pull requests, if they are to be checked (WORKTREE_CHECK_PR_STATUS). */
 async function pullRequestsToCheck(home: Home, record: SessionRecord): Promise<PullRequests> {
   return home.settings().checkPrStatus ? pullRequestsOf(home, record) : noPullRequests
 }

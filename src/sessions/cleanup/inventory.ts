@@ -1,4 +1,4 @@
-/** What would be gone with the worktree of an issue, by its session file. */
+/** What would be lost with the worktree of an issue, according to its session file. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { cloneUrlOf } from '../../config/clone-url.ts'
@@ -27,16 +27,16 @@ export interface IssueWork {
   env: NodeJS.ProcessEnv
   timeoutMs: number
   signal: AbortSignal
-  /** Takes the inventory as things are now; the remotes' and the forge's answers are those of the first time. */
+  /** Takes the inventory of the present state, but reuses the first answers of the remotes and the forge. */
   inventory: () => Promise<Inventory>
-  /** Asks the remotes where the inventory will, and leaves it to that to say that one does not answer. */
+  /** Asks the remotes that the inventory will ask. If a remote does not answer, the inventory says so. */
   askAhead: () => Promise<void>
 }
 
 /**
- * The worktree that a session names; undefined when there is none, or nothing is left of it and its mirror. `pullRequests`
- * are those of the issue: what was merged is safe with all commits before the head of the pull request, though no branch
- * may have it. Throws KugetsuError `foreign_worktree` for one that is none of this home's.
+ * The worktree that a session names; undefined when it names none, or when both worktree and mirror are gone.
+ * `pullRequests` are the issue's: all commits up to the head of a merged pull request are safe, even if no branch has
+ * them. Throws KugetsuError `foreign_worktree` for a worktree that is not of this home.
  */
 export function workOf(
   home: Home,
@@ -67,7 +67,7 @@ export function workOf(
   return { ref, ...options, inventory, askAhead: () => askAhead(asked) }
 }
 
-/** Asks the remote of a mirror for its branches, the first time that it is called; later calls get the same answer. */
+/** A function that asks the remote of a mirror for its branches once; later calls get the same answer. */
 export function remoteOf(
   home: Home,
   { ref, mirror, lockFile }: { ref: IssueRef; mirror: string; lockFile: string },
@@ -75,7 +75,7 @@ export function remoteOf(
   return lazy(async () => {
     const options = { path: mirror, lockFile, timeoutMs: localGitMs, signal: home.signal }
     const url = urlOf(home, ref)
-    // By the address that kugetsu knows, whatever an agent has written into the mirror.
+    // Use the address that kugetsu knows: an agent may have changed the one in the mirror.
     if (url !== undefined) await openMirror({ ...options, url, ...remoteAccess(home, url) })
     else await fetchMirror({ ...options, env: remoteEnvironment(home) })
   })
@@ -91,7 +91,7 @@ async function mergedOf(mirror: Parameters<typeof fetchMirror>[0], { found }: Pu
   return merged
 }
 
-/** A session file may be a copy of another home's, whose worktree that is. The bash tool put clones beside its home. */
+/** A session file may be a copy from another home, which owns the worktree. The bash tool put clones beside its home. */
 function requireOwn(home: Home, worktree: string, mirror: string): void {
   const parent = path.dirname(worktree)
   if (isSamePlace(parent, home.paths.worktrees)) return

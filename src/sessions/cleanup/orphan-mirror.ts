@@ -1,4 +1,4 @@
-/** What mirrors have that nothing refers to: entries of worktrees that are gone, and whole mirrors. */
+/** Parts of mirrors that nothing refers to: entries of worktrees that are gone, and whole mirrors. */
 import type { Home } from '../../config/home.ts'
 import { listMirrors, type MirrorOfHome } from '../../worktrees/mirror/list.ts'
 import { parseRef } from '../../core/issue-ref.ts'
@@ -12,7 +12,7 @@ import type { Orphan } from './orphan.ts'
 import { slotHolders } from '../slots/slots.ts'
 import { readSessions, type StoredSession } from '../file/store.ts'
 
-/** The entries first: a mirror is removed only when it has none. */
+/** The entries come first, because a mirror is removed only when it has none. */
 export function findMirrorOrphans(home: Home, sessions: StoredSession[], remotes: Remotes): Orphan[] {
   const mirrors = listMirrors(home.paths)
   const used = mirrorsOf(home, sessions)
@@ -59,7 +59,7 @@ function mirrorsOf(home: Home, sessions: StoredSession[]): Set<string> {
   return new Set(paths)
 }
 
-/** A start that has not written its session yet may count on any of them. */
+/** A start that has not written its session yet may use any mirror. */
 function startsUnderWay(home: Home): string[] {
   return slotHolders(home).some(({ phase }) => phase !== 'run') ? ['an agent is being started'] : []
 }

@@ -22,7 +22,7 @@ import { remoteEnvironment } from '../../agents/remote-access.ts'
 import { slotHolders } from '../slots/slots.ts'
 import { readSessions } from '../file/store.ts'
 
-/** The orphan at `place`; undefined for what is no worktree at all: a file, or something half made or half deleted. */
+/** The orphan at `place`; undefined for anything but a worktree: a file, or a directory half made or half deleted. */
 export function worktreeOrphan(
   home: Home,
   place: string,
@@ -40,7 +40,7 @@ export function worktreeOrphan(
   const issueRef = found === undefined ? undefined : issueOf(found.mirror, branch, name)
   const inspected = {
     path: place,
-    // Without one nothing can be saved, so all that would have to be keeps it.
+    // Without a mirror nothing can be saved, so any work in the worktree keeps it.
     mirror: found?.mirror.path ?? path.join(home.paths.repos, '.none'),
     branch,
     env: remoteEnvironment(home),

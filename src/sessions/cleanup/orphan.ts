@@ -9,13 +9,13 @@ export interface Orphan {
   what: string
   /** Why it is here. */
   why: string
-  /** What keeps it from being removed, now; none when nothing would be lost. */
+  /** Why it cannot be removed now; empty when nothing would be lost. */
   reasons: () => Promise<string[]>
-  /** Removes it, after looking again where nobody can come in between. Throws KugetsuError when it has to stay. */
+  /** Checks again where no other command can interfere, and removes it. Throws KugetsuError when it has to stay. */
   remove: () => Promise<void>
 }
 
-/** A session file that could not be understood is one all the same: what it was about stays. */
+/** An unreadable session file that was set aside still counts: what it was about stays. */
 export function asidesOf(home: Home, file: string): string[] {
   const aside = listDirectory(home.paths.sessions).find((name) => name.startsWith(`${file}.unreadable-`))
   return aside === undefined ? [] : [`cannot tell what its session file says, which was set aside as sessions/${aside}`]

@@ -1,4 +1,4 @@
-/** What a home has that nothing refers to any more. Finding changes nothing; each knows why it stays, and how to remove it. */
+/** Things in a home that nothing refers to any more. Finding changes nothing; each knows why it stays and how to go. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Home } from '../../config/home.ts'
@@ -106,7 +106,7 @@ function shares({ record }: StoredSession, other: StoredSession['record']): bool
   return sameSession || Boolean(one && two && isSamePlace(one, two))
 }
 
-/** The sessions that opencode has lost. A database that does not even have the base session is not the right one. */
+/** The sessions that opencode has lost; none if the database lacks the base session, because it is the wrong one then. */
 function lostSessions(home: Home, sessions: StoredSession[], index: Index): Set<string> {
   const ids = sessions.flatMap(({ record }) => (record.opencode_session_id ? [record.opencode_session_id] : []))
   if (!index.base) return new Set()
@@ -143,7 +143,7 @@ async function awaited(home: Home): Promise<string[]> {
   return names.flat()
 }
 
-/** Directories among the worktrees that no session names and no task waits for, also where the bash tool put them. */
+/** Worktree directories that no session names and no task waits for, also those where the bash tool put them. */
 function lostWorktrees(home: Home, sessions: StoredSession[], awaitedNames: string[], remotes: Remotes): Orphan[] {
   const places = sessions.flatMap(({ record }) => (record.worktree_path ? [record.worktree_path] : []))
   const known = [...sessions.map(({ name }) => name), ...awaitedNames]

@@ -21,7 +21,7 @@ const issueWaitMs = 10_000
 /** Work that was saved, and where. */
 export interface SavedPoint extends RecoveryPoint {
   mirror: MirrorOfHome
-  /** The issue it is of, as far as it says so. */
+  /** The issue it belongs to, if that is known. */
   issue: IssueRef | undefined
 }
 
@@ -30,7 +30,7 @@ export interface Recovered extends Restored {
   issueRef: string | undefined
 }
 
-/** Everything that is saved, newest first. A mirror that git cannot read is told of and hides no other. */
+/** Everything that is saved, newest first. A mirror that git cannot read causes a warning and hides no other mirror. */
 export async function listSaved(home: Home): Promise<SavedPoint[]> {
   const lists = await Promise.all(
     listMirrorsAndSaved(home.paths).map(async (mirror) => {
@@ -49,8 +49,8 @@ export async function listSaved(home: Home): Promise<SavedPoint[]> {
 
 /**
  * Restores saved work: into a worktree of its issue, registered so that `continue` finds it, or with `to` into a
- * directory of its own, on branches of its own. Throws KugetsuError `work_exists`, `running`, `no_issue`, and what
- * restoreWork() throws; nothing that is there is ever touched.
+ * directory of its own, on branches of its own. Existing files are never touched. Throws KugetsuError `work_exists`,
+ * `running`, `no_issue`, and what restoreWork() throws.
  */
 export async function recoverWork(
   home: Home,
@@ -119,7 +119,7 @@ async function restoreInto(
   return { ...restored, path: place }
 }
 
-/** By what it says itself, else by the session whose files go under the same name. */
+/** The issue that the saved work itself names, else that of the session with the same name. */
 function issueOf(home: Home, point: RecoveryPoint): IssueRef | undefined {
   try {
     const text = point.record?.issue ?? readSession(home, point.name)?.issue_ref
@@ -134,7 +134,7 @@ function isThere(place: string): boolean {
   return stat !== undefined && !(stat.isDirectory() && fs.readdirSync(place).length === 0)
 }
 
-/** Cut off while it was made, so nobody has worked in it: it is made anew. The caller holds the issue's lock. */
+/** Whether making the worktree was cut off: it has no work then and is made anew. The caller holds the issue's lock. */
 function isHalfMade(point: SavedPoint, place: string): boolean {
   const entry = entryOf(point.mirror.path, place)
   return entry !== undefined && isBeingSetUp(entry)

@@ -114,7 +114,7 @@ export function queued(facts: Facts, item: Item): Explanation {
   return { state: 'queued', sentences, next }
 }
 
-/** What the daemon noted of the run that goes on. */
+/** What the daemon noted about the current run. */
 function noted({ decisions }: Facts, from: string | undefined): string[] {
   const own = decisions.filter(({ at }) => at >= (from ?? ''))
   const last = (decision: string) => own.findLast((entry) => entry.decision === decision)
@@ -126,7 +126,7 @@ function noted({ decisions }: Facts, from: string | undefined): string[] {
   ]
 }
 
-/** What keeps its command waiting. */
+/** The processes that keep its command waiting. */
 function held({ outputHeldBy: names }: Facts): string[] {
   if (names.length === 0) return []
   const [verb, pronoun] = names.length === 1 ? ['holds', 'it is'] : ['hold', 'they are']

@@ -1,14 +1,14 @@
-/** An issue or a task on which nobody is at work. */
+/** An issue or a task without an agent at work. */
 import { ago, counted, times } from '../../core/wording.ts'
 import type { Item } from '../../queue/item.ts'
 import type { Entry } from '../../activity/journal.ts'
 import type { SessionView } from '../runs/session-view.ts'
 import { allSlots, memory, permissions, type Explanation, type Facts } from './facts.ts'
 
-/** What is noted when a run ends. */
+/** The decisions that are noted when a run ends. */
 export const ends = ['finished', 'failed', 'timed_out', 'stopped']
 
-/** A session on which nobody is at work. */
+/** A session without an agent at work. */
 export function ended(
   facts: Facts,
   session: SessionView,
@@ -65,7 +65,7 @@ function howItEnded(session: SessionView, end: Entry | undefined, when: string, 
     }
   }
   if (end?.decision !== 'finished') {
-    // Of a recovered issue, or where the journal does not reach back: a session at rest says nothing of how it came to rest.
+    // The issue was recovered, or the journal does not reach back far enough: an idle session does not say why it is idle.
     return {
       state: 'idle',
       sentences: ['Nobody is at work on it, and no end of an agent that did is noted.'],
@@ -113,7 +113,7 @@ export function endedTask(facts: Facts, item: Item): Explanation {
   }
 }
 
-/** Where the last that was noted is that nothing came of it. */
+/** Explains the last decision on an issue: a start that came to nothing, a destroyed session, or a run that ended. */
 export function withoutSession(facts: Facts, last: Entry): Explanation | undefined {
   const when = ago(last.at, facts.now)
   const ref = facts.ref ?? ''

@@ -1,4 +1,4 @@
-/** What an explanation rests on, and what it says. */
+/** What an explanation is made from, and what it says. */
 import type { Item } from '../../queue/item.ts'
 import type { Entry } from '../../activity/journal.ts'
 import type { Run } from '../file/session-file.ts'
@@ -13,23 +13,23 @@ export interface Facts {
   run: Run | undefined
   /** What cut that run off, in words. */
   whatDied: string | undefined
-  /** The task that was asked about; else that of the issue counts. */
+  /** The task that was asked about; undefined when the question is about the issue. */
   item: Item | undefined
   /** The whole queue. */
   queue: readonly Item[]
   holders: readonly Holder[]
   /** The start of the issue that waits for a remote. */
   atRemote: WaitingStart | undefined
-  /** The processes that alone keep a command of its agent waiting, in words; see held-output.ts. */
+  /** The processes, in words, that are the only reason why a command of its agent still waits; see held-output.ts. */
   outputHeldBy: readonly string[]
-  /** What keeps its agent in opencode, as clauses: a model that fails, MCP servers that are not connected. */
+  /** What holds up its agent in opencode, as clauses: a model that fails, MCP servers that are not connected. */
   trouble: readonly string[]
   limit: number
-  /** That there is too little memory for one more agent, in a sentence without its end; undefined where there is enough. */
+  /** The lack of memory for one more agent, as a sentence without its full stop; undefined when there is enough. */
   shortage: string | undefined
-  /** A daemon takes tasks from the queue. */
+  /** Whether a daemon takes tasks from the queue. */
   dispatching: boolean
-  /** What was noted of it, oldest first. */
+  /** The journal entries about it, oldest first. */
   decisions: readonly Entry[]
   now: Date
 }
@@ -55,7 +55,7 @@ export interface Explanation {
   next: string[]
 }
 
-/** What was asked for since a time, and refused or granted. */
+/** The permissions that were asked for since `from`, and whether the last one was granted. */
 export function permissions({ decisions }: Facts, from: string | undefined): string[] {
   const asked = decisions.filter(({ decision, at }) => decision === 'permission' && at >= (from ?? ''))
   const last = asked.at(-1)
@@ -66,7 +66,7 @@ export function permissions({ decisions }: Facts, from: string | undefined): str
       ]
 }
 
-/** Why nobody can be started for the want of memory, as sentences. */
+/** Sentences that say that no agent can be started for lack of memory. */
 export function memory({ shortage }: Facts): string[] {
   return shortage === undefined ? [] : [`${shortage[0]?.toUpperCase()}${shortage.slice(1)} (MIN_FREE_MEMORY_MB).`]
 }

@@ -20,20 +20,20 @@ import { branchesOf } from './branches.ts'
 import type { SessionRecord } from './session-file.ts'
 import { changeSession, readSession } from './store.ts'
 
-/** For all requests of one look together. */
+/** The limit for all requests of one lookup together. */
 const lookTimeoutMs = 30_000
 const gitTimeoutMs = 30_000
 
 /** What is known of the pull requests of a session: the one on file, and the one of its branch. */
 export interface PullRequests {
   found: (PullRequest & { headRef: string })[]
-  /** Why there may be others; undefined when the forge has told, or there is none that could be asked. */
+  /** Why there may be others; undefined when the forge has answered, or when no forge is known. */
   unknown: string | undefined
 }
 
 export const noPullRequests: PullRequests = { found: [], unknown: undefined }
 
-/** Looks the pull requests of a session up. Throws only when interrupted. */
+/** Looks up the pull requests of a session. Throws only when interrupted. */
 export async function pullRequestsOf(home: Home, record: SessionRecord): Promise<PullRequests> {
   const ref = refOf(record)
   if (ref === undefined) return noPullRequests
@@ -71,9 +71,9 @@ export interface StoredPullRequest {
 }
 
 /**
- * Notes the pull request with that URL in a session. It is looked up where that can be done; not being able to is no
- * reason to refuse. Throws KugetsuError `bad_pr_url` for one of another repository, `no_such_pr` when the forge says
- * that there is none, `unknown_session`.
+ * Stores the pull request with that URL in a session. The forge is asked about it if possible, but a failed lookup
+ * does not refuse the URL. Throws KugetsuError `bad_pr_url` for a pull request of another repository, `no_such_pr` when
+ * the forge says that it does not exist, `unknown_session`.
  */
 export async function setPullRequest(
   home: Home,
@@ -111,9 +111,9 @@ export async function setPullRequest(
 }
 
 /**
- * Finds the pull request of a session that has none on file by its branch, once that is on the remote, and notes it.
- * Returns its URL; undefined when there is none or it cannot be told, which `explain` gets the reason of. Throws only
- * when interrupted.
+ * Finds the pull request of a session without one on file by its branch, once the branch is on the remote, and stores
+ * it. Returns its URL; undefined when there is none or the lookup fails. `explain` gets the reason of a failure. Throws
+ * only when interrupted.
  */
 export async function findPullRequest(
   home: Home,
@@ -161,7 +161,7 @@ async function lookAtNumber(
   return { look, standing: look.kind === 'found' ? await standingOf(at, look.pullRequest) : undefined }
 }
 
-/** The one on file, if that is one of the repository; bash tools and people may have stored anything. */
+/** Looks up the pull request on file, if it is of the repository. Bash tools and people may have stored anything. */
 async function ofUrl(
   home: Home,
   at: ForgeRepository,
@@ -183,12 +183,12 @@ async function forgeAt(home: Home, ref: IssueRef): Promise<ForgeRepository | und
   const servers = listServers(home)
   const server = findServer(ref.host, servers)
   if (server === undefined) return undefined
-  // The PM agent's are meant for reading; those of the agents that work on issues will do where it has none.
+  // The PM agent's tokens are meant for reading. If it has none, the dev agents' tokens are used.
   const variables = { ...agentVariables(home.paths.env, 'dev'), ...agentVariables(home.paths.env, 'pm-agent') }
   return openForge({ repository: ref, server, servers, variables, env: home.env, signal: home.signal })
 }
 
-/** With a signal that ends the whole look, by its timeout or with the caller. */
+/** Runs `work` with a signal that aborts the whole lookup: at its timeout, or when the caller is interrupted. */
 async function within<T>(home: Home, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const timeout = new AbortController()
   const late = new KugetsuError(`the forge did not answer within ${lookTimeoutMs / 1000} s`, { code: 'timed_out' })

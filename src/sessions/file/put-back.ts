@@ -1,7 +1,7 @@
 /**
- * What becomes of an agent whose session file is spoiled while it works. Nothing is known of its run then, and unknown
- * ends nothing: its slot stays taken, its task stays its, and the file is put back as it was when the run began, from
- * the copy that lies with the slot. Prompts since then are missing in it, which the session itself makes up for.
+ * Restores a session file that becomes unreadable while its agent works. The state of the run is unknown then, and
+ * unknown never ends a run: the agent keeps its slot and its task. The file is put back as it was when the run began,
+ * from the copy that lies with the slot. The copy lacks later prompts, but the opencode session has them.
  */
 import type { Home } from '../../config/home.ts'
 import { listDirectory } from '../../platform/files.ts'
@@ -9,24 +9,28 @@ import { sessionRecord, type SessionRecord } from './session-file.ts'
 import { handedOver, slotHolders, type Holder } from '../slots/slots.ts'
 import { changeSession } from './store.ts'
 
-/** Puts back the session files that were set aside while an agent works on them; whether there were any. */
+/** Puts back the session files that were set aside while their agent works. Returns whether there were any. */
 export async function rescueSessions(home: Home): Promise<boolean> {
   let any = false
   for (const holder of slotHolders(home)) {
     const copy = rescueFor(home, holder)
     if (copy === undefined) continue
+    let isBack = false
     await changeSession(home, holder.session, (current) => {
-      if (current !== undefined) return undefined
-      any = true
-      return { ...copy, state: 'running' }
+      isBack = current === undefined
+      return isBack ? { ...copy, state: 'running' } : undefined
     })
-    if (any)
-      home.warn(`${holder.issueRef}: its agent may be at work, so its session is put back as it was at the start`)
+    if (!isBack) continue
+    any = true
+    home.warn(`${holder.issueRef}: its agent may be at work, so its session is put back as it was at the start`)
   }
   return any
 }
 
-/** What the session file of a slot is to be put back to; undefined when it is there, or was not spoiled, or nothing is known. */
+/**
+ * The content to restore the session file of a slot to; undefined when the file is there, was not set aside, or has no
+ * usable copy.
+ */
 export function rescueFor(home: Home, holder: Holder): SessionRecord | undefined {
   if (holder.phase !== 'run' || holder.session === '') return undefined
   const names = listDirectory(home.paths.sessions)

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { lazy } from '../../core/lazy.ts'
 
-// Shared, because each of them takes as long to make as a file to read.
+// Shared, because making one schema takes as long as reading a file.
 const string = lazy(() => z.string())
 const text = lazy(() => z.nullish(string()))
 
@@ -10,32 +10,32 @@ const run = lazy(() =>
   z.looseObject({
     /** The slot it holds: slots/<slot>.slot. */
     slot: string(),
-    /** The prompts of this run in the order they were sent; it is over when the last of them is answered. */
+    /** The prompts of this run in the order they were sent; the run is over when the last one is answered. */
     message_ids: z.array(string()).check(z.minLength(1)),
     started_at: string(),
     /** When it is stopped as timed out. */
     deadline_at: string(),
-    /** How long it may take from its last prompt on; older versions did not say. */
+    /** How long it may take from its last prompt on; missing in files of older versions. */
     allotted_ms: z.optional(z.number()),
-    /** The deadline by a clock that does not jump, see uptime(); absent where there is none. */
+    /** The deadline by a clock that does not jump, see uptime(); absent where there is no such clock. */
     deadline_uptime: z.optional(z.looseObject({ boot_id: string(), ms: z.number() })),
     /** How often the server died under it. */
     interruptions: z._default(z.int(), 0),
-    /** The server (its marker) of which a start was the end: that death is not counted. */
+    /** The marker of a server that died because of another agent's start: that death is not counted. */
     excused: z.optional(string()),
-    /** The prompt that told the agent of the last of these. */
+    /** The prompt that told the agent of the last interruption. */
     resumed_with: z.optional(string()),
     /** The prompt that told the agent to go on, because it had ended without an answer. */
     told_to_go_on_with: z.optional(string()),
-    /** How often in a row opencode itself failed under it and it was told to go on, without a step in between. */
+    /** How often in a row opencode itself failed and the agent was told to go on, without a step in between. */
     troubles: z.optional(z.int()),
-    /** The prompts that said again what the model may not have read. */
+    /** The prompts that repeated a message which the model may not have read. */
     repeats: z.optional(z.array(string())),
-    /** A person wants it to end: an aborted message is then an end and no failure. */
+    /** A person stopped it: an aborted message then counts as an end, not as a failure. */
     stop_requested: z.optional(z.boolean()),
-    /** The server it was sent to (its marker): another one running now means that it was interrupted. Empty: so it was. */
+    /** The marker of the server it was sent to. The run was interrupted if another server runs now, or if this is empty. */
     server: string(),
-    /** The queue item it was started for; in the very write that makes it a run, so that no item is started twice. */
+    /** The queue item it was started for; written together with the run, so that no item is started twice. */
     queue_item: z.optional(string()),
   }),
 )
@@ -55,7 +55,7 @@ const unwrittenRun = lazy(() =>
 export type UnwrittenRun = z.infer<ReturnType<typeof unwrittenRun>>
 
 /**
- * A session file, in the fields of the bash tool plus ours. Whatever else is in the file survives.
+ * A session file: the fields of the bash tool plus ours. Unknown fields are kept.
  * `branch_name` is the bash tool's name for the branch.
  */
 export const sessionRecord = lazy(() =>
@@ -73,16 +73,16 @@ export const sessionRecord = lazy(() =>
     updated_at: text(),
     last_error: text(),
     model: text(),
-    /** The agent of opencode's configuration that its prompts are for; the default one without. */
+    /** The agent of opencode's configuration that its prompts are for; without it, the default agent. */
     agent: text(),
-    /** False until its first prompt was sent: it is still to be told what the issue is about. */
+    /** False until its first prompt was sent: the agent does not know yet what the issue is about. */
     briefed: z.optional(z.boolean()),
     cost: z.nullish(z.number()),
     tokens: z.nullish(z.looseObject({})),
     run: z.nullish(run()),
     /** The newest last; see daemon/following/late-transcripts.ts. */
     unwritten: z.nullish(z.array(unwrittenRun())),
-    /** What is to be told of runs that ended and is not among the notifications yet, see announce.ts. */
+    /** The notifications about ended runs that are not stored among the notifications yet, see announce.ts. */
     untold: z.nullish(
       z.array(
         z.looseObject({
@@ -108,14 +108,14 @@ const index = lazy(() =>
 export type Index = z.infer<ReturnType<typeof index>>
 
 /**
- * The record that a session file says, undefined when it is none. What the schema would only say yes to is told by
- * hand, which is faster: there may be thousands.
+ * The record in a session file; undefined when the value is not one. A value that the schema would accept unchanged is
+ * checked by hand, which is faster: there may be thousands.
  */
 export function parseRecord(value: unknown): SessionRecord | undefined {
   return isPlainRecord(value) ? value : sessionRecord().safeParse(value).data
 }
 
-/** The index that index.json says, undefined when it is none; by hand in the same way. */
+/** The index in index.json; undefined when the value is not one. Checked by hand first, as in parseRecord(). */
 export function parseIndex(value: unknown): Index | undefined {
   return isWholeIndex(value) ? value : index().safeParse(value).data
 }
@@ -134,7 +134,7 @@ function isWholeIndex(value: unknown): value is Index {
   )
 }
 
-/** A record at rest, with nothing to fill in. */
+/** Whether it is a record without a run that the schema would accept unchanged. */
 function isPlainRecord(value: unknown): value is SessionRecord {
   const record = value as SessionRecord | null
   return (

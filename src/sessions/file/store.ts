@@ -1,6 +1,6 @@
 /**
- * index.json and the session files: reading them as they are, changing them one writer at a time.
- * A file that cannot be understood is set aside under another name and told of; the rest works on.
+ * index.json and the session files: read at any time, changed by one writer at a time.
+ * An unreadable file is set aside under another name, with a warning; the other files still work.
  */
 import * as path from 'node:path'
 import type { Home } from '../../config/home.ts'
@@ -16,12 +16,12 @@ export const pmAgentSession = 'pm-agent'
 const writeWaitMs = 30_000
 
 export interface StoredSession {
-  /** The file's name without `.json`; also that of the worktree. */
+  /** The file's name without `.json`; also the name of the worktree. */
   name: string
   record: SessionRecord
 }
 
-/** A command asks several times, and the index of thousands of issues takes longer to parse than to read. */
+/** Kept because a command reads the index several times, and parsing thousands of issues takes longer than reading. */
 let lastIndex: { text: string; index: Index } | undefined
 
 /** The index, or undefined when kugetsu was not initialised. An unreadable one is rebuilt from the session files. */
@@ -37,10 +37,10 @@ export function readIndex(home: Home): Index | undefined {
   return rebuilt
 }
 
-/** The record of one session file, or undefined when there is none (or none that can be understood). */
+/** The record of one session file; undefined when the file is missing or unreadable. */
 export function readSession(home: Home, name: string): SessionRecord | undefined {
   const file = fileOf(home, name)
-  // What is no ordinary file is for readState, which takes longer.
+  // Anything but an ordinary file is left to readState, which takes longer.
   const found = readSmall(file, { stat: false })
   const sound = found && parseRecord(parseJson(found.text))
   if (sound !== undefined) return sound
@@ -54,7 +54,7 @@ export function readSessions(home: Home): StoredSession[] {
   const names = namesOnFile(home)
   const rank = (name: string) => (name === baseName ? 0 : name === pmAgentSession ? 1 : 2)
   return names
-    .sort((a, b) => rank(a) - rank(b)) // by name they are sorted already
+    .sort((a, b) => rank(a) - rank(b)) // already sorted by name
     .flatMap((name) => {
       try {
         const record = readSession(home, name)
@@ -67,9 +67,9 @@ export function readSessions(home: Home): StoredSession[] {
     })
 }
 
-/** The same; undefined where one of them cannot be read, so that it cannot be told which sessions there are. */
+/** The same; undefined when a file cannot be read, because the list would be incomplete. */
 export function readAllSessions(home: Home): StoredSession[] | undefined {
-  const names = namesOnFile(home) // before one that cannot be understood is set aside
+  const names = namesOnFile(home) // listed before an unreadable file is set aside
   const sessions = readSessions(home)
   return sessions.length < names.length ? undefined : sessions
 }
@@ -86,8 +86,8 @@ export function trackedRefs(home: Home): string[] {
 }
 
 /**
- * Changes one session file, one writer at a time: `change` gets what is there and returns what shall be there, or
- * undefined to leave it as it is. Returns what is there in the end. Do nothing slow in `change`.
+ * Changes one session file, one writer at a time. `change` gets the current record and returns the new one, or
+ * undefined to leave it as it is. Returns the record that is stored afterwards. Do nothing slow in `change`.
  */
 export async function changeSession(
   home: Home,
@@ -126,7 +126,10 @@ export async function changeIndex(home: Home, change: (current: Index) => Index)
   })
 }
 
-/** Runs `work` while nobody else writes session files, the index or what is remembered. Do nothing slow in it. */
+/**
+ * Runs `work` while no other process writes session files, the index or the remembered conversations. Do nothing slow
+ * in it.
+ */
 export function asOnlyWriter<T>(home: Home, work: () => T): Promise<T> {
   return exclusively(home.paths.lock('sessions'), { timeoutMs: writeWaitMs }, work)
 }
@@ -135,7 +138,7 @@ function fileOf(home: Home, name: string): string {
   return `${home.paths.sessions}${path.sep}${name}.json`
 }
 
-/** What a good index says; undefined for any other, which is read again with more care. */
+/** The index, if the file is intact; otherwise undefined, and the caller reads it again with more care. */
 function soundIndex(file: string): Index | undefined {
   try {
     const text = readText(file)

@@ -15,31 +15,31 @@ const waitingStart = lazy(() =>
     owner: processIdentity(),
     /** The address of the remote, without credentials. */
     remote: z.string(),
-    /** Since when it has been asked. */
+    /** Since when the remote has been asked. */
     since: z.string(),
   }),
 )
 export type WaitingStart = z.infer<ReturnType<typeof waitingStart>> & { session: string }
 
-/** Puts on file that the start of a session waits for a remote. Throws when that cannot be written. */
+/** Records that the start of a session waits for a remote. Throws when the file cannot be written. */
 export function noteWaiting(home: Home, { session, ...waiting }: WaitingStart): void {
   ensureDirectory(home.paths.starts)
   writeJson(fileOf(home, session), waiting)
 }
 
-/** To be called when it waits no more. */
+/** Call this when the start waits no more. */
 export function forgetWaiting(home: Home, session: string): void {
   removeFile(fileOf(home, session))
 }
 
-/** The starts that wait for a remote, or for a slot after that; of processes that live. */
+/** The starts of living processes that wait for a remote, or for a slot after that. */
 export function waitingStarts(home: Home): WaitingStart[] {
   return listDirectory(home.paths.starts)
     .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
     .flatMap((name) => waitingStartOf(home, name.slice(0, -'.json'.length)) ?? [])
 }
 
-/** The start of a session that waits for a remote, if its process lives. */
+/** The start of a session, if it waits for a remote and its process is alive. */
 export function waitingStartOf(home: Home, session: string): WaitingStart | undefined {
   const file = fileOf(home, session)
   try {
@@ -48,7 +48,7 @@ export function waitingStartOf(home: Home, session: string): WaitingStart | unde
     if (isAlive(read.value.owner)) return { ...read.value, session }
     removeFile(file)
   } catch (error) {
-    home.warn(messageOf(error)) // it says no more than for what a start waits
+    home.warn(messageOf(error)) // the file only says what a start waits for
   }
   return undefined
 }

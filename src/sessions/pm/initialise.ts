@@ -35,9 +35,9 @@ export interface Initialised {
 }
 
 /**
- * Creates the home and the base and PM agent sessions, or with `force` new sessions in the home that is there: config,
- * env files, repositories, worktrees and issue sessions stay; the logs of what is gone go.
- * Throws KugetsuError `already_initialised` without it.
+ * Creates the home, the base session and the PM agent's session. With `force` it makes new sessions in an existing
+ * home: config, env files, repositories, worktrees and issue sessions stay; logs of sessions that are gone are deleted.
+ * Throws KugetsuError `already_initialised` for an initialised home without `force`.
  */
 export async function initialise(home: Home, options: { force: boolean }): Promise<Initialised> {
   requireWorkable(home.paths.home)
@@ -56,7 +56,7 @@ export async function initialise(home: Home, options: { force: boolean }): Promi
   })
 }
 
-/** Makes a new base or PM agent session in the place of one that is gone; returns its id. Everything else stays. */
+/** Makes a new base or PM agent session to replace one that is gone; returns its id. Everything else stays. */
 export async function recreateSession(home: Home, which: 'base' | 'pmAgent'): Promise<string> {
   createLayout(home)
   return exclusively(home.paths.lock('init'), { timeoutMs: 120_000, signal: home.signal }, () =>
@@ -68,7 +68,7 @@ export async function recreateSession(home: Home, which: 'base' | 'pmAgent'): Pr
   )
 }
 
-/** Writes down which session of opencode the base or the PM agent is, in its file and in the index. */
+/** Stores the opencode session id of the base or the PM agent in its session file and in the index. */
 export async function storeSpecial(home: Home, which: 'base' | 'pmAgent', id: string): Promise<void> {
   if (which === 'base') await store(home, baseName, 'base', id)
   else await store(home, pmAgentSession, 'pm_agent', id)
@@ -105,7 +105,7 @@ function makeSessions(home: Home): Promise<Initialised> {
   })
 }
 
-/** Runs `work` with what makes the two sessions in opencode; those it made are deleted again when it fails. */
+/** Runs `work` with functions that make the two opencode sessions. If `work` fails, the sessions it made are deleted. */
 async function withUndo<T>(
   home: Home,
   work: (make: Record<'base' | 'pmAgent', () => Promise<string>>) => Promise<T>,
@@ -150,7 +150,10 @@ export async function createSession(home: Home, server: Server, title: string, p
   }
 }
 
-/** Gives a session its first message without calling the model, and waits until it is there: forks copy what is. */
+/**
+ * Gives a session its first message without calling the model, and waits until the message is stored: a fork copies
+ * only stored messages.
+ */
 async function prime(home: Home, client: Client, id: string, priming: Priming): Promise<void> {
   const messageId = newMessageId(home.now())
   await client.prompt(id, home.paths.base, { ...priming, messageId, noReply: true })
@@ -179,10 +182,10 @@ async function store(home: Home, name: string, type: string, id: string): Promis
   }))
 }
 
-/** Delegation logs, and transcripts of sessions that are gone; never the log a running server writes. */
+/** Deletes delegation logs, and transcripts of sessions that are gone; never the log that a running server writes. */
 function clearLogs(home: Home): void {
   const sessions = readAllSessions(home)
-  if (sessions === undefined) return // whose transcripts they are cannot be told
+  if (sessions === undefined) return // a transcript may be of a session that cannot be read
   const inUse = new Set(
     sessions.map(({ record }) => path.basename(home.paths.transcript(record.opencode_session_id ?? ''))),
   )

@@ -1,4 +1,4 @@
-/** What is known of the issues that a message speaks of. */
+/** What is known about the issues that a message mentions. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Home } from '../../config/home.ts'
@@ -12,13 +12,13 @@ import { sessionView, type SessionView } from '../runs/session-view.ts'
 export interface Mention {
   /** As it was written. */
   said: string
-  /** The canonical refs it may mean: one when that is clear. */
+  /** The canonical refs it may mean: exactly one when it is clear. */
   issue_refs: string[]
 }
 
 const longestError = 200
 
-/** For the PM agent, as lines: what there is of each issue, and what is missing. */
+/** Lines for the PM agent: what exists for each issue, and what is missing. */
 export function describeMentions(home: Home, mentions: readonly Mention[]): string {
   if (mentions.length === 0) return '- The request names no issue.'
   const known = new Set<string>()

@@ -1,4 +1,4 @@
-/** Mends what index.json and the session files say, without losing a session. */
+/** Repairs index.json and the session files without losing a session. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Home } from '../../config/home.ts'
@@ -7,9 +7,9 @@ import { recreateSession, storeSpecial } from './initialise.ts'
 import { baseName, changeIndex, pmAgentSession, readIndex, readSession, readSessions } from '../file/store.ts'
 
 /**
- * Has the base or the PM agent be a session that opencode knows: the one that the index or the file names, else a new
- * one. `isKnown` says whether opencode has a session, undefined when that cannot be told: then nothing that is named
- * is given up. Returns what was done, undefined when all is well.
+ * Makes the base or the PM agent a session that opencode knows: the one that the index or the session file names, else
+ * a new one. `isKnown` says whether opencode has a session; undefined means unknown, and then a named session is kept.
+ * Returns what was done, undefined when nothing was wrong.
  */
 export async function repairSpecial(
   home: Home,
@@ -28,7 +28,7 @@ export async function repairSpecial(
   return `wrote down again that ${what} is ${kept}`
 }
 
-/** Puts session files that are in no index into it, and takes entries whose file is gone out. Returns what was done. */
+/** Adds the session files that the index lacks, and removes entries without a session file. Returns what was done. */
 export async function repairIndex(home: Home): Promise<string[]> {
   const done: string[] = []
   await changeIndex(home, (index) => {

@@ -1,4 +1,4 @@
-/** Messages to the PM agent: one at a time, in the one session it has, and without a slot. */
+/** Messages to the PM agent: one at a time, in its only session, and without a slot. */
 import { permissionRules } from '../../agents/permissions.ts'
 import { buildPmMessage, pmAgentName } from '../../agents/pm-agent.ts'
 import type { Home } from '../../config/home.ts'
@@ -22,20 +22,20 @@ import { settleKilledStart } from '../runs/settle.ts'
 import { hasArrived } from '../starting/steer.ts'
 import { changeIndex, changeSession, pmAgentSession, readSession } from '../file/store.ts'
 
-/** The queue has something else to do meanwhile, and comes back. */
+/** Short, because the queue has other work meanwhile and tries again. */
 const waitMs = 1_000
 
 export interface Delegation {
   message: string
-  /** The issues it speaks of. */
+  /** The issues that it mentions. */
   mentions: readonly Mention[]
   queueItem: string
 }
 
 /**
  * Sends the PM agent a message and returns once it is at work on it. A session that opencode does not know any more is
- * replaced by a new one. Throws KugetsuError: `running` while it is at work on another message, `busy` when somebody
- * else is at its session, others when it could not be told; it has not been told then.
+ * replaced by a new one. Throws KugetsuError: `running` while it is at work on another message, `busy` while another
+ * command works on its session, others when sending failed. The PM agent has not got the message then.
  */
 export async function tellPmAgent(home: Home, request: Delegation): Promise<SessionRecord> {
   requireBase(home)
@@ -51,7 +51,7 @@ export async function tellPmAgent(home: Home, request: Delegation): Promise<Sess
   return told
 }
 
-/** The PM agent's session, in its directory and under its rules, whatever was done to it since. */
+/** The PM agent's session, set to its directory and its rules again in case they were changed. */
 async function pmSession(home: Home, server: Server): Promise<{ id: string; isNew: boolean }> {
   const known = readSession(home, pmAgentSession)?.opencode_session_id
   const isThere = known ? (await server.client.session(known, home.paths.base)) !== undefined : false
@@ -85,7 +85,7 @@ async function send(
     remembered: isNew ? recall(home, pmAgentSession, pmAgentSession) : undefined,
   })
   const run = {
-    slot: `${pmAgentSession}-${messageId}`, // no slot at all, but what tells its runs apart
+    slot: `${pmAgentSession}-${messageId}`, // not a real slot: it only tells the PM agent's runs apart
     message_ids: [messageId],
     started_at: home.now().toISOString(),
     ...deadline(home),
@@ -93,7 +93,7 @@ async function send(
     server: server.record.marker,
     queue_item: request.queueItem,
   }
-  // Its session is older than what opencode is set to now.
+  // The model is named as for a fork, because the session is older than opencode's current setting.
   const { base } = home.paths
   const configuration = awaitedLater(server.client.configuration(base))
   const providers = home.settings().modelProviders
@@ -106,7 +106,7 @@ async function send(
     opencode_session_id: id,
     worktree_path: home.paths.base,
     agent: pmAgentName,
-    // Not `starting`: that is the state of who has a slot and is not at work yet.
+    // Not `starting`: that is the state of an agent that has a slot and is not at work yet.
     state: 'running',
     last_error: null,
     run,
@@ -115,7 +115,7 @@ async function send(
     await server.client.prompt(id, home.paths.base, { messageId, text, model, agent: pmAgentName })
   } catch (error) {
     const arrived = await hasArrived(home, server, { id, directory: home.paths.base, messageId })
-    // Unknown is not "no": with a server alive it may be at work, and the daemon will see.
+    // Unknown is not "no": while a server is alive the agent may be at work, and the daemon will find out.
     if (arrived === false || (arrived === undefined && findServer(home) === undefined)) {
       await changeSession(home, pmAgentSession, (current) =>
         current?.run?.slot === run.slot ? { ...current, state: 'idle', run: null } : undefined,

@@ -5,11 +5,11 @@ import { isOutOfSight } from '../../platform/processes.ts'
 import { releaseSlot, slotHolders, type Holder } from '../slots/slots.ts'
 import { changeSession, type StoredSession } from '../file/store.ts'
 
-/** Sessions left in `starting` by a command that was killed while it set them up: they say so from now on. */
+/** Marks sessions as failed that are still `starting` because the command that set them up was killed. */
 export async function settleAbandonedStarts(home: Home, sessions: StoredSession[]): Promise<void> {
   for (const { name, record } of sessions) {
     if (record.state !== 'starting' || record.run) continue
-    // Who holds it is at it.
+    // If the lock is taken, a command is still starting this agent.
     await unlessTaken(home.paths.lock(`issue-${name}`), () =>
       changeSession(home, name, (current) =>
         current?.state === 'starting' && !current.run
@@ -21,8 +21,9 @@ export async function settleAbandonedStarts(home: Home, sessions: StoredSession[
 }
 
 /**
- * Frees what commands hold that were setting an agent up in a container which has ended since: whether they live cannot
- * be seen from another one, but while they do they have their issue's lock, which the kernel keeps across containers.
+ * Frees the slots of commands that were starting an agent in a container that has ended since. Another container cannot
+ * see whether such a command lives. But while it lives it holds its issue's lock, and the kernel keeps locks across
+ * containers.
  */
 export async function freeAbandonedSlots(home: Home): Promise<void> {
   for (const { id, session } of slotHolders(home).filter(isAbandoned)) {

@@ -11,7 +11,7 @@ import { sessionsAtWork } from './at-work.ts'
 import { slotHolders } from '../slots/slots.ts'
 import { changeSession, pmAgentSession, readSession, readSessions } from '../file/store.ts'
 
-/** How long a server that was killed may look alive: it has a gigabyte to give back. */
+/** How long a killed server may look alive: it has to release a gigabyte of memory. */
 const deathMs = 2_000
 
 /** The opencode server of this home with kugetsu's agents defined in it, started if need be. */
@@ -26,7 +26,7 @@ export function agentServer(home: Home): Promise<Server> {
   })
 }
 
-/** The clock may have been put back since our sessions were last at work. */
+/** Dates messages from the future back: the clock may have been set back since our sessions were last at work. */
 function followTheClock(home: Home): void {
   try {
     const ids = readSessions(home).flatMap(({ record }) => record.opencode_session_id ?? [])
@@ -36,7 +36,7 @@ function followTheClock(home: Home): void {
   }
 }
 
-/** What went wrong: that the server died, when that is why it did not do what it was asked. */
+/** The error to report: `server_died` if a request failed because the server died, else the error itself. */
 export function toldByDeath(error: unknown, server: Server | undefined): unknown {
   if (codeOf(error) !== 'opencode_request' || server === undefined || isAlive(server.record)) return error
   return new KugetsuError('the opencode server died while the agent was being started', {
@@ -47,8 +47,8 @@ export function toldByDeath(error: unknown, server: Server | undefined): unknown
 }
 
 /**
- * Excuses the runs that were in a server which died while an agent was being started: what it opens for a start, such as
- * a plugin of the repository, has probably been its end. Before anybody resumes them.
+ * Excuses the runs of a server that died while an agent was being started: what it loads for a start, such as a plugin
+ * of the repository, has probably killed it. Call this before the runs are resumed.
  */
 export async function excuseRuns(
   home: Home,
@@ -65,7 +65,7 @@ export async function excuseRuns(
   }
 }
 
-/** Whether it is dead, or soon is: its agents end with it, and it takes a moment to be gone after it was last heard of. */
+/** Whether the server is dead or dies within `deathMs`. Its agents end with it, and it takes a moment to be gone. */
 export async function isDying(server: Pick<Server, 'record'>): Promise<boolean> {
   const until = performance.now() + deathMs
   while (isAlive(server.record) && performance.now() < until) await sleep(20)

@@ -1,8 +1,8 @@
 /**
- * What is told of runs. Each event has an id made of its run, so that telling it twice tells it once.
+ * Notifications about runs. Each event's id is made from its run, so an event that is told twice is stored once.
  *
- * An end is part of the very write that ends the run (`untold` in the session file) and stays there until it is among
- * the notifications: whoever is killed in between leaves it to the next look of a daemon, or to `notify list`.
+ * An end is written together with the end of the run (`untold` in the session file) and stays there until it is among
+ * the notifications. If the process is killed in between, the daemon's next look or `notify list` tells it.
  */
 import type { Home } from '../../config/home.ts'
 import { messageOf } from '../../core/errors.ts'
@@ -17,14 +17,14 @@ import type { Run, SessionRecord } from '../file/session-file.ts'
 import type { Ending } from './ending.ts'
 import { changeSession, type StoredSession } from '../file/store.ts'
 
-/** As many as can wait in a session file when nothing can be written into the notifications for long. */
+/** How many can wait in a session file while nothing can be written into the notifications. */
 const mostUntold = 10
-/** For commands that only look: whoever holds the lock does so for milliseconds, and the next one tells it as well. */
+/** For commands that only look: the lock is held for milliseconds, and the next command tells it as well. */
 const lookWaitMs = 1_000
 
 /** Tells why a task has ended as an error without any run. Never throws. */
 export async function tellGivenUp(home: Home, item: Item, reason: string): Promise<void> {
-  // However often it is put back, it has one more attempt each time.
+  // The task has one more attempt each time it is put back, so each id is new.
   const id = `task_error_${item.id}_${item.attempts.length}`
   await notify(home, { id, type: 'task_error', issue_ref: item.issue_ref, message: reason, queue_item: item.id })
 }
@@ -34,7 +34,7 @@ export async function tellBegin(home: Home, issueRef: string | null, run: Run, m
   await notify(home, ...beginOf(issueRef, run, message))
 }
 
-/** Tells that these runs were cut off and wait for a daemon, for a command that found them so. Never throws, nor warns. */
+/** Tells that these runs were cut off and wait for a daemon; called by a command that found them. Never throws or warns. */
 export async function tellInterrupted(home: Home, sessions: readonly AtWork[]): Promise<void> {
   const notices = sessions.flatMap(({ record: { run, issue_ref: ref } }) => {
     const command = `kugetsu wait ${ref ?? 'pm-agent'}`
@@ -44,21 +44,21 @@ export async function tellInterrupted(home: Home, sessions: readonly AtWork[]): 
   await addNotifications(home, notices, lookWaitMs).catch(() => {})
 }
 
-/** Tells that a run was cut off, by who resumes it. Never throws. */
+/** Tells that a run was cut off; called by the process that resumes it. Never throws. */
 export async function tellResumed(home: Home, issueRef: string | null, run: Run): Promise<void> {
   await notify(home, ...interruptionOf(issueRef, run, `${whatDied(run)}; the agent is resumed`))
 }
 
 /**
- * What there is to tell of a run that ends, to be stored in the write that ends it. Nothing of one that a person
- * stopped, who knows, and of a task whose agent was never told, which goes back into the queue.
+ * The notifications about a run that ends, to be stored in the write that ends it. None for a run that a person stopped,
+ * because the person knows. None for a queued task that never reached its agent, because it goes back into the queue.
  */
 export function untoldOf(home: Home, record: SessionRecord, run: Run, ending: Ending): SessionRecord['untold'] {
   const isUntold = neverBegan(run, ending)
   if (ending.stopped === true || (isUntold && run.queue_item !== undefined)) return record.untold
   const current = branchNow(record)
   const branch = current ? `on branch ${current}` : 'without a word'
-  // Who was to tell that it began was killed in between.
+  // The process that should have told its beginning was killed before.
   const begin = record.state === 'starting' && !isUntold ? beginOf(record.issue_ref ?? null, run, branch) : []
   const type = ({ idle: 'task_completed', error: 'task_error', timeout: 'task_timeout' } as const)[ending.state]
   const end = event(type, record.issue_ref ?? null, run, ending.error ?? ending.answer ?? branch)
@@ -72,7 +72,7 @@ export function untoldOf(home: Home, record: SessionRecord, run: Run, ending: En
   return [...(record.untold ?? []), ...untold].slice(-mostUntold)
 }
 
-/** Tells what is untold in these sessions. Never throws; with `again` it neither waits nor warns. */
+/** Tells the `untold` events of these sessions. Never throws; with `again` it neither waits nor warns. */
 export async function tellUntold(home: Home, sessions: readonly StoredSession[], again?: 'again'): Promise<void> {
   for (const { name, record } of sessions) {
     const { untold } = record
@@ -92,13 +92,13 @@ export async function tellUntold(home: Home, sessions: readonly StoredSession[],
   }
 }
 
-/** From the queue first, when it is from there: both happen in the moment that an agent has the task. */
+/** For a queued task, `task_dequeued` comes first: both happen at the moment that an agent has the task. */
 function beginOf(issueRef: string | null, run: Run, message: string): RunNotice[] {
   const started = event('task_started', issueRef, run, message)
   return run.queue_item === undefined ? [started] : [event('task_dequeued', issueRef, run, message), started]
 }
 
-/** One interruption is the death of one server under one run. A word about it that was lost ('') is none of its own. */
+/** One interruption is the death of one server during one run. A lost resume prompt (server '') is not another one. */
 function interruptionOf(issueRef: string | null, run: Run, message: string): RunNotice[] {
   if (run.server === '') return []
   const told = event('task_interrupted', issueRef, run, message)

@@ -1,4 +1,4 @@
-/** Which sessions have a run, and the slots of runs that no session has: all that files tell, without asking a server. */
+/** Which sessions have a run, and which slots of runs no session names: from files only, without asking a server. */
 import type { Home } from '../../config/home.ts'
 import { KugetsuError } from '../../core/errors.ts'
 import type { Run } from '../file/session-file.ts'
@@ -14,19 +14,19 @@ export function freeForgottenSlots(home: Home): void {
   for (const holder of slotHolders(home)) {
     if (holder.phase !== 'run') continue
     if (mayName(home, holder.session, holder.id)) continue
-    if (namedBySome(home, holder.id)) continue // the reservation may be spoiled, and the run goes on
+    if (namedBySome(home, holder.id)) continue // the reservation may be spoiled while the run goes on
     if (rescueFor(home, holder) !== undefined) continue
     if (holder.owner === undefined) setSlotAside(home, holder.id)
     else releaseSlot(home, holder.id)
   }
 }
 
-/** The sessions with a run, whoever has to look after it. */
+/** The sessions with a run. */
 export function sessionsAtWork(home: Home, sessions = readSessions(home)): AtWork[] {
   return sessions.filter((stored): stored is AtWork => Boolean(stored.record.run))
 }
 
-/** A session file that cannot be read may name it: unknown never means free. */
+/** A session file that cannot be read may name the slot: unknown never means free. */
 function mayName(home: Home, session: string, slot: string): boolean {
   try {
     return readSession(home, session)?.run?.slot === slot

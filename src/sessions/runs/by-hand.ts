@@ -1,6 +1,6 @@
 /**
- * Work that a person gives an agent in opencode itself (`kugetsu attach`): no run is on file for it, so that opencode alone
- * can say whether it goes on.
+ * Work that a person gives an agent in opencode itself (`kugetsu attach`). No run is on file for it, so only opencode can
+ * say whether it goes on.
  */
 import type { Home } from '../../config/home.ts'
 import { anotherStepFollows } from '../../core/run-outcome.ts'
@@ -23,7 +23,7 @@ async function workByHand(home: Home, record: SessionRecord): Promise<{ stop: ()
   const { opencode_session_id: id, worktree_path: directory } = record
   const client = findServer(home)?.client
   if (client === undefined || !id || !directory || record.run) return undefined
-  // To ask about a directory that opencode has not open would have it read all of that first.
+  // Asked with the base directory: opencode would first load a directory that it has not open.
   const last = (await client.messages(id, home.paths.base, 1))?.at(-1)?.info
   if (last === undefined) return undefined
   const isOver = last.role === 'assistant' && last.time?.completed !== undefined

@@ -7,8 +7,8 @@ import { pmAgentSession, readSession } from '../file/store.ts'
 import type { Supervision } from './supervision.ts'
 
 /**
- * Tells whoever is starting an agent for a session to stop: the daemon, or another command as by Ctrl-C. What was made is
- * taken back by the one that made it, under the issue's lock. False where no start is known to go on.
+ * Tells the process that is starting an agent for a session to stop: the daemon, or another command (a signal as by
+ * Ctrl-C). That process takes back what it made, under the issue's lock. False where no start is known to go on.
  */
 export async function cancelStart(home: Home, supervision: Supervision, name: string): Promise<boolean> {
   const record = readSession(home, name)
@@ -21,7 +21,7 @@ export async function cancelStart(home: Home, supervision: Supervision, name: st
   return signalProcess(owner, 'SIGTERM')
 }
 
-/** A daemon, also one of an older version that ends no start, and this process. */
+/** Whether it must not get the signal: this process, or a daemon, also one of an older version that cancels no start. */
 function isSpared(home: Home, { pid }: ProcessIdentity): boolean {
   try {
     return pid === process.pid || readText(home.paths.daemonPid)?.trim() === String(pid)

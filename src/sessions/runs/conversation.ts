@@ -1,7 +1,7 @@
 /**
- * What was asked and answered on an issue, context/<session>.json: what a new session is told when opencode has lost
- * the one before. Never in the way: what cannot be read or written is a warning, and the work goes on without it.
- * Everybody who writes here holds the lock of the session files, so that an answer is on file before its run is gone.
+ * The questions and answers on an issue, context/<session>.json. A new session is told them when opencode has lost the
+ * one before. They never stop the work: a file that cannot be read or written causes only a warning. All writers hold
+ * the lock of the session files, so that an answer is on file before its run is gone.
  */
 import * as path from 'node:path'
 import * as z from 'zod/mini'
@@ -16,9 +16,9 @@ import type { Run, SessionRecord } from '../file/session-file.ts'
 import type { Ending } from './ending.ts'
 import { asOnlyWriter } from '../file/store.ts'
 
-/** Of one issue. The prompt of a new session carries all of it. */
+/** Limits for one issue, because the prompt of a new session carries all of it. */
 const most = { entries: 40, bytes: 48 * 1024, characters: 4_000, errorCharacters: 500 }
-/** What stays of a longer text: the beginning says what it is about, the end what came of it. */
+/** Characters kept of a longer text: the beginning says what it is about, the end says the result. */
 const kept = { head: 2_800, tail: 1_150 }
 
 const rememberedEntry = lazy(() =>
@@ -43,20 +43,20 @@ const rememberedFile = lazy(() =>
     pr_url: z.nullish(z.string()),
     /** Oldest first: the first request, then the newest. */
     entries: z._default(z.array(rememberedEntry()), []),
-    /** How many between those two are not kept. */
+    /** How many entries between the first and the newest were dropped. */
     left_out: z._default(z.int(), 0),
   }),
 )
 export type Remembered = z.infer<ReturnType<typeof rememberedFile>>
 
 /**
- * What is remembered of an issue; undefined when there is nothing, or nothing that can be understood: that is set aside
- * and told of. Throws KugetsuError when the file cannot be read.
+ * What is remembered of an issue; undefined when there is nothing. A file with invalid content is set aside with a
+ * warning. Throws KugetsuError when the file cannot be read.
  */
 export function readRemembered(home: Home, name: string, issueRef: string): Remembered | undefined {
   const file = home.paths.remembered(name)
   const read = readState(file, (value) => rememberedFile().parse(value), home.now())
-  // A name is free again once its issue is destroyed.
+  // The file may be of another issue: a name is free again once its issue is destroyed.
   if (read.kind === 'read') return (read.value.issue_ref ?? issueRef) === issueRef ? read.value : undefined
   if (read.kind === 'spoiled') {
     const where = read.aside === undefined ? 'and could not be moved' : `and was kept as ${path.basename(read.aside)}`
@@ -65,7 +65,7 @@ export function readRemembered(home: Home, name: string, issueRef: string): Reme
   return undefined
 }
 
-/** What a new session on the issue is told of; nothing with ENABLE_CONTEXT_DUMP off, or when it cannot be read. */
+/** What a new session on the issue is told; undefined with ENABLE_CONTEXT_DUMP off, or when it cannot be read. */
 export function recall(home: Home, name: string, issueRef: string): Remembered | undefined {
   try {
     return home.settings().contextDump ? readRemembered(home, name, issueRef) : undefined
@@ -76,8 +76,8 @@ export function recall(home: Home, name: string, issueRef: string): Remembered |
 }
 
 /**
- * Remembers the delegator's words of a run that has begun; `anew`: what was before does not count any more.
- * For one who holds the lock of the session files.
+ * Remembers the delegator's words of a run that has begun. `anew` drops all earlier entries.
+ * The caller must hold the lock of the session files.
  */
 export function rememberAsked(
   home: Home,
@@ -107,9 +107,9 @@ export async function rememberJoined(home: Home, name: string, record: SessionRe
   )
 }
 
-/** Remembers how a run ends and what the agent said last. For one who holds the lock of the session files. */
+/** Remembers how a run ends and what the agent said last. The caller must hold the lock of the session files. */
 export function rememberAnswered(home: Home, name: string, record: SessionRecord, run: Run, ending: Ending): void {
-  if (ending.undelivered === true) return // nobody was asked
+  if (ending.undelivered === true) return // the agent was not asked
   change(home, name, record, (before, mask) => {
     const error = ending.error === undefined ? undefined : startOf(mask(ending.error), most.errorCharacters)
     const entry: RememberedEntry = {
@@ -124,7 +124,7 @@ export function rememberAnswered(home: Home, name: string, record: SessionRecord
   })
 }
 
-/** Removes what is remembered of an issue, whatever it is; false when there was nothing. */
+/** Removes what is remembered of an issue, even if unreadable; false when there was nothing. */
 export function forgetRemembered(home: Home, name: string): Promise<boolean> {
   return asOnlyWriter(home, () => removeFile(home.paths.remembered(name)))
 }
@@ -155,7 +155,7 @@ function notRemembered(record: SessionRecord, name: string, error: unknown): str
   return `what was asked and answered on ${record.issue_ref ?? name} is not remembered: ${messageOf(error)}`
 }
 
-/** The first request and as many of the newest as there is room for. */
+/** The first request and as many of the newest entries as there is room for. */
 function bounded(remembered: Remembered): Remembered {
   const [first, ...others] = remembered.entries
   if (first === undefined) return remembered
@@ -169,7 +169,7 @@ function bounded(remembered: Remembered): Remembered {
   return { ...remembered, entries: [first, ...others.slice(from)], left_out: remembered.left_out + from }
 }
 
-/** A text of at most `most.characters`: of a longer one the middle is replaced by a mark that says how much is missing. */
+/** Shortens a text to `most.characters`: a mark in the middle says how many characters are missing. */
 function shortened(text: string): string {
   if (text.length <= most.characters) return text
   const head = startOf(text, kept.head)

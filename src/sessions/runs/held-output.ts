@@ -1,7 +1,7 @@
 /**
- * Commands that keep their call, and so the agent, waiting for ever: opencode ends a call once all that hold its output
- * are gone, and at its timeout ends its process group alone. What left that group (`setsid sleep 900 &`) and did not
- * redirect its output holds it on. Linux only.
+ * Commands that keep their call, and so the agent, waiting for ever. opencode ends a call once no process holds the
+ * call's output any more. At the call's timeout it ends only the process group. A process that left the group
+ * (`setsid sleep 900 &`) and did not redirect its output still holds it. Linux only.
  */
 import type { Home } from '../../config/home.ts'
 import { readServer } from '../../opencode/server-file.ts'
@@ -12,9 +12,9 @@ import { describeProcess, processesOf } from './left-running.ts'
 const graceMs = 5_000
 
 /**
- * The processes, by pid, that alone hold the output of calls of an issue's agent: of that one call, or of any. Those of a
- * call whose own command still runs are none: it is not they it waits for. Of an opencode that does not tell the calls
- * of an agent apart (KUGETSU_CALL) all count as one.
+ * The pids of the processes that alone hold the output of a call of an issue's agent: of `callId`, or of any call. A call
+ * does not count while its own command runs, because it waits for that command. If opencode does not tell an agent's
+ * calls apart (KUGETSU_CALL), all count as one.
  */
 export function outputHolders(home: Home, issueRef: string, callId?: string): number[] {
   const server = readServer(home)
@@ -31,7 +31,7 @@ export function outputHolders(home: Home, issueRef: string, callId?: string): nu
     .map(({ pid }) => pid)
 }
 
-/** Ends the holders of that call's output, and returns what was ended, as words for a person. */
+/** Ends the holders of that call's output, and returns the ended processes as words for a person. */
 export async function endOutputHolders(home: Home, issueRef: string, callId: string): Promise<string[]> {
   const names = new Map<number, string>()
   const find = () => {
@@ -47,7 +47,7 @@ function callOf({ variables }: Listed): string {
   return variables?.get('KUGETSU_CALL') ?? ''
 }
 
-/** The ends of a pipe bear one name. Those of a pair of sockets, which opencode uses, have numbers one after the other. */
+/** Both ends of a pipe have the same name. The ends of a socket pair, which opencode uses, have consecutive numbers. */
 function isEndOf(stream: string, open: ReadonlySet<string>): boolean {
   if (!stream.startsWith('socket:')) return open.has(stream)
   const number = Number(/\d+/.exec(stream)?.[0])
@@ -57,7 +57,7 @@ function isEndOf(stream: string, open: ReadonlySet<string>): boolean {
 /** A process and all below it, by pid. */
 function descendants(table: readonly Listed[], root: number): Set<number> {
   const found = new Set([root])
-  // A child may be listed before its parent: pids are used again.
+  // A child may be listed before its parent, because pids are reused.
   for (let before = 0; found.size !== before;) {
     before = found.size
     for (const { pid, parent } of table) if (found.has(parent)) found.add(pid)

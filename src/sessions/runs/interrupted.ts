@@ -1,4 +1,4 @@
-/** Runs that were cut off: the server they were in is dead, and nothing works on them until a daemon resumes them. */
+/** Runs that were cut off: their server is dead, and no agent works on them until a daemon resumes them. */
 import type { Home } from '../../config/home.ts'
 import { KugetsuError, messageOf } from '../../core/errors.ts'
 import { readServer } from '../../opencode/server-file.ts'
@@ -6,7 +6,7 @@ import { isAlive, uptime } from '../../platform/processes.ts'
 import { sessionsAtWork, type AtWork } from './at-work.ts'
 import type { Run } from '../file/session-file.ts'
 
-/** The marker of the living server; undefined when there is none, null when it cannot be told. */
+/** The marker of the living server; undefined when none lives, null when that is unknown. */
 export function livingServer(home: Home): string | null | undefined {
   try {
     const server = readServer(home)
@@ -18,7 +18,7 @@ export function livingServer(home: Home): string | null | undefined {
   }
 }
 
-/** Whether a run was cut off, by what livingServer() says. Unknown never means dead. */
+/** Whether a run was cut off; `server` is the result of livingServer(). Unknown never means dead. */
 export function isInterrupted(run: Run, server: string | null | undefined): boolean {
   return server !== null && run.server !== server
 }

@@ -1,6 +1,7 @@
 /**
  * How the runs of queue items ended, queue/ended/<item>.json: written before the run is gone from its session, and kept
- * until it is noted on the item. The session file cannot keep it: it may be destroyed, or have its next run by then.
+ * until the end is noted on the item. The session file cannot keep the end, because the session may be destroyed, or
+ * have its next run by then.
  */
 import * as path from 'node:path'
 import * as z from 'zod/mini'
@@ -13,7 +14,7 @@ import { branchNow } from '../file/branches.ts'
 import type { Run, SessionRecord } from '../file/session-file.ts'
 import type { Ending } from './ending.ts'
 
-/** In characters; the log has the whole of it. */
+/** In characters; the log has the whole answer. */
 const longestAnswer = 20_000
 
 const text = () => z.nullable(z.string())
@@ -41,7 +42,7 @@ const keptEnd = lazy(() =>
 )
 export type KeptEnd = z.infer<ReturnType<typeof keptEnd>>
 
-/** Keeps how a run of `session` ends; nothing for one that belongs to no item. */
+/** Keeps how a run of `session` ends; does nothing for a run without a queue item. */
 export function keepEnd(home: Home, session: string, record: SessionRecord, run: Run, ending: Ending): void {
   if (run.queue_item === undefined) return
   const end: KeptEnd = {
@@ -64,19 +65,19 @@ export function keepEnd(home: Home, session: string, record: SessionRecord, run:
   writeJson(fileOf(home, run.queue_item), end)
 }
 
-/** Whether the agent was never told its task. Whoever was not will not do it: it is as if it had not been begun. */
+/** Whether the agent was never told its task. It will not do the task then, so the task counts as not begun. */
 export function neverBegan(run: Run, ending: Ending): boolean {
   return ending.undelivered === true && run.message_ids.length === 1
 }
 
-/** The items of which an end is kept. */
+/** The ids of the items with a kept end. */
 export function itemsWithEnd(home: Home): string[] {
   return listDirectory(home.paths.queueEnded)
     .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
     .map((name) => name.slice(0, -'.json'.length))
 }
 
-/** How the run of an item ended, if that is kept. One that cannot be understood is set aside. */
+/** How the run of an item ended, if that is kept. A file that cannot be understood is set aside. */
 export function readEnd(home: Home, item: string): KeptEnd | undefined {
   const file = fileOf(home, item)
   const read = readState(file, (value) => keptEnd().parse(value), home.now())
@@ -87,7 +88,7 @@ export function readEnd(home: Home, item: string): KeptEnd | undefined {
   return undefined
 }
 
-/** To be called when it is noted on the item, or the item is begun anew. */
+/** Call this when the end is noted on the item, or the item is begun anew. */
 export function dropEnd(home: Home, item: string): void {
   removeFile(fileOf(home, item))
 }
@@ -100,7 +101,7 @@ function fileOf(home: Home, item: string): string {
   return path.join(home.paths.queueEnded, `${path.basename(item)}.json`)
 }
 
-/** opencode counts for the whole session, and begins at nothing in a new one. */
+/** opencode counts the cost of the whole session, and begins at zero in a new session. */
 function costOfRun(before: number, after: number | undefined): number | null {
   if (after === undefined) return null
   return Math.round((after >= before ? after - before : after) * 1e6) / 1e6

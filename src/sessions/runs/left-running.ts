@@ -1,7 +1,7 @@
 /**
  * The processes of an issue: what its agent left in the background (a dev server, a watcher), and what opencode started
- * in its worktree (a language server with children of its own). They are known by the variables that kugetsu gives to
- * every command of an agent; a process that dropped them is known as the child of one that has them. Linux only.
+ * in its worktree (a language server with children of its own). They are recognised by the environment variables that
+ * kugetsu gives to every command of an agent. A process that dropped them is recognised by its parent. Linux only.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -20,7 +20,7 @@ import { unload } from './loading.ts'
 const graceMs = 5_000
 const shownCommand = 80
 
-/** Whose processes are meant: those of an issue, those in a worktree, or both. */
+/** Which processes are meant: those of an issue, those in a worktree, or both. */
 export interface Owner {
   issueRef?: string | null | undefined
   worktree?: string | null | undefined
@@ -37,7 +37,7 @@ export function processesOf(home: Home, owner: Owner): number[] {
     if (variables === undefined || !isOfKugetsu(variables)) return found.has(parent)
     return isMarked(home, variables, owner, () => isInside(worktree, workingDirectoryOf(pid)))
   }
-  // A child may be listed before its parent: pids are used again.
+  // A child may be listed before its parent, because pids are reused.
   for (let before = -1; found.size !== before;) {
     before = found.size
     for (const each of table) if (isOwn(each)) found.add(each.pid)
@@ -45,7 +45,7 @@ export function processesOf(home: Home, owner: Owner): number[] {
   return [...found]
 }
 
-/** Processes of issues that are none of `known`, by pid: their issue was destroyed under them. */
+/** Processes of issues that are not in `known`, by pid: the issue was destroyed while they ran. */
 export function processesWithoutIssue(home: Home, known: ReadonlySet<string>): { pid: number; issueRef: string }[] {
   const spared = new Set(ownLine())
   return processTable().flatMap(({ pid, variables }) => {
@@ -56,8 +56,8 @@ export function processesWithoutIssue(home: Home, known: ReadonlySet<string>): {
 }
 
 /**
- * Ends the processes of an issue or a worktree, tells of those that do not end, and returns what was ended, as words
- * for a person. What it ends may have changed files, so it comes before what looks at them.
+ * Ends the processes of an issue or a worktree, warns of those that do not end, and returns the ended ones as words for
+ * a person. Call it before looking at files, because these processes may change them.
  */
 export async function endProcessesOf(home: Home, owner: Owner): Promise<string[]> {
   const names = new Map<number, string>()
@@ -73,7 +73,10 @@ export async function endProcessesOf(home: Home, owner: Owner): Promise<string[]
   return gone.map((pid) => names.get(pid) ?? String(pid))
 }
 
-/** Closes a worktree that is to be removed in opencode, ends what still runs for it or in it, and returns that as endProcessesOf. */
+/**
+ * Prepares a worktree for its removal: closes it in opencode, and ends the processes that still run for it or in it.
+ * Returns those as endProcessesOf() does.
+ */
 export async function quietWorktree(home: Home, owner: Owner): Promise<string[]> {
   if (owner.worktree && fs.existsSync(owner.worktree)) {
     await unload(home, owner.worktree).catch((error: unknown) => {
@@ -83,7 +86,7 @@ export async function quietWorktree(home: Home, owner: Owner): Promise<string[]>
   return endProcessesOf(home, owner)
 }
 
-/** A process for a person: `npm run dev (pid 4711)`. */
+/** A process as words for a person: `npm run dev (pid 4711)`. */
 export function describeProcess(home: Home, pid: number): string {
   const command = plainLine(maskerOf(home)(commandLineOf(pid)), shownCommand)
   return command === '' ? `pid ${pid}` : `${command} (pid ${pid})`
@@ -93,7 +96,7 @@ function isOfKugetsu(variables: ReadonlyMap<string, string>): boolean {
   return Boolean(variables.get('KUGETSU_DIR'))
 }
 
-/** The opencode server of this home started it, for an agent or for itself, and not for a person at a terminal. */
+/** Whether this home's server started it, for an agent on an issue or for itself, not for a person at a terminal. */
 function isOfAgent(home: Home, variables: Listed['variables']): boolean {
   if (variables?.get('KUGETSU_DIR') !== home.paths.home || variables.get('KUGETSU_TERMINAL')) return false
   return Boolean(variables.get(markerVariable)) && variables.get('KUGETSU_AGENT') !== 'pm-agent'

@@ -1,24 +1,24 @@
-/** What the opencode server reads of a directory, and keeps, for the first prompt there. None is started for it. */
+/** What the opencode server reads of a directory, and keeps, for the first prompt there. No server is started for this. */
 import type { Home } from '../../config/home.ts'
 import type { Client } from '../../opencode/api/client.ts'
 import { isChangedByReading } from '../../opencode/project-files.ts'
 import { findServer } from '../../opencode/server/server.ts'
 
 /**
- * Has it read that now, as far as it can; never rejects. Not where it would write at it: the worktree is to be moved to
- * another commit yet, maybe at that moment, and counts as one in which nobody has worked. Resolves once it has ended to
- * read, whatever becomes of the call: what is read in a directory that is then removed has to be forgotten after that.
+ * Has the server read the directory now, as far as it can; never rejects. Not where reading would change files: the
+ * worktree may still be moved to another commit, maybe at that moment, and has to count as unused. Resolves only once
+ * the server has stopped reading, even if the start fails: a directory that is removed must be unloaded after that.
  */
 export async function loadAhead(home: Home, directory: string): Promise<void> {
   if (isChangedByReading(directory)) return
   try {
     await clientOf(home)?.warmUp(directory)
   } catch {
-    // Whatever is wrong, the start meets it and says so.
+    // The start meets the same problem and reports it.
   }
 }
 
-/** Has it forget that, because the files are others now, or will be gone. Throws KugetsuError when it cannot be asked. */
+/** Has the server forget a directory whose files change or go away. Throws KugetsuError when it cannot be asked. */
 export async function unload(home: Home, directory: string): Promise<void> {
   await clientOf(home)?.disposeInstance(directory)
 }

@@ -6,8 +6,8 @@ import { lostParts, mendWorktree } from '../../worktrees/mend.ts'
 import { mirrorLockWaitMs } from '../../worktrees/mirror/mirror.ts'
 
 /**
- * Mends a worktree in which git does not work because files of git's are gone or empty; tells of it. Returns what it was.
- * Throws KugetsuError `worktree_broken` where it cannot be mended.
+ * Repairs a worktree in which git does not work because git's own files are gone or empty, with a warning. Returns what
+ * was repaired. Throws KugetsuError `worktree_broken` where it cannot be repaired.
  */
 export async function mendIfBroken(
   home: Home,

@@ -11,11 +11,11 @@ import { endingOf, lookAtRun, type Look } from './settle.ts'
 import { changeSession, pmAgentSession, readSession } from '../file/store.ts'
 
 /**
- * Sends an idle session what its run still needs: a prompt that the model may not have read, once more; or the word to go
- * on, where it has ended without an answer. Each happens once. After a failure of opencode itself (`trouble` is one that is
- * not in the session, but was told by an event) it is told to go on a few times. Nothing happens while another command is busy with the
- * issue, or when the run stands differently by now. Returns whether something was sent; throws KugetsuError when the
- * server does not take it, and then the next look finds it undelivered.
+ * Sends an idle session what its run still needs: again a prompt that the model may not have read, or the request to go
+ * on after an end without an answer. Each happens once. After a failure of opencode itself the agent is told to go on a
+ * few times; `trouble` is a failure that an event told and the session does not show. Does nothing while another command
+ * is busy with the issue, or when the run has changed meanwhile. Returns whether something was sent. Throws KugetsuError
+ * when the server does not take the prompt; the next look then finds it undelivered.
  */
 export async function promptAgain(home: Home, client: Client, name: string, trouble?: string): Promise<boolean> {
   const sent = await unlessTaken(home.paths.lock(`issue-${name}`), async () => {
@@ -48,13 +48,13 @@ export async function promptAgain(home: Home, client: Client, name: string, trou
   return sent === true
 }
 
-/** The same look, with what an event told of a run that the session itself says nothing of. */
+/** The same look, with a failure that an event told and the session itself does not show. */
 export function withTrouble(look: Look, trouble: string | undefined): Look {
   if (trouble === undefined || look.outcome.kind !== 'unanswered') return look
   return { ...look, outcome: { kind: 'troubled', how: trouble, hasWorked: false } }
 }
 
-/** What to tell a run that stands so, why, and what to note of it under the message's id; undefined when nothing. */
+/** The prompt that a run with this outcome needs, the reason, and what to note on the run; undefined if it needs none. */
 function neededBy(
   outcome: RunOutcome,
   run: Run,

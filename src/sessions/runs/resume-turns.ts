@@ -1,22 +1,22 @@
-/** Which runs are resumed alone, so that an agent that takes the server with it ends by itself and nobody else. Pure. */
+/** Which runs are resumed alone, so that an agent that kills the server ends no other agent with it. Pure. */
 import type { Run } from '../file/session-file.ts'
 
-/** A run under which the server has died this often is at work only while no other such run is. */
+/** A run during which the server has died this often works only while no other such run does. */
 const deathsToBeAlone = 2
 
-/** What is read of a run. */
+/** The fields of a run that are read here. */
 type Counted = Pick<Run, 'slot' | 'server' | 'interruptions' | 'excused' | 'started_at'>
 
-/** How often the server has died under a run that `isLost`, or is in the living one, but for deaths that others caused. */
+/** How often the server has died during a run, without deaths that others caused. `isLost`: its last server is dead. */
 export function deathsOf(run: Pick<Counted, 'server' | 'interruptions' | 'excused'>, isLost: boolean): number {
   const isExcused = run.excused !== undefined && run.excused === run.server
   return run.interruptions + (isLost && !isExcused ? 1 : 0)
 }
 
 /**
- * The slots of those of all `runs` that wait: the server has died twice under them, and another such run is at work in the
- * living server, whose marker is `server`, or goes first. First goes the one under which it has died most often: only
- * that one was alone with it.
+ * The slots of the `runs` that have to wait: the server has died twice during them, and another such run is at work in
+ * the living server (its marker is `server`) or goes first. The run with the most deaths goes first: only that run was
+ * alone with the server.
  */
 export function waitingForTheirTurn(runs: readonly Counted[], server: string | undefined): Set<string> {
   const counted = runs.map((run) => ({

@@ -16,26 +16,26 @@ import { endingOf, forgetPrompt, lookAtRun, settleRun, type Look } from './settl
 import { clearDeadLocks } from '../../git/stale-locks.ts'
 import { changeSession, pmAgentSession, readSession } from '../file/store.ts'
 
-/** A task that takes the server with it this often is not started again. */
+/** A task during which the server dies this often is not resumed again. */
 const mostInterruptions = 3
 
 /**
- * `now`: it is told to go on. `later`: another that may be the death of the server goes first, see resume-turns.ts, and
- * this one is only ended when it has ended already. `asked for`: a person has something to tell it, so it does not
- * wait, and its count begins anew.
+ * `now`: the agent is told to go on. `later`: another run that may kill the server goes first, see resume-turns.ts; this
+ * run is only settled if it has ended already. `asked for`: a person has a message for the agent, so the run does not
+ * wait, and its count of interruptions begins anew.
  */
 export type Turn = 'now' | 'later' | 'asked for'
 
 /**
- * Carries on a run whose server died, in its own session with its whole history; or ends it, when it had finished
- * before, cannot go on, or was interrupted too often. Left alone while another command is busy with the issue.
+ * Carries on a run after its server died, in its own session with its whole history; or ends the run, if it had finished
+ * before, cannot go on, or was interrupted too often. Does nothing while another command is busy with the issue.
  */
 export async function resumeRun(home: Home, name: string, turn: Turn): Promise<void> {
-  // The server first: that ends what the dead one left running before it boots.
+  // Start the server first: before it boots, the processes that the dead server left running are ended.
   await unlessTaken(home.paths.lock(`issue-${name}`), async () => carryOn(home, name, await agentServer(home), turn))
 }
 
-/** The same for one who holds the issue's lock; nothing happens to a run that is in this server, or when there is none. */
+/** The same for a caller that holds the issue's lock. Does nothing without a run, or when the run is in this server. */
 export async function carryOn(home: Home, name: string, server: Server, turn: Turn): Promise<void> {
   for (;;) {
     const record = readSession(home, name)
@@ -66,12 +66,12 @@ function endOf(look: Look, run: Run, turn: Turn): Ending | undefined {
   return { state: 'error', error: `the opencode server died ${mostInterruptions} times under this task` }
 }
 
-/** It is at work in this server, or had ended before the other one died, with something left to tell it. */
+/** Whether it works in this server already, or had ended before the other server died and still needs a prompt. */
 function hasNothingCutOff({ outcome }: Look): boolean {
   return ['working', 'lacking', 'unread', 'troubled'].includes(outcome.kind)
 }
 
-/** Only its file says another server. */
+/** Notes the server that the run is in: only the session file still names another one. */
 async function adopt(home: Home, name: string, seen: Run, server: Server): Promise<void> {
   await changeRun(home, name, seen, (run) => ({ ...run, server: server.record.marker }))
 }
@@ -88,7 +88,7 @@ async function tell(
   for (const file of await clearDeadLocks(directory, home.signal)) {
     home.warn(`${record.issue_ref}: removed ${file}, which a git left that was killed`)
   }
-  // First: whoever is killed after this leaves it told.
+  // Tell first: if this process is killed afterwards, the interruption is told already.
   await tellResumed(home, record.issue_ref ?? null, seen)
   const messageId = newMessageId(home.now())
   await changeRun(home, name, seen, (run) => ({
@@ -96,7 +96,7 @@ async function tell(
     message_ids: [...run.message_ids, messageId],
     interruptions: turn === 'asked for' ? Math.min(1, deathsOf(run, true)) : deathsOf(run, true),
     resumed_with: messageId,
-    // The time that it lay still is not its own, and how long that was is not known.
+    // A new deadline: the time of the interruption does not count, and its length is not known.
     ...deadline(home),
     server: server.record.marker,
   }))

@@ -25,7 +25,7 @@ export interface SessionView {
   last_error: string | null
 }
 
-/** The sessions of the index, or with `all` also those of files that are in no index; base and PM agent first. */
+/** The sessions of the index, or with `all` also those that the index lacks; base and PM agent first. */
 export function sessionViews(home: Home, options: { all: boolean }): SessionView[] {
   const indexed = new Set(Object.values(readIndex(home)?.issues ?? {}))
   const facts = lazy(() => factsOf(home))
@@ -53,7 +53,7 @@ function factsOf(home: Home): Facts {
   return { server: livingServer(home), holders: slotHolders(home), waiting: waitingStarts(home) }
 }
 
-/** What a file says is only true while the processes it counts on live. */
+/** The state in the session file is only true while the processes behind it live. */
 function stateOf(name: string, record: SessionRecord, facts: () => Facts): string {
   if (record.run) return isInterrupted(record.run, facts().server) ? 'interrupted' : record.state
   if (record.state !== 'starting') return record.state

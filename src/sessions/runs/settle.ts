@@ -1,9 +1,9 @@
 /**
- * Ends runs: moves a session out of `running` and gives its slot back, once each, whoever looks first.
+ * Ends runs: moves a session out of `running` and releases its slot, exactly once, by the first process that looks.
  *
  * The order keeps a crash harmless. Starting: the session file names the slot, then the slot becomes a run, then the
  * prompt goes out. Ending: the session file lets go of the slot, then the slot is removed. So a slot in phase `run`
- * that no session names belongs to nobody, and a session that names one may have an agent at work.
+ * that no session names is unused, and a session that names a slot may have an agent at work.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { maskerOf } from '../../agents/known-secrets.ts'
@@ -25,18 +25,18 @@ import { rescueSessions } from '../file/put-back.ts'
 import { releaseSlot, slotHolders } from '../slots/slots.ts'
 import { changeSession, readSession, readSessions } from '../file/store.ts'
 
-/** How long an unanswered prompt may lie before it is taken for a failure that was missed: opencode takes seconds. */
+/** How long a prompt may stay unanswered before that counts as a missed failure: opencode takes seconds. */
 const unansweredMs = 30_000
 /**
- * How long a prompt that is nowhere to be seen may be on its way: opencode takes it from a sender that dies, and was
- * measured to show it in the session up to 0.8 s later. Counted from the first look, because no clock of the sender's
- * need be ours, and a server that hung may have had it all the while.
+ * How long a prompt that is not in the session may be on its way: opencode takes it from a sender that dies, and was
+ * measured to show it in the session up to 0.8 s later. Counted from the first look, because the sender's clock may
+ * differ from ours, and a server that hung may have had the prompt all the while.
  */
 const onItsWayMs = 5_000
 const lookMs = 100
-/** So often a run is told to go on after a failure of opencode itself, unless it gets on in between. */
+/** How often in a row a run is told to go on after a failure of opencode itself, without progress in between. */
 const mostTroubles = 3
-/** A home without a daemon for so long has others to care for than the oldest. */
+/** How many ends a session keeps for the next daemon. Without a daemon for so long, the oldest ends matter least. */
 const mostUnwritten = 10
 const neverSent: Ending = {
   state: 'error',
@@ -45,9 +45,9 @@ const neverSent: Ending = {
 }
 
 /**
- * Ends the run that `seen` is, unless it has gone on since: a message may have joined it meanwhile.
- * Returns whether it ended here; false as well when somebody else ended it first. Unless its transcript `isWritten`, the
- * next daemon completes that.
+ * Ends the run `seen`, unless it has gone on since: a message may have joined it meanwhile.
+ * Returns whether this call ended it; false as well when another process ended it first. Unless its transcript
+ * `isWritten`, the next daemon completes the transcript.
  */
 export async function settleRun(
   home: Home,
@@ -62,7 +62,7 @@ export async function settleRun(
     const run = current?.run
     if (!current || !run || run.slot !== seen.slot || run.message_ids.length !== seen.message_ids.length)
       return undefined
-    // On file before the run is gone, so that nobody can find neither.
+    // Written before the run is gone, so that a reader always finds the run or its end.
     keepEnd(home, name, current, run, ending)
     rememberAnswered(home, name, current, run, ending)
     ended = {
@@ -70,7 +70,7 @@ export async function settleRun(
       state: ending.state,
       last_error: ending.error ?? null,
       run: null,
-      // Whoever sent its prompt may have died before noting that it has it; it would be told of the issue once more.
+      // The sender of the prompt may have died before it noted this; the agent would be told about the issue once more.
       ...(current.briefed === false && !neverBegan(run, ending) ? { briefed: true } : {}),
       untold: untoldOf(home, current, run, ending),
       ...(isWritten ? {} : { unwritten: unwrittenOf(home, current, run, ending) }),
@@ -105,7 +105,7 @@ function unwrittenOf(home: Home, record: SessionRecord, run: Run, ending: Ending
   return [...(record.unwritten ?? []), end].slice(-mostUnwritten)
 }
 
-/** An error of a provider can quote a key, and an agent may say what it should not. */
+/** A provider's error can quote a key, and an agent may say a secret. */
 function withoutSecrets(home: Home, { error, answer, ...rest }: Ending): Ending {
   const mask = maskerOf(home)
   return {
@@ -129,9 +129,9 @@ export async function lookAtRun(client: Client, record: SessionRecord, run: Run)
 }
 
 /**
- * What a look at a run calls for, by itself; undefined while there is nothing to end. `unansweredFor` is how long, in
- * milliseconds, the last prompt has been lying there: opencode says "idle" a moment before its work begins, and at the
- * end a moment before it tells of its failure.
+ * The ending that a look at a run implies; undefined while there is nothing to end. `unansweredFor` is how long, in
+ * milliseconds, the last prompt has been unanswered: opencode says "idle" for a moment before its work begins, and at
+ * the end for a moment before it reports a failure.
  */
 export function endingOf(look: Look, run: Run, unansweredFor: number): Ending | undefined {
   const spent = { answer: look.observed?.answer, cost: look.observed?.cost, tokens: look.observed?.tokens }
@@ -164,16 +164,16 @@ export function endingOf(look: Look, run: Run, unansweredFor: number): Ending | 
   }
 }
 
-/** The last thing that the agent was told is to go on, because it had ended without an answer. */
+/** Whether the last prompt told the agent to go on, because it had ended without an answer. */
 function isToldToGoOn(run: Run): boolean {
   return run.told_to_go_on_with !== undefined && run.told_to_go_on_with === run.message_ids.at(-1)
 }
 
 /**
- * Ends a run whose last prompt is on file and not in the session, when nobody is left to send it: who may still do so
- * holds the issue's lock. A prompt that may be on its way ends nothing: it is waited for until it has come or cannot
- * come any more, or given up for now when it was looked for in vain for less than that, `soughtMs` so far.
- * A run that was told something before goes on with that. Returns how the run ended, undefined when it did not.
+ * Ends a run with a last prompt that is on file but not in the session, if no process can still send it: a sender holds
+ * the issue's lock. While the prompt may be on its way the run does not end. With `wait` this call waits until the
+ * prompt has come or cannot come any more; with `soughtMs`, how long it has been missing so far, it returns at once.
+ * A run with earlier prompts goes on with those. Returns how the run ended, undefined when it did not.
  */
 export async function settleNeverSent(
   home: Home,
@@ -184,7 +184,7 @@ export async function settleNeverSent(
   return unlessTaken(home.paths.lock(`issue-${name}`), () => endNeverSent(home, client, name, sought))
 }
 
-/** The same for one who holds the issue's lock, about the run of a start that was killed. */
+/** The same for a caller that holds the issue's lock, for the run of a start that was killed. */
 export async function settleKilledStart(home: Home, name: string): Promise<void> {
   const record = readSession(home, name)
   if (!record?.run || record.state !== 'starting') return
@@ -203,7 +203,7 @@ async function endNeverSent(
 ): Promise<Ending | undefined> {
   const from = performance.now()
   for (;;) {
-    // Looked at anew, now that nobody else can send it: it may have been sent since.
+    // Look again, now that no other process can send the prompt: it may have been sent since.
     const record = readSession(home, name)
     if (!record?.run) return undefined
     if (!wasNeverHandedOver(home, record, record.run)) {
@@ -224,8 +224,8 @@ async function endNeverSent(
 }
 
 /**
- * Takes the last prompt of a run, which has never reached the agent, off it: the run is what it was told before. One
- * that was to tell it of an interruption leaves it interrupted, to be told anew.
+ * Removes the last prompt of a run, which has never reached the agent; the run keeps its earlier prompts. If the prompt
+ * was to resume an interrupted run, the run counts as interrupted again and is resumed anew.
  */
 export async function forgetPrompt(home: Home, name: string, seen: Run): Promise<void> {
   await changeSession(home, name, (current) => {
@@ -238,24 +238,24 @@ export async function forgetPrompt(home: Home, name: string, seen: Run): Promise
   })
 }
 
-/** Its slot was still that of the process that died, and is free by now: the prompt would have gone out after that. */
+/** Whether its slot never became a run: the starting process died before that, and so before it sent the prompt. */
 function wasNeverHandedOver(home: Home, record: SessionRecord, run: Run): boolean {
   return record.state === 'starting' && !slotHolders(home).some(({ id, phase }) => id === run.slot && phase === 'run')
 }
 
-/** Ends the runs of commands that were killed before they sent the prompt, of which no daemon hears. */
+/** Ends the runs of commands that were killed before they sent the prompt; no daemon hears of such runs. */
 export async function settleKilledStarts(home: Home): Promise<void> {
   const server = findServer(home)
   for (const { name, record } of sessionsAtWork(home)) {
     if (record.state !== 'starting' || server === undefined || server.record.marker !== record.run.server) continue
-    // A server that cannot tell ends no run; only the caller may end the waiting.
+    // If the server cannot tell, no run is ended. Only the caller's signal ends the waiting.
     await settleNeverSent(home, server.client, name, 'wait').catch(() => home.signal.throwIfAborted())
   }
 }
 
 /**
- * Settles what has ended while nobody watched, as far as that can be told at once: finished runs, slots that nobody
- * names. For callers that cannot wait for the daemon to do it.
+ * Settles what has ended while no daemon watched, as far as that can be told at once: finished runs, and slots that no
+ * session names. For callers that cannot wait for the daemon to do it.
  */
 export async function settleWhatEnded(home: Home): Promise<void> {
   const server = findServer(home)

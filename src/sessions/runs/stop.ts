@@ -13,15 +13,15 @@ import { changeSession, readSession } from '../file/store.ts'
 import type { Supervision } from './supervision.ts'
 
 const issueWaitMs = 10_000
-/** How long a start that was told to stop may take to take back what it has made. */
+/** How long a start that was told to stop may take to undo what it has made. */
 const undoMs = 60_000
-/** How long the daemon gets to write the end of the run into its transcript, before it is settled without. */
+/** How long the daemon gets to write the end of the run into its transcript, before this command settles the run. */
 const daemonMs = 5_000
 
 export interface Stopped {
-  /** An agent at work, one that was being started, or only what an agent had left running. */
+  /** An agent at work, an agent that was being started, or only processes that an agent had left running. */
   what: 'agent' | 'start' | 'left running'
-  /** What the session's file says then; undefined where a start that was stopped had made it. */
+  /** The session file afterwards; undefined where a start that was stopped had made it. */
   record: SessionRecord | undefined
 }
 
@@ -64,7 +64,7 @@ export async function stopAgent(home: Home, supervision: Supervision, name: stri
   })
 }
 
-/** Ends what the agent of an issue left in the background, and tells of it; false where there was nothing. */
+/** Ends the processes that an issue's agent left in the background, and tells of them; false if there were none. */
 async function endLeftRunning(home: Home, { issue_ref: issueRef }: SessionRecord): Promise<boolean> {
   const ended = issueRef ? await endProcessesOf(home, { issueRef }) : []
   for (const name of ended) home.progress(`ended ${name}, which the agent had left running`)

@@ -1,11 +1,11 @@
-/** What a command needs of the daemon, so that the services do not import it. */
+/** What a command needs from the daemon, so that the services do not import the daemon. */
 export interface Supervision {
-  /** Whether a daemon follows the runs, so that ended ones are settled without us. */
+  /** Whether a daemon follows the runs, so that it settles the ended ones. */
   isRunning: () => Promise<boolean>
-  /** Starts one if there is none, and makes it look at the runs now. Never throws: a run works on without. */
+  /** Starts a daemon if none runs, and makes it look at the runs now. Never throws: a run works on without a daemon. */
   wake: () => Promise<void>
-  /** Whether tasks are taken from the queue, by a daemon that is started if one was meant to and has died. */
+  /** Whether a daemon takes tasks from the queue. A daemon that should do so and has died is started again. */
   takesTasks: () => Promise<boolean>
-  /** Ends the start of a queue's task that goes on in the daemon; false where it is at none such. */
+  /** Ends the start of a queued task that goes on in the daemon; false if there is no such start. */
   cancelStart: (start: { issue: string | null; item?: string }) => Promise<boolean>
 }

@@ -1,7 +1,7 @@
 /**
- * Whether there is memory for one more agent. Out of memory the kernel kills the server, and with it every agent, so new
- * work waits while there is too little. It is a look at the moment and no promise: what the agents' commands will take
- * nobody knows, and MIN_FREE_MEMORY_MB is what is kept for that.
+ * Whether there is memory for one more agent. When memory runs out, the kernel kills the server and with it every
+ * agent, so new work waits while there is too little. This looks at the present moment and promises nothing: how much
+ * the agents' commands will take is unknown, and MIN_FREE_MEMORY_MB is the reserve for that.
  */
 import type { Home } from '../../config/home.ts'
 import { exitCodes, KugetsuError } from '../../core/errors.ts'
@@ -17,15 +17,15 @@ import type { Holder } from './slots.ts'
  */
 const agentMb = 100
 const serverMb = 400
-/** An agent that has been admitted for a shorter time has not yet taken all that. */
+/** An agent that was admitted more recently has not taken all of that yet. */
 const settlesMs = 20_000
 
 export interface MemoryRoom {
-  /** For how many more agents there is memory now. Infinity when that is not known, or not asked for. */
+  /** How many more agents there is memory for now. Infinity when that is unknown, or the check is off. */
   agents: number
-  /** What is available, in MB; undefined when it is not known. */
+  /** The available memory, in MB; undefined when it is not known. */
   availableMb: number | undefined
-  /** What has to be available for one more agent, in MB; 0 when that is not asked for. */
+  /** The memory that must be available for one more agent, in MB; 0 when the check is off. */
   neededMb: number
 }
 
@@ -44,13 +44,13 @@ export function memoryRoom(home: Home, holders: readonly Holder[]): MemoryRoom {
   return { agents: Math.max(0, Math.floor((availableMb - neededMb) / agentMb) + 1), availableMb, neededMb }
 }
 
-/** In one sentence without its end; undefined when there is room. */
+/** The shortage as one sentence without its full stop; undefined when there is room. */
 export function memoryShortage({ agents, availableMb, neededMb }: MemoryRoom): string | undefined {
   if (agents > 0) return undefined
   return `too little memory for one more agent: ${availableMb} MB available, ${neededMb} MB needed`
 }
 
-/** Code `no_memory`, with the exit code of a limit that is reached: there is no room now, and nothing was made. */
+/** Code `no_memory`, with the exit code of a reached limit: there is no room now, and nothing was made. */
 export function noMemory(home: Home, room: MemoryRoom): KugetsuError {
   return new KugetsuError(memoryShortage(room) ?? '', {
     hint: `Wait for an agent to end, queue it (--queue), end other programs, or lower MIN_FREE_MEMORY_MB (${home.settings().minFreeMemoryMb}).`,
@@ -59,13 +59,13 @@ export function noMemory(home: Home, room: MemoryRoom): KugetsuError {
   })
 }
 
-/** A clock that went back makes none settle for ever. */
+/** A negative age (the clock was set back) counts as settled; otherwise the agent might settle for ever. */
 function isSettling({ phase, takenAt }: Holder, now: Date): boolean {
   const age = now.getTime() - Date.parse(takenAt)
   return phase !== 'run' || (age >= 0 && age < settlesMs)
 }
 
-/** The server's control groups are those that the agents are in. What cannot be read is taken for a server that runs. */
+/** The agents run in the server's control groups. An unreadable server file counts as a running server. */
 function serverPid(home: Home): { runs: boolean; pid: number | undefined } {
   try {
     const server = parseServer(readText(home.paths.server) ?? '')

@@ -1,18 +1,19 @@
 /**
- * The right to have an agent at work: the files, and who holds it. take-slot.ts enforces MAX_CONCURRENT_AGENTS with them.
+ * A slot is the right to have an agent at work. Here are its files and its holders; take-slot.ts enforces
+ * MAX_CONCURRENT_AGENTS with them.
  *
- * Each holder has a reservation of its own, slots/<id>.slot, under a name that nobody else ever uses. It is created
- * once, complete, and is there until its right ends; it is never renamed or rewritten, because a directory scan may
- * miss a name that moves while it runs. To be admitted a process writes its reservation, then lists all of them: when
- * the living ones are more than the limit it withdraws. Of those that stay, the one that wrote last has seen all the
- * others, so they cannot be more than the limit, whether or not a lock was held. The lock only keeps callers from
- * getting in each other's way.
+ * Each holder has its own reservation, slots/<id>.slot, under a name that is never used again. The file is created
+ * once, complete, and stays until the slot is released. It is never renamed or rewritten, because a directory scan may
+ * miss a name that moves during the scan. To be admitted, a process writes its reservation and then lists all of them.
+ * If there are more living reservations than the limit, it withdraws. Of the processes that stay, the last writer has
+ * seen all the others, so they never exceed the limit, with or without a lock. The lock only keeps callers from getting
+ * in each other's way.
  *
- * Two files beside it say how far it has come:
- *   <id>.held  it was admitted. Before that it may still withdraw, so it is no reason to refuse anybody for good.
- *   <id>.run   its right no longer ends with the process that took it but with the agent's run, when the run is
- *              settled (settle.ts). Written before the prompt is sent, so no agent ever works without it. In it is a
- *              copy of the session file as it was then, should that be spoiled (put-back.ts).
+ * Two files beside the reservation say how far it has come:
+ *   <id>.held  the holder was admitted. Before that it may still withdraw, so it does not refuse others for good.
+ *   <id>.run   the slot no longer ends with the process that took it, but when the agent's run is settled (settle.ts).
+ *              Written before the prompt is sent, so no agent works without it. It contains a copy of the session file
+ *              as it was then, in case that file becomes unreadable (put-back.ts).
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -44,12 +45,12 @@ export interface Holder {
   phase: 'claimed' | 'held' | 'run'
 }
 
-/** Ties the slot to the agent's run instead of to the process that took it; `session` is what the session's file says. */
+/** Ties the slot to the agent's run instead of to the process that took it; `session` is the session file's content. */
 export function handOver(home: Home, slot: string, session?: object): void {
   createExclusive(slotFile(home, slot, 'run'), session === undefined ? '' : `${JSON.stringify(session)}\n`)
 }
 
-/** What the session's file said when the slot was handed over to its run; undefined when that is not there to be read. */
+/** The session file's content when the slot was handed over to its run; undefined when there is no readable copy. */
 export function handedOver(home: Home, slot: string): unknown {
   try {
     return JSON.parse(readText(slotFile(home, slot, 'run')) ?? '')
@@ -58,14 +59,14 @@ export function handedOver(home: Home, slot: string): unknown {
   }
 }
 
-/** Gives a slot back; nothing happens when it is free already. */
+/** Releases a slot; does nothing when it is free already. */
 export function releaseSlot(home: Home, slot: string): void {
   for (const kind of ['slot', 'held', 'run'] as const) removeFile(slotFile(home, slot, kind))
 }
 
 /**
- * Frees what a spoiled reservation holds: one that was read and makes no sense, or is no file. It is kept under
- * another name. Nothing happens to one that only could not be read.
+ * Frees the slot of a spoiled reservation: its content is invalid, or it is not a file. It is kept under another name.
+ * A reservation that merely could not be read now is left alone.
  */
 export function setSlotAside(home: Home, slot: string): void {
   const file = slotFile(home, slot, 'slot')
@@ -78,27 +79,27 @@ export function setSlotAside(home: Home, slot: string): void {
   setAside(file, home.now())
 }
 
-/** Who holds a slot now, oldest first. Reservations of dead owners are removed on the way. */
+/** The holders of slots now, oldest first. Also removes reservations of dead owners. */
 export function slotHolders(home: Home): Holder[] {
   const names = listDirectory(home.paths.slots)
   for (const name of names) sweep(home, name)
   return reservations(home, names).flatMap((holder) => {
     if (holder.phase === 'run' || holder.owner === undefined || isAlive(holder.owner)) return [holder]
-    // Dead, so it writes no more: what is there now is final. The name is nobody else's, so this can hit no other.
+    // The owner is dead and writes no more, so what is there now is final. Names are unique, so no other slot is hit.
     if (fs.existsSync(slotFile(home, holder.id, 'run'))) return [{ ...holder, phase: 'run' as const }]
     releaseSlot(home, holder.id)
     return []
   })
 }
 
-/** What lies under slots/, reservations of dead owners among it; changes nothing. */
+/** All reservations under slots/, including those of dead owners; changes nothing. */
 export function reservations(home: Home, names = listDirectory(home.paths.slots)): Holder[] {
   return names
     .filter((name) => name.endsWith('.slot') && !name.startsWith('.'))
     .flatMap((name) => readHolder(home, name.slice(0, -'.slot'.length)) ?? [])
 }
 
-/** A reservation nobody can read counts as a run: settling frees it once no session names it. */
+/** An unreadable reservation counts as a run: settling frees it once no session names it. */
 function readHolder(home: Home, id: string): Holder | undefined {
   const unreadable = { id, issueRef: '(unreadable)', session: '', owner: undefined, takenAt: '', phase: 'run' } as const
   let text: string | undefined
@@ -129,7 +130,7 @@ function understood(text: string) {
   }
 }
 
-/** A marker whose reservation is gone is what an interrupted release left; a dead writer's temporary file is litter. */
+/** Removes markers without a reservation (an interrupted release left them) and temporary files of dead writers. */
 function sweep(home: Home, name: string): void {
   const file = path.join(home.paths.slots, name)
   if (isLitter(home.paths.slots, name)) removeFile(file)
@@ -137,7 +138,7 @@ function sweep(home: Home, name: string): void {
   if (id !== undefined && !fs.existsSync(slotFile(home, id, 'slot'))) removeFile(file)
 }
 
-/** The file of a reservation, or one of the two beside it. */
+/** The file of a reservation, or one of the two files beside it. */
 export function slotFile(home: Home, id: string, kind: 'slot' | 'held' | 'run'): string {
   return path.join(home.paths.slots, `${id}.${kind}`)
 }

@@ -1,4 +1,4 @@
-/** Takes a slot: the one place that enforces MAX_CONCURRENT_AGENTS. How, and by which files, is told in slots.ts. */
+/** Takes a slot: the only place that enforces MAX_CONCURRENT_AGENTS. See slots.ts for the method and the files. */
 import * as path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Home } from '../../config/home.ts'
@@ -17,7 +17,7 @@ export interface SlotRequest {
   owner: ProcessIdentity
   /** How many may be held at once. */
   limit: number
-  /** Whether there is room for one more beside those that hold one; asked in order with the other callers. */
+  /** Whether there is room for one more agent beside the holders; callers ask one after the other. */
   hasRoom?: (holders: readonly Holder[]) => boolean
   /** False only in the test that shows that the limit holds without the lock. */
   order?: boolean
@@ -25,12 +25,12 @@ export interface SlotRequest {
 
 export type Admission =
   | { admitted: true; slot: string }
-  /** `noRoom`: a slot would have been free. */
+  /** `noRoom`: a slot was free, but `hasRoom` said no. */
   | { admitted: false; holders: Holder[]; noRoom?: true }
 
 /**
- * Takes a slot for `owner`, or says who holds them all. Callers at the same time are admitted up to the limit and no
- * further. Throws KugetsuError when the home cannot be written.
+ * Takes a slot for `owner`, or returns the holders of all slots. Concurrent callers are never admitted beyond the
+ * limit. Throws KugetsuError when the home cannot be written.
  */
 export async function takeSlot(home: Home, request: SlotRequest): Promise<Admission> {
   ensureDirectory(home.paths.slots)

@@ -9,8 +9,9 @@ import type { Supervision } from '../runs/supervision.ts'
 import { takeSlot } from '../slots/take-slot.ts'
 
 /**
- * A slot for the issue; its id. Throws KugetsuError `no_free_slot` that says who has them all, or `no_memory` (exit code
- * 2 both). Without a `limit` a person wants it whatever there is. `isAgain`: it asks again and again, which is not noted.
+ * Takes a slot for the issue and returns its id. Throws KugetsuError `no_free_slot`, which names the holders, or
+ * `no_memory` (both exit code 2). Without a `limit` there is always room: a person wants the start now. `isAgain`: the
+ * caller asks again and again, so a refusal is not noted.
  */
 export async function admit(
   home: Home,
@@ -27,7 +28,7 @@ export async function admit(
   let admission = await takeSlot(home, request)
   if (!admission.admitted) {
     const supervised = await supervision.isRunning()
-    // Without a daemon nobody may have noticed that some have ended.
+    // Without a daemon, runs that have ended may still hold their slots.
     if (!supervised) await settleWhatEnded(home)
     await settleKilledStarts(home)
     admission = await takeSlot(home, request)

@@ -1,4 +1,4 @@
-/** The model of an agent: the one it is started with, else what opencode is set to now, else what its session has. */
+/** The model of an agent: the one it is started with, else opencode's current setting, else the one of its session. */
 import type { Settings } from '../../config/settings.ts'
 import { awaitedLater } from '../../core/awaited-later.ts'
 import { KugetsuError } from '../../core/errors.ts'
@@ -6,11 +6,12 @@ import type { Client } from '../../opencode/api/client.ts'
 import { badSetting, type Place } from './configured.ts'
 
 /**
- * The model to name in the prompt, as `provider/model`; undefined for that of the session. A fork is told, because it
- * would go on with the model of the base session, which may be an old one. `providers` is KUGETSU_MODEL_PROVIDERS.
+ * The model to name in the prompt, as `provider/model`; undefined keeps the session's model. For a fork the model is
+ * named, because the fork would go on with the base session's model, which may be outdated. `providers` is
+ * KUGETSU_MODEL_PROVIDERS.
  *
- * opencode takes a prompt for a model that it does not have, and tells of the failure once, to whoever listens at that
- * moment. So it is asked before. Throws KugetsuError `unknown_model`, or where it is a setting `bad_model_setting` or
+ * opencode accepts a prompt for a model that it does not have, and reports the failure only once, as an event. So the
+ * model is checked first. Throws KugetsuError `unknown_model`, or for a model from a setting `bad_model_setting` or
  * `bad_repository_config`.
  */
 export async function modelFor(
@@ -18,7 +19,7 @@ export async function modelFor(
   wanted: Place & { asked: string | undefined; forked: boolean; providers: Settings['modelProviders'] },
 ): Promise<string | undefined> {
   if (wanted.asked === undefined && !wanted.forked) return undefined
-  // At the same time, because it has read what it needs for that anyway by the first prompt.
+  // Asked at the same time: opencode has to load this for the first prompt anyway.
   const present = awaitedLater(client.providers(wanted.directory))
   const model = wanted.asked ?? (await wanted.configuration).model
   if (model?.includes('/') !== true || isAmong((await present).providers, model)) return model

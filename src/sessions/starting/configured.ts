@@ -1,11 +1,11 @@
-/** opencode's settings that an agent begins with: from its user's configuration, or from that of the repository. */
+/** opencode's settings that an agent begins with: from the user's configuration, or from the repository's. */
 import { KugetsuError } from '../../core/errors.ts'
 import type { Client } from '../../opencode/api/client.ts'
 
-/** Where an agent is to work, and what opencode is set to there. */
+/** Where an agent is to work, and opencode's settings there. */
 export interface Place {
   directory: string
-  /** A directory of no repository, where only the user's configuration counts. */
+  /** A directory outside of any repository, where only the user's configuration counts. */
   base: string
   configuration: Promise<Settings>
 }
@@ -14,7 +14,7 @@ type Settings = Awaited<ReturnType<Client['configuration']>>
 
 /**
  * The error for a setting that opencode has for `directory` and cannot use. Code `bad_repository_config` where only the
- * repository sets it, else `code`: then every agent meets it.
+ * repository sets it, else `code`, because the setting then affects every agent.
  */
 export async function badSetting(
   client: Client,

@@ -30,23 +30,23 @@ export interface WorktreeRequest {
   base?: string | undefined
   existing: SessionRecord | undefined
   /**
-   * Told where the worktree is as soon as its files are there, which may be before the remote has answered: what else is
-   * to be loaded for that directory is loaded meanwhile. Where the remote has others, it is moved to those.
+   * Called with the worktree's directory as soon as its files are there, maybe before the remote has answered, so that
+   * the caller can load the directory meanwhile. If the remote has other commits, the worktree is moved to those.
    */
   onPlaced?: (directory: string) => void
-  /** Called when one that was there is at another commit now: what was loaded for it is of other files. */
+  /** Called when an existing or announced worktree was moved to another commit: what was loaded for it is outdated. */
   onMoved?: (directory: string) => Promise<void>
   /** Called when the remote at this address, without credentials, is being asked. */
   onAsking?: ((remote: string) => void) | undefined
-  /** Called when it has answered. */
+  /** Called when the remote has answered. */
   onAnswered?: (() => void) | undefined
 }
 
-/** The worktree of an issue: the one it has, untouched, else a new one on its branch from a fresh mirror. */
+/** The worktree of an issue: its existing one, unchanged, else a new one on its branch from a fresh mirror. */
 export async function ensureIssueWorktree(home: Home, request: WorktreeRequest, undo: Undo): Promise<IssueWorktree> {
   const recorded = request.existing?.worktree_path
   const branch = request.existing?.branch_name ?? branchOf(request.ref)
-  // Also one that the bash tool put elsewhere, and one that was a clone of its own.
+  // The bash tool may have put it elsewhere, or made it a clone of its own.
   if (recorded) await mendIfBroken(home, request.ref, { path: recorded, branch })
   await moveOldSaved({
     mirror: home.paths.mirror(request.ref),

@@ -7,9 +7,9 @@ import { permissionRules, type OpencodeAgent } from '../../opencode/api/schemas.
 import { badSetting, type Place } from './configured.ts'
 
 /**
- * The agent to work in a directory, as opencode describes it there. opencode takes a prompt for an agent that it does not
- * have and drops it without a word, so it is asked before. Throws KugetsuError `no_such_agent`, `bad_agent_setting`, or
- * `bad_repository_config`.
+ * The agent to work in a directory, as opencode describes it there. opencode accepts a prompt for an agent that it does
+ * not have and silently drops it, so the agent is checked first. Throws KugetsuError `no_such_agent`,
+ * `bad_agent_setting`, or `bad_repository_config`.
  */
 export async function agentFor(client: Client, at: Place & { asked: string | undefined }): Promise<OpencodeAgent> {
   const agents = await client.agents(at.directory)
@@ -35,13 +35,13 @@ function named(agents: OpencodeAgent[], name: string): OpencodeAgent | undefined
   return agents.find((each) => each.name === name)
 }
 
-/** Whether an agent can neither change files nor run commands, whatever it is asked: all that it can do is answer. */
+/** Whether an agent can neither change files nor run commands, so that it can only answer. */
 export function isWithoutTools(agent: OpencodeAgent): boolean {
   const { success, data: rules } = permissionRules.safeParse(agent.permission)
   return success && ['bash', 'edit'].every((tool) => isDisabled(rules, tool))
 }
 
-/** As opencode decides which tools a model is told of: the last rule about a tool denies all of it. */
+/** Whether opencode hides a tool from the model, by opencode's own rule: the last rule about the tool denies all of it. */
 function isDisabled(rules: z.infer<typeof permissionRules>, tool: string): boolean {
   const rule = rules.findLast(({ permission }) => permission === '*' || permission === tool)
   return rule?.action === 'deny' && rule.pattern === '*'

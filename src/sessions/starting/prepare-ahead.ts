@@ -1,7 +1,7 @@
 /**
- * What a start takes time for and needs no slot: the worktree of a task that waits, and what the opencode server loads
- * before its first prompt there. Nothing is on file about it. A start finds the worktree and takes it as one that nobody
- * has worked in (worktrees/renew.ts); one that is left when the daemon is killed is a worktree that no session names.
+ * Prepares what a start takes time for and needs no slot for: the worktree of a task that waits, and what the opencode
+ * server loads before its first prompt there. No file records this. A start finds the worktree and treats it as unused
+ * (worktrees/renew.ts). If the daemon is killed, the worktree stays as one that no session names.
  */
 import type { Home } from '../../config/home.ts'
 import type { IssueRef } from '../../core/issue-ref.ts'
@@ -27,8 +27,8 @@ export interface Prepared {
 }
 
 /**
- * Prepares the start of an agent. Undefined when somebody is at the issue; throws what making a worktree throws, which
- * the start will meet as well.
+ * Prepares the start of an agent. Undefined when another command or an agent works on the issue. Throws what making a
+ * worktree throws; the start would meet the same error.
  */
 export async function prepareStart(
   home: Home,
@@ -47,7 +47,7 @@ export async function prepareStart(
   return { name, ref: request.ref, worktree, undo }
 }
 
-/** Takes back what was prepared, unless a session has it by now or somebody has worked in it. */
+/** Takes back what was prepared, unless a session has it by now or there is work in it. */
 export async function discardPrepared(home: Home, { name, ref, worktree, undo }: Prepared): Promise<void> {
   await unlessTaken(home.paths.lock(`issue-${name}`), async () => {
     if (readSession(home, name) !== undefined) return
@@ -56,7 +56,7 @@ export async function discardPrepared(home: Home, { name, ref, worktree, undo }:
     const found = await takeInventory(options)
     if (isAtRisk(found) || found.parked.length > 0 || !found.ignored.names.map(displayName).every(isMadeByReading))
       return
-    await unload(home, worktree.path).catch(() => {}) // memory, no more
+    await unload(home, worktree.path).catch(() => {}) // a failure only costs memory
     await undo.run()
   })
 }

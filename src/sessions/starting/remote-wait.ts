@@ -1,6 +1,6 @@
 /**
- * Starts that wait for a git server. Whether it answers is not known before it has, so a start that has waited for a
- * while says so on file (waiting-starts.ts), and one from the queue gives its slot to the next task meanwhile.
+ * Starts that wait for a git server. The server may never answer. So a start that has waited for a while records that
+ * in a file (waiting-starts.ts), and a start from the queue gives its slot to the next task meanwhile.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Home } from '../../config/home.ts'
@@ -16,12 +16,15 @@ const patienceMs = 5_000
 /** How often a start whose remote has answered looks for a free slot, in milliseconds. */
 const slotLookMs = 250
 
-/** A start that was admitted, and asks a remote. */
+/** An admitted start that asks a remote. */
 export interface AdmittedStart {
   /** The remote is being asked from now on. */
   asks: (remote: string) => void
   answered: () => void
-  /** The slot that the start has; waits for a free one where it gave its own away. Throws what `admit` throws but that none is free. */
+  /**
+   * The start's slot; waits for a free one if the start gave its own away. Throws what `admit` throws, except
+   * `no_free_slot` and `no_memory`.
+   */
   slot: () => Promise<string>
   /** The start has failed: it needs no slot any more. */
   release: () => void
@@ -30,9 +33,9 @@ export interface AdmittedStart {
 interface Wanted {
   session: string
   issueRef: string
-  /** How many may be at work; undefined where a person wants it whatever there is. */
+  /** How many agents may be at work; undefined where a person wants the start regardless. */
   limit: number | undefined
-  /** It gives its slot away while it waits for the remote. */
+  /** Whether it gives its slot away while it waits for the remote. */
   givesAway: boolean
   /** Called when it begins to wait for the remote, and when it goes on. */
   onWait?: ((waits: boolean) => void) | undefined
@@ -49,7 +52,7 @@ export async function admitStart(home: Home, supervision: Supervision, wanted: W
     try {
       noteWaiting(home, { session, issue_ref: issueRef, owner: currentProcess(), remote, since })
     } catch (error) {
-      return home.warn(messageOf(error)) // without it nobody would see that its process is at it: it keeps its slot
+      return home.warn(messageOf(error)) // it keeps its slot: without the file no other process would see this start
     }
     waits = true
     if (givesAway && slot !== undefined) {
@@ -63,7 +66,7 @@ export async function admitStart(home: Home, supervision: Supervision, wanted: W
     clearTimeout(timer)
     if (waits) onWait?.(false)
     waits = false
-    // Kept while it has no slot: by this the others see that its process is at it.
+    // While it has no slot the file stays, so that other processes still see this start.
     if (slot !== undefined) forgetWaiting(home, session)
   }
 

@@ -1,4 +1,4 @@
-/** What a start is asked for, and what comes of it. */
+/** The request for a start, and its result. */
 import type { IssueRef } from '../../core/issue-ref.ts'
 import type { Recovery } from '../cleanup/destroy.ts'
 import type { SessionRecord } from '../file/session-file.ts'
@@ -17,8 +17,8 @@ export interface StartRequest {
   /** A person wants it at once, whatever the limit says. */
   now?: boolean | undefined
   /**
-   * The queue item that asks for it. An agent at work is then left alone: `running`. While it waits for a remote it gives
-   * its slot away.
+   * The queue item that asks for it. If an agent is at work already, the start fails with `running`. While the start waits
+   * for a remote, it gives its slot away.
    */
   queueItem?: string | undefined
   /** Called when it begins to wait for a remote, and when it goes on. */
@@ -26,7 +26,7 @@ export interface StartRequest {
 }
 
 export interface Started {
-  /** Set up from scratch; given a new task in the session it has; or told while it works. */
+  /** Set up from scratch; given a new task in its existing session; or told while it works. */
   how: 'started' | 'continued' | 'steered'
   name: string
   record: SessionRecord

@@ -1,6 +1,6 @@
 /**
- * `start` and `continue`: one idempotent service that makes whatever is missing and touches nothing that is there.
- * Whatever a call made is undone when the call fails.
+ * `start` and `continue`: one idempotent service that makes what is missing and leaves existing things untouched.
+ * If a call fails, everything it made is undone.
  */
 import { permissionRules } from '../../agents/permissions.ts'
 import type { Home } from '../../config/home.ts'
@@ -39,12 +39,12 @@ import { factsOf, type Facts } from './worktree-facts.ts'
 
 /** Another command on the same issue may be cloning a large repository. */
 const issueWaitMs = 30 * 60_000
-/** The queue has something else to do meanwhile, and comes back. */
+/** Short, because the queue has other work meanwhile and tries again. */
 const queueWaitMs = 1_000
 
 /**
- * Has an agent work on an issue and returns once it does. Throws KugetsuError: `no_free_slot` or `no_memory` (exit code 2)
- * when there is no room for it and nothing was made, others when a step failed and what this call made was taken back.
+ * Starts an agent on an issue and returns once it works. Throws KugetsuError: `no_free_slot` or `no_memory` (exit code
+ * 2) when there is no room (nothing was made), others when a step failed (what this call made was taken back).
  */
 export async function startAgent(home: Home, supervision: Supervision, request: StartRequest): Promise<Started> {
   checkMessage(request.message)
@@ -66,7 +66,7 @@ export async function startAgent(home: Home, supervision: Supervision, request: 
     }
     if (request.queueItem === undefined) refuseWithoutEffect(request, existing)
     const steered = existing?.run ? await steer(home, name, request.message) : undefined
-    // Read again: the run that it had has ended when there was nobody to steer.
+    // Read the session again: if there was no agent to steer, its run has ended meanwhile.
     return steered ?? begin(home, supervision, { ...request, name, baseSession, existing: readSession(home, name) })
   })
   if (started === undefined) return startAgent(home, supervision, request)
@@ -81,7 +81,7 @@ interface Beginning extends StartRequest {
   /** The base session's id in opencode. */
   baseSession: string
   existing: SessionRecord | undefined
-  /** The server it is started in, once there is one. */
+  /** The server that the agent is started in, once it is known. */
   used?: Server
   remote?: AdmittedStart
 }
@@ -134,7 +134,7 @@ interface Session {
   forked: boolean
 }
 
-/** Worktree, session, and what opencode says of the worktree, at the same time: most of it is waiting for others. */
+/** Gets worktree, session, and opencode's facts about the worktree at the same time: most of the time is waiting. */
 async function prepare(home: Home, request: Beginning, undo: Undo): Promise<Made> {
   const failing = new AbortController()
   const part = { ...home, signal: AbortSignal.any([home.signal, failing.signal]) }
@@ -142,14 +142,14 @@ async function prepare(home: Home, request: Beginning, undo: Undo): Promise<Made
     failing.abort(error)
     throw error
   }
-  // opencode takes most of a start for what it reads of a directory.
+  // Most of a start's time is opencode reading the directory.
   let loaded = Promise.resolve()
-  // Not while it reads: it would keep what it has of files that are others by then.
+  // Not while opencode still reads: it would keep contents of files that have changed by then.
   const forget = (directory: string) => loaded.then(() => unload(home, directory))
   const loading = {
     onPlaced: (directory: string) => {
       loaded = awaitedLater(loadAhead(home, directory))
-      // Before the worktree goes: opencode would remember that it was not there.
+      // Undone before the worktree is removed: otherwise opencode would remember that the directory was missing.
       undo.add('what opencode has read of it', () => forget(directory))
     },
     onMoved: forget,
@@ -163,13 +163,16 @@ async function prepare(home: Home, request: Beginning, undo: Undo): Promise<Made
   const parts = [placed, found, ready, known] as const
   await Promise.allSettled(parts)
   home.signal.throwIfAborted()
-  failing.signal.throwIfAborted() // with what failed first
+  failing.signal.throwIfAborted() // throws the first failure
   const [worktree, server, session, facts] = await Promise.all(parts)
-  // What uses the server later must not be stopped by the signal of this step.
+  // Later requests to the server must not be aborted by the signal of this step.
   return { worktree, server: { ...server, client: server.connect(home.signal) }, session, ...facts }
 }
 
-/** The session that the issue has, or a new one. It is not stopped by what else fails, or nobody would know of the new one. */
+/**
+ * The issue's session, or a new one. Not aborted when another part fails: a session made meanwhile would be left behind
+ * unknown.
+ */
 async function sessionFor(home: Home, server: Server, request: Beginning, undo: Undo): Promise<Session> {
   request.used = server
   const client = server.connect(home.signal)
@@ -178,7 +181,7 @@ async function sessionFor(home: Home, server: Server, request: Beginning, undo: 
   if (known && directory && (await client.session(known, directory)) !== undefined) return { id: known, forked: false }
   const id = await forkBase(client, request.baseSession, home.paths.base)
   undo.add('the opencode session', async () => {
-    // Maybe the failure is that the server has died.
+    // The failure may be that the server has died.
     const living = isAlive(server.record)
       ? server
       : await agentServer({ ...home, signal: new AbortController().signal })
@@ -188,8 +191,8 @@ async function sessionFor(home: Home, server: Server, request: Beginning, undo: 
 }
 
 /**
- * What opencode says of the worktree. Not stopped by what else fails either: opencode would answer all the same, and might
- * have the directory open once more after it was told to forget it.
+ * opencode's facts about the worktree. Not aborted when another part fails either: opencode would still answer, and might
+ * open the directory again after it was told to forget it.
  */
 async function lookAt(
   home: Home,
@@ -197,7 +200,7 @@ async function lookAt(
   { placed, found, ready }: { placed: Promise<IssueWorktree>; found: Promise<Server>; ready: Promise<Session> },
 ): Promise<Facts> {
   const [{ path: directory }, server] = await Promise.all([placed, found])
-  // Only for an issue that had a session it depends on whether opencode still has that.
+  // If the issue had a session, it depends on whether opencode still has it.
   const forked = request.existing?.opencode_session_id ? (await ready).forked : true
   return factsOf(home, server.connect(home.signal), { ...request, directory, forked })
 }
@@ -245,7 +248,7 @@ async function beginRun(
     await server.client.prompt(session.id, worktree.path, prompt)
   } catch (error) {
     const arrived = await hasArrived(home, server, { id: session.id, directory: worktree.path, messageId })
-    // Unknown is not "no": with a server alive an agent may be at work, and the daemon will see which.
+    // Unknown is not "no": while a server is alive an agent may be at work, and the daemon will find out.
     if (arrived === false || (arrived === undefined && findServer(home) === undefined)) throw error
   }
   await tellBegin(home, issueRef, run, request.message)
@@ -258,7 +261,7 @@ async function beginRun(
   return running ?? written ?? { type: 'forked', state: 'running' }
 }
 
-/** What stays of a session that begins anew. */
+/** What is kept of a session that begins anew. */
 function anew(existing: SessionRecord | undefined): SessionRecord | undefined {
   return existing === undefined
     ? undefined

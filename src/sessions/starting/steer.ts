@@ -18,12 +18,12 @@ import type { Started } from './request.ts'
 const deliveryMs = 2_500
 
 /**
- * Sends a message to an agent that is at work: it joins the run, which ends no sooner than it is answered, so it needs
- * no slot of its own. Undefined when the run has ended meanwhile: then it takes a new one.
+ * Sends a message to an agent that is at work. The message joins the run and needs no slot of its own: the run does not
+ * end before the message is answered. Undefined when the run has ended meanwhile: then the message needs a new run.
  */
 export async function steer(home: Home, name: string, message: string): Promise<Started | undefined> {
   const server = await agentServer(home)
-  await carryOn(home, name, server, 'asked for') // nobody may have noticed yet that the server before it died
+  await carryOn(home, name, server, 'asked for') // the previous server may have died unnoticed
   const messageId = newMessageId(home.now())
   // First on file, then sent: settling waits for every prompt that is on file.
   const joined = await changeRun(home, name, (run) => ({
@@ -58,8 +58,8 @@ interface Sent {
 }
 
 /**
- * Whether a message has arrived whose request failed; undefined when it cannot be told. When the server has died, its
- * successor is asked, which is started for that.
+ * Whether a message has arrived although its request failed; undefined when that is unknown. If the server has died, a
+ * new one is started and asked.
  */
 export async function hasArrived(home: Home, server: Server, sent: Sent): Promise<boolean | undefined> {
   const living = isAlive(server.record) ? server : await agentServer(home).catch(() => undefined)
@@ -67,7 +67,7 @@ export async function hasArrived(home: Home, server: Server, sent: Sent): Promis
 }
 
 /**
- * A prompt can show up in its session up to 0.8 s after its sender is gone (measured on 1.18), so "no" takes its time.
+ * A prompt can show up in its session up to 0.8 s after its sender is gone (measured on 1.18), so "no" needs a wait.
  */
 async function wasDelivered(client: Client, { id, directory, messageId }: Sent): Promise<boolean | undefined> {
   const until = performance.now() + deliveryMs

@@ -17,15 +17,15 @@ export interface Task {
 }
 
 /**
- * What begins a run: to an agent that is new on the issue all about its task, and what was asked and answered before,
- * unless it is to begin anew; to one that knows it the delegator's words.
+ * The prompt that begins a run. An agent that is new to the issue gets everything about its task, and the earlier
+ * questions and answers unless it is to begin anew. An agent that knows the issue gets the delegator's words.
  */
 export function taskPrompt(home: Home, task: Task, worktree: IssueWorktree, session: { forked: boolean }): string {
   const { forge, apiUrl, tokens } = forgeOf(home, task.ref)
   const about = {
     ref: task.ref,
     forge,
-    // Where the server is, whatever it is called in refs.
+    // The server's real address, which may differ from its name in refs.
     apiUrl,
     tokens,
     branch: worktree.branch,
@@ -34,7 +34,7 @@ export function taskPrompt(home: Home, task: Task, worktree: IssueWorktree, sess
     prUrl: (task.prUrl ?? task.existing?.pr_url) || undefined,
     message: task.message,
   }
-  // A session whose first start was killed before its prompt went out has not been told what it is about.
+  // If the first start was killed before its prompt went out, the session has not been told what it is about.
   const isNew = session.forked || task.existing?.briefed === false
   if (!isNew) return followUpMessage(about)
   const remembered = task.fresh === true ? undefined : recall(home, task.name, formatRef(task.ref))

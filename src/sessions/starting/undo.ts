@@ -8,7 +8,7 @@ export function createUndo(warn: (text: string) => void) {
     add(what: string, take: () => unknown): void {
       steps.push({ what, take })
     },
-    /** Takes everything back; a step that fails is told of and does not stop the others. */
+    /** Takes everything back; a step that fails causes a warning and does not stop the others. */
     async run(): Promise<void> {
       for (const { what, take } of steps.splice(0).reverse()) {
         try {

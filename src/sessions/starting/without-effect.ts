@@ -12,8 +12,8 @@ interface Wishes {
 }
 
 /**
- * Throws KugetsuError for what an issue that has a session already would not get: a message that joins the work of an agent
- * can change neither its model nor its agent (`running`), and a worktree stays on the base that it has (`usage`).
+ * Throws KugetsuError for options without effect on an issue that has a session already. `running`: a message that joins
+ * an agent's work cannot change its base, model, agent or pull request. `usage`: an existing worktree keeps its base.
  */
 export function refuseWithoutEffect(wishes: Wishes, record: SessionRecord | undefined): void {
   if (record === undefined || wishes.fresh === true) return

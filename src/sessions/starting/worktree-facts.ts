@@ -1,4 +1,4 @@
-/** What a start has to know from opencode of the worktree in which the agent is to work. */
+/** What a start needs to know from opencode about the agent's worktree. */
 import type { Home } from '../../config/home.ts'
 import { awaitedLater } from '../../core/awaited-later.ts'
 import { formatRef, type IssueRef } from '../../core/issue-ref.ts'
@@ -9,23 +9,23 @@ import type { SessionRecord } from '../file/session-file.ts'
 
 export interface Facts {
   projectId: string
-  /** The ones to name in the prompt; the model is undefined for that of the session. */
+  /** Model and agent to name in the prompt; an undefined model keeps the session's model. */
   model: string | undefined
   agent: string | undefined
 }
 
-/** What the run is to have: what was asked for, else what the session has, else what opencode is set to. */
+/** What the run is to use: what was asked for, else what the session has, else opencode's settings. */
 export interface WantedFacts {
   ref: IssueRef
   directory: string
   model?: string | undefined
   agent?: string | undefined
   existing: SessionRecord | undefined
-  /** Its session is a new fork of the base session. */
+  /** Whether its session is a new fork of the base session. */
   forked: boolean
 }
 
-/** Asks all at once, and returns once opencode has answered all. Throws what modelFor and agentFor throw. */
+/** Sends all requests at once, and returns once opencode has answered all. Throws what modelFor and agentFor throw. */
 export async function factsOf(home: Home, client: Client, wanted: WantedFacts): Promise<Facts> {
   const { directory, forked, existing } = wanted
   const project = awaitedLater(client.project(directory))
@@ -35,7 +35,7 @@ export async function factsOf(home: Home, client: Client, wanted: WantedFacts): 
   const model = awaitedLater(modelFor(client, { ...at, asked, forked, providers: home.settings().modelProviders }))
   await Promise.allSettled([project, agent, model])
   const facts = { projectId: (await project).id, model: await model, agent: (await agent).name }
-  // Its run would end well all the same.
+  // Warned about here, because its run would still end as a success.
   if (isWithoutTools(await agent)) {
     home.warn(
       `${formatRef(wanted.ref)}: the agent "${facts.agent}" may neither change files nor run commands there ` +

@@ -6,9 +6,9 @@ import { readCharacters } from './walk.ts'
 const base = 'refs/remotes/origin/HEAD'
 
 /**
- * Whether nothing was ever committed, fetched or checked out in a worktree, by its files alone: HEAD was put at one commit by
- * `git reset --hard <commit>`, as kugetsu does, and that is where the remote's default branch is in the mirror. Then no
- * commit of it can be lost, whatever the remote has by now. False when it cannot be told.
+ * Whether nothing was ever committed, fetched or checked out in a worktree, judged by its files alone: HEAD was put at one
+ * commit by `git reset --hard <commit>`, as kugetsu does, and the remote's default branch in the mirror is at that commit.
+ * Then no commit of the worktree can be lost, whatever the remote has now. False when unsure.
  */
 export function isAsMade(place: Place): boolean {
   if (place.kind !== 'worktree') return false
@@ -21,6 +21,6 @@ function logAt(file: string): string | undefined {
   try {
     return readCharacters(file)
   } catch {
-    return undefined // whoever looks for commits in it tells of that
+    return undefined // the search for commits in it reports that
   }
 }

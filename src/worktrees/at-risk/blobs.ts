@@ -1,7 +1,7 @@
-/** What git has of a file, as bytes. */
+/** What git has stored for a file, as bytes. */
 import { type GitCall, runGitForBytes } from '../../git/git.ts'
 
-/** A blob as it is. Throws KugetsuError when git fails. */
+/** The bytes of a blob. Throws KugetsuError when git fails. */
 export async function contentOf(call: GitCall, blob: string): Promise<Buffer> {
   return bytesFrom(call, ['blob', blob])
 }

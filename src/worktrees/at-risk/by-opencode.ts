@@ -1,4 +1,4 @@
-/** Changes that opencode makes by itself in files of the repository while it reads them: nobody's work. */
+/** Changes that opencode itself makes to files of the repository while it reads them. They are nobody's work. */
 import { isUtf8 } from 'node:buffer'
 import { isConfigurationName, withSchema } from '../../opencode/project-files.ts'
 import { type ByteName, bytesOf, nameIn, placeIn } from '../../platform/byte-names.ts'
@@ -6,12 +6,13 @@ import { readRegular } from '../../platform/regular-file.ts'
 import type { GitCall } from '../../git/git.ts'
 import { checkedOut } from './blobs.ts'
 
-/** Changed in the worktree and not in the index, the mode still the same: mode, blob, path. */
+/** Changed in the worktree but not in the index, with the mode unchanged. Captures mode, blob, path. */
 const changedOnly = /^1 \.M N\.\.\. (100644|100755) \1 \1 ([0-9a-f]+) \2 (.+)$/s
 
 /**
- * Of the records of `git status --porcelain=v2 -z`, the files that differ from a checkout by the `$schema` alone that opencode
- * 1.x puts into a configuration without one. Asks git only about such names. Throws KugetsuError when git fails.
+ * Of the records of `git status --porcelain=v2 -z`, the files that differ from a checkout only by the `$schema` that
+ * opencode 1.x adds to a configuration without one. Asks git only about files with such names. Throws KugetsuError when git
+ * fails.
  */
 export async function changedByOpencode(call: GitCall, records: readonly string[]): Promise<ByteName[]> {
   const found: ByteName[] = []
@@ -32,6 +33,6 @@ function readFile(file: Buffer): Buffer | undefined {
   try {
     return readRegular(file)
   } catch {
-    return undefined // it stays what git says of it
+    return undefined // then the file counts as changed, as git says
   }
 }

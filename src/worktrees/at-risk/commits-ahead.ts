@@ -1,7 +1,7 @@
 import * as fs from 'node:fs'
 import { askGit, type GitOptions, runGit } from '../../git/git.ts'
 
-/** How many commits `branch` has that `base` of the remote does not; undefined when it cannot be told. */
+/** How many commits `branch` has that `base` of the remote does not; undefined when git cannot say. */
 export async function commitsAhead(
   options: GitOptions & { path: string; branch: string; base: string },
 ): Promise<number | undefined> {
@@ -16,7 +16,7 @@ export async function commitsAhead(
   }
 }
 
-/** Whether the remote has that branch, as far as is known here without asking it; false when it cannot be told. */
+/** Whether the remote has that branch, as far as the mirror knows without asking; false when git cannot say. */
 export async function isOnRemote(options: GitOptions & { path: string; branch: string }): Promise<boolean> {
   if (!fs.existsSync(options.path)) return false
   const args = ['show-ref', '--verify', '--quiet', `refs/remotes/origin/${options.branch}`]

@@ -1,4 +1,4 @@
-/** The commits that go with a worktree: where HEAD is, branches, stashes, and what of them no remote has. */
+/** The commits that go with a worktree (HEAD, branches, stashes), and which of them no remote has. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { readText } from '../../platform/files.ts'
@@ -15,7 +15,7 @@ export interface Heads {
   on: string | undefined
   /** The branches that go with the worktree, and their commits. */
   branches: Map<string, string>
-  /** What a merge, cherry-pick or revert that is in progress brings in. */
+  /** The commits that a merge, cherry-pick or revert in progress brings in. */
   incoming: string[]
 }
 
@@ -27,11 +27,11 @@ export interface Stash {
 export interface Unpushed {
   count: number
   commits: ReadonlySet<string>
-  /** Of the same commits, newest first. */
+  /** The subjects of the same commits, newest first. */
   subjects: string[]
 }
 
-/** The branch in a full name of a ref. */
+/** The branch in a full ref name. */
 const ofBranch = /^refs\/heads\/(.+)$/
 
 /** Reads where HEAD and the branches are; `branch` is the issue's. Throws KugetsuError when git fails. */
@@ -46,7 +46,7 @@ export async function headsOf(options: GitOptions & { branch: string }, place: K
     ask(['rev-parse', '--verify', '--quiet', `${name}^{commit}`], from)
   const [head, on, own] = await Promise.all([
     commitOf('HEAD'),
-    // Its full name: git makes the short one longer where a tag has the same.
+    // Asks for the full name: git makes the short one longer when a tag has the same name.
     ask(['symbolic-ref', '--quiet', 'HEAD'], inside),
     place.kind === 'elsewhere' || place.kind === 'clone' ? undefined : commitOf(`refs/heads/${options.branch}`, call),
   ])
@@ -58,12 +58,15 @@ export async function headsOf(options: GitOptions & { branch: string }, place: K
   return { head, on: ofBranch.exec(on ?? '')?.[1], branches, incoming }
 }
 
-/** Without HEAD it is what a removal by git left that was killed. */
+/** An entry without HEAD is the leftover of a killed removal by git. */
 function wholeDirectory(entry: string | undefined): string | undefined {
   return entry !== undefined && fs.existsSync(path.join(entry, 'HEAD')) ? entry : undefined
 }
 
-/** The commits that no remote has and that were not merged (`merged`, with all before them), newest first; for a worktree of another repository those that no branch has either. */
+/**
+ * The commits that no remote has and that were not merged (`merged`, with all before them), newest first. For a worktree of
+ * another repository, commits that any branch has are left out too.
+ */
 export async function unpushedOf(
   options: GitOptions & { merged?: readonly string[] | undefined },
   place: KnownPlace,
@@ -78,7 +81,7 @@ export async function unpushedOf(
   return { count: lines.length, commits, subjects: lines.map((line) => line.slice(line.indexOf(' ') + 1)) }
 }
 
-/** Whether all commits of the heads are among those that were merged. Throws KugetsuError when git fails. */
+/** Whether all commits of the heads are in `merged` or before it. Throws KugetsuError when git fails. */
 export async function isMerged(
   options: GitOptions & { merged?: readonly string[] | undefined },
   place: KnownPlace,
@@ -91,18 +94,19 @@ export async function isMerged(
   return (await runGit(args, inRepository(options, place))).trim() === '0'
 }
 
-/** What git is to leave out of a log as being on a remote, or merged. */
+/** What git should leave out of a log because it is on a remote, or merged. */
 export function pushedAt(options: { merged?: readonly string[] | undefined }, place: KnownPlace): string[] {
   if (place.kind === 'elsewhere') return ['--remotes', '--branches']
   if (place.kind === 'clone') return ['--remotes']
-  // Those are commits of the mirror.
+  // The merged commits are commits of the mirror.
   return ['--remotes=origin', ...(options.merged ?? [])]
 }
 
 /**
- * The stashes that count as this worktree's, newest first. The worktrees of a mirror share one list, which outlives
- * them all: those made on the branch (or on a detached HEAD, if the worktree has one) are its own, unless they are
- * behind a recovery ref already. Those of a clone are all its own. What a rebase or merge put by is among them.
+ * The stashes that count as this worktree's, newest first. The worktrees of a mirror share one list, which outlives them
+ * all. A worktree's own stashes are those made on its branch (or on a detached HEAD, if it has one), except those already
+ * behind a recovery ref. In a clone, all stashes are its own. Stashes that a rebase or merge made automatically are
+ * included.
  */
 export async function stashesOf(
   options: GitOptions & { branch: string },
@@ -140,7 +144,7 @@ export async function listStashes(call: GitCall): Promise<Stash[]> {
     .map((line) => ({ commit: line.slice(0, line.indexOf(' ')), message: line.slice(line.indexOf(' ') + 1) }))
 }
 
-/** A call on the repository that a place belongs to. */
+/** A git call on the repository that a place belongs to. */
 export function inRepository(options: GitOptions, place: KnownPlace): GitCall {
   const { env, timeoutMs, signal } = options
   return inMirror({ env, timeoutMs, signal, path: place.repository })

@@ -3,10 +3,13 @@ import { counted, sample } from '../../core/wording.ts'
 import { type ByteName, displayName } from '../../platform/byte-names.ts'
 import type { Inventory } from './inventory.ts'
 
-/** What to do about a directory of which git knows nothing. */
+/** What to do about a directory that git knows nothing about. */
 export const moveItAway = 'Move that directory away and try again: its files stay as they are.'
 
-/** Whether removing the worktree could lose anything without being told to. What is saved by itself (see Inventory) does not count; not knowing does. */
+/**
+ * Whether removing the worktree could lose anything without being told to. What is saved by itself (see Inventory) does not
+ * count; what is unknown does.
+ */
 export function isAtRisk(found: Inventory): boolean {
   return (
     found.unknown.length + found.unsavable.length > 0 ||
@@ -29,7 +32,7 @@ export function describeInventory(found: Inventory): string[] {
   return lines
 }
 
-/** The part of it that saveWork() saves and that has to be saved by a command of its own. */
+/** The part that saveWork() can save, but only when a command asks for it. */
 export function describeSavable(found: Inventory): string[] {
   const lines: string[] = []
   const { inProgress, uncommitted, untracked, unpushed, stashes } = found
@@ -43,14 +46,14 @@ export function describeSavable(found: Inventory): string[] {
   return lines
 }
 
-/** What saveWork() saves without being told to, a line for each kind. */
+/** What saveWork() saves without being asked, a line for each kind. */
 export function describeSavedByItself({ ignored, parked }: Inventory): string[] {
   const files = ignored.kept.length === 0 ? [] : [named(ignored.kept, 'ignored file')]
   const commits = parked.length === 0 ? [] : [`${counted(parked.length, 'commit')} of no branch`]
   return [...files, ...commits]
 }
 
-/** What goes with the worktree and is not saved, a line each: to be said before. */
+/** What goes with the worktree without being saved, a line each. The user must see it before the removal. */
 export function describeLost({ ignored }: Inventory): string[] {
   return [...ignored.left, ...ignored.output]
 }

@@ -1,6 +1,6 @@
 /**
- * Tracked files that git was told not to look at (git-update-index(1), `--assume-unchanged` and `--skip-worktree`): its
- * status says nothing of what was changed in them, and `git add` leaves it out.
+ * Tracked files that git was told not to look at (git-update-index(1), `--assume-unchanged` and `--skip-worktree`):
+ * `git status` does not report their changes, and `git add` leaves them out.
  */
 import { isUtf8 } from 'node:buffer'
 import * as fs from 'node:fs'
@@ -9,7 +9,7 @@ import { readRegular } from '../../platform/regular-file.ts'
 import { type GitCall, runGitForBytes } from '../../git/git.ts'
 import { checkedOut, contentOf } from './blobs.ts'
 
-/** So many are compared with what was checked out, a git each; of more, all count as changed. */
+/** At most so many are compared with their checkout, by one git each. If there are more, all count as changed. */
 const mostCompared = 100
 
 interface Entry {
@@ -18,10 +18,10 @@ interface Entry {
   name: ByteName
 }
 
-/** Those of them that are on the disk and not as they were checked out. Throws KugetsuError when git fails. */
+/** The hidden files that are on the disk and differ from their checkout. Throws KugetsuError when git fails. */
 export async function changedThoughHidden(call: GitCall): Promise<ByteName[]> {
   const entries = hiddenIn(await runGitForBytes(['ls-files', '-v', '-s', '-z'], call))
-  // In a sparse checkout most are not there.
+  // In a sparse checkout most of them are not on the disk.
   const there = entries.filter(({ name }) => statOf(call, name) !== undefined)
   if (there.length > mostCompared) return there.map(({ name }) => name)
   const changed: ByteName[] = []
@@ -29,10 +29,10 @@ export async function changedThoughHidden(call: GitCall): Promise<ByteName[]> {
   return changed
 }
 
-/** Of the output of `git ls-files -v -s -z`: a tag, then mode, blob and stage, then the name. */
+/** Parses the output of `git ls-files -v -s -z`: a tag, then mode, blob and stage, then the name. */
 function hiddenIn(text: string): Entry[] {
   return text.split('\0').flatMap((record) => {
-    // In lower case where it is assumed to be unchanged; of a submodule its own repository is looked at.
+    // The tag is in lower case for assume-unchanged. Submodules are left out: their own repositories are checked.
     const [, mode = '', blob = '', characters = ''] = /^(?:[a-z]|S) (\d+) ([0-9a-f]+) 0\t([^]+)$/.exec(record) ?? []
     return characters === '' || mode === '160000' ? [] : [{ mode, blob, name: nameIn(characters) }]
   })
@@ -44,7 +44,7 @@ async function isChanged(call: GitCall, { mode, blob, name }: Entry): Promise<bo
     return !fs.readlinkSync(file, { encoding: 'buffer' }).equals(await contentOf(call, blob))
   }
   const isExecutable = stat !== undefined && (stat.mode & 0o100) !== 0
-  // A path that is no UTF-8 cannot be handed to git.
+  // A path that is not UTF-8 cannot be handed to git.
   if (stat?.isFile() !== true || isExecutable !== (mode === '100755') || !isUtf8(bytes)) return true
   return readRegular(file)?.equals(await checkedOut(call, blob, bytes)) !== true
 }

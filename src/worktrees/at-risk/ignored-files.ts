@@ -1,39 +1,41 @@
 /**
- * What is to become of ignored files when their worktree goes. Git leaves them out of everything, yet an `.env` or a
- * local database is work as well; `node_modules` is not.
+ * What becomes of ignored files when their worktree is removed. Git leaves them out of everything, yet an `.env` or a local
+ * database is work as well; `node_modules` is not.
  */
 import * as fs from 'node:fs'
 import { type ByteName, charactersOf, displayName, nameIn, placeIn } from '../../platform/byte-names.ts'
 import { readRegular } from '../../platform/regular-file.ts'
 import { isInnerRepository, readEntries } from './walk.ts'
 
-/** Directories that tools make, and make again: never kept, and no reason to keep a worktree. */
+/** Directories that tools make, and can make again: never kept, and no reason to keep a worktree. */
 const made = wordsOf(`.angular .bundle .cache .dart_tool .eggs .gradle .mypy_cache .next .nuxt .nyc_output .parcel-cache
   .pytest_cache .ruff_cache .svelte-kit .terraform .tox .turbo .venv .vite __pycache__ bower_components node_modules venv`)
-/** Directories that mostly are: as a whole the output of a tool when they have many files. */
+/** Directories that tools usually make. One with many files counts as a whole as the output of a tool. */
 const mostlyMade = wordsOf('_build bin build coverage deps dist htmlcov obj out target tmp vendor zig-cache')
 const filesOfTools = 200
 const mostBytes = 20 * 1024 * 1024
 const mostFiles = 5_000
-/** bford.info/cachedir: a tool says itself that it can make the directory again. */
+/** bford.info/cachedir: by this tag a tool says that it can make the directory again. */
 const cacheTag = 'Signature: 8a477f597d28d172789f06886806bc55'
 
 export interface IgnoredFiles {
-  /** All of them, named as `git status` does. */
+  /** All ignored files, named as `git status` does. */
   names: readonly ByteName[]
-  /** Saved with the rest, the smallest first: all of them together are within the limits. */
+  /** Saved with the rest, the smallest first, as long as the total is within the limits. */
   kept: ByteName[]
-  /** Not saved, though it may be work, a line each. */
+  /** Not saved although it may be work, a line each. */
   left: string[]
-  /** The output of a tool as it seems, too large to be saved, a line each: no reason to keep a worktree, but to be said. */
+  /**
+   * Apparently the output of a tool, and too large to save, a line each. No reason to keep a worktree, but to be reported.
+   */
   output: string[]
-  /** What tools make: neither saved nor worth a word. */
+  /** What tools make: neither saved nor worth reporting. */
   generated: string[]
 }
 
 /** Files that are kept together or not at all. */
 interface Unit {
-  /** For a person; undefined for a single file. */
+  /** For display; undefined for a single file. */
   name: ByteName | undefined
   files: ByteName[]
   bytes: number
@@ -44,8 +46,8 @@ export function noIgnoredFiles(names: readonly ByteName[] = []): IgnoredFiles {
 }
 
 /**
- * Sorts the ignored files and directories of a worktree, named as `git status` does, by what is to become of them.
- * Repositories in them are left out, see inner-repository.ts, and so is what is no file: a socket, a pipe.
+ * Sorts the ignored files and directories of a worktree, named as `git status` does, by what becomes of them. Leaves out
+ * repositories in them (see inner-repository.ts) and what is not a file, such as a socket or a pipe.
  */
 export function sortIgnored(worktree: string, names: readonly ByteName[]): IgnoredFiles {
   const sorted = noIgnoredFiles(names)
@@ -74,7 +76,7 @@ export function sortIgnored(worktree: string, names: readonly ByteName[]): Ignor
   return sorted
 }
 
-/** Whether it is, or lies in, a directory that tools make. A directory ends in `/`. */
+/** Whether `name` is, or lies in, a directory that tools make. The name of a directory ends in `/`. */
 export function isMade(name: ByteName): boolean {
   return isAmong(made, name) || /(^|\/)tmp\/cache\//.test(charactersOf(name))
 }
@@ -99,7 +101,7 @@ function filesIn(worktree: string, name: ByteName, sorted: IgnoredFiles): Measur
         found.push({ name: nameIn(next), bytes: stat.size })
       continue
     }
-    // What cannot be read is told of by those who look for repositories.
+    // The search for repositories reports directories that cannot be read.
     const entries = readEntries(placeIn(worktree, nameIn(next)), () => {})
     if (isInnerRepository(placeIn(worktree, nameIn(next)), entries)) continue
     for (const entry of entries) {
@@ -121,7 +123,7 @@ function hasCacheTag(worktree: string, name: ByteName): boolean {
   }
 }
 
-/** Up to ten of a directory by name, more of them as one line. */
+/** Up to ten files of a directory are named; more of them become one line. */
 const namedOfOne = 10
 
 function linesOf(left: readonly Measured[]): string[] {
@@ -139,13 +141,13 @@ function linesOf(left: readonly Measured[]): string[] {
   })
 }
 
-/** Whether it is, or lies in, a directory of one of these names. */
+/** Whether `name` is, or lies in, a directory with one of these names. */
 function isAmong(directories: ReadonlySet<string>, name: ByteName): boolean {
   const characters = charactersOf(name)
   return characters.endsWith('/') && characters.split('/').some((part) => directories.has(part))
 }
 
-/** The kept ones that cannot be read. */
+/** The kept files that cannot be read. */
 export function unreadable(worktree: string, kept: readonly ByteName[]): ByteName[] {
   return kept.filter((name) => {
     try {

@@ -1,4 +1,4 @@
-/** The commits of a repository inside a worktree that are on no remote, as its remotes answer now. */
+/** The commits of a repository inside a worktree that are on no remote, according to what its remotes answer now. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { messageOf } from '../../core/errors.ts'
@@ -14,16 +14,17 @@ import { readCharacters } from './walk.ts'
 export interface LookOptions extends AskOptions {
   /** The git directory of the worktree, which goes with it. */
   gitDirectory: string
-  /** Where the branches of the mirror's remote are, which was asked now. */
+  /** The commits of the remote branches in the mirror, whose remote was asked just now. */
   pushed: readonly string[]
 }
 
-/** How many commits are named to one call. */
+/** How many commits are named in one call. */
 const namesACall = 20_000
 
 /**
- * A line without its name when commits would be lost with it; of a linked worktree, those for which its repository would have no
- * name either. What only branches of a remote have is up to that, unless it does not answer. `call` is one in the repository.
+ * A line, without the repository's name, when commits would be lost with it. For a linked worktree, these are the commits
+ * that its repository would then have no name for. Commits that only branches of a remote have are up to that remote, unless
+ * it does not answer. `call` is a call in the repository.
  */
 export async function commitsLost(options: LookOptions, call: GitCall, inner: InnerRepository): Promise<string[]> {
   if (fs.existsSync(path.join(inner.gitDirectory, 'reftable')))
@@ -68,7 +69,7 @@ function told(left: readonly Commit[], trouble: readonly string[]): string[] {
   return [`${named('that may be nowhere else')}; its remote could not be asked: ${trouble.join('; ')}`]
 }
 
-/** What its branches, tags, logs and operations name, without the branches of remotes. */
+/** What its branches, tags, logs and operations name, without remote branches. */
 function tipsOf(inner: InnerRepository): Set<string> {
   const tips = new Set(filesOf(inner.gitDirectory, inner.goes).flatMap(([, text]) => [...idsIn(text)]))
   for (const id of idsIn(readCharacters(path.join(inner.gitDirectory, 'HEAD')) ?? '')) tips.add(id)
@@ -96,7 +97,7 @@ interface Commit {
   subject: string
 }
 
-/** The commits behind `tips` that are not behind `without`, newest first. What is missing is passed over. */
+/** The commits behind `tips` that are not behind `without`, newest first. Missing commits are skipped. */
 async function leftOf(
   call: GitCall,
   tips: ReadonlySet<string>,
@@ -114,13 +115,13 @@ async function leftOf(
   return left
 }
 
-/** Of these commits those behind which all others of them are. */
+/** The last of these commits: those that are a parent of none of the others. */
 function lastOf(left: ReadonlyMap<string, Commit>): string[] {
   const parents = new Set([...left.values()].flatMap((each) => each.parents))
   return [...left.keys()].filter((commit) => !parents.has(commit))
 }
 
-/** Those of the commits that the repository has. */
+/** The commits that the repository has. */
 async function presentOf(call: GitCall, commits: readonly string[]): Promise<string[]> {
   const present: string[] = []
   for (const names of inParts(commits)) {
@@ -135,7 +136,10 @@ function inParts(names: readonly string[]): string[][] {
   return Array.from({ length: count }, (_, at) => names.slice(at * namesACall, (at + 1) * namesACall))
 }
 
-/** The addresses of its remotes; of one in the worktree, which goes with it as well, those of that. `areAll`: there is none such. */
+/**
+ * The addresses of the repository's remotes. A remote inside the worktree goes with it, so the addresses of its own remotes
+ * take its place. `areAll`: no remote is inside the worktree.
+ */
 async function remotesOf(
   options: LookOptions,
   call: GitCall,
@@ -163,7 +167,7 @@ async function remotesOf(
   return { addresses: [...addresses], areAll }
 }
 
-/** Whether it lies in the worktree or its git directory. */
+/** Whether the address lies in the worktree or its git directory. */
 function goes({ root, gitDirectory }: LookOptions, address: string): boolean {
   const places = [root, gitDirectory].flatMap((place) => [place, realOf(place)])
   return [address, realOf(address)].some((each) => places.some((place) => isWithin(place, each)))

@@ -1,4 +1,4 @@
-/** What is in a repository inside a worktree and nowhere else. None of it can be saved, so it has to stay. */
+/** What exists only in a repository inside a worktree. None of it can be saved, so it has to stay. */
 import * as path from 'node:path'
 import { charactersOf, displayName, nameIn } from '../../platform/byte-names.ts'
 import { listEntries } from '../../git/worktree-entries.ts'
@@ -11,8 +11,8 @@ import type { InnerRepository } from './repositories.ts'
 import { readStatus } from './status.ts'
 
 /**
- * What would be lost with it, a line each without its name. Throws KugetsuError when git fails, which means that it cannot be
- * told.
+ * What would be lost with the repository, a line each, without its name. Throws KugetsuError when git fails: then the answer
+ * is unknown.
  */
 export async function lostWith(options: LookOptions, inner: InnerRepository): Promise<string[]> {
   const { root } = options
@@ -39,7 +39,7 @@ async function filesLost(options: GitOptions, root: string, inner: InnerReposito
   if (changed.length > 0) {
     lost.push(`${counted(changed.length, 'change')} (${sample(changed.slice(0, 5).map(displayName), changed.length)})`)
   }
-  // What a tool has cloned it has built as well.
+  // A tool made the directory that holds this repository, so its ignored files come from tools too.
   if (isMade(nameIn(`${charactersOf(inner.at)}/`))) return lost
   const { kept, left, output } = sortIgnored(place, status.ignored)
   const ignored = [...kept.map(displayName), ...left, ...output]

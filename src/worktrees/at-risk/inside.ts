@@ -6,21 +6,21 @@ import type { LookOptions } from './inner-commits.ts'
 import { lostWith } from './inner-repository.ts'
 import { findRepositories, type InnerRepository, type Walked } from './repositories.ts'
 
-/** How many are looked into at a time: each may wait for a remote. */
+/** How many are inspected at a time: each may wait for a remote. */
 const atATime = 4
 
 export interface Inside {
-  /** A line for each repository that has something which is nowhere else. */
+  /** A line for each repository that has something found nowhere else. */
   lost: string[]
-  /** A line for each that it could not be told of. */
+  /** A line for each repository that could not be inspected. */
   unknown: string[]
-  /** Those that have nothing. */
+  /** The repositories with nothing to lose. */
   clean: InnerRepository[]
 }
 
 /**
- * Looks into the repositories inside the worktree, which may be gone; `walked` is what was found there already. Throws only when
- * interrupted.
+ * Inspects the repositories inside the worktree, which may be gone. `walked` is the result of an earlier walk. Throws only
+ * when interrupted.
  */
 export async function inside(options: LookOptions, walked?: Walked): Promise<Inside> {
   const { root, gitDirectory } = options
@@ -38,7 +38,7 @@ export async function inside(options: LookOptions, walked?: Walked): Promise<Ins
   return found
 }
 
-/** What would be lost with one, or why it cannot be told; neither for one whose files the worktree has committed. */
+/** What would be lost with a repository, or why that is unknown; neither when the worktree has committed its files. */
 async function lookInto(options: LookOptions, inner: InnerRepository): Promise<{ lost?: string[]; trouble?: string }> {
   const { root, gitDirectory } = options
   try {
@@ -50,7 +50,7 @@ async function lookInto(options: LookOptions, inner: InnerRepository): Promise<{
   }
 }
 
-/** A bare one may be nothing but files that the worktree has committed as files. */
+/** A bare repository may be nothing but files that the worktree has committed as files. */
 async function isCommitted(call: GitCall, { bare }: InnerRepository): Promise<boolean> {
   if (bare === undefined) return false
   const variables = { ...call.variables, GIT_LITERAL_PATHSPECS: '1' }

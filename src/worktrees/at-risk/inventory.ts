@@ -1,7 +1,7 @@
 /**
- * What would be gone with a worktree: the one answer that destroying, beginning anew, pruning and saving go by. Each thing in it
- * is on a remote that was asked (then it is not listed), can be saved (saveWork), or is named as what cannot. Not being able
- * to tell is said, and never means that nothing would be lost.
+ * What would be gone with a worktree: the one answer that destroying, starting over, pruning and saving rely on. Everything
+ * is on a remote that was asked (then it is not listed), can be saved (saveWork), or is listed as something that cannot be
+ * saved. What is unknown is listed too; it never means that nothing would be lost.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -31,35 +31,38 @@ import { readStatus, type WholeStatus } from './status.ts'
 
 export interface Inventory {
   place: Place
-  /** Where HEAD and the branches are. Saved as soon as anything is. */
+  /** Where HEAD and the branches are. Saved whenever anything is. */
   heads: Heads
   /** Changed, staged, deleted or conflicted files. Saved. */
   uncommitted: ByteName[]
-  /** Of the uncommitted ones those that git was told not to look at. */
+  /** The uncommitted files that git was told not to look at. */
   hidden: ByteName[]
   /** Files and whole directories (ending in `/`) that git does not know. Saved. */
   untracked: ByteName[]
-  /** A merge, rebase, cherry-pick, revert or bisect that was begun and not finished. Its files are saved. */
+  /** A merge, rebase, cherry-pick, revert or bisect that is in progress. Its files are saved. */
   inProgress: string | undefined
   /** Commits of HEAD and of the branches that no branch of the remote has, and that were not merged; newest first. Saved. */
   unpushed: Unpushed
   /**
-   * Commits that neither HEAD nor a branch has, only the worktree's own records (reflogs, ORIG_HEAD, refs/worktree): those
-   * behind which all others of them are. Saved, and no reason to keep the worktree.
+   * Commits that neither HEAD nor a branch has, only the worktree's own records (reflogs, ORIG_HEAD, refs/worktree). Lists
+   * only the last ones, behind which are all the others. Saved, and no reason to keep the worktree.
    */
   parked: Parked[]
-  /** Stashes made on the branch (the worktrees of a mirror share the list), not saved before. Saved. */
+  /** Stashes made on the branch (the worktrees of a mirror share the list) and not saved before. Saved. */
   stashes: Stash[]
   /**
-   * `kept` are saved, and no reason to keep the worktree; `left` and `output` are lost with it and have to be named before, `left`
-   * are a reason to keep it.
+   * `kept` files are saved, and no reason to keep the worktree. `left` and `output` are lost with it and must be named
+   * before; `left` files are a reason to keep it.
    */
   ignored: IgnoredFiles
-  /** Why the remote could not be asked: what is not `unpushed` was pushed as of the last fetch, and is to be saved with the rest. */
+  /**
+   * Why the remote could not be asked. What is not `unpushed` was pushed as of the last fetch, and is to be saved with the
+   * rest.
+   */
   unasked: string | undefined
-  /** What cannot be saved and must not be lost, a line each that names it: the worktree has to stay. */
+  /** What cannot be saved and must not be lost, a line each that names it. The worktree has to stay. */
   unsavable: string[]
-  /** What could not be told, a line each: there may be more than is listed, so the worktree has to stay. */
+  /** What could not be found out, a line each. There may be more than is listed, so the worktree has to stay. */
   unknown: string[]
 }
 
@@ -70,17 +73,17 @@ export interface InventoryOptions extends GitOptions {
   /** The branch of the issue, which goes with the worktree. */
   branch: string
   /**
-   * Brings the remote's branches up to date in the mirror; rejects when the remote cannot be asked. Without it, what was
-   * pushed is as of the last fetch.
+   * Brings the remote's branches up to date in the mirror; rejects when the remote cannot be asked. Without it, commits
+   * count as pushed as of the last fetch.
    */
   askRemote?: (() => Promise<void>) | undefined
-  /** What the remotes of repositories inside the worktree answer; those of one command share it. */
+  /** What the remotes of repositories inside the worktree answer, shared within one command. */
   remotes?: Remotes | undefined
-  /** Commits of the mirror that are known to be merged, with all before them, though no branch may have them. */
+  /** Commits of the mirror that are known to be merged, with all before them, even if no branch has them. */
   merged?: readonly string[] | undefined
 }
 
-/** Looks at a worktree, or at what its mirror still has of one that is missing. Throws only when interrupted. */
+/** Inspects a worktree, or what its mirror still has of a missing one. Throws only when interrupted. */
 export async function takeInventory(options: InventoryOptions): Promise<Inventory> {
   const place = placeOf(options)
   const found: Inventory = {
@@ -134,7 +137,7 @@ export async function takeInventory(options: InventoryOptions): Promise<Inventor
         stashesOf(options, place, found.heads),
       ])
       Object.assign(found, { unpushed, stashes })
-      // What was merged, as the forge says now, is safe whatever the remote would say.
+      // What the forge now reports as merged is safe, whatever the remote would say.
       if (found.unasked !== undefined && (await isMerged(options, place, found.heads))) found.unasked = undefined
       found.parked = await parkedOf(options, place, found.heads, stashes)
     }),
@@ -151,8 +154,8 @@ export async function takeInventory(options: InventoryOptions): Promise<Inventor
 }
 
 /**
- * Asks the remotes that takeInventory() will ask of the same options: that gets the same answers then, and says what could not be
- * asked. Throws only when interrupted.
+ * Asks the remotes that takeInventory() will ask with the same options. takeInventory() then gets the same answers, and
+ * reports what could not be asked. Throws only when interrupted.
  */
 export async function askAhead(options: InventoryOptions): Promise<void> {
   const place = placeOf(options)
@@ -166,7 +169,7 @@ export async function askAhead(options: InventoryOptions): Promise<void> {
   await insideOf(options, place, { walked, isAsked: answered === true })
 }
 
-/** How the remote is asked; undefined where there is no need. */
+/** How to ask the remote; undefined when there is no need. */
 function asksRemote({ askRemote, mirror }: InventoryOptions, place: Place): (() => Promise<void>) | undefined {
   return fs.existsSync(mirror) && !isAsMade(place) ? askRemote : undefined
 }
@@ -202,7 +205,7 @@ async function lookInside(options: InventoryOptions, found: Inventory, known: Kn
   found.unsavable.push(...lost, ...added.map(({ name }) => `${name} is a repository of its own, which cannot be saved`))
 }
 
-/** Whether it is not committed here: a save would have a mere pointer to it. */
+/** Whether the repository is not committed here. A save would hold only a pointer to it. */
 function isAdded({ at }: InnerRepository, { uncommitted, untracked }: Inventory): boolean {
   if (at === undefined) return false
   const here = `${charactersOf(at)}/`
@@ -212,14 +215,14 @@ function isAdded({ at }: InnerRepository, { uncommitted, untracked }: Inventory)
   )
 }
 
-/** A lock that somebody put there; not the one under which a worktree is made. */
+/** A lock that somebody put there, as opposed to the lock under which a worktree is made. */
 function lockOf(place: Place): string[] {
   const entry = place.kind === 'unknown' || place.kind === 'clone' ? undefined : place.entry
   if (entry?.locked === undefined || isBeingSetUp(entry)) return []
   return [`it is locked: ${entry.locked || 'no reason given'}`]
 }
 
-/** What is in the files; of a worktree that is missing, what only its index still has. */
+/** The state of the files; for a missing worktree, what only its index still has. */
 async function filesOf(
   options: InventoryOptions,
   place: Exclude<Place, { kind: 'unknown' }>,

@@ -1,10 +1,16 @@
-/** What was begun in a worktree and not finished, and the files in which git keeps it: they are in its git directory alone. */
+/**
+ * Operations that are in progress in a worktree, and the files in which git keeps them. The files are only in its git
+ * directory.
+ */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { type ByteName, charactersOf, displayName, nameIn } from '../../platform/byte-names.ts'
 import { filesBelow, readCharacters } from './walk.ts'
 
-/** The first of them that is there tells; a cherry-pick of several leaves its list when the one at which it stopped was committed. */
+/**
+ * The first one that exists decides. A cherry-pick of several commits leaves its list when the one at which it stopped was
+ * committed.
+ */
 const operations = {
   MERGE_HEAD: 'a merge',
   'rebase-merge': 'a rebase',
@@ -16,7 +22,7 @@ const operations = {
   BISECT_LOG: 'a bisect',
 }
 
-/** What was begun in a worktree and not finished, by its git directory. */
+/** The operation in progress in a worktree, by its git directory. */
 export function operationIn(gitDirectory: string): string | undefined {
   return Object.entries(operations).find(([file]) => fs.existsSync(path.join(gitDirectory, file)))?.[1]
 }
@@ -27,8 +33,8 @@ const single =
 const message = /^\w+_EDITMSG$/
 
 /**
- * The files of it, with messages and patches that somebody wrote and that are nowhere else: patches of a `git am` that are not
- * applied yet, the list of a rebase, the message of a merge, one of a commit that was not made.
+ * The files of an operation, with messages and patches that somebody wrote and that are nowhere else: patches of a `git am`
+ * that are not applied yet, the list of a rebase, the message of a merge, the message of a commit that was not made.
  */
 export function operationFiles(gitDirectory: string): ByteName[] {
   const names = fs.existsSync(gitDirectory) ? fs.readdirSync(gitDirectory, { withFileTypes: true }) : []
@@ -40,7 +46,7 @@ export function operationFiles(gitDirectory: string): ByteName[] {
   ]
 }
 
-/** Whether the reflog has a commit whose message begins as that in the file, or nothing is in it but comments. */
+/** Whether the reflog has a commit with the subject of the message in the file, or the file has only comments. */
 function isCommitted(gitDirectory: string, name: string): boolean {
   const lines = (readCharacters(path.join(gitDirectory, name)) ?? '').split('\n')
   const subject = lines.find((line) => line.trim() !== '' && !line.startsWith('#'))?.trim()
@@ -49,7 +55,7 @@ function isCommitted(gitDirectory: string, name: string): boolean {
   return log.split('\n').some((line) => line.endsWith(`: ${subject}`))
 }
 
-/** The files of an operation that may name commits: not its patches and messages, in which anything may stand. */
+/** The files of an operation that may name commits. Patches and messages are left out: they may contain anything. */
 export function listsOfOperation(gitDirectory: string): string[] {
   return operationFiles(gitDirectory)
     .filter((name) => /^(rebase-apply|rebase-merge|sequencer)\//.test(charactersOf(name)))

@@ -1,7 +1,7 @@
 /**
- * Commits that only the records of a worktree name, which go with it: the reflog of its HEAD (a detached HEAD that was left, what a
- * rebase or an amended commit replaced), ORIG_HEAD and its like, refs/worktree, refs/bisect and refs/rewritten, and the lists of
- * what is in progress.
+ * Commits that only the records of a worktree name, and that go with it: the reflog of its HEAD (an abandoned detached HEAD,
+ * commits that a rebase or an amended commit replaced), ORIG_HEAD and the like, refs/worktree, refs/bisect and
+ * refs/rewritten, and the lists of operations in progress.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -13,16 +13,16 @@ import { type Heads, inRepository, type KnownPlace, pushedAt, type Stash } from 
 
 export interface Parked {
   commit: string
-  /** The record that names it, or one of those after it: `logs/HEAD`, `ORIG_HEAD`, `refs/worktree/wip`. */
+  /** A record that names it: `logs/HEAD`, `ORIG_HEAD`, `refs/worktree/wip`. */
   from: string
 }
 
-/** How many commits are named to one call: an argument of 41 bytes each, of which there can be two megabytes. */
+/** How many commits are named in one call: 41 bytes each, and the arguments can have two megabytes. */
 const namesACall = 20_000
 
 /**
- * The commits of the records that neither the heads, nor a remote, nor another branch has; of those that follow one another the
- * last. What the object store has lost already is not among them. Throws KugetsuError when git fails.
+ * The commits of the records that neither the heads, nor a remote, nor another branch has. Of commits that follow one
+ * another, only the last. Commits that the object store has already lost are left out. Throws KugetsuError when git fails.
  */
 export async function parkedOf(
   options: GitOptions & { branch: string; merged?: readonly string[] | undefined },
@@ -35,7 +35,7 @@ export async function parkedOf(
   const tips = named.filter((tip) => tip !== undefined)
   for (const tip of tips) records.delete(tip)
   if (records.size === 0) return []
-  // The branch of the issue, which goes with the worktree, is among the heads.
+  // The issue's branch, which goes with the worktree, is among the heads.
   const elsewhere = [...tips, ...pushedAt(options, place), ...(place.kind === 'clone' ? [] : ['--branches'])]
   const names = [...records.keys()]
   const found = new Map<string, string[]>()
@@ -53,7 +53,7 @@ export async function parkedOf(
     .map((commit) => ({ commit, from: records.get(commit) ?? 'its records' }))
 }
 
-/** All that the records name, by the id of the object, each with a record that does. */
+/** All objects that the records name, by id, each with a record that names it. */
 function recordsOf(place: KnownPlace, branch: string): Map<string, string> {
   const gitDirectory = recordsDirectory(place)
   const named = new Map<string, string>()
@@ -63,7 +63,7 @@ function recordsOf(place: KnownPlace, branch: string): Map<string, string> {
       for (const id of [...idsIn(text), ...idsInList(text)]) named.set(id, from)
     }
   }
-  // The reflog of the branch goes with it, also where it was moved from another worktree.
+  // The reflog of the branch goes with it, also when the branch was moved from another worktree.
   if (place.kind === 'worktree' || place.kind === 'missing') {
     const log = path.join('logs', 'refs', 'heads', branch)
     for (const id of idsIn(readCharacters(path.join(place.repository, log)) ?? ''))
@@ -72,7 +72,7 @@ function recordsOf(place: KnownPlace, branch: string): Map<string, string> {
   return named
 }
 
-/** The text of the files of a git directory that name commits. */
+/** The text of the files in a git directory that name commits. */
 export function filesOf(gitDirectory: string, isRepository: boolean): [name: string, text: string][] {
   const top = fs.readdirSync(gitDirectory, { withFileTypes: true })
   // What FETCH_HEAD names came from a remote.
@@ -94,7 +94,7 @@ export function filesOf(gitDirectory: string, isRepository: boolean): [name: str
     })
 }
 
-/** What a fetch writes. */
+/** The refs and logs that a fetch writes. */
 const ofRemote = /^(logs\/)?refs\/remotes\//
 
 function localOf(packed: string): string {
@@ -113,14 +113,14 @@ function within(gitDirectory: string, folder: string): string[] {
     .map((each) => path.relative(gitDirectory, path.join(each.parentPath, each.name)))
 }
 
-/** The ids in a ref, a reflog or a list of refs: at the beginning of a line, in a reflog two of them. */
+/** The ids in a ref, a reflog or a list of refs: at the beginning of a line; two of them in a reflog. */
 export function idsIn(text: string): Set<string> {
   const found = text.matchAll(/^(?:([0-9a-f]{40}|[0-9a-f]{64}) )?([0-9a-f]{40}|[0-9a-f]{64})(?![0-9a-f])/gm)
   const ids = [...found].flatMap(([, before, id]) => [before, id])
   return new Set(ids.filter((id): id is string => id !== undefined && !/^0+$/.test(id)))
 }
 
-/** The commits in the list of a rebase or of a cherry-pick of several; git writes the beginning of an id in some. */
+/** The commits in the list of a rebase or of a cherry-pick of several. Git abbreviates the ids in some lists. */
 export function idsInList(text: string): string[] {
   const lines = text.matchAll(/^[a-z]+ (?:-[cC] )?([0-9a-f]{7,64})(?: |$)/gm)
   return [...lines].map(([, id = '']) => id)

@@ -1,4 +1,4 @@
-/** Remotes of repositories inside a worktree: what they have now. Each is asked once within a command, a few at a time. */
+/** Remotes of repositories inside a worktree, and what they have now. Each is asked once per command, a few at a time. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { maskCredentials } from '../../core/masking.ts'
@@ -15,11 +15,11 @@ import { lend } from '../mirror/saved-repository.ts'
 const atATime = 4
 
 export interface Remotes {
-  /** The answer of the remote at `address` to a question, which `work` asks when nobody has before. */
+  /** The answer of the remote at `address` to a question. Calls `work` if the question was not asked before. */
   ask: (address: string, question: string, work: () => Promise<string[]>) => Promise<string[]>
 }
 
-/** For one command: an answer counts as long as that takes. */
+/** For one command: an answer stays valid until the command ends. */
 export function createRemotes(): Remotes {
   const answers = new Map<string, Promise<string[]>>()
   const silent = new Map<string, unknown>()
@@ -27,7 +27,7 @@ export function createRemotes(): Remotes {
   const now = (address: string, work: () => Promise<string[]>) =>
     gate(async () => {
       const host = hostOf(address)
-      // One that said nothing for two minutes is not waited for again.
+      // A host that said nothing for two minutes is not asked again.
       if (silent.has(host)) throw silent.get(host)
       return await work().catch((error: unknown) => {
         if (gitFailure(error)?.reason === 'timed_out') silent.set(host, error)
@@ -48,27 +48,30 @@ export interface AskOptions extends GitOptions {
   /** The worktree. */
   root: string
   remotes: Remotes
-  /** Where a throwaway repository can be made: beside it. */
+  /** A throwaway repository can be made beside it. */
   mirror: string
 }
 
-/** The commits at which the branches and tags of a remote are now, of another directory all refs. Throws KugetsuError when it does not say. */
+/**
+ * The commits at which the branches and tags of a remote are now; for another directory, those of all its refs. Throws
+ * KugetsuError when the remote does not answer.
+ */
 export async function listedAt(options: AskOptions, address: string): Promise<string[]> {
   return await options.remotes.ask(address, 'refs', async () => {
     const which = isPlace(address) ? [] : ['--heads', '--tags']
     const args = ['ls-remote', '--quiet', ...which, '--upload-pack=git-upload-pack', '--', address]
     const text = await runGit(args, { ...asking(options, address), ...fromOutside(options) })
     const ids = new Map<string, string>()
-    // Of a tag that is an object of its own the commit comes after it.
+    // For an annotated tag, the commit comes after the tag object.
     for (const [, id = '', name = ''] of text.matchAll(/^([0-9a-f]{40,64})\t(.+?)(?:\^\{\})?$/gm)) ids.set(name, id)
     return [...new Set(ids.values())]
   })
 }
 
 /**
- * The last of the commits at or behind `tips` in the repository at `gitDirectory` that are behind a branch or tag of the remote,
- * also where that has gone on: what it has by now is fetched, without files where it can do that. Throws KugetsuError when that
- * fails.
+ * The last of the commits at or behind `tips`, in the repository at `gitDirectory`, that are behind a branch or tag of the
+ * remote, even if the remote has moved on. What the remote has now is fetched, without files if the remote supports that.
+ * Throws KugetsuError when that fails.
  */
 export async function heldAt(
   options: AskOptions,
@@ -84,7 +87,7 @@ export async function heldAt(
     return await withPlainRepository({ ...options, beside: options.mirror, sha256, failure }, async (plain) => {
       lend(plain, [gitDirectory])
       if (isShallow) copyRegular(shallow, path.join(plain, 'shallow'))
-      // So that git tells the remote that it has them.
+      // So that git tells the remote that it has these commits.
       writeAtomic(path.join(plain, 'packed-refs'), tips.map((tip, at) => `${tip} refs/tips/${at}\n`).join(''))
       const call: GitCall = { ...inMirror({ ...options, path: plain }), failure }
       const since = isShallow ? [`--shallow-since=${(await oldest(call, tips)) - 1}`] : []
@@ -93,7 +96,7 @@ export async function heldAt(
       const how = ['--progress', '--no-tags', '--no-write-fetch-head', '--filter=tree:0', ...since]
       const args = ['fetch', ...how, '--upload-pack=git-upload-pack', '--', address, ...refs]
       await runGit(args, { ...call, asksRemote: true })
-      // Where the ones meet the others comes with a "-" before it.
+      // A commit where the two histories meet is printed with a "-" before it.
       const walk = ['rev-list', '--boundary', ...tips, '--not', '--glob=refs/held/*', '--']
       const seen = (await runGit(walk, call)).split('\n').filter(Boolean)
       const left = new Set(seen.filter((line) => !line.startsWith('-')))
@@ -103,13 +106,13 @@ export async function heldAt(
   })
 }
 
-/** When the first of them was made, in seconds. */
+/** When the oldest of them was made, in seconds. */
 async function oldest(call: GitCall, tips: readonly string[]): Promise<number> {
   const times = await runGit(['log', '--no-walk=unsorted', '--format=%ct', ...tips, '--'], call)
   return Math.min(...times.trim().split('\n').map(Number))
 }
 
-/** The URL of a remote, or the whole path where it is one; one that is not whole counts from the repository in `from`. */
+/** The URL of a remote, or its absolute path if it is a path. A relative path starts at the repository in `from`. */
 export function addressOf(url: string, from: string): string {
   if (url.startsWith('file://')) return path.resolve(from, decoded(url.slice('file://'.length)))
   return /^[a-z][a-z0-9+.-]*:\/\//i.test(url) || /^[^/]+:/.test(url) ? url : path.resolve(from, url)
@@ -133,7 +136,7 @@ function hostOf(address: string): string {
     : (/^(?:[a-z][a-z0-9+.-]*:\/\/)?(?:[^/@]*@)?([^/:]+)/i.exec(address)?.[1] ?? address)
 }
 
-/** With the settings of the user alone. */
+/** With the user's settings only, not those of a repository. */
 function fromOutside({ root }: AskOptions): Pick<GitCall, 'cwd' | 'variables'> {
   const cwd = path.dirname(root)
   return { cwd, variables: { GIT_CEILING_DIRECTORIES: path.dirname(cwd) } }

@@ -1,7 +1,7 @@
 /**
- * The repositories inside a worktree, wherever they are: a submodule, what was committed as a mere pointer, a clone in a directory
- * that git ignores, a linked worktree of any repository, one in another one. Git looks into none of them, so the files
- * are walked. A path is a string of one character for each byte here, as in platform/byte-names.ts.
+ * The repositories inside a worktree, wherever they are: a submodule, a repository committed as a mere pointer, a clone in
+ * an ignored directory, a linked worktree of any repository, one inside another one. Git looks into none of them, so this
+ * code walks the files. A path is a string of one character for each byte here, as in platform/byte-names.ts.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -11,11 +11,11 @@ import { isRepository } from '../../git/place.ts'
 import { gitDirectoryOf, isGitDirectory, readEntries } from './walk.ts'
 
 export interface InnerRepository {
-  /** For a person: its path in the worktree, or that of a submodule that is not checked out. */
+  /** For display: its path in the worktree, or that of a submodule that is not checked out. */
   name: string
-  /** Its directory in the worktree, without a slash at the end; undefined for what has no files there. */
+  /** Its directory in the worktree, without a slash at the end; undefined when it has no files there. */
   at: ByteName | undefined
-  /** The path in the worktree of one that has no files beside it. */
+  /** The path in the worktree of a bare repository. */
   bare?: string
   gitDirectory: string
   /** Its commits go with the worktree; false for a linked worktree of a repository that stays. */
@@ -24,13 +24,13 @@ export interface InnerRepository {
 
 export interface Walked {
   repositories: InnerRepository[]
-  /** What could not be looked into, a line each. */
+  /** What could not be inspected, a line each. */
   unknown: string[]
-  /** What is a pipe, a socket or a device where git reads a file of its own in whatever directory it looks at, a line each. */
+  /** Pipes, sockets and devices at paths that git reads in every directory it looks at, a line each. */
   waiting: string[]
 }
 
-/** Git opens these without looking what they are. */
+/** Git opens these without checking what they are. */
 const readByGit = new Set(['.gitignore', '.gitattributes'])
 
 /** The repositories in the worktree at `root`, and in the modules of its git directory. Follows no links. */
@@ -98,7 +98,7 @@ function add(
   found.repositories.push({ name, at, gitDirectory: real, goes: goes && !isEntry })
 }
 
-/** The repositories of submodules, which lie in one another where the submodules do. */
+/** The repositories of submodules, nested as the submodules are. */
 function modulesIn(directory: string, found: Walked): string[] {
   if (!fs.existsSync(directory)) return []
   return entriesOf(directory, directory, found).flatMap((entry) => {
@@ -114,7 +114,7 @@ function entriesOf(directory: string | Buffer, name: string, found: Walked): fs.
   return readEntries(directory, (code) => void found.unknown.push(`${told} cannot be read (${code})`))
 }
 
-/** What fs takes: most names are ASCII, for which no bytes have to be made. */
+/** A path for fs. Most names are ASCII and need no conversion to bytes. */
 function pathOf(characters: string): string | Buffer {
   // eslint-disable-next-line no-control-regex
   return /^[\u0000-\u007f]*$/.test(characters) ? characters : Buffer.from(characters, 'latin1')

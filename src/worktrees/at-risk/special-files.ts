@@ -1,21 +1,21 @@
-/** Pipes, sockets and devices in a worktree: git can put none into a tree, and waits at some of them for ever. */
+/** Pipes, sockets and devices in a worktree: git cannot put them into a tree, and waits forever at some of them. */
 import * as fs from 'node:fs'
 import { type ByteName, displayName, placeIn } from '../../platform/byte-names.ts'
 import { specialKind } from '../../platform/regular-file.ts'
 import { type Place, recordsDirectory } from '../../git/place.ts'
 import { findRepositories, type Walked } from './repositories.ts'
 
-/** The files of a worktree walked, where git has its records of them; undefined where it has none, and where that fails. */
+/** Walks the files of a worktree if git has records of them; undefined if it has none, or if the walk fails. */
 export function walkOf(worktree: string, place: Place): Walked | undefined {
   const gitDirectory = recordsDirectory(place)
   try {
     return gitDirectory === undefined ? undefined : findRepositories(worktree, gitDirectory)
   } catch {
-    return undefined // whoever looks for repositories tries again, and tells of it
+    return undefined // the search for repositories tries again and reports it
   }
 }
 
-/** Of changed files those that are such by now, a line each. */
+/** The changed files that are now pipes, sockets or devices, a line each. */
 export function specialAmong(worktree: string, changed: readonly ByteName[]): string[] {
   return changed.flatMap((name) => {
     const kind = specialKind(fs.lstatSync(placeIn(worktree, name), { throwIfNoEntry: false }))

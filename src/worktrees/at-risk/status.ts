@@ -11,21 +11,21 @@ export interface Status {
   untracked: ByteName[]
   /** Ignored files and directories, whole directories collapsed. */
   ignored: ByteName[]
-  /** Of the uncommitted ones the submodules: they are at another commit than is staged, or staged at another. */
+  /** The submodules among the uncommitted paths: at another commit than is staged, or staged at another. */
   submodules: ByteName[]
 }
 
 export interface WholeStatus extends Status {
-  /** Not among the uncommitted ones. */
+  /** Changed only by opencode; not among the uncommitted paths. */
   byOpencode: ByteName[]
-  /** Of the uncommitted ones those that git itself says nothing of. */
+  /** The uncommitted paths that git itself does not report. */
   hidden: ByteName[]
 }
 
 /**
- * Reads the status of a worktree without touching its index. Files that only opencode has changed are not `uncommitted` but
- * `byOpencode`; those that git was told not to look at are (hidden.ts). Of a submodule only whether it is at the commit that is staged for it: what is in it, see
- * inner-repository.ts. Throws KugetsuError when git fails.
+ * Reads the status of a worktree without touching its index. Files that only opencode has changed are in `byOpencode`, not
+ * in `uncommitted`. Files that git was told not to look at (hidden.ts) are in `uncommitted`. A submodule only counts by
+ * whether it is at its staged commit; for its contents see inner-repository.ts. Throws KugetsuError when git fails.
  */
 export async function readStatus(call: GitCall): Promise<WholeStatus> {
   const shown = ['--untracked-files=normal', '--ignored=traditional', '--ignore-submodules=dirty']
@@ -40,8 +40,8 @@ export async function readStatus(call: GitCall): Promise<WholeStatus> {
 }
 
 /**
- * The text has one character for each byte. Records end in NUL. `1` and `u` records have 8 and 10 fields before the path; a `2` (renamed) has 9, and
- * the old path as a record of its own behind it.
+ * The text has one character for each byte. Records end in NUL. `1` and `u` records have 8 and 10 fields before the path. A
+ * `2` record (renamed) has 9, and the old path follows as a record of its own.
  */
 export function parseStatus(text: string): Status {
   const status: Status = { uncommitted: [], untracked: [], ignored: [], submodules: [] }
@@ -58,7 +58,7 @@ export function parseStatus(text: string): Status {
   return status
 }
 
-/** Without the old paths. */
+/** Yields the records without the old paths of renames. */
 function* recordsIn(text: string): Generator<string> {
   const records = text.split('\0').values()
   for (const record of records) {

@@ -6,7 +6,10 @@ import { type ByteName, nameIn, placeIn } from '../../platform/byte-names.ts'
 import { readRegular } from '../../platform/regular-file.ts'
 import { isRepository } from '../../git/place.ts'
 
-/** A directory's entries, whose names have one character for each byte; none where it is gone, or cannot be read, which is told. */
+/**
+ * A directory's entries, with names of one character for each byte. Empty when the directory is gone, or cannot be read;
+ * `onTrouble` is told of the latter.
+ */
 export function readEntries(directory: string | Buffer, onTrouble: (code: string) => void): fs.Dirent[] {
   try {
     return fs.readdirSync(directory, { withFileTypes: true, encoding: 'latin1' })
@@ -17,7 +20,10 @@ export function readEntries(directory: string | Buffer, onTrouble: (code: string
   }
 }
 
-/** The files in the directory `folder` of another one, by their paths in that; none where it is not there. */
+/**
+ * The files below the directory `folder` of `directory`, as paths in `directory`; none when it does not exist. Throws
+ * KugetsuError `unreadable`.
+ */
 export function filesBelow(directory: string, folder: string): ByteName[] {
   const found: ByteName[] = []
   const waiting = [folder]
@@ -35,8 +41,9 @@ export function filesBelow(directory: string, folder: string): ByteName[] {
 }
 
 /**
- * A file of git's with one character for each byte, as it need not be text: a log has what people wrote. Undefined without one
- * and for a directory. Throws KugetsuError for what else is no file, of which cannot be told what was in it.
+ * A file of git's with one character for each byte, since it need not be text: a log has what people wrote. Undefined when
+ * there is none, and for a directory. Throws KugetsuError for anything else that is not a regular file, because its contents
+ * are unknown.
  */
 export function readCharacters(file: string): string | undefined {
   try {
@@ -47,15 +54,15 @@ export function readCharacters(file: string): string | undefined {
   }
 }
 
-/** Whether a directory with these entries is the checkout of a repository, or may be what is left of one. */
+/** Whether a directory with these entries is the checkout of a repository, or may be the remains of one. */
 export function isInnerRepository(directory: Buffer, entries: readonly fs.Dirent[]): boolean {
   const own = entries.find(({ name }) => name === '.git')
   return own !== undefined && gitDirectoryOf(directory.toString(), own) !== undefined
 }
 
 /**
- * The git directory of the checkout at `place`, whose entry `.git` is given; undefined where that is empty, or names a place
- * where nothing is.
+ * The git directory of the checkout at `place`, given its entry `.git`; undefined when that is empty, or names a place where
+ * nothing is.
  */
 export function gitDirectoryOf(place: string, entry: fs.Dirent): string | undefined {
   const own = path.join(place, '.git')
@@ -65,12 +72,12 @@ export function gitDirectoryOf(place: string, entry: fs.Dirent): string | undefi
     const linked = link === undefined ? undefined : path.resolve(place, link)
     return linked !== undefined && fs.existsSync(linked) ? linked : undefined
   } catch (error) {
-    // A link to nowhere, or a name that is no text: for what cannot be read, see readEntries().
+    // A link to nowhere, or a name that is not text. For directories that cannot be read, see readEntries().
     return codeOf(error) === 'ENOENT' ? undefined : own
   }
 }
 
-/** Whether git takes it for a repository, or for the entry of a worktree in one. */
+/** Whether git accepts the directory as a repository, or as the entry of a worktree in one. */
 export function isGitDirectory(directory: string): boolean {
   return fs.existsSync(path.join(directory, 'commondir')) || isRepository(directory)
 }

@@ -1,10 +1,13 @@
-/** What lies at the place of a mirror and is no repository, or none any more. */
+/** What lies at the place of a mirror but is not a repository, or no longer one. */
 import * as fs from 'node:fs'
 import { KugetsuError } from '../../core/errors.ts'
 import { setAside } from '../../platform/files.ts'
 import { listEntries } from '../../git/worktree-entries.ts'
 
-/** Puts it aside, so that the mirror can be cloned anew. Throws KugetsuError `mirror_damaged` where worktrees depend on it. */
+/**
+ * Sets it aside, so that the mirror can be cloned anew. Throws KugetsuError `mirror_damaged` when worktrees depend on it, or
+ * when it cannot be moved.
+ */
 export function setAsideDamaged(repository: string): void {
   if (fs.lstatSync(repository, { throwIfNoEntry: false }) === undefined) return
   const worktrees = listEntries(repository).filter((entry) => entry.present)

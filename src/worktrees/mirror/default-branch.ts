@@ -1,22 +1,23 @@
-/** The branch that the HEAD of the remote names. */
+/** The branch that the remote's HEAD names. */
 import { askGit, type GitOptions, inMirror, runGit } from '../../git/git.ts'
 import { askRefs, readRefs, type Refs } from '../../git/refs.ts'
 import { despiteLocks } from '../../git/stale-locks.ts'
 
-/** The mirror's configuration could name another program, which would be run. */
+/** Named explicitly: the mirror's configuration could name another program, which git would run. */
 export const theirUsual = ['--upload-pack=git-upload-pack']
 
 const followed = 'refs/remotes/origin/HEAD'
 const fetched = 'refs/kugetsu/remote/HEAD'
 /**
- * A fetch takes the commit of HEAD as well, in the same round trip; git before 2.48 never follows the branch that it names.
- * As a pattern, since a remote may have none, which would fail the fetch.
+ * A fetch also takes the commit of HEAD, in the same round trip, because git before 2.48 never follows the branch that HEAD
+ * names. It is a pattern, because a remote may have no HEAD, which would fail the fetch.
  */
 export const headOfRemote = '+HEAD*:refs/kugetsu/remote/HEAD*'
 
 /**
- * Its name; undefined when it names none that exists. The remote is only asked when that is not known, or no longer where
- * HEAD was when it was fetched. `requireBranch` throws when there is none at all.
+ * The name of the remote's default branch; undefined when HEAD names no existing branch. The remote is asked only when the
+ * name is not known, or when that branch is no longer where HEAD was at the fetch. `requireBranch` throws when the remote
+ * has no branch at all.
  */
 export async function defaultBranch(
   options: GitOptions & { path: string },
@@ -27,7 +28,7 @@ export async function defaultBranch(
   const head = refs.get(fetched)?.commit
   if (known !== undefined && (head === undefined || head === refs.get(followed)?.commit)) return known
   await requireBranch()
-  // `git remote set-head --auto` would do, but takes the program to run over there from the mirror's configuration.
+  // `git remote set-head --auto` would do, but it takes the program to run on the remote from the mirror's configuration.
   const call = inMirror(options)
   const said = await runGit(['ls-remote', '--symref', ...theirUsual, 'origin', 'HEAD'], {
     ...call,
@@ -35,7 +36,7 @@ export async function defaultBranch(
   }).catch(() => '')
   const branch = /^ref: refs\/heads\/(.+)\tHEAD$/m.exec(said)?.[1]
   const ref = `refs/remotes/origin/${branch}`
-  // Detached, or naming a branch that does not exist: the remote has no default branch.
+  // HEAD is detached, or names a branch that does not exist: the remote has no default branch.
   if (branch === undefined || (await askGit(['show-ref', '--verify', '--quiet', ref], call)) === undefined) return known
   const set = () => runGit(['symbolic-ref', followed, ref], call)
   return await despiteLocks(options.path, options.signal, set).then(
@@ -49,7 +50,7 @@ async function refsOf(options: GitOptions & { path: string }): Promise<Refs> {
   return readRefs(options.path, names) ?? (await askRefs(options, names))
 }
 
-/** The branch that origin/HEAD names, if that exists. */
+/** The branch that origin/HEAD names, if it exists. */
 function branchIn(refs: Refs): string | undefined {
   const head = refs.get(followed)?.target
   const prefix = 'refs/remotes/origin/'

@@ -1,7 +1,7 @@
 /**
- * How many fetches of a mirror were begun and which one was completed last. Numbers, not times: a clock that jumps must
- * not make an old fetch look new. They are for calls that overlap, so they need not outlive the machine's boot: a record that
- * is lost or cut off by a power cut lets no fetch be skipped.
+ * How many fetches of a mirror were begun, and which one was completed last. These are numbers, not times: a clock that
+ * jumps must not make an old fetch look new. They serve calls that overlap, so they need not survive a reboot. A record that
+ * a power cut lost or cut off lets no fetch be skipped.
  */
 import { isNoText, readText, setAside, writeAtomic } from '../../platform/files.ts'
 
@@ -10,7 +10,7 @@ export interface Fetches {
   completed: number
 }
 
-/** What was recorded beside the lock. A record that cannot be understood never lets a fetch be skipped. */
+/** The record beside the lock. A record that cannot be parsed never lets a fetch be skipped. */
 export function fetchesSoFar(lockFile: string): Fetches {
   const text = recorded(recordOf(lockFile))
   if (text === undefined) return { begun: 0, completed: 0 }

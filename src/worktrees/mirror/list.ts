@@ -1,4 +1,4 @@
-/** The mirrors of a home, by what lies under repos/. */
+/** The mirrors of a home, found by what lies under repos/. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Repository } from '../../core/issue-ref.ts'
@@ -10,19 +10,19 @@ export interface MirrorOfHome {
   repository: Repository
 }
 
-/** Where the work is saved that was made in worktrees of the mirror at this path. */
+/** The repository for work that was saved from worktrees of the mirror at this path. */
 export function savedRepositoryOf(mirror: string): string {
   return path.join(path.dirname(mirror), `.${path.basename(mirror)}${savedEnding}`)
 }
 
 const savedEnding = '.saved'
 
-/** All mirrors, sorted by path. What cannot be read is left out. */
+/** All mirrors, sorted by path. Directories that cannot be read are left out. */
 export function listMirrors(paths: Paths): MirrorOfHome[] {
   return listRepositories(paths, (name) => (name.endsWith('.git') ? name : undefined))
 }
 
-/** The same, and those that are gone while work of theirs is saved. */
+/** All mirrors, and those that are gone but still have saved work. */
 export function listMirrorsAndSaved(paths: Paths): MirrorOfHome[] {
   const mirrors = listMirrors(paths)
   const known = new Set(mirrors.map((mirror) => mirror.path))
@@ -30,7 +30,7 @@ export function listMirrorsAndSaved(paths: Paths): MirrorOfHome[] {
   return [...mirrors, ...saved.filter((mirror) => !known.has(mirror.path))]
 }
 
-/** `nameIn` says the name of the mirror of which there is something in a directory of this name. */
+/** `nameIn` returns the name of the mirror that a directory of this name belongs to. */
 function listRepositories(paths: Paths, nameIn: (directory: string) => string | undefined): MirrorOfHome[] {
   const found: MirrorOfHome[] = []
   const walk = (parts: string[]) => {
@@ -60,7 +60,7 @@ function directoriesIn(directory: string): string[] {
   }
 }
 
-/** Half made, half deleted, or damaged and set aside. A repository's own name may begin with a dot, `.github`. */
+/** Half made, half deleted, or damaged and set aside. A repository's own name may begin with a dot, such as `.github`. */
 function isAside(name: string): boolean {
   return /^\..*\.tmp$/.test(name) || name.includes('.unreadable-')
 }

@@ -1,4 +1,4 @@
-/** What a mirror needs for git to work in it at all, mended where a file of it was left empty or is gone. */
+/** What a mirror needs for git to work in it at all, and how to mend it when one of its files is empty or gone. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { codeOf, KugetsuError } from '../../core/errors.ts'
@@ -6,16 +6,19 @@ import { ensureDirectory, readLog, writeAtomic } from '../../platform/files.ts'
 import { isSamePlace, listEntries } from '../../git/worktree-entries.ts'
 import { askGit, type GitOptions, inMirror, runGit } from '../../git/git.ts'
 
-/** Something that can be lost. */
+/** A part of a mirror or worktree that can be lost. */
 export interface Part {
-  /** In words, as what was lost. */
+  /** What was lost, in words. */
   name: string
   isBroken: () => boolean
-  /** Throws when it cannot be told what it was. */
+  /** Throws when the lost contents are unknown. */
   mend: () => void | Promise<void>
 }
 
-/** What of one worktree keeps git from working for all in the mirror, and the mirror's own HEAD. Reads files only. */
+/**
+ * The lost parts of single worktrees that keep git from working in the whole mirror, of the mirror's own HEAD, and its broken
+ * loose refs. Reads files only.
+ */
 export function lostPartsOfMirror(mirror: string): string[] {
   return partsOfMirror({ env: {}, timeoutMs: 0, path: mirror })
     .filter(({ isBroken }) => isBroken())
@@ -23,8 +26,8 @@ export function lostPartsOfMirror(mirror: string): string[] {
 }
 
 /**
- * Mends that; returns what it was. A branch whose commit no record names is put away, in the directory `lost` of the mirror.
- * The caller holds the mirror's lock.
+ * Mends the lost parts and returns their names. A branch whose commit no record names is moved into the directory `lost` of
+ * the mirror. The caller holds the mirror's lock.
  */
 export async function mendMirror(options: GitOptions & { path: string }): Promise<string[]> {
   const mended: string[] = []
@@ -63,7 +66,7 @@ export function headOfMirror(mirror: string): Part {
   return {
     name: 'HEAD of the mirror',
     isBroken: () => !/^ref: refs\/heads\/\S+\n?$/.test(textOf(file) ?? ''),
-    mend: () => writeAtomic(file, 'ref: refs/heads/main\n'), // any will do: nobody works there
+    mend: () => writeAtomic(file, 'ref: refs/heads/main\n'), // any branch will do: nobody works there
   }
 }
 
@@ -77,7 +80,7 @@ export function linkToMirror(mirror: string, directory: string): Part {
   }
 }
 
-/** A ref whose file is there and says nothing. Where it was is told by its reflog, or one of the `others`. */
+/** A ref whose file exists but names nothing. Its reflog, or one of the `others`, tells where it was. */
 export function refPart(options: GitOptions, mirror: string, ref: string, others: readonly string[]): Part {
   const file = path.join(mirror, ref)
   return {
@@ -85,7 +88,7 @@ export function refPart(options: GitOptions, mirror: string, ref: string, others
     isBroken: () => isFile(file) && !/^(ref: refs\/\S+|[0-9a-f]{40}|[0-9a-f]{64})\n?$/.test(textOf(file) ?? ''),
     mend: async () => {
       const call = inMirror({ ...options, path: mirror })
-      // A fetch brings those of the remote again.
+      // The next fetch brings the remote's refs back.
       if (ref.startsWith('refs/remotes/')) return fs.rmSync(file)
       const commit = await lastCommit([path.join(mirror, 'logs', ref), ...others], options, mirror)
       if (commit === undefined) {
@@ -103,7 +106,7 @@ export function refPart(options: GitOptions, mirror: string, ref: string, others
   }
 }
 
-/** The newest commit of these reflogs that the mirror has; the first of them that names any. */
+/** The newest commit in these reflogs that the mirror has, from the first log that names one. */
 async function lastCommit(logs: readonly string[], options: GitOptions, mirror: string): Promise<string | undefined> {
   for (const log of logs) {
     const commits = ((textOf(log) ?? '').match(/^[0-9a-f]{40,64} [0-9a-f]{40,64} /gm) ?? []).map(
@@ -140,7 +143,7 @@ export function isFile(place: string): boolean {
   return statOf(place)?.isFile() === true
 }
 
-/** The text of a file of git's, also of one that holds none. */
+/** The text of one of git's files, even if it is not valid text; undefined when it is not a file. */
 export function textOf(file: string): string | undefined {
   return isFile(file) ? readLog(file) : undefined
 }
@@ -149,7 +152,7 @@ function statOf(place: string): fs.Stats | undefined {
   try {
     return fs.statSync(place, { throwIfNoEntry: false })
   } catch (error) {
-    if (codeOf(error) === 'ENOTDIR') return undefined // below a file nothing is
+    if (codeOf(error) === 'ENOTDIR') return undefined // nothing exists below a file
     throw error
   }
 }

@@ -21,8 +21,8 @@ import { removeStraySettings, straySettings } from './stray-settings.ts'
 import { removeTree, sweepTemporary, temporarySibling } from '../../git/temporary.ts'
 
 /**
- * How long to wait for the lock of a mirror. Whoever holds it lives (the kernel frees it otherwise) and ends a silent
- * git by itself, and the first clone of a large repository takes its time.
+ * How long to wait for the lock of a mirror. Its holder is alive (the kernel frees the lock otherwise) and ends a silent git
+ * by itself. The first clone of a large repository takes its time.
  */
 export const mirrorLockWaitMs = 3_600_000
 
@@ -40,13 +40,13 @@ export interface MirrorOptions extends GitOptions {
   /** Gets what git says while it clones or fetches, a line at a time. */
   onProgress?: ((text: string) => void) | undefined
   /**
-   * What else is to be done under the lock, before the fetch; not called for a mirror that is cloned. It must be short,
-   * since others wait for the lock, and must not reject.
+   * Extra work under the lock, before the fetch; not called for a mirror that is cloned. It must be short, since others wait
+   * for the lock, and must not reject.
    */
   beforeFetch?: (() => Promise<void>) | undefined
-  /** Told what of the mirror was lost and is mended. */
+  /** Called with the parts of the mirror that were lost and are now mended. */
   onMended?: ((parts: string[]) => void) | undefined
-  /** Told of settings, as `name=value`, that held for all worktrees, were one worktree's, and are gone. */
+  /** Called with removed settings (`name=value`) that belonged to one worktree but applied to all. */
   onStray?: ((settings: string[]) => void) | undefined
 }
 
@@ -58,9 +58,9 @@ export interface Mirror {
 }
 
 /**
- * Makes the mirror if it is missing, else fetches into it; one round trip to the remote in the usual case. A fetch that
- * another process began after this call and completed counts as ours. Remote branches are `refs/remotes/origin/*`;
- * `refs/heads/*` belongs to the worktrees and is never touched by a fetch.
+ * Makes the mirror if it is missing, else fetches into it; usually in one round trip to the remote. A fetch that another
+ * process began after this call, and completed, counts as ours. Remote branches are `refs/remotes/origin/*`; `refs/heads/*`
+ * belongs to the worktrees, and a fetch never touches it.
  *
  * Throws KugetsuError `clone_failed`, `fetch_failed`, `empty_repository`, `bad_url`, `mirror_damaged`, `interrupted`.
  */
@@ -73,7 +73,7 @@ export async function openMirror(options: MirrorOptions): Promise<Mirror> {
     try {
       return await cloneOrFetch(options, known)
     } catch (error) {
-      // What one worktree has lost can keep git from fetching for all.
+      // A part that one worktree has lost can keep git from fetching for all of them.
       if (!isRepository(options.path) || lostPartsOfMirror(options.path).length === 0) throw error
       const mended = await mendMirror(options)
       options.onMended?.(mended)
@@ -82,7 +82,7 @@ export async function openMirror(options: MirrorOptions): Promise<Mirror> {
   })
 }
 
-/** The caller holds the lock, and knew of these fetches when it was called. */
+/** The caller holds the lock. `known` are the fetches on record when it began to wait for the lock. */
 async function cloneOrFetch(options: MirrorOptions, known: Fetches): Promise<Mirror> {
   await sweepTemporary(options.path)
   if (!isRepository(options.path)) {
@@ -98,7 +98,7 @@ async function cloneOrFetch(options: MirrorOptions, known: Fetches): Promise<Mir
     options.onStray?.(stray)
   }
   const isFetched = () => fetchesSoFar(options.lockFile).completed > known.begun
-  // Not beside the fetch: where git has to register a worktree, a fetch that brings commits fails beside that.
+  // Not in parallel with the fetch: when git has to register the worktree, a fetch that brings commits would fail.
   const before = awaitedLater(Promise.resolve(options.beforeFetch?.()))
   const isKnown = isSetUp(config, options)
   if (isKnown && needsNoSsh.test(options.url)) {
@@ -120,7 +120,7 @@ export async function fetchMirror(options: GitOptions & { path: string; lockFile
   })
 }
 
-/** The objects that the remote's refs name, tags among them, as it says now. Throws KugetsuError `fetch_failed`. */
+/** The ids of the objects that the remote's refs, tags among them, name now. Throws KugetsuError `fetch_failed`. */
 export async function objectsOfRemote(options: GitOptions & { path: string }): Promise<Set<string>> {
   const failure = { message: `cannot ask the remote of ${path.basename(options.path)}`, code: 'fetch_failed' }
   const call = { ...inMirror(withSsh(options, await usersSsh(inMirror(options)))), asksRemote: true, failure }
@@ -129,7 +129,7 @@ export async function objectsOfRemote(options: GitOptions & { path: string }): P
 }
 
 /**
- * Whether the mirror has that commit, fetched as the ref `ref` of the remote if need be; no ref of the mirror names it
+ * Whether the mirror has that commit. If need be, fetches the remote's ref `ref`; no ref of the mirror names the commit
  * then. Throws when interrupted.
  */
 export async function hasCommit(
@@ -156,7 +156,7 @@ async function create(options: MirrorOptions): Promise<void> {
   ensureDirectory(temporary)
   const fetch = beginFetch(options.lockFile)
   try {
-    // Nothing of a repository that the home may lie in.
+    // Ignores any repository that the home may lie in.
     const outside = { GIT_CEILING_DIRECTORIES: path.dirname(temporary) }
     const call: GitCall = { ...inMirror({ ...options, path: temporary }), variables: outside }
     const ssh = await usersSsh(call)
@@ -185,7 +185,7 @@ async function create(options: MirrorOptions): Promise<void> {
   }
 }
 
-/** What a mirror is set to; the last one says that all are. */
+/** The settings of a mirror. The last one marks all of them as set. */
 async function configure(repository: string, options: MirrorOptions): Promise<void> {
   const settings = {
     'core.bare': 'true',
@@ -210,7 +210,7 @@ function isSetUp(settings: ReadonlyMap<string, string> | undefined, { url }: Mir
   return settings?.get('kugetsu.layout') === '1' && settings.get('remote.origin.url') === url
 }
 
-/** A listing of what has to be known before a fetch. */
+/** Lists the settings that must be known before a fetch. */
 async function settingsOf(options: MirrorOptions): Promise<string> {
   const wanted = '^(remote\\.origin\\.url|kugetsu\\.layout|core\\.sshcommand)$'
   return (await askGit(['config', '--show-scope', '-z', '--get-regexp', wanted], inMirror(options))) ?? ''
@@ -225,15 +225,15 @@ async function checkSettings(options: MirrorOptions, listing: string): Promise<s
   return usersValue(listing, 'core.sshcommand')
 }
 
-/** The core.sshCommand that the user has set for all repositories. One of the mirror's own would be an agent's. */
+/** The core.sshCommand that the user has set for all repositories. One set in the mirror itself would be an agent's. */
 async function usersSsh(call: GitCall): Promise<string | undefined> {
   const args = ['config', '--show-scope', '-z', '--get-regexp', '^core\\.sshcommand$']
   return usersValue((await askGit(args, call)) ?? '', 'core.sshcommand')
 }
 
 /**
- * A fetch for which git need not be asked first which ssh the user has set, a process less. False where it does need one:
- * the user's url.*.insteadOf can lead any URL to ssh, and git refuses that here before it has done anything.
+ * Fetches without first asking git which ssh the user has set, which saves a process. False when that has to be known: the
+ * user's url.*.insteadOf can turn any URL into ssh, and git refuses that here before it has done anything.
  */
 async function fetchWithoutSsh(options: MirrorOptions): Promise<boolean> {
   const allowed = gitEnvironment(options.env)['GIT_ALLOW_PROTOCOL'] ?? ''
@@ -257,7 +257,7 @@ async function fetchOrigin(
 ): Promise<void> {
   const fetch = beginFetch(options.lockFile)
   const args = ['fetch', '--prune', '--no-recurse-submodules', '--no-write-fetch-head', '--progress']
-  // A `git fetch --depth` in one worktree cuts the history off for all.
+  // A `git fetch --depth` in one worktree cuts the history off for all of them.
   if (fs.existsSync(path.join(options.path, 'shallow'))) args.push('--unshallow')
   const call: GitCall = {
     ...inMirror(options),
@@ -271,7 +271,7 @@ async function fetchOrigin(
   completeFetch(options.lockFile, fetch)
 }
 
-/** The environment variable outranks the user's core.sshCommand, so where that is set it becomes the variable. */
+/** GIT_SSH_COMMAND outranks the user's core.sshCommand, so a core.sshCommand that is set is passed on as that variable. */
 function withSsh<T extends GitOptions>(options: T, sshCommand: string | undefined): T {
   if (sshCommand === undefined || sshCommand === '' || options.env['GIT_SSH_COMMAND'] !== undefined) return options
   return { ...options, env: { ...options.env, GIT_SSH_COMMAND: sshCommand } }

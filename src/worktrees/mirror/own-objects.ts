@@ -1,21 +1,21 @@
-/** What a mirror has beside commits and is not known to be on its remote: tags, notes on blobs, files of git-lfs. */
+/** What a mirror has beside commits that its remote is not known to have: tags, notes on blobs, files of git-lfs. */
 import * as path from 'node:path'
 import { sample } from '../../core/wording.ts'
 import { type GitCall, runGit } from '../../git/git.ts'
 import { isNothing } from '../../git/place.ts'
 
-/** A ref, outside of what a fetch keeps, that names no commit. */
+/** A ref that names no commit, except refs that a fetch keeps. */
 export interface ObjectRef {
   name: string
   object: string
 }
 
-/** Where programs keep contents that git knows pointers of; the remote may have them, which git cannot tell. */
+/** Where programs keep contents for which git has pointers. The remote may have them, but git cannot tell. */
 const stores = { 'lfs/objects': 'git-lfs', annex: 'git-annex' }
 
 /**
- * The refs of the mirror at `call` that name no commit but a tag of its own, a tree or a blob. Commits are counted by
- * whoever asks. Throws KugetsuError when git fails.
+ * The refs of the mirror at `call` that name a tag object, a tree or a blob instead of a commit. The caller counts the
+ * commits. Throws KugetsuError when git fails.
  */
 export async function objectRefs(call: GitCall): Promise<ObjectRef[]> {
   const text = await runGit(['for-each-ref', '--format=%(objectname) %(objecttype) %(refname)'], call)
@@ -27,7 +27,7 @@ export async function objectRefs(call: GitCall): Promise<ObjectRef[]> {
   })
 }
 
-/** Whether a fetch may have brought it: only tags come so, and only the remote can tell. */
+/** Whether a fetch may have brought the ref. Only tags come that way, and only the remote can tell. */
 export function isFetched({ name }: ObjectRef): boolean {
   return name.startsWith('refs/tags/')
 }

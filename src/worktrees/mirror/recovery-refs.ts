@@ -1,6 +1,6 @@
 /**
- * Recovery refs, `refs/kugetsu/recovery/<name>/<time>`, in the repository beside the mirror (saved-repository.ts). Homes of version
- * 0.1 have some in the mirror itself: those count as well, until moveOldSaved() moves them.
+ * Recovery refs, `refs/kugetsu/recovery/<name>/<time>`, in the repository beside the mirror (saved-repository.ts). Homes of
+ * version 0.1 have some in the mirror itself; those count as well, until moveOldSaved() moves them.
  */
 import * as fs from 'node:fs'
 import { savedRepositoryOf } from './list.ts'
@@ -11,10 +11,12 @@ import { recordIn, type SavedRecord } from './saved-work.ts'
 
 export const recoveryPrefix = 'refs/kugetsu/recovery/'
 
-/** Refs of public commits that saved work is based on, `refs/kugetsu/public/<name>/<time>/<number>`: they publish nothing. */
+/**
+ * Refs of public commits that saved work is based on, `refs/kugetsu/public/<name>/<time>/<number>`. They publish nothing.
+ */
 export const publicPrefix = 'refs/kugetsu/public/'
 
-/** How long saved work is kept at least. */
+/** The minimum time for which saved work is kept. */
 export const recoveryDays = 30
 
 const dayMs = 86_400_000
@@ -33,7 +35,7 @@ export interface RecoveryPoint {
   commit: string
   /** The repository that has the ref. */
   repository: string
-  /** The first eight digits of the commit, by which a person names it. */
+  /** The first eight digits of the commit, as people name it. */
   id: string
   /** The file name form of the issue ref. */
   name: string
@@ -41,11 +43,11 @@ export interface RecoveryPoint {
   savedAt: Date
   expiresAt: Date
   summary: string
-  /** What it says about itself; undefined for a commit that was only given a ref. */
+  /** What the commit says about itself; undefined for a commit that was only given a ref. */
   record: SavedRecord | undefined
 }
 
-/** What is saved of a mirror, newest first. Throws KugetsuError when git fails. */
+/** The saved work of a mirror, newest first. Throws KugetsuError when git fails. */
 export async function listRecovery(options: GitOptions & { mirror: string }): Promise<RecoveryPoint[]> {
   const lists = await Promise.all(repositoriesOf(options.mirror).map((repository) => listIn(options, repository)))
   return lists.flat().sort((a, b) => b.savedAt.getTime() - a.savedAt.getTime())
@@ -80,14 +82,17 @@ async function listIn(options: GitOptions, repository: string): Promise<Recovery
   })
 }
 
-/** The one that a person means by an id, a part of it that no other begins with, or a ref; undefined when none is meant. */
+/**
+ * The point that a person means by an id, a unique beginning of an id, or a ref; undefined when no point fits. Throws
+ * KugetsuError `ambiguous_recovery` when several do.
+ */
 export function pointNamed<T extends RecoveryPoint>(points: readonly T[], text: string): T | undefined {
   const whole = points.find(({ ref, commit }) => ref === text || commit === text)
   if (whole !== undefined) return whole
-  // No less, or the number of an issue would be taken for one.
+  // Fewer digits could be the number of an issue.
   if (!/^[0-9a-f]{7,64}$/.test(text)) return undefined
   const found = points.filter(({ commit }) => commit.startsWith(text))
-  // Saved twice, by a command that was killed before it could remove it and the one after: it is the same work.
+  // Saved twice, by a command that was killed before the removal and by the next one: it is the same work.
   if (new Set(found.map(({ commit }) => commit)).size < 2) return found[0]
   throw new KugetsuError(`${text} fits ${found.length} recovery points`, {
     hint: `Say more of it: ${found.map(({ commit }) => commit.slice(0, 16)).join(', ')}`,
@@ -95,7 +100,7 @@ export function pointNamed<T extends RecoveryPoint>(points: readonly T[], text: 
   })
 }
 
-/** The time in a ref, which counts even where the commit is older. */
+/** The time in a ref. It counts even if the commit is older. */
 function timeIn(text: string): Date | undefined {
   const parts = /^(\d{4}-\d\d-\d\dT\d\d)-(\d\d)-(\d\d)-(\d{3}Z)$/.exec(text)
   return parts === null ? undefined : new Date(`${parts[1]}:${parts[2]}:${parts[3]}.${parts[4]}`)

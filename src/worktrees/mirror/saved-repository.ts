@@ -1,7 +1,7 @@
 /**
- * The repository in which saved work lies, beside the mirror: agents work and push in the mirror, so nothing private may be
- * under a ref there, and no gc of theirs may take saved work away. It borrows from the mirror only what the remote has, and
- * a ref of the mirror holds each public commit that it borrows; all else is copied into it.
+ * The repository for saved work, beside the mirror. Agents work and push in the mirror, so nothing private may be under a
+ * ref there, and no gc of theirs may remove saved work. It borrows from the mirror only what the remote has, and a ref of
+ * the mirror holds each public commit that it borrows. Everything else is copied into it.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -20,14 +20,14 @@ import { removeTree, sweepTemporary, temporarySibling } from '../../git/temporar
 
 export interface StoreOptions extends GitOptions {
   mirror: string
-  /** How to report what git cannot do. */
+  /** How to report a failure of git. */
   failure: NonNullable<GitCall['failure']>
 }
 
 /**
- * Puts a commit with all that is behind it under a recovery ref, which must be new. `plain` is a plain repository
- * (withPlainRepository) that lend() lets read the commit. The caller holds the mirror's lock. Throws as `options.failure`
- * says, also when the ref is taken.
+ * Puts a commit, with everything behind it, under a recovery ref, which must be new. `plain` is a plain repository
+ * (withPlainRepository) that can read the commit because of lend(). The caller holds the mirror's lock. Throws as
+ * `options.failure` says, also when the ref is taken.
  */
 export async function storeSaved(
   options: StoreOptions,
@@ -50,8 +50,8 @@ export async function storeSaved(
 }
 
 /**
- * Moves what version 0.1 saved under refs of the mirror itself, which a `git push --mirror` of an agent would publish. A point
- * that cannot be moved stays where it is. Throws KugetsuError when git fails.
+ * Moves what version 0.1 saved under refs of the mirror itself, where a `git push --mirror` of an agent would publish it. A
+ * point that cannot be moved stays where it is. Throws KugetsuError when git fails.
  */
 export async function moveOldSaved(options: GitOptions & { mirror: string; lockFile: string }): Promise<void> {
   const { mirror, lockFile, signal } = options
@@ -70,14 +70,14 @@ export async function moveOldSaved(options: GitOptions & { mirror: string; lockF
   })
 }
 
-/** By a call that was killed before it could remove it from the mirror. */
+/** Whether a killed call has stored it already, but not yet removed it from the mirror. */
 async function isStored(options: StoreOptions, ref: string, commit: string): Promise<boolean> {
   const repository = savedRepositoryOf(options.mirror)
   return fs.existsSync(repository) && (await refsOf(inside(options, repository), ref)).get(ref) === commit
 }
 
 /**
- * Brings saved commits, each with all that is behind it, into the mirror, where no ref names them yet; `ref` is the recovery
+ * Brings saved commits, each with everything behind it, into the mirror, where no ref names them yet. `ref` is the recovery
  * ref that has them. The caller holds the mirror's lock. Throws as `options.failure` says.
  */
 export async function bringBack(
@@ -98,8 +98,8 @@ export async function bringBack(
 }
 
 /**
- * Removes a recovery ref with what it borrows, unless it points elsewhere by now, and the repository with the last one. Throws
- * KugetsuError when git fails.
+ * Removes a recovery ref with what it borrows, unless it now points elsewhere. Removes the repository with the last ref.
+ * Throws KugetsuError when git fails.
  */
 export async function dropRecovery(
   options: GitOptions & { mirror: string; lockFile: string },
@@ -115,7 +115,7 @@ export async function dropRecovery(
   })
 }
 
-/** Removes the repository of what is saved of a mirror. The caller holds the mirror's lock. */
+/** Removes the repository with the saved work of a mirror. The caller holds the mirror's lock. */
 export async function removeSaved(mirror: string): Promise<void> {
   const repository = savedRepositoryOf(mirror)
   if (!fs.existsSync(repository)) return
@@ -139,7 +139,7 @@ async function openSaved(options: StoreOptions, sha256: boolean): Promise<string
     const temporary = temporarySibling(repository)
     try {
       await makeBare(options, temporary, sha256)
-      // Relative, so that it also holds where the home was moved or copied to.
+      // Relative, so that it stays valid when the home is moved or copied.
       const alternates = path.join(temporary, 'objects', 'info', 'alternates')
       ensureDirectory(path.dirname(alternates))
       writeAtomic(alternates, `../../${path.basename(options.mirror)}/objects\n`)
@@ -149,13 +149,13 @@ async function openSaved(options: StoreOptions, sha256: boolean): Promise<string
     }
   }
   copyShallow(options.mirror, repository)
-  // What a git that was killed left: under the lock there is no other.
+  // Removes leftovers of a killed git: no other git works here while we hold the lock.
   const packs = path.join(repository, 'objects', 'pack')
   for (const name of listDirectory(packs)) if (name.startsWith('tmp_')) removeFile(path.join(packs, name))
   return repository
 }
 
-/** Makes a mirror that knows nothing of its remote, which may be gone: openMirror() makes a whole one of it when it is needed. */
+/** Makes a mirror that knows nothing of its remote, which may be gone. openMirror() completes it when it is needed. */
 export async function makeEmptyMirror(options: StoreOptions, sha256: boolean): Promise<void> {
   const temporary = temporarySibling(options.mirror)
   try {
@@ -173,14 +173,14 @@ async function makeBare(options: StoreOptions, directory: string, sha256: boolea
   await runGit(['init', '--bare', '--quiet', '--template=', ...format, directory], call)
 }
 
-/** The commits of the remote, as of the last fetch, on which what only `commit` has is based. */
+/** The remote's commits, as of the last fetch, on which the commits that only `commit` has are based. */
 async function publicCommitsBehind(options: StoreOptions, plain: string, commit: string): Promise<string[]> {
   if (!fs.existsSync(options.mirror)) return []
   const mirror = inside(options, options.mirror)
   const variables = {
     ...mirror.variables,
     GIT_ALTERNATE_OBJECT_DIRECTORIES: path.join(plain, 'objects'),
-    // An agent may have put other commits in the place of some.
+    // An agent may have replaced some commits by others.
     GIT_NO_REPLACE_OBJECTS: '1',
     GIT_GRAFT_FILE: path.join(plain, 'no-grafts'),
   }
@@ -192,7 +192,7 @@ async function publicCommitsBehind(options: StoreOptions, plain: string, commit:
   return (await runGit(['merge-base', '--independent', ...found], call)).split('\n').filter((line) => line !== '')
 }
 
-/** Public commits get refs, in the mirror because its gc could take them once the remote has dropped them. */
+/** Gives public commits refs. In the mirror, gc could otherwise take them once the remote has dropped them. */
 async function holdPublic(
   options: StoreOptions,
   repository: string,
@@ -202,7 +202,7 @@ async function holdPublic(
   for (const [name, commit] of named(ref, commits)) await update(options, repository, [name, commit])
 }
 
-/** Removes those refs of which the recovery ref is gone, or was never made because its maker was killed. */
+/** Removes the public refs whose recovery ref is gone, or was never made because its maker was killed. */
 async function releasePublic(options: StoreOptions): Promise<void> {
   const repository = savedRepositoryOf(options.mirror)
   const points = await refsOf(inside(options, repository), recoveryPrefix)
@@ -235,8 +235,8 @@ async function refsOf(call: GitCall, prefix: string): Promise<Map<string, string
 }
 
 /**
- * Copies what is behind commits and not behind the `known` ones, on all of which the repository `to` has refs. By a bundle: what
- * `to` borrows it would take for its own in a fetch, and not copy.
+ * Copies what is behind `commits` but not behind `known`; the repository `to` has refs on all of `known`. Uses a bundle: a
+ * fetch would treat what `to` borrows as its own, and not copy it.
  */
 async function carry(
   options: StoreOptions,
@@ -256,7 +256,7 @@ async function carry(
   await runGit(['bundle', 'unbundle', bundle], inside(options, to))
 }
 
-/** Where history is cut short in the mirror, it is so in all that borrow from it. */
+/** Where history is cut short in the mirror, it is cut short in all repositories that borrow from it. */
 function copyShallow(mirror: string, directory: string): void {
   const [from, to] = [path.join(mirror, 'shallow'), path.join(directory, 'shallow')]
   if (!copyRegular(from, to)) fs.rmSync(to, { force: true })

@@ -1,4 +1,4 @@
-/** What a recovery commit says about itself: a line for people, and a record that restoring goes by. */
+/** What a recovery commit says about itself: a line for people, and a record from which restore.ts works. */
 import * as z from 'zod/mini'
 import { lazy } from '../../core/lazy.ts'
 
@@ -18,15 +18,18 @@ const schema = lazy(() => {
     files: z.boolean(),
     /** The tree of the index; null when it had conflicts, or there was none. */
     index: text,
-    /** A commit that has that tree; of version 0.1 there is none. */
+    /** A commit that has that tree. Version 0.1 did not write it. */
     index_commit: z.optional(text),
     /** A commit whose tree is the ignored files. */
     ignored: text,
     stashes: z.array(z.looseObject({ commit: z.string(), message: z.string() })),
-    /** Commits of no branch, and the record of the worktree that named each. Of version 0.1 there are none. */
+    /** Commits of no branch, each with the record of the worktree that named it. Version 0.1 did not write them. */
     parked: z.optional(z.array(z.looseObject({ commit: z.string(), from: z.string() }))),
     in_progress: text,
-    /** A commit whose tree is the files of what was in progress, see at-risk/operations.ts. Of version 0.1 there is none. */
+    /**
+     * A commit whose tree is the files of the operation in progress, see at-risk/operations.ts. Version 0.1 did not write
+     * it.
+     */
     operation: z.optional(text),
     /** Ignored files that were not saved. */
     left_out: z.array(z.string()),
@@ -49,7 +52,7 @@ export function messageOfSaved(summary: string, record: SavedRecord): string {
   return `${summary}\n\n${mark}${JSON.stringify(record)}\n`
 }
 
-/** The record in the body of a commit message; undefined in a commit that is none of ours. */
+/** The record in the body of a commit message; undefined when the commit is not ours. */
 export function recordIn(body: string): SavedRecord | undefined {
   const line = body.split('\n').findLast((each) => each.startsWith(mark))
   if (line === undefined) return undefined

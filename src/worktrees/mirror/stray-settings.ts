@@ -1,6 +1,6 @@
 /**
- * Settings in the configuration that all worktrees of a mirror share, and that are one worktree's: `git config` in a
- * worktree writes there. Nobody but agents sets anything in a mirror, kugetsu aside.
+ * Settings of one worktree in the configuration that all worktrees of a mirror share: `git config` in a worktree writes
+ * there. Apart from kugetsu, only agents set anything in a mirror.
  */
 import * as path from 'node:path'
 import { isWithin } from '../../platform/within.ts'
@@ -16,9 +16,9 @@ const extension = 'extensions.worktreeconfig'
 type Stray = `${string}=${string}`
 
 /**
- * Those that are to go: who its author is, hooks in the directory of one worktree, where its files are, and
- * that a mirror is bare, where each worktree has settings of its own: then that would hold for worktrees too. Asks git only
- * where the file is not as git usually writes it.
+ * The settings to remove: the author's identity, hooks in the directory of one worktree, `core.worktree`, and a `core.bare`
+ * beside `extensions.worktreeConfig`, which would apply to worktrees too. Asks git only when the file is not as git usually
+ * writes it.
  */
 export async function straySettings(
   options: GitOptions & { path: string },
@@ -34,7 +34,9 @@ export async function straySettings(
   return config.flatMap(([name, set]): Stray[] => (isStray(name, set) ? [`${name}=${set}`] : []))
 }
 
-/** Takes them out; that the mirror is bare is said in its own settings then, as git does it. The caller holds the mirror's lock. */
+/**
+ * Removes the settings. `core.bare` moves to the mirror's own settings, as git does it. The caller holds the mirror's lock.
+ */
 export async function removeStraySettings(
   options: GitOptions & { path: string },
   stray: readonly Stray[],
@@ -55,7 +57,7 @@ async function settingsByGit(options: GitOptions & { path: string }): Promise<[s
   return settings.map(({ name, value = 'true' }) => [name, value])
 }
 
-/** One inside the repository, such as `.husky/_`, is found in each worktree; so is one elsewhere. */
+/** A relative path, such as `.husky/_`, is found in each worktree. A directory outside the worktrees serves all of them. */
 function isOfOne(mirror: string, hooks: string): boolean {
   if (!path.isAbsolute(hooks)) return false
   return (
@@ -63,7 +65,7 @@ function isOfOne(mirror: string, hooks: string): boolean {
   )
 }
 
-/** As git takes it (git-config(1), "boolean"); a setting without a value is true. */
+/** As git reads it (git-config(1), "boolean"); a setting without a value is true. */
 function isTrue(value: string | undefined): boolean {
   return value !== undefined && /^(true|yes|on|[1-9]\d*)$/i.test(value)
 }

@@ -1,4 +1,4 @@
-/** A mirror that no worktree uses: a copy of the remote, and as such worth nothing, unless it has more than that. */
+/** A mirror that no worktree uses is a copy of the remote and as such worth nothing, unless it has more than that. */
 import * as fs from 'node:fs'
 import { KugetsuError } from '../../core/errors.ts'
 import { exclusively } from '../../platform/locks.ts'
@@ -13,8 +13,8 @@ import { removeTree, temporarySibling } from '../../git/temporary.ts'
 type Options = GitOptions & { mirror: string; lockFile: string; now: Date }
 
 /**
- * What only the mirror has; none when it is no more than a copy. `remote` are the objects that its remote has just named; without
- * it nothing is said of tags that a fetch may have brought. Throws KugetsuError when git fails.
+ * What only the mirror has; empty when it is no more than a copy. `remote` has the objects that its remote has just named;
+ * without it, tags that a fetch may have brought are not reported. Throws KugetsuError when git fails.
  */
 export async function reasonsToKeepMirror(options: Options, remote?: ReadonlySet<string>): Promise<string[]> {
   const call = inMirror({ ...options, path: options.mirror })
@@ -43,8 +43,8 @@ export async function reasonsToKeepMirror(options: Options, remote?: ReadonlySet
 }
 
 /**
- * Removes a mirror, once its remote has answered: what is gone there must not go here. Throws KugetsuError
- * `fetch_failed` when it does not answer, `work_at_risk` when the mirror has to stay.
+ * Removes a mirror, after its remote has answered: what the remote no longer has must not be deleted here. Throws
+ * KugetsuError `fetch_failed` when it does not answer, `work_at_risk` when the mirror has to stay.
  */
 export async function removeMirror(options: Options): Promise<void> {
   await fetchMirror({ ...options, path: options.mirror })

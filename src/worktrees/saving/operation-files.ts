@@ -1,4 +1,7 @@
-/** The files of what was in progress in a worktree (at-risk/operations.ts): saved as a tree, and put back beside the work. */
+/**
+ * The files of an operation in progress in a worktree (at-risk/operations.ts): saved as a tree, and put back beside the
+ * work.
+ */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { writeNames } from '../../platform/byte-names.ts'
@@ -6,12 +9,12 @@ import { operationFiles } from '../at-risk/operations.ts'
 import { type GitCall, runGit } from '../../git/git.ts'
 import { type Place, recordsDirectory } from '../../git/place.ts'
 
-/** Where they are put, in the worktree. */
+/** The directory in the worktree where they are put. */
 const directoryName = '.kugetsu-recovered'
 
 /**
- * Writes them as a tree; undefined where there are none. `call` is one in a plain repository (withPlainRepository), which is
- * at `directory`. Throws KugetsuError when one cannot be read.
+ * Writes the files as a tree; undefined when there are none. `call` is a call in a plain repository (withPlainRepository) at
+ * `directory`. Throws KugetsuError when a file cannot be read.
  */
 export async function takeOperation(options: {
   call: GitCall
@@ -32,8 +35,9 @@ export async function takeOperation(options: {
 }
 
 /**
- * Puts the files of a tree into a new directory of the worktree at `options.path`, which git ignores, and returns its name. Not
- * to where git would go on with them: branches may have other names now, and what was put by is among the stashes.
+ * Puts the files of a tree into a new directory of the worktree at `options.path`, which git ignores, and returns its name.
+ * They do not go back to where git would continue with them: branches may have other names now, and automatic stashes are
+ * among the stashes.
  */
 export async function putOperation(options: { path: string }, plain: GitCall, tree: string): Promise<string> {
   const name = freeName(options.path)

@@ -1,8 +1,8 @@
-/** Files that nobody but their owner may read. Git knows no mode but executable, so a save has to know them by itself. */
+/** Files that only their owner may read. Git records no mode but executable, so a save has to record this itself. */
 import * as fs from 'node:fs'
 import { type ByteName, charactersOf, listNames, nameIn, placeIn } from '../../platform/byte-names.ts'
 
-/** Those among `names`, of files and of directories (which end in `/`), in a worktree. What cannot be read is left out. */
+/** The private files among `names` in a worktree; names of directories end in `/`. What cannot be read is left out. */
 export function privateFiles(worktree: string, names: readonly ByteName[]): ByteName[] {
   return names.flatMap((name) => {
     const characters = charactersOf(name)

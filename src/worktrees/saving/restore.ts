@@ -1,4 +1,4 @@
-/** Saved work put back as it was: branches, HEAD, the index, the files, the ignored files, the stashes. */
+/** Puts saved work back as it was: branches, HEAD, the index, the files, the ignored files, the stashes. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { KugetsuError } from '../../core/errors.ts'
@@ -31,20 +31,20 @@ export interface Restored {
   /** The branch that is checked out; undefined when HEAD is detached. */
   branch: string | undefined
   head: string
-  /** Branches that came back under another name, by their own. */
+  /** Branches that came back under another name, by their original name. */
   renamed: Record<string, string>
-  /** What was in progress when it was saved and is not taken up again. */
+  /** The operation that was in progress when the work was saved. It is not resumed. */
   inProgress: string | undefined
-  /** The directory of the worktree in which its files are now, with the patches and messages that were only there. */
+  /** The directory in the worktree with that operation's files: patches and messages that exist nowhere else. */
   operationFiles: string | undefined
   /** Ignored files that were not saved. */
   leftOut: string[]
 }
 
 /**
- * Makes a worktree with the saved work in it. Work that is there is never touched: throws KugetsuError `branch_taken`
- * when the branch has other commits by now, `branch_in_use` when another worktree is on it, `path_taken`,
- * `restore_failed` when git fails. What it made is gone again then. The recovery ref stays.
+ * Makes a worktree with the saved work in it. Existing work is never touched: throws KugetsuError `branch_taken` when the
+ * branch has other commits by now, `branch_in_use` when another worktree is on it, `path_taken`, `restore_failed` when git
+ * fails. If it fails, what it made is removed. The recovery ref stays.
  */
 export async function restoreWork(options: RestoreOptions): Promise<Restored> {
   const { point, mirror } = options
@@ -100,14 +100,14 @@ async function restoreBy(options: RestoreOptions, plain: string): Promise<Restor
   }
 }
 
-/** What the worktree and its repository need again. Saved files go into the directory only. */
+/** The commits that the worktree and its repository need again. Saved files go into the directory only. */
 function commitsOf(record: SavedRecord): string[] {
   const { head, branches, stashes, parked = [], index_commit: index } = record
   const named = [head, index, ...Object.values(branches), ...[...stashes, ...parked].map(({ commit }) => commit)]
   return named.filter((commit) => commit !== null && commit !== undefined)
 }
 
-/** Which branch each of the saved ones becomes, by its own name: that, where no other work is in the way. */
+/** The name that each saved branch gets, by its original name: the same, unless other work is in the way. */
 async function nameBranches(
   options: RestoreOptions,
   call: GitCall,
@@ -148,7 +148,10 @@ async function inTheWay(
     : new KugetsuError(`branch ${branch} has other commits by now`, { hint, code: 'branch_taken' })
 }
 
-/** Puts files, index and stashes into the new worktree, which is locked until all of it is there; see Restored.operationFiles. */
+/**
+ * Puts files, index and stashes into the new worktree, which is locked until everything is there. Returns
+ * Restored.operationFiles.
+ */
 async function fill(
   options: RestoreOptions,
   record: SavedRecord,
@@ -181,15 +184,15 @@ async function fill(
 }
 
 /**
- * Puts the files there that are not as in the index, byte for byte. The others have been checked out as always: what
- * filters make of them (line ends, Git LFS) was not saved. No name leaves git, which has them as bytes.
+ * Writes the files that differ from the index, byte for byte. The others are checked out as always: what filters make of
+ * them (line ends, Git LFS) was not saved. The names stay inside git, because they are bytes.
  */
 async function putFiles(options: RestoreOptions, plain: GitCall, index: string): Promise<void> {
   await runGit(['read-tree', index], plain)
   await runGit(['read-tree', '--reset', '-u', `${index}^{tree}`, `${options.point.commit}^{tree}`], plain)
 }
 
-/** A stash that is still in the list is not put there twice. */
+/** A stash that is still in the list is not added again. */
 async function storeStashes(
   options: RestoreOptions,
   record: SavedRecord,
@@ -207,8 +210,8 @@ async function storeStashes(
 }
 
 /**
- * Commits of no branch: the reflog of HEAD names them, keeps them from gc, and is pushed by nobody. In front of what is in it,
- * as a file (gitrepository-layout(5)), since git adds to it only what HEAD moves to.
+ * Names the commits of no branch in the reflog of HEAD: it keeps them from gc, and nobody pushes it. They go before the
+ * existing lines, written as a file (gitrepository-layout(5)), since git itself only appends what HEAD moves to.
  */
 function putIntoReflog(entry: WorktreeEntry, point: RecoveryPoint, record: SavedRecord): void {
   const log = path.join(entry.directory, 'logs', 'HEAD')
@@ -222,7 +225,7 @@ function putIntoReflog(entry: WorktreeEntry, point: RecoveryPoint, record: Saved
   writeAtomic(log, lines.join('') + (readText(log) ?? ''))
 }
 
-/** Git knows of no mode but executable, and ignored files hold passwords more often than others. */
+/** Git records no mode but executable, and ignored files hold passwords more often than others. */
 async function forTheOwnerAlone(options: RestoreOptions, plain: GitCall): Promise<void> {
   for (const name of namesIn(await runGitForBytes(['ls-files', '-z'], plain))) {
     const place = placeIn(options.path, name)
@@ -231,7 +234,7 @@ async function forTheOwnerAlone(options: RestoreOptions, plain: GitCall): Promis
   }
 }
 
-/** A commit that was only given a ref is nothing but commits. */
+/** A commit that was only given a ref has no record, only commits. */
 function bare(point: RecoveryPoint): SavedRecord {
   const counts = { commits: 0, uncommitted: 0, untracked: 0, ignored: 0, stashes: 0 }
   const nothing = { issue: null, branch: null, index: null, ignored: null, in_progress: null }

@@ -1,7 +1,7 @@
 /**
- * Work that is about to be deleted, kept beside the mirror (saved-repository.ts) as a commit under a ref of its own. The commit holds the working
- * files as they are, byte for byte, and has as parents what they were based on: HEAD, the index, the ignored files,
- * the branches, the stashes. What is what stands in its message, see saved-work.ts; restore.ts puts it back.
+ * Keeps work that is about to be deleted, beside the mirror (saved-repository.ts), as a commit under a ref of its own. The
+ * commit holds the working files byte for byte. Its parents are what they were based on: HEAD, the index, the ignored files,
+ * the branches, the stashes. Its message says which is which, see saved-work.ts; restore.ts puts everything back.
  */
 import * as path from 'node:path'
 import { savedRepositoryOf } from '../mirror/list.ts'
@@ -27,7 +27,7 @@ import { takeSnapshot, type Snapshot } from './snapshot.ts'
 const mostNamed = 20
 
 export interface SaveOptions extends GitOptions {
-  /** The worktree, or a clone of its own; it may be missing, then its commits are saved. */
+  /** The worktree, or a clone. It may be missing; then its commits are saved. */
   path: string
   mirror: string
   /** The mirror's lock. */
@@ -49,10 +49,10 @@ export interface SavedWork {
 }
 
 /**
- * Saves what can be saved of what takeInventory() found; undefined when there is nothing. The worktree, its index and the
- * mirror's branches are not touched.
+ * Saves what can be saved of what takeInventory() found; undefined when there is nothing to save. Does not touch the
+ * worktree, its index or the mirror's branches.
  *
- * Throws KugetsuError `unsavable` where it could not save all, `save_failed` when git fails.
+ * Throws KugetsuError `unsavable` when it could not save everything, `save_failed` when git fails.
  */
 export async function saveWork(options: SaveOptions, inventory: Inventory): Promise<SavedWork | undefined> {
   const { place, heads, stashes, ignored, parked, uncommitted, untracked } = inventory
@@ -91,8 +91,8 @@ interface Found {
 }
 
 /**
- * What was saved of a worktree whose removal was cut off after it had been moved away: with its files, and with all
- * that is left of it. To save what is left once more would put that in front of it.
+ * The saved work of a worktree whose removal was cut off after the worktree had been moved away. That save has the files,
+ * and everything that is still left. Saving the rest again would put an incomplete save in front of it.
  */
 async function savedBefore(options: SaveOptions, heads: Heads, stashes: Stash[]): Promise<RecoveryPoint | undefined> {
   const tips = [heads.head, ...heads.branches.values(), ...heads.incoming, ...stashes.map(({ commit }) => commit)]
@@ -109,7 +109,7 @@ async function savedBefore(options: SaveOptions, heads: Heads, stashes: Stash[])
   return undefined
 }
 
-/** Writes all of it as commits, in the objects of the plain repository. */
+/** Writes everything as commits, into the objects of the plain repository. */
 async function commitAll(
   options: SaveOptions,
   place: KnownPlace,
@@ -117,7 +117,7 @@ async function commitAll(
 ): Promise<string> {
   const { plain, inventory } = found
   const { heads, stashes, ignored, parked, uncommitted, hidden, untracked } = inventory
-  // The history of a clone may be cut short.
+  // The history of a clone may be shallow.
   copyRegular(path.join(place.repository, 'shallow'), path.join(plain, 'shallow'))
   const call: GitCall = { ...saving(options, plain), variables: { GIT_DIR: plain, ...identity(options.now) } }
   const commit = (tree: string, parents: string[], message: string[]) =>
@@ -180,14 +180,17 @@ async function commitAll(
   )
 }
 
-/** The branches of a clone that its remote has all of need no saving. */
+/** Leaves out the branches of a clone that its remote has completely, unless HEAD is on them. */
 function withoutPushed(heads: Heads, place: KnownPlace, unpushed: ReadonlySet<string>): Heads {
   if (place.kind !== 'clone') return heads
   const branches = [...heads.branches].filter(([name, commit]) => name === heads.on || unpushed.has(commit))
   return { ...heads, branches: new Map(branches) }
 }
 
-/** The user's may not be those of this repository: an agent can set others, and so can a conditional include. */
+/**
+ * The excludes file that the worktree's git uses. It may not be the user's: an agent, or a conditional include, can set
+ * another.
+ */
 async function excludesFileOf(options: SaveOptions, place: KnownPlace): Promise<string | undefined> {
   if (place.kind === 'missing') return undefined
   const call = { ...inWorktree(options, place.gitDirectory), failure: failureOf(options), settingsAsTheyAre: true }

@@ -9,22 +9,22 @@ import { gitFailure } from '../../git/failure.ts'
 import { type Place, recordsDirectory } from '../../git/place.ts'
 
 export interface SnapshotOptions {
-  /** A call in a plain repository (withPlainRepository), which is at `directory`. */
+  /** A call in a plain repository (withPlainRepository) at `directory`. */
   call: GitCall
   directory: string
   place: Exclude<Place, { kind: 'unknown' }>
   /** The worktree. */
   path: string
   head: string | undefined
-  /** Whether to take the files; of a worktree that is missing, what its index has. */
+  /** Whether to take the files; for a missing worktree, what its index has. */
   files: boolean
-  /** Files and directories (ending in `/`) that git does not know, all of which are to be among the files. */
+  /** Files and directories (ending in `/`) that git does not know. All of them must end up among the files. */
   untracked: readonly ByteName[]
-  /** The files and directories to take whatever git makes of them: ignored, hidden from it, private. */
+  /** Files and directories to take no matter what git says of them: ignored, hidden from it, private. */
   ignored: readonly ByteName[]
   /** The user's own exclude file of the repository. */
   exclude: string
-  /** What the worktree's settings have for `core.excludesFile`, where they have any. */
+  /** The worktree's setting of `core.excludesFile`, if any. */
   excludesFile: string | undefined
 }
 
@@ -36,8 +36,8 @@ export interface Snapshot {
 }
 
 /**
- * Writes the trees by way of an index and a git directory of our own: the worktree's are not touched.
- * Throws KugetsuError `unsavable` for a repository inside the worktree.
+ * Writes the trees with an index and a git directory of our own; the worktree's are not touched. Throws KugetsuError
+ * `unsavable` for a repository inside the worktree, and for files that git does not take.
  */
 export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> {
   const { call, directory, place } = options
@@ -54,7 +54,7 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
       if (name === 'index' || name.startsWith('sharedindex.'))
         copyWithTime(path.join(gitDirectory, name), path.join(directory, name))
     }
-    // From a copy: to write a tree may write the index, and that must keep its time.
+    // From a copy: writing a tree may write the index, whose time must not change.
     const copy = path.join(directory, 'index-as-it-is')
     copyRegular(path.join(gitDirectory, 'index'), copy)
     const asItIs = { ...call, variables: { ...call.variables, GIT_INDEX_FILE: copy } }
@@ -80,7 +80,7 @@ async function takeIgnored(options: SnapshotOptions, inside: GitCall): Promise<s
   return await ask(['write-tree'], call)
 }
 
-/** A repository inside the worktree goes into a tree as a mere commit id; its files would be lost. */
+/** Throws for a repository inside the worktree: the tree would hold only its commit id, and its files would be lost. */
 async function refuseNested(call: GitCall, head: string | undefined): Promise<void> {
   const base =
     head === undefined
@@ -100,7 +100,7 @@ async function refuseNested(call: GitCall, head: string | undefined): Promise<vo
   }
 }
 
-/** What git's status told of and its `add` left out, for whatever reason, would be lost. */
+/** Throws for files that `git status` reports but `git add` left out for whatever reason: they would be lost. */
 async function requireTaken(call: GitCall, untracked: readonly ByteName[]): Promise<void> {
   if (untracked.length === 0) return
   const taken = namesIn(await runGitForBytes(['ls-files', '-z'], call)).map(charactersOf)
@@ -126,8 +126,8 @@ function unlessUnmerged(error: unknown): undefined {
 }
 
 /**
- * Git compares the contents of files that were changed within the second in which the index was written, and by the
- * time of the index it knows which: with a new time it would take such a change for none.
+ * Git compares the contents only of files that were changed within the second in which the index was written. It tells these
+ * by the time of the index: with a new time it would miss such a change.
  */
 function copyWithTime(from: string, to: string): void {
   copyRegular(from, to)
