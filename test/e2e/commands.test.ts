@@ -133,8 +133,10 @@ it("opencode takes no snapshots of an agent's worktree, unless its configuration
   stage.git.commit('me/app', 'main', {
     'opencode.json': JSON.stringify({ $schema: 'https://opencode.ai/config.json' }),
   })
+  const isKeptByProject = /^1\.(?:\d|1[0-3])\./.test(stage.server()?.version ?? '')
   await stage.ok(['destroy', ref(8), '-y'])
-  expect(taken()).toEqual([])
+  // Before 1.14 those of a whole repository are one, which other issues may need.
+  expect(taken()).toHaveLength(isKeptByProject ? 1 : 0)
 })
 
 describe('list and status', () => {

@@ -302,7 +302,8 @@ describe('what a command prints beyond what the model is given', () => {
       return [...JSON.stringify(json).matchAll(/"outputPath":"[^"]*\/(tool_\w+)"/g)].map(([, name]) => name)
     }
     const session = String(stage.file(6)?.['opencode_session_id'])
-    const { json: children } = await stage.opencode(`/session/${session}/children`)
+    const at = encodeURIComponent(stage.worktree(6))
+    const { json: children } = await stage.opencode(`/session/${session}/children?directory=${at}`)
     const sessions = [session, ...(children as { id: string }[]).map(({ id }) => id)]
     const files = [...new Set((await Promise.all(sessions.map(outputs))).flat())]
     expect(files).toHaveLength(2)

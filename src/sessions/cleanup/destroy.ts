@@ -132,8 +132,9 @@ export async function destroyIssue(
     }
     const ended = await quietWorktree(home, { issueRef: record.issue_ref, worktree: record.worktree_path })
     const last = ended.length === 0 ? found : await work?.inventory()
+    const outputs = await outputsOf(home, record)
     const recovery = work && last && (await removeIssueWorktree(home, name, work, last))
-    await deleteOpencodeSession(home, record)
+    await deleteOpencodeSession(home, record, outputs)
     await forgetSession(home, name)
     await forgetConversation(home, name)
     await closeWorktree(home, record.worktree_path)
@@ -181,7 +182,7 @@ export async function destroyPmAgent(home: Home, supervision: Supervision, optio
   }
   if (options.force && record?.run) await stopIfAtWork(home, supervision, pmAgentSession)
   requirePmAtRest(home)
-  if (record !== undefined) await deleteOpencodeSession(home, record)
+  if (record !== undefined) await deleteOpencodeSession(home, record, await outputsOf(home, record))
   await forgetSession(home, pmAgentSession)
   await changeIndex(home, (index) => ({ ...index, pm_agent: null }))
 }
@@ -212,7 +213,7 @@ export async function destroyBase(
   for (const { name } of issues) destroyed.push(await destroyIssue(home, supervision, name, { ...options, remotes }))
   if (readSession(home, pmAgentSession) !== undefined) await destroyPmAgent(home, supervision, options)
   const base = readSession(home, baseName)
-  if (base !== undefined) await deleteOpencodeSession(home, base)
+  if (base !== undefined) await deleteOpencodeSession(home, base, [])
   await forgetSession(home, baseName)
   await changeIndex(home, (index) => ({ ...index, base: null }))
   return destroyed
@@ -222,8 +223,9 @@ export async function destroyBase(
 export async function removeWork(home: Home, record: SessionRecord, name: string): Promise<Recovery | undefined> {
   await quietWorktree(home, { issueRef: record.issue_ref, worktree: record.worktree_path })
   const work = workOf(home, record)
+  const outputs = await outputsOf(home, record)
   const recovery = work && (await removeIssueWorktree(home, name, work, await work.inventory()))
-  await deleteOpencodeSession(home, record)
+  await deleteOpencodeSession(home, record, outputs)
   return recovery
 }
 
@@ -242,15 +244,30 @@ async function removeIssueWorktree(
 }
 
 /**
+ * The files with the output of the session's commands; none when opencode cannot tell. The question is asked in the worktree
+ * while it is there: before 1.14 opencode lists a session's sub-agents only in the directory where they work.
+ */
+async function outputsOf(home: Home, record: SessionRecord): Promise<string[]> {
+  const { opencode_session_id: id, worktree_path: worktree } = record
+  if (!id) return []
+  const directory = worktree && fs.existsSync(worktree) ? worktree : home.paths.base
+  try {
+    return await toolOutputsOf(home, (await agentServer(home)).client, { id, directory })
+  } catch {
+    home.signal.throwIfAborted()
+    return []
+  }
+}
+
+/**
  * Also removes the session from opencode, with the output of its commands: otherwise a later init would find its context
  * again. A failure causes only a warning.
  */
-async function deleteOpencodeSession(home: Home, record: SessionRecord): Promise<void> {
+async function deleteOpencodeSession(home: Home, record: SessionRecord, outputs: readonly string[]): Promise<void> {
   const id = record.opencode_session_id
   if (!id) return
   try {
     const { client } = await agentServer(home)
-    const outputs = await toolOutputsOf(home, client, { id, directory: home.paths.base }).catch(() => [])
     await client.deleteSession(id, home.paths.base)
     for (const file of outputs) fs.rmSync(file, { force: true })
   } catch (error) {
