@@ -15,7 +15,7 @@ import { createContext, createInterruption, requireHome } from './process.ts'
 /** Runs the command that `argv` (without program and script) asks for and sets the exit code. */
 export async function main(argv: string[]): Promise<void> {
   const interruption = createInterruption()
-  const context = createContext(interruption, argv[0] === daemonCommand)
+  const context = createContext(interruption, { inBackground: argv[0] === daemonCommand, exit: process.exit })
   const flags = { json: argv.includes('--json'), debug: argv.includes('--debug') }
   const program = createProgram(context, version(), argv)
   const asked = withoutHelp(program, argv)

@@ -12,15 +12,21 @@ import { codeOf, exitCodes, KugetsuError, messageOf } from './core/errors.ts'
 import { plainLine, plainText } from './core/plain-text.ts'
 import { isPacked } from './platform/single-executable.ts'
 
-/** `inBackground`: what it says is read by nobody. */
-export function createContext(interruption: Interruption, inBackground: boolean): Context {
+export interface ProcessOptions {
+  /** Nobody reads what it says. */
+  inBackground: boolean
+  /** Ends the process at once, by default with the exit code that was set. */
+  exit: (code?: number) => never
+}
+
+export function createContext(interruption: Interruption, { inBackground, exit }: ProcessOptions): Context {
   const env = process.env
   const cwd = currentDirectory() // before anything takes a relative path for one below it
   const known = homeOfUser(env)
   const userHome = known ?? '/'
   // Some of the programs that are called take an empty one for the directory in which they are called.
   if (!env['HOME'] && known !== undefined) env['HOME'] = known
-  const io = createIo(interruption)
+  const io = createIo(interruption, exit)
   let settings: Settings | undefined
   const paths = pathsOf(homeDirectory(env, userHome))
   const context: Context = {
@@ -104,7 +110,7 @@ function currentDirectory(): string | undefined {
   }
 }
 
-function createIo(interruption: Interruption): Io & Pick<Context, 'progress'> {
+function createIo(interruption: Interruption, exit: ProcessOptions['exit']): Io & Pick<Context, 'progress'> {
   const terminal = isTerminal(1)
   let passing = false
   const put = (descriptor: 1 | 2, text: string) => {
@@ -115,7 +121,7 @@ function createIo(interruption: Interruption): Io & Pick<Context, 'progress'> {
   return {
     out: (text) => {
       const failure = put(1, text)
-      if (failure !== undefined) endWithoutReader(failure, interruption)
+      if (failure !== undefined) endWithoutReader(failure, interruption, exit)
     },
     log: (text) => void put(1, text),
     err: (text) => void put(2, text),
@@ -205,11 +211,11 @@ function write(descriptor: 1 | 2, text: string): unknown {
  * Ends the process because its output cannot be written. A reader that has gone (`kugetsu list | head -1`) had all that it
  * wanted; a full disk is an error, also where all else went well.
  */
-function endWithoutReader(failure: unknown, interruption: Interruption): never {
+function endWithoutReader(failure: unknown, interruption: Interruption, exit: ProcessOptions['exit']): never {
   interruption.readerGone()
-  if (codeOf(failure) === 'EPIPE') process.exit()
+  if (codeOf(failure) === 'EPIPE') return exit()
   write(2, `Error: the output cannot be written: ${messageOf(failure)}\n`)
-  process.exit(exitCodes.failed)
+  return exit(exitCodes.failed)
 }
 
 export interface Interruption {

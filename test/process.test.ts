@@ -8,7 +8,7 @@ afterEach(() => vi.unstubAllEnvs())
 const contextWith = (home: string | undefined) => {
   vi.stubEnv('KUGETSU_DIR', undefined)
   vi.stubEnv('HOME', home)
-  return createContext(createInterruption(), true)
+  return createContext(createInterruption(), { inBackground: true, exit: process.exit })
 }
 const codeWith = (env: NodeJS.ProcessEnv) => {
   try {
