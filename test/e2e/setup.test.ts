@@ -132,6 +132,20 @@ describe('what cannot be done', () => {
   })
 })
 
+it('is refused beside an opencode of version 2: install.sh', () => {
+  const second = path.join(home.root, 'second')
+  fs.mkdirSync(second)
+  fs.writeFileSync(path.join(second, 'opencode'), '#!/bin/sh\necho 2.0.15\n', { mode: 0o755 })
+  const prefix = path.join(home.root, 'prefix-second')
+  const said = run(script('install.sh', '--prefix', prefix), { PATH: `${second}:${home.env['PATH']}` })
+  expect(said).toMatchObject({
+    code: 1,
+    out: '',
+    err: expect.stringMatching(/^Error: opencode 2\.0\.15 is not supported yet.*\nHint: .*KUGETSU_OPENCODE/),
+  })
+  expect(fs.existsSync(prefix)).toBe(false)
+})
+
 describe('install.sh', () => {
   const npm = {
     // The home of a test lets opencode install nothing; this is npm's turn. Compiling the addon would take a minute.

@@ -95,7 +95,7 @@ export async function checkOpencode(
   }
   if (compare(version, unknownFrom) >= 0) {
     throw new KugetsuError(`opencode ${version} is not supported: kugetsu works with ${oldest.join('.')} to 1.x`, {
-      hint: `Install version 1 ("npm install -g opencode-ai"), or name one in KUGETSU_OPENCODE (${file} is the one in use).`,
+      hint: `Install version 1 beside it (npm install --prefix ~/.opencode-1 opencode-ai) and set KUGETSU_OPENCODE=~/.opencode-1/node_modules/.bin/opencode (${file} is the one in use).`,
       code: 'opencode_unsupported',
     })
   }
