@@ -143,7 +143,7 @@ it('is refused beside an opencode of version 2: install.sh', () => {
     out: '',
     err: expect.stringMatching(/^Error: opencode 2\.0\.15 is not supported yet.*\nHint: .*KUGETSU_OPENCODE/),
   })
-  expect(fs.existsSync(prefix)).toBe(false)
+  expect(fs.existsSync(path.join(prefix, 'bin'))).toBe(false)
 })
 
 describe('install.sh', () => {

@@ -1,23 +1,19 @@
 /** Removing what belongs to an issue, without ever losing work. */
-import * as fs from 'node:fs'
 import type { Home } from '../../config/home.ts'
 import { codeOf, KugetsuError, messageOf } from '../../core/errors.ts'
 import { formatRef } from '../../core/issue-ref.ts'
-import { removeSnapshots } from '../../opencode/snapshots.ts'
-import { toolOutputsOf } from '../../opencode/tool-output.ts'
 import { exclusively } from '../../platform/locks.ts'
 import { describeInventory, describeLost, isAtRisk, moveItAway } from '../../worktrees/at-risk/describe.ts'
 import type { Inventory } from '../../worktrees/at-risk/inventory.ts'
 import { createRemotes, type Remotes } from '../../worktrees/at-risk/remotes.ts'
 import { saveWork } from '../../worktrees/saving/save.ts'
 import { removeWorktree } from '../../worktrees/worktrees.ts'
-import { agentServer } from '../runs/agent-server.ts'
 import { isAtWorkByHand, stopWorkByHand } from '../runs/by-hand.ts'
 import { type IssueWork, workOf } from './inventory.ts'
+import { closeWorktree, deleteOpencodeSession, outputsOf } from './opencode-session.ts'
 import { note } from '../../activity/journal.ts'
 import { quietWorktree } from '../runs/left-running.ts'
 import { mendIfBroken } from '../runs/mend-worktree.ts'
-import { unload } from '../runs/loading.ts'
 import { requirePmAtRest } from '../runs/pm-at-rest.ts'
 import { noPullRequests, pullRequestsOf, type PullRequests } from '../file/pull-requests.ts'
 import type { SessionRecord } from '../file/session-file.ts'
@@ -241,49 +237,6 @@ async function removeIssueWorktree(
   const { leftBehind } = await removeWorktree({ ...work, deleteBranch: saved !== undefined })
   if (leftBehind !== undefined) home.warn(`some files could not be deleted; they are in ${leftBehind}`)
   return saved === undefined ? undefined : { ref: saved.ref, mirror: work.mirror }
-}
-
-/**
- * The files with the output of the session's commands; none when opencode cannot tell. The question is asked in the worktree
- * while it is there: before 1.14 opencode lists a session's sub-agents only in the directory where they work.
- */
-async function outputsOf(home: Home, record: SessionRecord): Promise<string[]> {
-  const { opencode_session_id: id, worktree_path: worktree } = record
-  if (!id) return []
-  const directory = worktree && fs.existsSync(worktree) ? worktree : home.paths.base
-  try {
-    return await toolOutputsOf(home, (await agentServer(home)).client, { id, directory })
-  } catch {
-    home.signal.throwIfAborted()
-    return []
-  }
-}
-
-/**
- * Also removes the session from opencode, with the output of its commands: otherwise a later init would find its context
- * again. A failure causes only a warning.
- */
-async function deleteOpencodeSession(home: Home, record: SessionRecord, outputs: readonly string[]): Promise<void> {
-  const id = record.opencode_session_id
-  if (!id) return
-  try {
-    const { client } = await agentServer(home)
-    await client.deleteSession(id, home.paths.base)
-    for (const file of outputs) fs.rmSync(file, { force: true })
-  } catch (error) {
-    home.warn(`the opencode session ${id} stays: ${messageOf(error)}`)
-  }
-}
-
-/** Closes a removed worktree in opencode and deletes opencode's snapshots of it. Leftovers would only cost disk space. */
-async function closeWorktree(home: Home, worktree: string | null | undefined): Promise<void> {
-  if (!worktree || fs.existsSync(worktree)) return
-  try {
-    await unload(home, worktree)
-    removeSnapshots(home.env, home.userHome, worktree)
-  } catch (error) {
-    home.warn(`opencode keeps snapshots of ${worktree}: ${messageOf(error)}`)
-  }
 }
 
 /** Forgets the conversation: a later start on the issue begins afresh, and another issue may get its name. */
