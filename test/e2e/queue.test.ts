@@ -210,6 +210,8 @@ describe('a task that cannot be done', () => {
 
       const other = spawnKugetsu(stage.home, ['start', three, 'SAY{{never}}'])
       await waitFor('its session file', () => fs.existsSync(at('sessions', 'silent.test-me-app-3.json')))
+      expect(stage.slots()).not.toEqual([])
+      await waitFor('its slot to be given away', () => stage.slots().length === 0)
       await stage.ok(['stop', three])
       expect(await other.finished).toMatchObject({ code: 130 })
       expect((await items()).map(({ id }) => id)).not.toContain(second)

@@ -1,6 +1,6 @@
 /**
  * Starts that wait for a git server. The server may never answer. So a start that has waited for a while records that
- * in a file (waiting-starts.ts), and a start from the queue gives its slot to the next task meanwhile.
+ * in a file (waiting-starts.ts) and gives its slot away meanwhile.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Home } from '../../config/home.ts'
@@ -35,15 +35,13 @@ interface Wanted {
   issueRef: string
   /** How many agents may be at work; undefined where a person wants the start regardless. */
   limit: number | undefined
-  /** Whether it gives its slot away while it waits for the remote. */
-  givesAway: boolean
   /** Called when it begins to wait for the remote, and when it goes on. */
   onWait?: ((waits: boolean) => void) | undefined
 }
 
 /** Takes the slot for a start. Throws KugetsuError `no_free_slot` or `no_memory` as admit() does. */
 export async function admitStart(home: Home, supervision: Supervision, wanted: Wanted): Promise<AdmittedStart> {
-  const { session, issueRef, givesAway, onWait } = wanted
+  const { session, issueRef, onWait } = wanted
   let slot: string | undefined = await admit(home, supervision, wanted)
   let timer: NodeJS.Timeout | undefined
   let waits = false
@@ -55,10 +53,8 @@ export async function admitStart(home: Home, supervision: Supervision, wanted: W
       return home.warn(messageOf(error)) // it keeps its slot: without the file no other process would see this start
     }
     waits = true
-    if (givesAway && slot !== undefined) {
-      releaseSlot(home, slot)
-      slot = undefined
-    }
+    if (slot !== undefined) releaseSlot(home, slot)
+    slot = undefined
     onWait?.(true)
   }
 
@@ -71,12 +67,15 @@ export async function admitStart(home: Home, supervision: Supervision, wanted: W
   }
 
   async function takeAgain(): Promise<string> {
+    let isTold = false
     for (;;) {
       try {
         return await admit(home, supervision, { ...wanted, isAgain: true })
       } catch (error) {
         if (!(error instanceof KugetsuError) || error.exitCode !== exitCodes.noFreeSlot) throw error
       }
+      if (!isTold) home.progress(`the git server has answered; ${issueRef} waits for a free slot`)
+      isTold = true
       await sleep(slotLookMs, undefined, { signal: home.signal })
     }
   }

@@ -89,8 +89,8 @@ interface Beginning extends StartRequest {
 async function begin(home: Home, supervision: Supervision, request: Beginning): Promise<Started> {
   const issueRef = formatRef(request.ref)
   const limit = request.now === true ? undefined : home.settings().maxConcurrentAgents
-  const [givesAway, onWait] = [request.queueItem !== undefined, request.onRemoteWait]
-  const remote = await admitStart(home, supervision, { issueRef, session: request.name, limit, givesAway, onWait })
+  const onWait = request.onRemoteWait
+  const remote = await admitStart(home, supervision, { issueRef, session: request.name, limit, onWait })
   request = { ...request, remote }
   const undo = createUndo(home.warn)
   undo.add('the slot', remote.release)
