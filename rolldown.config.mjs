@@ -10,7 +10,7 @@ const common = {
   transform: { target: 'node20.19' },
 }
 
-/** Puts the licences of all packages that are bundled beside them. */
+/** Puts the licences of all bundled packages next to the bundle. */
 const licences = {
   name: 'licences',
   generateBundle(_, bundle) {
@@ -28,11 +28,12 @@ export default defineConfig([
     output: {
       dir: 'dist',
       cleanDir: true,
-      // Node 20 takes half as long to load it as ES modules: `list` takes 1.4 times as long as `node -e 0`, and 1.9.
+      // Node 20 loads CommonJS faster than ES modules: `list` takes 42 ms this way, and 55 as ES modules.
       format: 'cjs',
       entryFileNames: '[name].cjs',
       chunkFileNames: '[name]-[hash].cjs',
-      // Each file takes time to find: what most commands share is one. 6 (too much in it) and none (50 files) take longer.
+      // Each file takes time to find, so what most commands share is one file. 6 (too much in it) and no group (50 files)
+      // take longer.
       codeSplitting: { groups: [{ name: 'shared', minShareCount: 12 }] },
       minify: true,
       sourcemap: true,

@@ -1,12 +1,12 @@
 #!/usr/bin/env node
-// Every Node can read this file, back to those that most machines had once: an older one would print a page of our code.
+// Written so that every Node can read it, also very old ones: a Node that cannot would print a page of our code.
 var fs = require('fs')
 var path = require('path')
 
 /**
- * Where Node may keep compiled code: a directory that is the user's own and that nobody else can write to or read, because
- * what lies there is run. (Without a name Node takes one in the temporary directory, whoever made that.) Undefined where
- * there is none.
+ * Where Node may keep compiled code: a directory that is the user's own and that no other user can write to or read, because
+ * Node runs what is in it. (Without a name Node takes one in the temporary directory, even if another user made it.)
+ * Undefined when there is none.
  */
 function ownDirectory(env) {
   try {
@@ -18,8 +18,8 @@ function ownDirectory(env) {
     var isOwn = stat.isDirectory() && stat.uid === process.getuid() && (stat.mode & 63) === 0 // 077
     return isOwn ? directory : undefined
   } catch (error) {
-    if (error.code === undefined) throw error // no variable, no rights
-    return undefined
+    if (error.code === undefined) throw error
+    return undefined // no variable, no rights
   }
 }
 
@@ -45,7 +45,7 @@ function run() {
   }
 }
 
-/** While npm installs or replaces kugetsu, files are missing for a moment. Rethrows all else. */
+/** While npm installs or replaces kugetsu, files are missing for a moment. Rethrows any other error. */
 function tellIncomplete(error) {
   if (!isMissing(error)) throw error
   process.stderr.write(
@@ -56,7 +56,7 @@ function tellIncomplete(error) {
   process.exit(1)
 }
 
-/** Whether it says that a file of this package is not there. */
+/** Whether the error says that a file of this package is missing. */
 function isMissing(error) {
   var isAbsent = error.code === 'MODULE_NOT_FOUND' || error.code === 'ENOENT'
   return isAbsent && String(error.path || error.message).indexOf(path.dirname(__dirname)) !== -1

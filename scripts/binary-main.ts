@@ -8,7 +8,7 @@ import { useDriver } from '../src/platform/sqlite.ts'
 const [, , command, file, ...rest] = process.argv
 
 if (command === '__node' && file !== undefined) {
-  // For the demo, whose project is tested with node: a script, as Node would run it.
+  // For the demo, because its project is tested with node: runs a script as Node would.
   const script = path.resolve(file)
   process.argv = [process.execPath, script, ...rest]
   createRequire(script)(script)

@@ -52,7 +52,7 @@ try {
 
   copyFileSync(process.execPath, fresh)
   chmodSync(fresh, 0o755)
-  strip(fresh, '--strip-all') // before: afterwards it would take away what was put in
+  strip(fresh, '--strip-all') // before the injection: afterwards it would remove what was put in
   await quietly(() => inject(fresh, 'NODE_SEA_BLOB', readFileSync(blob), { sentinelFuse: fuse }))
   const said = execFileSync(fresh, ['--version'], { encoding: 'utf8', env: {}, timeout: 60_000 }).trim()
   writeFileSync(`${target}.licenses.txt`, licences())
@@ -63,7 +63,7 @@ try {
   rmSync(fresh, { force: true })
 }
 
-/** Of all that is in the file; it is to be handed on with it. */
+/** The licences of all that is in the file; they must be handed on with it. */
 function licences() {
   const read = (...parts) => readFileSync(path.join(...parts), 'utf8')
   const ofNode = [path.dirname(process.execPath), '..', 'LICENSE']
@@ -76,14 +76,14 @@ function licences() {
   ])
 }
 
-/** All in one script: nothing can be required but modules of Node's. */
+/** All in one script: only Node's own modules can be required. */
 async function bundle(input, file) {
   const [{ platform, moduleTypes, transform }] = configurations
   const options = { input, platform, moduleTypes, transform, external: ['bindings'] }
   await build({ ...options, output: { file, format: 'cjs', codeSplitting: false, minify: true } })
 }
 
-/** Symbols are a tenth of it; where there are no binutils it stays as large as it is. */
+/** Symbols are a tenth of the file; without binutils it stays as large as it is. */
 function strip(file, how) {
   try {
     execFileSync('strip', [how, file], { stdio: 'ignore' })
@@ -92,7 +92,7 @@ function strip(file, how) {
   }
 }
 
-/** postject warns, as of every such file, of parts that it does not know. */
+/** postject warns, for every such file, about parts that it does not know. */
 async function quietly(work) {
   const { log, warn, error } = console
   const said = []

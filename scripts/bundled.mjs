@@ -1,5 +1,5 @@
-// Builds a program of test/ (Node 20 runs no TypeScript) and runs it with a clean environment, because what changes how
-// every Node starts (certificates to load, options) would be measured in every process.
+// Builds a program of test/ (Node 20 runs no TypeScript) and runs it with a clean environment: variables that change how a
+// Node starts (certificates to load, options) would be measured in every process.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** Runs test/<name>/main.ts with these arguments, and ends with its exit code. */
 export async function runBundled(name, args) {
-  // As far below the root as the sources are, which look for bin/ and node_modules/ from where they are.
+  // As far below the root as the sources, which look for bin/ and node_modules/ relative to their own place.
   const file = path.join(root, 'node_modules', '.cache', `kugetsu-${name}-${process.pid}.mjs`)
   mkdirSync(path.dirname(file), { recursive: true })
   const bundle = await rolldown({

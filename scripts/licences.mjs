@@ -1,11 +1,11 @@
-// The licences of the packages whose code goes into what is handed out, which all ask to be kept with it.
+// The licences of the packages that are part of what is handed out. All of them ask to be kept with the code.
 import { readFileSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 
 /** Put between the texts of two packages. */
 const rule = `\n${'-'.repeat(80)}\n\n`
 
-/** The text of the packages that these modules (paths of files) are of. */
+/** The licences of the packages that these modules (paths of files) belong to, as one text. */
 export function licencesOf(modules) {
   const packages = new Set(modules.flatMap((id) => /.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+/.exec(id) ?? []))
   return joined([...packages].sort().map(licenceOf))

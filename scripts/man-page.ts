@@ -73,7 +73,7 @@ function described({ name, command }: Leaf): string[] {
   ]
 }
 
-/** What help has behind the options: headings at the margin, each with the indented lines under it. */
+/** What help prints after the options: headings at the margin, each with the indented lines under it. */
 function tailOf(command: Command): [string, string[]][] {
   const parts = helpOf(command).split(/^(?=\S[^\n]*:\n {2})/m)
   return parts

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const columns = 88
-/** From the line that begins with the first up to the one that begins with the second, or to the end. */
+/** Each from the line that begins with the first text up to the line that begins with the second, or to the end. */
 const leftOut = [
   ['kugetsu demo', '2  One command'],
   ['   $ kugetsu wait shop#1 shop#2', '5  What came of it'],

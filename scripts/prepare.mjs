@@ -1,5 +1,5 @@
-// npm runs this after `npm ci`, before `npm pack`, and in the clone of `npm install git+…`. There npm hands its --global
-// down to the installation of what builds kugetsu, which so goes elsewhere.
+// npm runs this after `npm ci`, before `npm pack`, and in the clone of `npm install git+…`. In that clone npm also applies
+// its --global to the packages that build kugetsu, so they are installed elsewhere.
 try {
   import.meta.resolve('rolldown')
 } catch {

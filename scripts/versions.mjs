@@ -10,7 +10,7 @@ import { parseArgs, stripVTControlCharacters } from 'node:util'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const lock = JSON.parse(fs.readFileSync(path.join(root, 'package-lock.json'), 'utf8'))
 
-/** How kugetsu is packed has nothing to do with them, and is tested in a repository alone. */
+/** How kugetsu is packed does not depend on the versions, and is tested only in a repository. */
 const notOfVersions = ['binary', 'package']
 
 /** Exact versions, oldest first: the oldest supported, one in the middle, the newest that was tested. */
@@ -120,7 +120,7 @@ async function runFile({ opencode, node, nodeProgram, project, program, file }) 
   })
   fs.closeSync(output)
   const seconds = (performance.now() - from) / 1000
-  // What the reporter of vitest.config.ts says last.
+  // The last line of the reporter of vitest.config.ts.
   const said = stripVTControlCharacters(fs.readFileSync(log, 'utf8'))
   const found = [...said.matchAll(/^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/gm)].at(-1)
   const [passed, failed, skipped] = found === undefined ? [0, 1, 0] : found.slice(1).map((count) => Number(count ?? 0))
@@ -133,7 +133,7 @@ async function runFile({ opencode, node, nodeProgram, project, program, file }) 
 function installOpencode(version) {
   const directory = path.join(cache, `opencode-${version}`)
   const program = path.join(directory, 'node_modules/.bin/opencode')
-  // npm 12 runs the scripts of a package only where it is told to.
+  // npm 12 runs the scripts of a package only when it is told to.
   installPackage(directory, 'opencode-ai', version, { allowScripts: { 'opencode-ai': true } })
   return program
 }
@@ -198,7 +198,7 @@ function npm(args, directory, nodeProgram) {
   if (status !== 0) fail(`npm ${args.join(' ')} ended with ${signal ?? status} in ${directory}`)
 }
 
-/** As if this Node were the one of the machine, and nobody had called npm. */
+/** An environment as if this Node were the machine's own, and npm had not been called. */
 function environmentFor(nodeProgram) {
   const clean = Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_OPTIONS$|KUGETSU_)/i.test(name))
   return {

@@ -26,14 +26,14 @@ export async function main(argv: string[]): Promise<void> {
     await program.parseAsync(argv.length === 0 ? ['help'] : asked, { from: 'user' })
     const failure = interruption.failure()
     if (failure !== undefined) throw failure
-    // Unless the command said itself how it went.
+    // Unless the command has set the exit code itself.
     if (interruption.happened()) process.exitCode ??= exitCodes.interrupted
   } catch (error) {
     const failure = interruption.failure() ?? error
     process.exitCode = wasHelp(failure) ? failure.exitCode : renderError(context, known(failure, program, asked), flags)
   }
-  // Idle connections to the opencode server would keep the process for seconds. Output is written synchronously.
-  context.io.err('') // takes a line of progress away
+  // Idle connections to the opencode server would keep the process alive for seconds. Output is written synchronously.
+  context.io.err('') // removes a line of progress
   tellIfRemoved(context)
   process.exit()
 }
@@ -49,7 +49,7 @@ function quietly(program: ReturnType<typeof createProgram>, context: Context, js
   }
 }
 
-/** Help or the version was printed: asked for (0), or in place of a subcommand that is missing (1). */
+/** Whether help or the version was printed: asked for (0), or in place of a missing subcommand (1). */
 function wasHelp(error: unknown): error is CommanderError {
   return error instanceof CommanderError && (error.exitCode === 0 || error.code === 'commander.help')
 }

@@ -1,4 +1,4 @@
-/** What a kugetsu has of its process: environment, directory, streams, signals. main.ts has the arguments and the exit code. */
+/** What kugetsu uses of its process: environment, directory, streams, signals. main.ts has arguments and the exit code. */
 import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
@@ -13,7 +13,7 @@ import { plainLine, plainText } from './core/plain-text.ts'
 import { isPacked } from './platform/single-executable.ts'
 
 export interface ProcessOptions {
-  /** Nobody reads what it says. */
+  /** No person reads the output. */
   inBackground: boolean
   /** Ends the process at once, by default with the exit code that was set. */
   exit: (code?: number) => never
@@ -21,10 +21,10 @@ export interface ProcessOptions {
 
 export function createContext(interruption: Interruption, { inBackground, exit }: ProcessOptions): Context {
   const env = process.env
-  const cwd = currentDirectory() // before anything takes a relative path for one below it
+  const cwd = currentDirectory() // before anything resolves a relative path against it
   const known = homeOfUser(env)
   const userHome = known ?? '/'
-  // Some of the programs that are called take an empty one for the directory in which they are called.
+  // Some of the programs that kugetsu calls take an empty HOME for the directory in which they are called.
   if (!env['HOME'] && known !== undefined) env['HOME'] = known
   const io = createIo(interruption, exit)
   let settings: Settings | undefined
@@ -50,7 +50,7 @@ export function createContext(interruption: Interruption, { inBackground, exit }
   const readSettings = () => {
     const read = loadSettings({ configFile: paths.config, env, userHome })
     read.warnings.forEach(context.warn)
-    // Not by the daemon, whose words nobody reads.
+    // Not by the daemon, because no person reads its output.
     const remarks = inBackground ? [] : [...read.gone, ...read.mistyped]
     for (const [name, text] of remarks) if (isNews(paths, name)) context.warn(text)
     return read
@@ -59,8 +59,8 @@ export function createContext(interruption: Interruption, { inBackground, exit }
 }
 
 /**
- * The user's home directory: HOME, else what the system has on file. Undefined where neither says one; a HOME that is empty
- * or relative (in cron, under `env -i`) would be the directory in which kugetsu is called.
+ * The user's home directory: HOME, else what the system has on file. Undefined when neither says one. An empty or relative
+ * HOME (in cron, under `env -i`) does not count: it would be the directory in which kugetsu is called.
  */
 function homeOfUser(env: NodeJS.ProcessEnv): string | undefined {
   const given = env['HOME'] ?? ''
@@ -69,11 +69,11 @@ function homeOfUser(env: NodeJS.ProcessEnv): string | undefined {
     const { homedir } = os.userInfo()
     return path.isAbsolute(homedir) ? homedir : undefined
   } catch {
-    return undefined // a user of no entry, as in containers
+    return undefined // a user without an entry, as in containers
   }
 }
 
-/** Throws KugetsuError `bad_home` where the environment of createContext() leaves open where the user's home directory, or that of kugetsu, is. */
+/** Throws KugetsuError `bad_home` when the environment of createContext() does not tell the user's or kugetsu's home. */
 export function requireHome(env: NodeJS.ProcessEnv): void {
   const given = env['HOME'] ?? ''
   if (given !== '' && !path.isAbsolute(given)) {
@@ -98,8 +98,8 @@ export function requireHome(env: NodeJS.ProcessEnv): void {
 }
 
 /**
- * The working directory; undefined when it was deleted, as that of a destroyed worktree is under a shell. Then the process
- * goes to the root: programs that it starts, and its own libraries, ask for a working directory without needing any.
+ * The working directory; undefined when it was deleted, like a destroyed worktree under a shell. Then the process goes to
+ * the root: programs that it starts, and its own libraries, ask for a working directory without needing any.
  */
 function currentDirectory(): string | undefined {
   try {
@@ -126,7 +126,7 @@ function createIo(interruption: Interruption, exit: ProcessOptions['exit']): Io 
     log: (text) => void put(1, text),
     err: (text) => void put(2, text),
     progress: (said, kind) => {
-      const text = plainLine(said, 1000) // git passes on what the other side says
+      const text = plainLine(said, 1000) // git passes on what the remote says
       if (isTerminal(2)) {
         put(2, fit(`… ${text}`, (process.stderr.columns ?? 80) - 1).trimEnd())
         passing = true
@@ -153,7 +153,7 @@ function createIo(interruption: Interruption, exit: ProcessOptions['exit']): Io 
   }
 }
 
-/** Whether these very bytes are an argument: Node puts U+FFFD in place of those that are no UTF-8. False where it cannot be told. */
+/** Whether these very bytes are an argument: Node replaces bytes that are not UTF-8 by U+FFFD. False when unknown. */
 function isInCommandLine(argument: string): boolean {
   try {
     return fs.readFileSync('/proc/self/cmdline').includes(`\0${argument}\0`)
@@ -181,7 +181,7 @@ async function ask(question: string, signal: AbortSignal): Promise<string | unde
   }
 }
 
-/** Opening the streams of the process loads a good part of Node, so it is first seen whether that can be one at all. */
+/** Opening the process's streams loads a good part of Node, so this first checks whether it can be a terminal at all. */
 function isTerminal(descriptor: 0 | 1 | 2): boolean {
   try {
     const device = fs.fstatSync(descriptor)
@@ -209,7 +209,7 @@ function write(descriptor: 1 | 2, text: string): unknown {
 
 /**
  * Ends the process because its output cannot be written. A reader that has gone (`kugetsu list | head -1`) had all that it
- * wanted; a full disk is an error, also where all else went well.
+ * wanted; a full disk is an error, also when all else went well.
  */
 function endWithoutReader(failure: unknown, interruption: Interruption, exit: ProcessOptions['exit']): never {
   interruption.readerGone()
@@ -219,12 +219,12 @@ function endWithoutReader(failure: unknown, interruption: Interruption, exit: Pr
 }
 
 export interface Interruption {
-  /** Aborted by the first signal; whoever never asks for it is ended by a signal as any process is. */
+  /** Aborted by the first signal. A command that never asks for it is ended by a signal like any process. */
   signal: () => AbortSignal
   happened: () => boolean
-  /** Whoever read our output is gone: for what the command can undo at once, before the process ends. */
+  /** The reader of our output is gone: the command may undo what it can at once, before the process ends. */
   readerGone: () => void
-  /** Something failed that nobody waits for, which is a defect: the command is to undo what it made, as at a signal. */
+  /** A promise that no code awaits failed, a defect: the command is to undo what it made, as at a signal. */
   failed: (reason: unknown) => void
   /** That failure. */
   failure: () => KugetsuError | undefined
@@ -232,10 +232,10 @@ export interface Interruption {
 
 const interrupted = () => new KugetsuError('interrupted', { code: 'interrupted', exitCode: exitCodes.interrupted })
 
-/** What follows a signal within this time is the same Ctrl-C, held down or sent twice by a terminal and a parent process. */
+/** A signal within this time after another is the same Ctrl-C, held down or sent by both a terminal and a parent process. */
 const sameSignalMs = 300
 
-/** The first signal lets the command clean up; a later one ends it the way it would have without us. */
+/** The first signal lets the command clean up; a later one ends it as it would without this handler. */
 export function createInterruption(): Interruption {
   let abort: AbortController | undefined
   let failure: KugetsuError | undefined
@@ -243,7 +243,7 @@ export function createInterruption(): Interruption {
     const controller = new AbortController()
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       let first: number | undefined
-      // Not once(): a signal without a listener, be it for an instant, ends the process before anything is undone.
+      // Not once(): without a listener, even for an instant, a signal ends the process before anything is undone.
       process.on(signal, () => {
         if (first === undefined) {
           controller.abort(interrupted())

@@ -7,16 +7,16 @@ import { daemonCommand } from '../daemon/names.ts'
 import type { Context } from './terminal/context.ts'
 import { wrap } from './terminal/wrap.ts'
 
-/** Commands by name: what each is called with and does. Only the one that is called is made, in a group too (`asked`). */
+/** Commands by name: what each is called with and does. Only the called command is made, in a group too (`asked`). */
 export type Definitions = Record<string, Definition>
 type Definition = (command: Define, context: Context, group: Group, asked: string | undefined) => void
 /** Makes one command, with a description and what every command has. */
 type Define = (usage: string, description: string, examples?: string[], exits?: Exits) => Command
-/** What the exit codes beyond 0 and 1 mean to a command, or what is special about those. */
+/** What the exit codes other than 0 and 1 mean for a command, or what is special about 0 and 1. */
 type Exits = Partial<Record<0 | 1 | 2 | 124, string>>
-/** Makes one that has commands of its own; the flags that every command has are theirs, or they would never see them. */
+/** Makes a command with subcommands. The flags that every command has belong to these, or they would never see the flags. */
 type Group = (name: string, description: string) => Command
-/** The commands of a group, by name: what makes each of them in it. */
+/** The commands of a group, by name, each with the function that adds it to the group. */
 export type Subcommands = Record<string, (group: Command, context: Context) => void>
 
 /** The hidden command that answers the shells' completion: `__complete -- <words…>`. */
@@ -29,7 +29,7 @@ export function isHidden(command: Command): boolean {
   return internal.includes(command.name())
 }
 
-/** Makes the one that is asked for; all where that is none of them, for what is said of them all. */
+/** Makes the command that is asked for; all commands when no command has that name, for texts about all of them. */
 export function addTo(group: Command, commands: Subcommands, context: Context, asked = ''): void {
   const only = Object.hasOwn(commands, asked) ? commands[asked] : undefined
   for (const add of only === undefined ? Object.values(commands) : [only]) add(group, context)

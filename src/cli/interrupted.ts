@@ -1,11 +1,11 @@
-/** Telling of agents that were interrupted: for commands that only look, and start no daemon to do it. */
+/** Reports agents that were interrupted, for commands that only look and start no daemon. */
 import { daemonRuns } from '../daemon/control.ts'
 import { tellInterrupted } from '../sessions/runs/announce.ts'
 import type { AtWork } from '../sessions/runs/at-work.ts'
 import { interruptedSessions } from '../sessions/runs/interrupted.ts'
 import type { Context } from './terminal/context.ts'
 
-/** Tells of those of these that were interrupted, unless a daemon is at it. Returns them. */
+/** Reports and returns the interrupted ones among these. Returns none when a daemon runs, which resumes them. */
 export async function tellOfInterrupted(context: Context, sessions?: readonly AtWork[]): Promise<AtWork[]> {
   const interrupted = interruptedSessions(context, sessions)
   if (interrupted.length === 0 || (await daemonRuns(context))) return []

@@ -1,4 +1,4 @@
-/** Which issues a message to the PM agent speaks of. */
+/** Which issues a message to the PM agent mentions. */
 import { codeOf, exitCodes, KugetsuError } from '../core/errors.ts'
 import { formatRef, refsEndingIn } from '../core/issue-ref.ts'
 import { mentionsIn } from '../core/mentions.ts'
@@ -9,7 +9,7 @@ import type { Context } from './terminal/context.ts'
 import { styled } from './terminal/output.ts'
 import { refReader } from './refs.ts'
 
-/** The issues that `message` names, each with what it may mean. On a terminal the person is asked where that is several. */
+/** The issues that `message` names, each with what it may mean. On a terminal, asks the person if that is several. */
 export async function mentionedIn(context: Context, message: string): Promise<Mention[]> {
   const tracked = trackedRefs(context)
   const read = refReader(context, { tracked })
@@ -21,7 +21,7 @@ export async function mentionedIn(context: Context, message: string): Promise<Me
   return mentions
 }
 
-/** None for what only looks like a ref: `#3` where there is no clone, or no directory. */
+/** Empty for a text that only looks like a ref: `#3` outside of a clone, or in a deleted directory. */
 async function meaningsOf(read: ReturnType<typeof refReader>, tracked: string[], said: string): Promise<string[]> {
   try {
     return [formatRef(await read(said))]

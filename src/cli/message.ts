@@ -3,7 +3,7 @@ import type { Context } from './terminal/context.ts'
 
 /**
  * The message that a command was given: the argument, or for `-` all of standard input. Throws KugetsuError `bad_message`
- * when it is no UTF-8 text, of which an agent would get something else.
+ * when it is no UTF-8 text, because an agent would get something else.
  */
 export async function messageFrom(context: Context, argument: string): Promise<string> {
   const { io } = context

@@ -1,4 +1,4 @@
-/** The command line. definitions/ has every command: its name, its flags, and the call; what it does is loaded when it runs. */
+/** The command line. definitions/ has every command: its name, flags, and the call; its work is loaded when it runs. */
 import { Command } from 'commander'
 import type { Context } from './terminal/context.ts'
 import { agents } from './definitions/agents.ts'
@@ -37,9 +37,9 @@ const sections: [string, Definitions][] = [
 const widestHelp = 100
 
 /**
- * The command line of kugetsu; `context` is what its commands get to work with. Only the command that `argv` calls is
- * made, because making them all takes as long as a read-only command does; all are for help and for wrong names, none is
- * for the version.
+ * The command line of kugetsu; `context` is what its commands get to work with. Only the command that `argv` calls is made,
+ * because making them all takes as long as a read-only command does. Help and wrong names need all of them, the version
+ * needs none.
  */
 export function createProgram(
   context: Context,
@@ -57,7 +57,7 @@ export function createProgram(
     .configureOutput({
       getOutHelpWidth: () => Math.min(columns, widestHelp),
       getErrHelpWidth: () => Math.min(columns, widestHelp),
-      // There are none in it to take out. To ask the streams of the process takes two milliseconds.
+      // The output has no colours to take out, and asking the streams of the process takes two milliseconds.
       getOutHasColors: () => true,
       getErrHasColors: () => true,
     })
@@ -67,7 +67,7 @@ export function createProgram(
       visibleCommands: (command) => command.commands.filter((each) => !isHidden(each)),
     })
     .showSuggestionAfterError(true)
-  // To complete `kugetsu start …` takes that command, and to complete its name takes them all.
+  // Completing `kugetsu start …` needs that command; completing its name needs all commands.
   const name = argv[0] === completeCommand ? argv[2] : argv[0]
   const isKnown =
     ['-V', '--version'].includes(name ?? '') ||

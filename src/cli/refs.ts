@@ -15,9 +15,9 @@ import { workingDirectory } from './working-directory.ts'
 
 /** What an incomplete ref may mean. */
 export interface Meanings {
-  /** The canonical refs that it may be the end of; those that have a session when absent. */
+  /** The canonical refs that it may be the end of; when absent, those that have a session. */
   tracked?: string[]
-  /** Something begins there: a number alone means this repository's issue, or nothing. */
+  /** The command begins an issue: a number alone means an issue of the repository here, or nothing. */
   begins?: boolean
 }
 
@@ -33,7 +33,7 @@ export function refReader(
   context: Context,
   { tracked = trackedRefs(context), begins = false }: Meanings = {},
 ): (text: string) => Promise<IssueRef> {
-  // Only `#14` needs to know where it was called, and asking git takes time.
+  // Only `#14` needs the repository here, and asking git takes time.
   const here = lazy(() => repositoryHere(context))
   const defaultHost = lazy(() => defaultInstance(context))
   return async (text) => {
@@ -81,7 +81,7 @@ export async function agentSession(context: Context, text: string): Promise<Agen
 
 /**
  * The repository of the agent's worktree that the command was called in, or of a clone by its remote `origin`; `unknown` in
- * one of which that cannot be told.
+ * a clone that does not tell it.
  */
 async function repositoryHere(context: Context): Promise<Around['here']> {
   const cwd = workingDirectory(context)
@@ -97,7 +97,7 @@ async function repositoryHere(context: Context): Promise<Around['here']> {
     return repositoryOfRemote(url, { servers: listServers(context), repositories }) ?? 'unknown'
   } catch (error) {
     context.signal.throwIfAborted()
-    // A link that leads nowhere is told of in other words.
+    // For a link that leads nowhere git uses other words.
     return /not a git repository \(or any/.test(gitFailure(error)?.stderr ?? '') ? undefined : 'unknown'
   }
 }

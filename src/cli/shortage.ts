@@ -1,12 +1,12 @@
-/** In a file of its own, because an enqueue is to load none of what it needs. */
+/** In a file of its own, so that an enqueue does not load what this needs. */
 import { KugetsuError } from '../core/errors.ts'
 import { memoryRoom, memoryShortage } from '../sessions/slots/memory.ts'
 import { slotHolders } from '../sessions/slots/slots.ts'
 import type { Context } from './terminal/context.ts'
 
 /**
- * Why pending tasks wait for memory, with the setting that says so; undefined where they need not, and where settings
- * that make no sense keep it from being told: the rest can be.
+ * Why pending tasks wait for memory, with the setting that says so. Undefined when they need not wait, and when bad settings
+ * keep it from being told: the caller can still tell the rest.
  */
 export function shortageNow(context: Context): string | undefined {
   try {

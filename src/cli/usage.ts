@@ -1,11 +1,11 @@
-/** What is said of a command line that makes no sense, and what `kugetsu help …` stands for. */
+/** The error for a wrong command line, and what `kugetsu help …` stands for. */
 import { Command, CommanderError } from 'commander'
 import { KugetsuError } from '../core/errors.ts'
 import { plainLine } from '../core/plain-text.ts'
 
 /**
- * The arguments that `help <command> [subcommand]` means: those commands with --help. A name that does not exist is
- * left as if it had been called, which says so.
+ * The arguments that `help <command> [subcommand]` means: those commands with --help. A name that does not exist is left as
+ * if it had been called, and the call reports it.
  */
 export function withoutHelp(program: Command, argv: readonly string[]): string[] {
   const [first, ...names] = argv
@@ -14,7 +14,7 @@ export function withoutHelp(program: Command, argv: readonly string[]): string[]
   for (const [index, name] of names.entries()) {
     if (name.startsWith('-')) break
     const next = command.commands.find((each) => each.name() === name)
-    // What is no name of a subcommand is an argument, as in `help start me/app#1`.
+    // A word that names no subcommand is an argument, as in `help start me/app#1`.
     if (next === undefined && command.commands.length === 0) break
     if (next === undefined) return names.slice(0, index + 1)
     command = next
@@ -34,7 +34,7 @@ export function usageError(error: CommanderError, program: Command, argv: readon
   return new KugetsuError(plainLine(message, 300) || 'wrong usage', { hint, code: 'usage', cause })
 }
 
-/** Where one command of a group stands in for none (`queue` for `queue list`), a wrong name is taken for its argument. */
+/** When a group has a default command (`queue` for `queue list`), commander takes a wrong name for its argument. */
 function wrongSubcommand(error: CommanderError, program: Command, argv: readonly string[]): CommanderError | undefined {
   const [name, word = ''] = argv
   const group = program.commands.find((each) => each.name() === name)?.commands ?? []

@@ -1,4 +1,4 @@
-/** The directory in which kugetsu was called. It may be a worktree, and those are removed under the shells that stand in them. */
+/** The directory in which kugetsu was called. It may be a worktree, which can be removed while a shell is in it. */
 import * as fs from 'node:fs'
 import { KugetsuError } from '../core/errors.ts'
 import type { Context } from './terminal/context.ts'

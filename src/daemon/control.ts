@@ -13,7 +13,7 @@ import { isDispatchingWanted } from './dispatching/is-wanted.ts'
 import { askDaemon, type Answer } from './socket.ts'
 
 const startMs = 20_000
-/** It undoes the starts that it is at. */
+/** The daemon first undoes the starts that are going on. */
 const stopMs = 60_000
 const lookMs = 20
 
@@ -45,8 +45,8 @@ export function daemonStatus(home: Home): Promise<Answer | undefined> {
 }
 
 /**
- * How to have a daemon that runs replaced, where kugetsu was upgraded since it began: it goes on with the code of then.
- * Undefined where it is of this build.
+ * How to replace a running daemon after an upgrade of kugetsu: the daemon goes on with its old code. Undefined when the
+ * daemon is of this build.
  */
 export function replacementOf(daemon: Answer): string | undefined {
   const build = buildMark()
@@ -56,8 +56,8 @@ export function replacementOf(daemon: Answer): string | undefined {
 }
 
 /**
- * Says that there is something new in the queue. Returns whether a daemon takes tasks from it; one that was meant to
- * and died is started anew.
+ * Tells the daemon that the queue has something new. Returns whether a daemon takes tasks from it. If the daemon should run
+ * and has died, this starts it anew.
  */
 export async function pokeDispatcher(home: Home): Promise<boolean> {
   const answer = await askDaemon(home, { do: 'wake' })
@@ -68,8 +68,8 @@ export async function pokeDispatcher(home: Home): Promise<boolean> {
 }
 
 /**
- * Has tasks taken from the queue from now on, by the daemon that runs or by one that this starts; returns it.
- * Throws KugetsuError `daemon_failed` when none comes up.
+ * From now on tasks are taken from the queue: by the running daemon, or by one that this starts. Returns that daemon's
+ * answer. Throws KugetsuError `daemon_failed` when none comes up.
  */
 export async function startDispatching(home: Home): Promise<Answer> {
   ensureDirectory(home.paths.queue)
@@ -92,8 +92,8 @@ export async function startDispatching(home: Home): Promise<Answer> {
 }
 
 /**
- * Ends the daemon, which leaves agents at work, and takes nothing from the queue any more; returns the one that was
- * ended, undefined when there was none. Throws KugetsuError `daemon_failed` when it does not end.
+ * Ends the daemon; no more tasks are taken from the queue, and running agents go on. Returns the answer of the daemon that
+ * was ended, undefined when none ran. Throws KugetsuError `daemon_failed` when it does not end.
  */
 export async function stopDispatching(home: Home): Promise<Answer | undefined> {
   removeFile(home.paths.dispatching)
@@ -114,7 +114,7 @@ export async function stopDispatching(home: Home): Promise<Answer | undefined> {
   return running
 }
 
-/** Starts a daemon in the background. Several at once are no harm: one stays. */
+/** Starts a daemon in the background. Several at once do no harm: only one stays. */
 function startDaemon(home: Home): void {
   ensureDirectory(home.paths.queue)
   rotate(home.paths.daemonLog)

@@ -27,23 +27,23 @@ import { createSupervisor } from './supervisor.ts'
 import { createUpkeep } from './upkeep.ts'
 import { createWakeUp } from './wake-up.ts'
 
-/** How soon a changed configuration is seen, in milliseconds; every look takes it as it is. */
+/** How often the configuration file is checked for changes, in milliseconds. Every look reads the settings anew. */
 const configLookMs = 2_000
 
-/** How long a daemon waits for one that is just ending. */
+/** How long, in milliseconds, a new daemon waits for one that is just ending. */
 const takeOverMs = 10_000
-/** The same in the foreground, where the other one has been told to end and undoes what it was at first. */
+/** The same in the foreground: the other daemon has been told to stop, and first undoes the starts that are going on. */
 const foregroundTakeOverMs = 60_000
 
 export interface DaemonOptions {
-  /** `queue-daemon run`: takes tasks from the queue as long as it runs, in the place of any daemon in the background. */
+  /** `queue-daemon run`: takes tasks from the queue as long as it runs, and replaces any daemon in the background. */
   foreground: boolean
 }
 
 /**
- * The daemon: follows the runs until nothing is left to follow and the opencode server has been idle long enough to be
- * stopped; while it is to take tasks from the queue, until it is told to stop. Returns at once when this home has a
- * daemon already; in the foreground it throws KugetsuError `daemon_running` when that is one in the foreground.
+ * The daemon: follows the runs until none is left and the opencode server has been idle long enough to be stopped. While
+ * tasks are to be taken from the queue, it goes on until it is told to stop. Returns at once when this home has a daemon
+ * already. In the foreground it throws KugetsuError `daemon_running` when that daemon is in the foreground too.
  */
 export async function runDaemon(home: Home, options: DaemonOptions): Promise<void> {
   let told = false
@@ -55,11 +55,11 @@ export async function runDaemon(home: Home, options: DaemonOptions): Promise<voi
     } finally {
       release()
     }
-    // Somebody may have been told that we look after a run just as we stopped looking.
+    // A command may have been told that this daemon follows its run just as the daemon stopped.
   } while (!told && (hasWork(home) || isDispatchingWanted(home)))
 }
 
-/** Supervises until there is no more to do (false) or until told to stop (true). Only for the holder of the lock. */
+/** Supervises until nothing is left to do (false) or until told to stop (true). Only for the holder of the lock. */
 async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boolean> {
   const wakeUp = createWakeUp()
   const since = home.now().toISOString()
@@ -119,7 +119,7 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
         home.warn(`a look at the queue failed: ${messageOf(error)}`)
         return { busy: true, againInMs: 5_000 }
       })
-      // Whose start is going on tells of it soon, and takes that over as well.
+      // A start that is going on soon writes a notification, and takes over the spool with it.
       if (!tasks.busy) await takeOverSpool(home)
       const busy = atWork?.length !== 0 || tasks.busy || finder.busy() || slotHolders(home).length > 0
       if (busy) idleSince = performance.now()
@@ -140,14 +140,14 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
   return told
 }
 
-/** The first lines of a log that somebody reads to see whether it works. */
+/** Prints the first lines of the log, in which a person sees whether the daemon works. */
 function tellWhatItDoes(home: Home): void {
   const { maxConcurrentAgents: limit } = home.settings()
   home.progress(`takes tasks from the queue, at most ${limit} ${limit === 1 ? 'agent' : 'agents'} at a time`)
   if (!readIndex(home)?.base) home.progress('kugetsu is not initialised, so there are none yet; run "kugetsu init"')
 }
 
-/** One runs, one is about to, or one has left its file. */
+/** Whether a server runs, is booting, or has left its file behind. */
 function mayHaveServer(home: Home): boolean {
   return readServer(home) !== undefined || readBooting(home) !== undefined
 }
@@ -166,7 +166,7 @@ async function becomeTheOne(home: Home): Promise<Release | undefined> {
   }
 }
 
-/** The same in the foreground, once the daemon in the background, if there is one, has made way. */
+/** The same in the foreground, after a daemon in the background, if there is one, has ended. */
 async function replaceTheOne(home: Home): Promise<Release> {
   const until = performance.now() + foregroundTakeOverMs
   for (;;) {
@@ -184,7 +184,7 @@ async function replaceTheOne(home: Home): Promise<Release> {
   }
 }
 
-/** How long the server has still to be idle before it is stopped, in milliseconds; 0 when it is time (or none runs). */
+/** How long the server must still be idle before it is stopped, in milliseconds; 0 when it is time, or none runs. */
 function restUntilIdle(home: Home, idleSince: number): number {
   const server = readServer(home)
   if (server === undefined || !isAlive(server)) return 0
@@ -199,7 +199,7 @@ function somebodyIsAttached(home: Home): boolean {
     try {
       if (isAlive(processIdentity().parse(JSON.parse(readText(file) ?? '')))) return true
     } catch {
-      // not ours, or half of one
+      // not a file of ours, or half written
     }
     fs.rmSync(file, { force: true, recursive: true })
     return false

@@ -1,6 +1,6 @@
 /**
- * What the daemon does with a failure that nobody waits for, a defect of kugetsu which would end the process: it is told,
- * ends the start under which it happened, and nothing else.
+ * Handles a rejection that no code awaits. That is a defect of kugetsu, and would end the process. The daemon reports it and
+ * ends the start in which it happened, and nothing else.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Home } from '../config/home.ts'
@@ -8,12 +8,12 @@ import { KugetsuError, messageOf } from '../core/errors.ts'
 
 const startOf = new AsyncLocalStorage<AbortController>()
 
-/** Runs the start of a task; `abort` is called with KugetsuError `unexpected` when something in it fails unheard. */
+/** Runs the start of a task; aborts `abort` with KugetsuError `unexpected` when a rejection in it is not handled. */
 export function asStart<T>(abort: AbortController, work: () => T): T {
   return startOf.run(abort, work)
 }
 
-/** The handler for `unhandledRejection`, which Node calls in the context of the work that has failed. */
+/** The handler for `unhandledRejection`; Node calls it in the async context of the work that failed. */
 export function onUnhandled(home: Home): (reason: unknown) => void {
   return (reason) => {
     home.warn(`unexpected, and a defect of kugetsu: ${messageOf(reason)}`)

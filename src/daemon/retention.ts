@@ -1,6 +1,6 @@
 /**
- * What is kept of work that is over: finished tasks and the transcripts of sessions that are gone, QUEUE_CLEANUP_AGE_DAYS
- * long and QUEUE_KEEP_FINISHED of each at most. Nothing here touches what is not finished, or has a session.
+ * What is kept of finished work: finished tasks and the transcripts of removed sessions, for QUEUE_CLEANUP_AGE_DAYS and at
+ * most QUEUE_KEEP_FINISHED of each. Unfinished tasks and the transcripts of existing sessions are never removed.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -15,10 +15,10 @@ import { slotHolders } from '../sessions/slots/slots.ts'
 import { readAllSessions } from '../sessions/file/store.ts'
 
 const dayMs = 86_400_000
-/** Longer than the messages to the PM agent are listed. */
+/** Longer than messages to the PM agent are listed. */
 const delegationDays = 7
 
-/** Removes the finished tasks that are beyond what is kept; how many there were. */
+/** Removes the finished tasks beyond what is kept. Returns how many were removed. */
 export async function clearFinished(home: Home, queue: Queue): Promise<number> {
   const { queueCleanupAgeDays: days } = home.settings()
   const finished = (await queue.all()).items.filter(isFinished)
@@ -40,8 +40,8 @@ function fateOf({ state, completed_at: at, error }: Item): string {
 }
 
 /**
- * Removes the transcripts that belong to no session and no task any more, and are beyond what is kept; how many there
- * were. None as long as it cannot be told which sessions there are.
+ * Removes the transcripts beyond what is kept that belong to no session and no task. Returns how many were removed. Removes
+ * none while it is unclear which sessions exist.
  */
 export async function clearTranscripts(home: Home, queue: Queue): Promise<number> {
   const sessions = readAllSessions(home)
@@ -59,7 +59,7 @@ export async function clearTranscripts(home: Home, queue: Queue): Promise<number
   return remove(home, days, (name) => idOf(name) !== undefined && !used.has(idOf(name)))
 }
 
-/** The same of the messages to the PM agent, those of tasks that are not finished excepted. */
+/** The same for the messages to the PM agent, except those of unfinished tasks. */
 export async function clearDelegations(home: Home, queue: Queue): Promise<number> {
   const { items, unread } = await queue.all()
   const open = new Set([...unread, ...items.filter((item) => !isFinished(item)).map(({ id }) => id)])
@@ -67,7 +67,7 @@ export async function clearDelegations(home: Home, queue: Queue): Promise<number
   return remove(home, delegationDays, (name) => idOf(name) !== undefined && !open.has(idOf(name) ?? ''))
 }
 
-/** Removes the locks of issues that have no session any more, as far as nobody holds them; how many there were. */
+/** Removes the lock files of issues without a session, unless the lock is held. Returns how many were removed. */
 export async function clearLocks(home: Home): Promise<number> {
   const known = new Set(listDirectory(home.paths.sessions).map((name) => `issue-${path.basename(name, '.json')}.lock`))
   return listDirectory(home.paths.locks).filter(
@@ -91,7 +91,7 @@ function remove(home: Home, days: number, isMeant: (name: string) => boolean): n
   return gone.length
 }
 
-/** Those that are older than so many days, or not among the newest QUEUE_KEEP_FINISHED. */
+/** The entries that are older than `days`, or not among the newest QUEUE_KEEP_FINISHED. */
 function beyond<T>(home: Home, days: number, all: readonly T[], timeOf: (each: T) => number): T[] {
   const { queueKeepFinished: most } = home.settings()
   const before = home.now().getTime() - days * dayMs

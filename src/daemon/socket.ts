@@ -8,36 +8,36 @@ import type { Home } from '../config/home.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { ensureDirectory, removeFile } from '../platform/files.ts'
 
-/** What a unix socket's path may have, in bytes; the kernel cuts or refuses longer ones. */
+/** The longest path of a unix socket, in bytes; the kernel cuts or refuses longer ones. */
 const longestPath = 103
 const answerMs = 5_000
 
 export type Request = { do: 'wake' } | { do: 'status' } | { do: 'stop' } | ({ do: 'cancel' } & StartInQueue)
 
-/** The start of a queue's task that goes on in the daemon, by what it is for. */
+/** Names a start that is going on in the daemon, by its issue and, optionally, its task. */
 export interface StartInQueue {
   /** The canonical ref; null for the PM agent. */
   issue: string | null
-  /** The task, where it is only this one. */
+  /** The id of the task, if only its start is meant. */
   item?: string
 }
 
 export interface Answer {
   ok: boolean
   pid: number
-  /** It takes tasks from the queue. */
+  /** The daemon takes tasks from the queue. */
   dispatching?: boolean
-  /** It is `queue-daemon run`. */
+  /** The daemon is `queue-daemon run`. */
   foreground?: boolean
-  /** When it began. */
+  /** When the daemon began. */
   since?: string
-  /** It was at that start, and ends it. */
+  /** The named start was going on, and is being ended. */
   cancelled?: boolean
-  /** The build that it is of (buildMark), as it was when it began. */
+  /** The daemon's build (buildMark), as it was when the daemon began. */
   build?: string
 }
 
-/** Where the socket is: in the home, or for a home with a long path in a directory of the user's under the temporary one. */
+/** Where the socket is: in the home, or, if that path is too long, in a user's own directory under the temporary one. */
 export function socketPath(home: Home): string {
   if (Buffer.byteLength(home.paths.daemonSocket) <= longestPath) return home.paths.daemonSocket
   const digest = createHash('sha256').update(home.paths.home).digest('hex').slice(0, 16)
@@ -47,9 +47,9 @@ export function socketPath(home: Home): string {
 /** Asks the daemon of this home; undefined when none answers. */
 export async function askDaemon(home: Home, request: Request): Promise<Answer | undefined> {
   const file = socketPath(home)
-  // Before the part of Node that connects is loaded.
+  // Checked first: this saves loading the part of Node that connects.
   if (!fs.existsSync(file)) return undefined
-  // Whoever owns the directory answers in the daemon's name.
+  // Another owner of the directory could answer in the daemon's name.
   if (file !== home.paths.daemonSocket && !isPrivate(path.dirname(file))) return undefined
   return new Promise((resolve) => {
     const socket = net.connect(file)
@@ -69,7 +69,7 @@ export async function askDaemon(home: Home, request: Request): Promise<Answer | 
   })
 }
 
-/** Listens for requests until closed. Only for the one daemon that holds the lock: a socket that lies there is dead. */
+/** Listens for requests until closed. Only for the daemon that holds the lock: so a socket file left there is dead. */
 export async function listen(
   home: Home,
   answer: (request: Request) => Answer,
@@ -99,7 +99,7 @@ export async function listen(
   return { close: () => new Promise((resolve) => server.close(() => resolve())) }
 }
 
-/** The fallback directory lies where others may write, so it could be somebody else's. */
+/** The fallback directory is in a place where other users may write, so another user may have created it. */
 function ownedByUs(directory: string): void {
   if (isPrivate(directory)) return
   throw new KugetsuError(`${directory} is not a private directory of yours`, {

@@ -1,6 +1,5 @@
 /**
- * Looks after the sessions: one look (`tick`) reads what the files say and does what that calls for; the runs are
- * looked after in run-keeper.ts.
+ * Looks after the sessions: one look (`tick`) reads the files and acts on what they say. run-keeper.ts looks after the runs.
  */
 import type { Home } from '../config/home.ts'
 import { freeAbandonedSlots, settleAbandonedStarts } from '../sessions/runs/abandoned-starts.ts'
@@ -12,7 +11,7 @@ import { readSessions, type StoredSession } from '../sessions/file/store.ts'
 import { completeTranscripts } from './following/late-transcripts.ts'
 import { createRunKeeper, type RunKeeper } from './following/run-keeper.ts'
 
-/** Whoever changes something says so; this is for what was not heard. */
+/** Every change is announced to the daemon; this is for announcements that were lost. */
 const fallbackMs = 60_000
 
 export interface Supervisor {
@@ -37,7 +36,7 @@ export function createSupervisor(
     await freeAbandonedSlots(home)
     await tellUntold(home, sessions, 'again')
     const unwritten = sessions.filter(({ record }) => record.unwritten && record.unwritten.length > 0)
-    // Before the next run of such a session is followed: its words come after these.
+    // Before the next run of such a session is followed: its parts belong after these.
     if (unwritten.length > 0) await completeTranscripts(home, unwritten)
     const atWork = sessionsAtWork(home, sessions)
     if (atWork.length === 0) {

@@ -1,6 +1,6 @@
 /**
- * Keeps a home that runs for weeks as small as it was: what is over and long known is removed, logs are rotated, mirrors
- * packed, and what killed writers left is swept away. Nothing waits for it, and what fails is tried again the next time.
+ * Keeps a home small while it runs for weeks: removes old finished work, rotates logs, packs mirrors, and sweeps away what
+ * killed writers left. Nothing waits for it. What fails is tried again the next time.
  */
 import * as fs from 'node:fs'
 import { listMirrors } from '../worktrees/mirror/list.ts'
@@ -16,7 +16,7 @@ import { packMirror } from '../worktrees/mirror/pack.ts'
 import { isWorthPacking } from '../worktrees/mirror/worth-packing.ts'
 
 const everyMs = 3_600_000
-/** A git that packs prints nothing. */
+/** The timeout of a packing git, which prints nothing meanwhile. */
 const packMs = 3_600_000
 
 export interface Upkeep {
@@ -49,9 +49,9 @@ export function createUpkeep(home: Home, queue: Queue): Upkeep {
       attempt('sweep', () => sweepHome(home))
       const server = findServer(home)
       if (server !== undefined) {
-        // While it boots its log is read for the port.
+        // Not while the server boots: its log is read for the port then.
         attempt('rotate a log', () => rotateInPlace(home.paths.serverLog))
-        // opencode fetches a newer catalogue by the hour, and reads its own anew then.
+        // Every hour opencode fetches a newer catalogue, and then reads its catalogue file again.
         attempt('renew the models', () => renewModels(home, server.record))
       }
     }
@@ -93,12 +93,12 @@ export function createUpkeep(home: Home, queue: Queue): Upkeep {
   }
 }
 
-/** After so many runs there is a tenth more than is kept. */
+/** After how many ended runs to clear away: there is then a tenth more than is kept. */
 function enough(home: Home): number {
   return Math.max(10, home.settings().queueKeepFinished / 10)
 }
 
-/** The daemon's own log, if that is where its output goes; in the foreground it is somebody else's to rotate. */
+/** Rotates the daemon's own log, if its output goes there. In the foreground the receiver of the output has to rotate. */
 function rotateOwnLog({ paths }: Home): void {
   const log = fs.lstatSync(paths.daemonLog, { throwIfNoEntry: false })
   const output = fs.fstatSync(1)
@@ -120,7 +120,7 @@ const written = [
   'notificationSpool',
 ] as const
 
-/** Where state is written. */
+/** Sweeps the places where state is written. */
 function sweepHome({ paths }: Home): void {
   for (const name of written) sweepLitter(paths[name])
 }

@@ -39,7 +39,7 @@ const bodyLimit = 50 * 1024 * 1024
 const usage = ({ tokens = 10 }: Answer) => ({ prompt_tokens: tokens, completion_tokens: 2, total_tokens: tokens + 2 })
 const finishOf = ({ finish, call }: Answer) => finish ?? (call === undefined ? 'stop' : 'tool_calls')
 
-/** What a request says, whatever is missing or of another type left empty. */
+/** What a request says; what is missing or of another type is empty. */
 export function readRequest(body: Record<string, unknown>, headers: http.IncomingHttpHeaders): ModelRequest {
   const messages = listOf(body['messages']).map((message) => {
     const { role, content } = objectOf(message)

@@ -2,13 +2,13 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Stage } from './stage.ts'
 
-/** Gives the throwaway user a kugetsu configuration with that limit, and an opencode whose model is at `modelUrl`. */
+/** Gives the throwaway user a kugetsu configuration with that limit, and an opencode that uses the model at `modelUrl`. */
 export function configure(stage: Stage, options: { limit: number; modelUrl: string }): void {
   const kugetsu = [
     `MAX_CONCURRENT_AGENTS=${options.limit}`,
     // The git daemon knows no pull requests.
     'WORKTREE_CHECK_PR_STATUS=false',
-    // Should the demo be killed outright, what it started is gone soon.
+    // If the demo is killed outright, what it started ends soon.
     'KUGETSU_SERVER_IDLE_MINUTES=1',
   ]
   fs.writeFileSync(stage.paths.config, `${kugetsu.join('\n')}\n`, { mode: 0o600 })

@@ -7,16 +7,16 @@ const patienceMs = 5_000
 const lookMs = 5
 
 /**
- * Kills every process that has this kugetsu home in its environment, until there is none: servers, daemons, agents'
- * commands, orphans of any of them. Nothing is worth a graceful end in a home that is thrown away. Synchronous.
- * Where processes cannot be asked for their environment, those that the home names and the group of `leader` are killed.
+ * Kills every process that has this kugetsu home in its environment, until none is left: servers, daemons, agents' commands,
+ * orphans of any of them. Nothing is worth a graceful end in a home that is thrown away. Synchronous. If the environment of
+ * processes cannot be read, kills the processes that the home names and the group of `leader`.
  */
 export function endProcessesOf(paths: Paths, leader: number | undefined): void {
   if (!fs.existsSync('/proc/self/environ')) return endNamed(paths, leader)
   const until = Date.now() + patienceMs
   for (;;) {
     const living = processesWith('KUGETSU_DIR', paths.home)
-    // The first to go may have just started another one, so only a look that finds none is the end.
+    // A killed process may have just started another one, so look until none is found.
     if (living.length === 0 || Date.now() > until) return
     for (const pid of living) kill(pid)
     pause()
@@ -26,11 +26,11 @@ export function endProcessesOf(paths: Paths, leader: number | undefined): void {
 function endNamed(paths: Paths, leader: number | undefined): void {
   const daemon = Number(readText(paths.daemonPid))
   const server = Number(/"pid":\s*(\d+)/.exec(readText(paths.server) ?? '')?.[1])
-  // Each leads a group of its own. The daemon first: it would start the server again.
+  // Each leads a group of its own. The daemon goes before the server, because it would start the server again.
   for (const pid of [leader ?? 0, daemon, server]) if (pid > 1) kill(-pid)
 }
 
-/** Blocks for a moment: whoever ends processes because of a signal must not be interrupted by the next one. */
+/** Blocks for a moment: while a signal makes the demo end its processes, the next signal must not interrupt that. */
 function pause(): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, lookMs)
 }

@@ -1,4 +1,4 @@
-/** What is said before and after. */
+/** What the demo says at its beginning and its end. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Paths } from '../config/paths.ts'
@@ -48,7 +48,7 @@ function whatIsLeft({ keep, root }: Ending): string {
   return `All processes of the demo are ended. ${left}`
 }
 
-/** How kugetsu is called here: by its name where that is on the PATH, else as a script of this checkout or a file. */
+/** How kugetsu is called here: by its name if that is on the PATH, else as a script of this checkout or a file. */
 function programName({ env, self, cwd }: DemoHome): string {
   const onPath = (env['PATH'] ?? '')
     .split(path.delimiter)

@@ -19,7 +19,7 @@ export interface Narrator {
   command: (words: readonly string[]) => void
   /** A line that a command printed. Empty ones at the end are left out. */
   line: (text: string) => void
-  /** Several of them, of an aligned table: those of the wanted columns that there is room for. */
+  /** The lines of an aligned table: the wanted columns, as far as there is room. */
   table: (lines: string[], wanted: string[]) => void
   /** What the demo itself has to say amid what a command printed. */
   remark: (text: string) => void
@@ -101,7 +101,7 @@ export function wrap(text: string, width: number, hanging = 0): string[] {
   return [...rows, row]
 }
 
-/** Of an aligned table the wanted columns, in the table's order; those that do not fit, from the last wanted on, left out. */
+/** The wanted columns of an aligned table, in the table's order. If they do not fit, the last wanted are left out. */
 export function fitColumns(lines: string[], wanted: string[], width: number): string[] {
   const titles = [...(lines[0] ?? '').matchAll(/\S+/g)]
   const columns = titles.map((title, index) => {

@@ -1,4 +1,4 @@
-/** The demo itself: what is run, in which order, and what is said about it. */
+/** The demo itself: what is run, in which order, and with which words. */
 import * as path from 'node:path'
 import { exitCodes, KugetsuError } from '../core/errors.ts'
 import { baseNameOf } from '../core/issue-names.ts'
@@ -17,7 +17,7 @@ const repository = { host: 'demo', owner: 'tea', repo: 'shop' }
 const limit = 2
 const atWorkMs = 60_000
 
-/** What commands print that is of use in a home that stays, and here only in the way. */
+/** Lines of commands that are useful in a lasting home, and only distract here. */
 const distracting = [/^Which forge it speaks /, /^Next: kugetsu start/, /^Other git servers: /]
 
 export interface DemoOptions {
@@ -32,11 +32,11 @@ export interface DemoOptions {
 export async function playDemo(home: DemoHome, audience: Audience, options: DemoOptions): Promise<void> {
   const began = Date.now()
   const narrator = createNarrator(audience)
-  // From here on signals are ours to deal with, which has to be so before there is anything to leave behind.
+  // From here on we handle signals. This must come before there is anything to leave behind.
   home.signal.throwIfAborted()
   const stage = createStage(home)
   const ending: Ending = { ...options, root: stage.root, paths: stage.paths }
-  // At the signal itself and in one go, so that another Ctrl-C finds it done.
+  // Runs at the signal itself and in one go, so that another Ctrl-C finds it done.
   const breakOff = () => {
     stage.clear(options)
     brokenOff(narrator, ending)

@@ -56,8 +56,8 @@ async function createRepository(stage: Stage, directory: string, files: Record<s
 }
 
 /**
- * Listens itself and has a git daemon answer each connection: the port is gone with this process, however it ends.
- * Where there is no git daemon connections are closed at once.
+ * Listens in this process and starts a git daemon for each connection: so the port is gone with this process, however it
+ * ends. Without a git daemon, connections are closed at once.
  */
 async function listen(stage: Stage, base: string): Promise<net.Server> {
   const server = net.createServer({ allowHalfOpen: true }, (socket) => {

@@ -1,4 +1,4 @@
-/** What the model has the demo's agents do: real tool calls, in an order that is written down here. */
+/** What the model makes the demo's agents do: real tool calls, in an order that is written down here. */
 import * as path from 'node:path'
 import type { Answer, ModelRequest } from './chat-completions.ts'
 import { toolResults } from './script.ts'
@@ -45,7 +45,7 @@ const split: Part = {
 export const parts = [bill, split] as const
 
 export interface Screenplay {
-  /** The answer to an agent's request; undefined for whoever has no part. */
+  /** The answer to an agent's request; undefined for an agent without a part. */
   answer: (request: ModelRequest) => Promise<Answer | undefined>
   /** Resolves once every agent is in the middle of its work, where it waits for goOn(). */
   allAtWork: Promise<void>

@@ -1,6 +1,6 @@
 /**
- * The markers by which the last user message tells the scripted model what to do: in order of appearance, one tool
- * call a turn, and at the end the trailing SAY, or "Done.".
+ * The markers by which the last user message tells the scripted model what to do: in order of appearance, one tool call a
+ * turn, and at the end the trailing SAY, or "Done.".
  *
  *   BASH{{command}}   call the bash tool            TOOL{{name {"json": 1}}}   call any tool
  *   SAY{{text}}       say it                        QUESTION!                  call the question tool
@@ -15,8 +15,8 @@
  *   RESUMES!          when kugetsu says that the work was interrupted, or has no answer, go on with this script where it
  *                     was; else that message is one like any other, without a script
  *
- * Requests are stateless and many agents share the model, so how far a script is follows from the conversation: the
- * tool results since that message. A steering message is a newer user message and so starts a script of its own.
+ * Requests are stateless and many agents share the model, so the conversation tells how far a script is: by the tool results
+ * since that message. A steering message is a newer user message and so starts a script of its own.
  */
 import { goOnMessage, resumeMessage, troubleMessage } from '../agents/dev-agent.ts'
 import { parseObject, type Answer, type ModelRequest } from './chat-completions.ts'

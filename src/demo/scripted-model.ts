@@ -41,7 +41,7 @@ export interface ScriptedModel {
   peak: () => number
   /** The most distinct conversations that ever had a turn in flight at once. */
   peakConversations: () => number
-  /** Opens a gate for good, for those who wait and those who come later. */
+  /** Opens a gate for good, for turns that wait and turns that come later. */
   release: (gate: string) => void
   /** Ends all waits (gated and sleeping turns are still answered, hanging ones cut off), then stops listening. */
   close: () => Promise<void>
@@ -104,7 +104,7 @@ export async function startScriptedModel(options: ScriptedModelOptions = {}): Pr
     }
     const streamed = answer.status === undefined && body['stream'] === true
     const rest = streamed ? await startStream(response, body['model'], answer) : ''
-    // No longer in flight from here on: whoever reads the end of the answer may come with the next turn at once.
+    // No longer in flight from here on: a client that reads the end of the answer may send the next turn at once.
     active.delete(ending)
     if (streamed) response.end(rest)
     else if (answer.status === undefined) sendJson(response, 200, completion(body['model'], answer))
@@ -126,7 +126,7 @@ export async function startScriptedModel(options: ScriptedModelOptions = {}): Pr
 
   const server = http.createServer((request, response) => {
     handle(request, response).catch((error: unknown) => {
-      // A client that went away needs no answer; a script that cannot be read is told to whoever wrote it.
+      // A client that went away needs no answer; a script that cannot be read is reported to its author.
       if (response.headersSent || response.destroyed) response.destroy()
       else sendError(response, 400, error instanceof Error ? error.message : String(error))
     })

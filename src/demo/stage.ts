@@ -9,16 +9,16 @@ import { KugetsuError, messageOf } from '../core/errors.ts'
 import { findOpencode } from '../opencode/server/program.ts'
 import { endProcessesOf } from './end-processes.ts'
 
-/** What the demo needs of whoever calls it. */
+/** What the demo needs from its caller. */
 export type DemoHome = Pick<Home, 'env' | 'self' | 'signal'> & { cwd: string | undefined }
 
 export interface Stage {
   /** Everything is in here. */
   root: string
-  /** Of the throwaway kugetsu home. */
+  /** The paths of the throwaway kugetsu home. */
   paths: Paths
   env: NodeJS.ProcessEnv
-  /** Runs a program to its end, each line of its output told as it comes; throws when the demo was interrupted. */
+  /** Runs a program to its end and passes on each line of its output as it comes; throws when the demo was interrupted. */
   run: (command: readonly [string, ...string[]], options?: RunOptions) => Promise<Finished>
   /**
    * Ends every process of the stage and removes its directory, unless `keep`. Synchronous, so that no signal can come
@@ -91,7 +91,7 @@ export function createStage(home: DemoHome): Stage {
         if (!home.signal.aborted) options.onLine?.(line)
       }
     } catch {
-      // Its result tells more.
+      // The result below tells more.
     }
     const result = await child
     leader = undefined
@@ -128,7 +128,7 @@ function chooseOpencode({ env, self }: DemoHome): string {
   }
 }
 
-/** As one file kugetsu has a Node inside, which the tests of the demo's project run with (scripts/binary-main.ts). */
+/** As one file, kugetsu has a Node inside: the tests of the demo's project run with that (scripts/binary-main.ts). */
 function writeNode(directory: string, program: string): void {
   fs.mkdirSync(directory)
   const script = `#!/bin/sh\nexec '${program.replaceAll("'", `'\\''`)}' __node "$@"\n`
@@ -142,7 +142,7 @@ function environment(
   const at = (...parts: string[]) => path.join(own.root, ...parts)
   return {
     ...Object.fromEntries(inherited.map((name) => [name, env[name]]).filter(([, value]) => value !== undefined)),
-    // The node that runs this, where there is none on the PATH.
+    // The node that runs this, in case none is on the PATH.
     PATH: [env['PATH'] ?? '', self[1] === undefined ? at('bin') : path.dirname(self[0])].join(path.delimiter),
     HOME: own.root,
     XDG_CONFIG_HOME: at('.config'),
@@ -164,7 +164,7 @@ function environment(
     OPENCODE_DISABLE_MODELS_FETCH: '1',
     OPENCODE_DISABLE_LSP_DOWNLOAD: '1',
     OPENCODE_DISABLE_DEFAULT_PLUGINS: '1',
-    // opencode installs a package for plugins into its configuration, which ours has no use for.
+    // opencode installs a package for plugins into its configuration; the demo does not need it.
     npm_config_offline: 'true',
     npm_config_registry: 'http://127.0.0.1:9/',
   }

@@ -3,8 +3,8 @@ import type { Narrator } from './narration.ts'
 const entry = /^\d\d:\d\d:\d\d /
 
 /**
- * Takes the lines of a transcript as they come and shows what the agent did. Of its head nothing is shown, as `start`
- * has printed that, and of its task the last line, which is what `start` was told.
+ * Takes the lines of a transcript as they come and shows what the agent did. The head is not shown, because `start` has
+ * printed it. Of the task only the last line is shown: the message that `start` was given.
  */
 export function createTranscriptView(narrator: Pick<Narrator, 'line' | 'remark'>): (line: string) => void {
   let part: 'head' | 'task' | 'work' = 'head'

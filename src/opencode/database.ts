@@ -21,7 +21,7 @@ export function databasePath(env: NodeJS.ProcessEnv, userHome: string): string {
 }
 
 /**
- * Makes session `id` work in `directory` of project `projectId` under `rules`. The running server reads the row afresh.
+ * Makes session `id` work in `directory` of project `projectId` under `rules`. The running server reads the row again.
  * Throws KugetsuError when the database or the session is not there.
  */
 export function retargetSession(
@@ -36,7 +36,7 @@ export function retargetSession(
       directory: target.directory,
       project_id: target.projectId,
       permission: JSON.stringify(target.rules),
-      // Newer versions keep the old relative path here, which would no longer be true.
+      // Newer versions keep the old relative path here, which would be wrong now.
       ...(columns.has('path') ? { path: '' } : {}),
     }
     const changes = Object.keys(values).map((column) => `${column} = ?`)
@@ -72,7 +72,7 @@ export function lookAtDatabase(file: string): DatabaseLook | undefined {
 }
 
 /**
- * Stores permission rules with sessions; returns the ids of those that are there. A running server reads them afresh.
+ * Stores permission rules with sessions; returns the ids of the sessions that exist. A running server reads them again.
  * Throws KugetsuError `no_opencode_database`.
  */
 export function storePermissions(file: string, sessions: readonly { id: string; rules: PermissionRule[] }[]): string[] {
@@ -87,9 +87,9 @@ export function storePermissions(file: string, sessions: readonly { id: string; 
 }
 
 /**
- * Where messages of these sessions are from after `now`, dates all of their session's back, as far as it takes, so that
- * what comes next comes last: opencode sorts by these times. For when no server runs. Returns the ids of those sessions.
- * Throws SQLite's own errors.
+ * When a session has a message from after `now`, dates all messages of the session back, so that the newest is from `now`
+ * and the next message sorts last: opencode sorts by these times. Only for when no server runs. Returns the ids of the
+ * changed sessions. Throws SQLite's own errors.
  */
 export function dateBack(file: string, sessions: readonly string[], now: Date): string[] {
   if (!fs.existsSync(file)) return []

@@ -5,7 +5,7 @@ import { retargetSession, type PermissionRule } from './database.ts'
 
 /**
  * Forks session `base`; the fork still works in the base's directory. `near` is any directory of the home, to ask from.
- * Throws KugetsuError `base_session_missing` when opencode has it no more.
+ * Throws KugetsuError `base_session_missing` when opencode does not have it any more.
  */
 export async function forkBase(client: Client, base: string, near: string): Promise<string> {
   const session = await client.session(base, near)
@@ -19,8 +19,8 @@ export async function forkBase(client: Client, base: string, near: string): Prom
 }
 
 /**
- * Makes a session work in `directory`, which is of the project `projectId`, and checks that it does, before any prompt is
- * sent: a prompt always works where the session says, and the base's directory must stay untouched. Throws KugetsuError
+ * Makes a session work in `directory` of the project `projectId`, and checks that it does, before any prompt is sent: a
+ * prompt always works in the session's directory, and the base's directory must stay untouched. Throws KugetsuError
  * `wrong_directory` otherwise.
  */
 export async function moveSession(
@@ -30,7 +30,7 @@ export async function moveSession(
 ): Promise<void> {
   const { directory, projectId, rules } = target
   retargetSession(target.database, id, { directory, projectId, rules })
-  const named = awaitedLater(client.rename(id, directory, target.title)) // a session in another directory is told of first
+  const named = awaitedLater(client.rename(id, directory, target.title)) // a wrong directory is reported first
   const session = await client.session(id, directory)
   if (session?.directory !== directory) {
     throw new KugetsuError(

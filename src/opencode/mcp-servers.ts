@@ -1,12 +1,13 @@
-/** The MCP servers of opencode's configuration, which it starts for each worktree and waits for before its first request. */
+/** The MCP servers of opencode's configuration. opencode starts them for each worktree, and its first request waits. */
 import { plainLine } from '../core/plain-text.ts'
 import type { Client } from './api/client.ts'
 
 const well = ['connected', 'disabled']
 
 /**
- * What is wrong with them in a directory, one clause each: those that do not work, or that opencode waits for one after
- * `patienceMs`. Nothing where opencode cannot tell, as older versions. Asking opens the directory in opencode.
+ * What is wrong with them in a directory, one clause each: the servers that do not work, or that opencode still waits for
+ * one after `patienceMs` milliseconds. Empty when opencode cannot tell, as in older versions. Asking opens the directory in
+ * opencode.
  */
 export async function mcpTrouble(client: Client, directory: string, patienceMs: number): Promise<string[]> {
   const from = performance.now()

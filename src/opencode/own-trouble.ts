@@ -1,10 +1,11 @@
-/** Tells errors of opencode itself, which pass, from those of a model or its provider. Pure. */
+/** Distinguishes errors of opencode itself, which pass, from errors of a model or its provider. Pure. */
 import type * as z from 'zod/mini'
 import { failureText, type failure } from './api/schemas.ts'
 
 /**
- * As opencode 1.2 to 1.18 and SQLite word them: it waits 5 s for a lock of its database and then gives the run up, often
- * without the reason; newer versions put the layer in front (`effect/sql/SqlError: …`). A full disk does not pass.
+ * The wording of opencode 1.2 to 1.18 and of SQLite. opencode waits 5 s for a lock of its database and then gives the run
+ * up, often without the reason. Newer versions put the layer in front (`effect/sql/SqlError: …`). A full disk does not
+ * pass, so it has no words here.
  */
 const troubles: readonly (readonly [RegExp, string])[] = [
   [/database or disk is full|SQLITE_FULL|ENOSPC/i, ''],
@@ -17,9 +18,9 @@ const troubles: readonly (readonly [RegExp, string])[] = [
   [/\b(EMFILE|ENFILE)\b/, 'it had too many files open'],
 ]
 
-/** What went wrong in opencode itself, in words that can follow "opencode failed:"; undefined where it is no such error. */
+/** What went wrong in opencode itself, in words that can follow "opencode failed:"; undefined for any other error. */
 export function ownTrouble(error: z.infer<typeof failure>): string | undefined {
-  // What a provider says has a name of its own, and may say anything.
+  // A provider's error has a name of its own, and its text may say anything.
   if (error.name !== undefined && error.name !== 'UnknownError' && !/Sql|Platform/.test(error.name)) return undefined
   const text = failureText(error)
   const words = troubles.find(([pattern]) => pattern.test(`${error.name ?? ''} ${text}`))?.[1]

@@ -13,12 +13,12 @@ export function readByOpencode(directory: string): string[] {
   return [...configurations, ...instructions].map((name) => path.join(directory, name))
 }
 
-/** Made in `.opencode` and ignored by git, as that .gitignore says, unless the project has one of its own. */
+/** What opencode makes in `.opencode`. Its .gitignore makes git ignore these, unless the project has one of its own. */
 const madeByItself = ['.gitignore', 'node_modules/', 'package.json', 'package-lock.json', 'bun.lock']
 
 /**
- * Whether reading the configuration of the project in `directory` changes files of it: a configuration without a
- * "$schema" is given one, and the packages of plugins may be added to a `.opencode` that is not as opencode makes it.
+ * Whether reading the configuration of the project in `directory` changes files of it. opencode adds a "$schema" to a
+ * configuration without one, and may add the packages of plugins to a `.opencode` that is not as opencode makes it.
  */
 export function isChangedByReading(directory: string): boolean {
   const lacksSchema = (name: string) => readText(path.join(directory, name))?.includes('"$schema"') === false
@@ -32,8 +32,8 @@ export function isChangedByReading(directory: string): boolean {
 }
 
 /**
- * Why opencode cannot read the configuration of the project in `directory`, where that can be seen from outside: a file
- * of it is a directory, leads in a circle, is no text. Undefined otherwise. opencode itself only says "server error".
+ * Why opencode cannot read the configuration of the project in `directory`, if kugetsu can see it: one of the files is a
+ * directory, a link in a circle, or no text. Undefined otherwise. opencode itself only says "server error".
  */
 export function unreadableConfiguration(directory: string): string | undefined {
   for (const name of configurations) {
@@ -46,12 +46,12 @@ export function unreadableConfiguration(directory: string): string | undefined {
   return undefined
 }
 
-/** The last part of a path under which opencode looks for the configuration of a project, in any directory of it. */
+/** Whether opencode reads a file of this name, in any directory of a project, as the project's configuration. */
 export function isConfigurationName(name: string): boolean {
   return name === 'opencode.json' || name === 'opencode.jsonc'
 }
 
-/** What opencode makes of a configuration without a "$schema" when it reads it (`loadConfig` in its config.ts). */
+/** How opencode rewrites a configuration without a "$schema" when it reads it (`loadConfig` in its config.ts). */
 export function withSchema(contents: Buffer): Buffer {
   const text = new TextDecoder().decode(contents) // leaves out a byte order mark, as opencode does
   return Buffer.from(text.replace(/^\s*\{/, '{\n  "$schema": "https://opencode.ai/config.json",'))

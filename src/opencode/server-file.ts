@@ -1,4 +1,4 @@
-/** opencode/server.json: which server this home has. Light enough for the commands that only look. */
+/** opencode/server.json: which server this home has. Loads little, for the commands that only look. */
 import * as z from 'zod/mini'
 import type { Home } from '../config/home.ts'
 import { lazy } from '../core/lazy.ts'
@@ -9,20 +9,20 @@ import { parseJson, readState } from '../platform/state-file.ts'
 const serverFile = lazy(() =>
   z.looseObject({
     ...processIdentity().shape,
-    /** Absent while it boots. */
+    /** Absent while the server boots. */
     port: z.optional(z.int()),
     password: z.string().check(z.minLength(1)),
     version: z.string(),
-    /** The program on disk it was started from, as fingerprintOf() tells them apart. */
+    /** The fingerprintOf() of the program on disk that the server was started from. */
     program: z.string(),
-    /** Value of KUGETSU_SERVER in its environment and in that of every command its agents run. */
+    /** Value of KUGETSU_SERVER in the environment of the server and of every command its agents run. */
     marker: z.string().check(z.minLength(1)),
     started_at: z.string(),
-    /** Whose models it was to load, as in-use.ts tells one choice from another; absent when all. */
+    /** The mark of the server's choice of models (in-use.ts); absent when it loads all. */
     models: z.optional(z.string()),
-    /** Where in its log it begins, in bytes: its port is told there. */
+    /** Where the server's output begins in its log, in bytes: the port is printed there. */
     log_offset: z.optional(z.int()),
-    /** It is about to be ended: nobody is to find it any more. */
+    /** The server is about to be ended, and must not be found any more. */
     stopping: z.optional(z.boolean()),
   }),
 )

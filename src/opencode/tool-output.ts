@@ -1,6 +1,6 @@
 /**
  * What commands of agents printed beyond what opencode gives the model: a file each in `tool-output/` of opencode's data
- * directory, which it removes after a week. It can be large and hold secrets, and opencode lets every user read it.
+ * directory. opencode removes a file after a week. It can be large and hold secrets, and opencode lets every user read it.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -23,7 +23,7 @@ export function toolOutputDirectory({ env, userHome }: Opencode): string {
   return path.join(dataDirectory(env, userHome), 'tool-output')
 }
 
-/** Keeps other users out, also of what opencode writes there from now on. Never throws: doctor tells of it too. */
+/** Keeps other users out, also of what opencode writes there from now on. Never throws: doctor reports it too. */
 export function closeToolOutput(home: Opencode & { warn: (text: string) => void }): void {
   const directory = toolOutputDirectory(home)
   try {
@@ -45,7 +45,7 @@ export async function toolOutputsOf(
   for (const id of sessions) messages.push(...((await client.messages(id, session.directory)) ?? []))
   const directory = toolOutputDirectory(opencode)
   const named = messages.flatMap(({ parts }) => parts.flatMap((part) => outputOf(part['state']) ?? []))
-  // A name in there and nothing else: tools of others say of themselves where their output is.
+  // Only files right in that directory: a third-party tool itself says where its output is.
   return [...new Set(named)].filter((file) => path.dirname(file) === directory && outputName.test(path.basename(file)))
 }
 

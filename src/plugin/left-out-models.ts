@@ -1,7 +1,7 @@
 /**
- * The server's catalogue of models has the providers that could be used when it was started (opencode/models/in-use.ts).
- * What the configuration of a repository, or a login made since, adds to these is added here, where opencode reads its
- * configuration for a directory. Part of the plugin inside opencode.
+ * The server's catalogue of models has only the providers that could be used when the server was started
+ * (opencode/models/in-use.ts). This adds the providers of a repository's configuration, or of a later login, when opencode
+ * reads its configuration for a directory. Part of the plugin inside opencode.
  */
 import * as fs from 'node:fs'
 import * as os from 'node:os'
@@ -10,16 +10,16 @@ import { readCatalogue, type CatalogueProvider } from '../opencode/models/catalo
 import { loginsOf } from '../opencode/directories.ts'
 import { parseJson } from '../platform/state-file.ts'
 
-/** What of opencode's configuration matters here; its models have the form of the catalogue. */
+/** The parts of opencode's configuration that matter here; its models have the form of the catalogue. */
 interface Configuration {
   provider?: Record<string, CatalogueProvider>
   disabled_providers?: string[]
 }
 
 /**
- * Adds to a configuration the providers that it names, or that there is a new login to, where the server's catalogue leaves
- * them out. Disables the others that there is a login to: opencode would look in the catalogue for whom the login is of
- * (`plugin.auth.loader` in its provider.ts), and fails in a directory where it finds nobody.
+ * Adds to a configuration the providers that it names, or that have a new login, if the server's catalogue leaves them out.
+ * Disables the other left-out providers with a login: opencode would look in the catalogue for the provider of the login
+ * (`plugin.auth.loader` in its provider.ts), and fails in a directory when it finds none.
  */
 export function addLeftOut(configuration: Configuration, env: NodeJS.ProcessEnv): void {
   const [loaded, all] = [env['OPENCODE_MODELS_PATH'], env[allModelsVariable]]
@@ -40,7 +40,7 @@ export function addLeftOut(configuration: Configuration, env: NodeJS.ProcessEnv)
     configuration.disabled_providers = [...new Set([...(configuration.disabled_providers ?? []), ...useless])]
 }
 
-/** For the opencode that an agent runs itself, which is to know what it would know without kugetsu. */
+/** For an opencode that an agent runs itself: it gets the models that it would have without kugetsu. */
 export function allModels(env: NodeJS.ProcessEnv): Record<string, string> {
   const all = env[allModelsVariable]
   return all ? { OPENCODE_MODELS_PATH: all } : {}
@@ -48,7 +48,7 @@ export function allModels(env: NodeJS.ProcessEnv): Record<string, string> {
 
 let lastLook: { stamp: string; leftOut: Set<string> } | undefined
 
-/** The ids of the providers that one catalogue leaves out of another. Megabytes, which are read anew when a file changes. */
+/** The ids of the providers of `all` that `loaded` lacks. The files are megabytes, so read again only when one changes. */
 function leftOutOf(loaded: string, all: string): Set<string> {
   const stamp = [loaded, all].map((file) => `${file} ${fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs}`).join()
   if (lastLook?.stamp === stamp) return lastLook.leftOut
@@ -59,7 +59,7 @@ function leftOutOf(loaded: string, all: string): Set<string> {
   return leftOut
 }
 
-/** What the configuration says of a provider, and of a model, wins over the catalogue. */
+/** What the configuration says about a provider or a model wins over the catalogue. */
 function withCatalogue(configured: CatalogueProvider = {}, found: CatalogueProvider = {}): CatalogueProvider {
   const { models = {}, name, env, npm, api } = found
   const own = configured.models ?? {}

@@ -1,7 +1,7 @@
 /**
- * The plugin that hands each agent its environment, holds the PM agent to what it may call and read, adds the models that a
- * directory needs besides, and keeps the server's clock from going back. It is bundled into one file and runs inside
- * opencode's own runtime, in the shared server: plain JavaScript and node modules only, its settings from the server's
+ * The plugin that hands each agent its environment, limits the PM agent to what it may call and read, adds further models
+ * that a directory needs, and keeps the server's clock from going back. It is bundled into one file and runs inside
+ * opencode's own runtime, in the shared server: plain JavaScript and node modules only. Its settings come from the server's
  * environment (environment.ts sets them). opencode calls it before every shell command of every session.
  */
 import * as fs from 'node:fs'
@@ -20,9 +20,9 @@ import { keepClockRising } from './rising-clock.ts'
 
 interface ShellCall {
   cwd: string
-  /** Absent where a person opens a terminal in opencode. */
+  /** Absent when a person opens a terminal in opencode. */
   sessionID?: string
-  /** Absent there as well, and with older versions. */
+  /** Absent in such a terminal too, and with older versions. */
   callID?: string
 }
 
@@ -35,7 +35,7 @@ interface ToolCall {
   sessionID: string
 }
 
-/** What a session file says that matters here. */
+/** The fields of a session file that matter here. */
 interface SessionFile {
   name: string
   sessionId: string | undefined
@@ -48,33 +48,33 @@ interface Agent {
   session: SessionFile | undefined
 }
 
-/** Nobody is there to answer an editor, a pager or a prompt. The env files win over these. */
+/** No person is there to answer an editor, a pager or a prompt. The env files win over these. */
 const silent = {
   ...unattended,
   PAGER: 'cat',
   GH_PROMPT_DISABLED: '1',
 }
 
-/** The server's own: who has these can drive every agent. A command inherits the server's environment, so they are blanked. */
+/** The server's own: with these a command could drive every agent. Commands inherit the environment, so blank them. */
 const hidden = { OPENCODE_SERVER_PASSWORD: '', OPENCODE_SERVER_USERNAME: '', OPENCODE_CONFIG_CONTENT: '' }
 
 /**
- * Variables by which a shell, git or a forge's program runs another one: none of the env files' reaches the PM agent, who
- * has no program but those of its list. What they say to the other agents is the user's to say.
+ * Variables by which a shell, git or a forge's program runs another program. The PM agent gets none of them from the env
+ * files, because it may run only the programs of its list. For the other agents the user decides.
  */
 const startsPrograms =
   /^(?:BASH_ENV|ENV|ZDOTDIR|SHELLOPTS|BASHOPTS|PS4|PROMPT_COMMAND|NODE_OPTIONS|LD_\w+|DYLD_\w+|GIT_EXTERNAL_DIFF|\w*PAGER|\w*EDITOR|VISUAL|\w*BROWSER|LESSOPEN)$/
-/** Nor the user's own: what a shell reads before its first command. */
 /** Longer than a step takes from one call of a tool to the next. */
 const letThroughMs = 600_000
+/** What a shell reads before its first command: the PM agent does not get the user's own either. */
 const noStartupFile = { BASH_ENV: '', ENV: '' }
 
-/** Finds commands that outlive the server; set by whoever starts it and never by an env file. */
+/** Finds commands that outlive the server; set by the starter of the server and never by an env file. */
 const marker = 'KUGETSU_SERVER'
 
 /**
  * opencode's entry point. The hook for variables never throws: a failure costs an agent its variables, not its command.
- * The one before a tool throws what the PM agent reads when its command is refused.
+ * The hook before a tool throws the text that an agent reads when its call is refused.
  */
 export const KugetsuEnvironment = async (instance: { directory?: string } = {}) => {
   keepClockRising()
@@ -82,11 +82,11 @@ export const KugetsuEnvironment = async (instance: { directory?: string } = {}) 
   return hooksFor(instance.directory)
 }
 
-/** The hooks of the instance for `directory`; older versions of opencode do not say which that is. */
+/** The hooks of the instance for `directory`; undefined with older versions of opencode, which do not name it. */
 const hooksFor = (directory: string | undefined) => ({
   config: async (configuration: Parameters<typeof addLeftOut>[0] & { snapshot?: boolean }): Promise<void> => {
     attempt(() => addLeftOut(configuration, process.env))
-    // They are for /undo, which nobody calls for an agent, and cost a `git add` of the whole worktree at each of its steps.
+    // Snapshots are for /undo, which agents never use. They cost a `git add` of the whole worktree at each step.
     configuration.snapshot ??= false
   },
   'shell.env': async (input: ShellCall, output: ShellResult): Promise<void> => {
@@ -111,7 +111,7 @@ const hooksFor = (directory: string | undefined) => ({
   'tool.execute.after': async (): Promise<void> => letThrough(directory),
 })
 
-/** Keeps opencode from waiting at a pipe in the place of a file that it reads by itself: a tool may have made one just now. */
+/** Keeps opencode from waiting at a pipe that replaces a file it reads by itself: a tool may have made one just now. */
 function letThrough(directory: string | undefined): void {
   if (directory !== undefined) letReadersThrough(readByOpencode(directory), letThroughMs)
 }
@@ -127,8 +127,8 @@ function blocking(directory: string | undefined, args: Record<string, unknown>):
 }
 
 /**
- * opencode's rules let the PM agent call the runner, behind which the plugin puts its commands. Where its session cannot
- * be told, because the file of it is gone, the plugin has not done so.
+ * opencode's rules let the PM agent call the runner, and the plugin puts the PM agent's commands behind the runner. When the
+ * session file of the PM agent is gone, the plugin cannot do that, so a call by hand is refused.
  */
 function refusedToOthers(
   home: string,
@@ -163,7 +163,7 @@ function environmentFor(call: ShellCall, given: Record<string, string>): Record<
     ...setIf('KUGETSU_AGENT', agent?.kind),
     ...setIf('KUGETSU_ISSUE_REF', agent?.session?.issueRef),
     ...setIf('KUGETSU_WORKTREE', agent?.session?.worktree),
-    // By it the daemon finds what keeps a call waiting beyond its time (sessions/runs/held-output.ts).
+    // By this the daemon finds what keeps a call waiting beyond its timeout (sessions/runs/held-output.ts).
     KUGETSU_CALL: call.callID ?? '',
     // What a person runs in a terminal of opencode is not ended with the issue (sessions/runs/left-running.ts).
     KUGETSU_TERMINAL: call.sessionID === undefined ? '1' : '',
@@ -178,8 +178,8 @@ function searchPath(rest: string | undefined): string | undefined {
 }
 
 /**
- * Whose command it is. The session decides wherever it is known, because an agent may run a command in any
- * directory; a sub-agent's session is in no file and goes by where it works.
+ * The agent that runs a command. The session decides if it is known, because an agent may run a command in any directory. A
+ * sub-agent's session is in no file, so the directory decides.
  */
 function agentOf(home: string, { cwd, sessionID }: ShellCall): Agent | undefined {
   const directory = realPath(cwd)
@@ -216,7 +216,7 @@ function devSessions(home: string): SessionFile[] {
     .flatMap((name) => readSession(home, name) ?? [])
 }
 
-/** A session file, or undefined when there is none or it is no session file; one bad file must not matter to others. */
+/** A session file; undefined when it is missing or no session file, because one bad file must not matter to others. */
 function readSession(home: string, name: string): SessionFile | undefined {
   const content: unknown = attempt(() => JSON.parse(readText(path.join(home, 'sessions', name)) ?? ''))
   if (typeof content !== 'object' || content === null) return undefined

@@ -1,11 +1,11 @@
 /**
- * opencode takes the message that was made last for the last one. Were the clock put back in the middle of a run, an
- * answer would count as older than the question: 1.18 then asks the model again and again, and without end.
+ * opencode orders messages by the time they were made. If the clock were put back in the middle of a run, an answer would
+ * count as older than its question: 1.18 then asks the model again and again, without end.
  */
 
 /**
- * A clock that never goes back: where `now` does, it goes on from where it was, until `now` has come as far. In
- * milliseconds, as `now`. Pure but for what it remembers.
+ * A clock that never goes back. When `now` goes back, this clock goes on from its last time until `now` has caught up. In
+ * milliseconds, like `now`. Pure, except for what it remembers.
  */
 export function risingClock(now: () => number): () => number {
   let last = -Infinity
@@ -21,7 +21,7 @@ export function risingClock(now: () => number): () => number {
 
 let isRising = false
 
-/** From now on the clock that this process makes its messages by never goes back. */
+/** From now on the clock by which this process dates its messages never goes back. */
 export function keepClockRising(): void {
   if (isRising) return
   isRising = true

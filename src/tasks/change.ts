@@ -42,11 +42,11 @@ export async function removeTask(home: Home, supervision: Supervision, text: str
     })
   }
   note(home, 'removed', { issue_ref: item.issue_ref, reason: `queue item ${item.id}` })
-  await supervision.takesTasks() // takes back what is prepared for it
+  await supervision.takesTasks() // discards what is prepared for it
   return item
 }
 
-/** Has the daemon stop the start of a task and undo what it made. Returns when it has, or after a minute. */
+/** Makes the daemon stop the start of a task and undo what it made. Returns when that is done, or after a minute. */
 async function stopStart(
   home: Home,
   supervision: Supervision,
@@ -79,7 +79,7 @@ export async function retryTask(home: Home, supervision: Supervision, text: stri
   return tellOf(home, supervision, item)
 }
 
-/** Removes the tasks that ended, all or those that ended more than `days` ago; their ids. */
+/** Removes the tasks that ended, all or those that ended more than `days` ago; returns their ids. */
 export async function clearTasks(home: Home, supervision: Supervision, days: number | 'all'): Promise<string[]> {
   const queue = await openTasks(home)
   const before = days === 'all' ? Infinity : home.now().getTime() - days * dayMs

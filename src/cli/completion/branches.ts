@@ -7,7 +7,7 @@ import { readText } from '../../platform/files.ts'
 
 const origin = 'refs/remotes/origin/'
 
-/** Of the repository that `ref` names, in full or by its end; of all there are where it names none. */
+/** The branches of the repository that `ref` names, in full or by its end; of all repositories when it names none. */
 export function branches(home: Home, ref: string): string[] {
   const named = ref.includes('#') ? ref.slice(0, ref.indexOf('#')) : ''
   const mirrors = listMirrors(home.paths).filter(({ repository: { host, owner, repo } }) =>

@@ -1,4 +1,4 @@
-/** What can stand at the end of a command line, from the definitions of the commands: nothing here names one of them. */
+/** What can stand at the end of a command line, from the definitions of the commands. This module names no command. */
 import type { Argument, Command, Option } from 'commander'
 
 export interface Candidate {
@@ -9,11 +9,11 @@ export interface Candidate {
 
 /**
  * The values of an argument: its name as in its command's usage (`issue-ref`), the words of the command it belongs to
- * (`queue`, `show`), what was typed of it, and the arguments that stand before it.
+ * (`queue`, `show`), the part that was typed, and the arguments before it.
  */
 export type Values = (name: string, path: readonly string[], typed: string, given: readonly string[]) => Candidate[]
 
-/** The candidates for the last of `words`, which is what was typed of it so far. `isHidden`: commands not to offer. */
+/** The candidates for the last of `words`, which is typed only in part. `isHidden`: commands not to offer. */
 export function candidates(
   program: Command,
   words: readonly string[],
@@ -26,16 +26,16 @@ export function candidates(
   return found.filter(({ value }) => value.startsWith(typed) && value !== '')
 }
 
-/** Where a command line has got to. */
+/** How far a command line has come. */
 interface Place {
   command: Command
   /** The words that named the command. */
   path: string[]
-  /** The arguments it has been given. */
+  /** The arguments that the command has been given. */
   given: string[]
-  /** The option whose value comes next. */
+  /** The option that the next word is the value of. */
   option: Option | undefined
-  /** What options it has been given, by their long names. */
+  /** The options that the command has been given, by their long names. */
   used: Set<string>
   /** After `--` nothing is an option. */
   literal: boolean

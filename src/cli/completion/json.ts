@@ -1,9 +1,9 @@
-/** JSON for completion: what is not there, or not as it should be, is empty. */
+/** JSON for completion: a missing or wrong value is empty. */
 import { readText } from '../../platform/files.ts'
 
 export type Fields = Record<string, unknown>
 
-/** The object in a file; `toJson` makes JSON of its text where that is something else. */
+/** The object in a file; `toJson` turns the text into JSON if it is something else. */
 export function jsonOf(file: string, toJson = (text: string) => text): Fields {
   try {
     return at({ file: JSON.parse(toJson(readText(file) ?? '{}')) as unknown }, 'file')

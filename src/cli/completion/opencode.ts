@@ -1,4 +1,4 @@
-/** What opencode has for completion, as far as files tell: it is not asked, which could take seconds. */
+/** What opencode has for completion, from its files only: asking opencode could take seconds. */
 import * as path from 'node:path'
 import stripJsonComments from 'strip-json-comments'
 import type { Home } from '../../config/home.ts'
@@ -27,7 +27,7 @@ export function models(home: Home): string[] {
 export function primaryAgents(home: Home): string[] {
   const directory = configurationDirectory(home.env, home.userHome)
   const files = ['agent', 'agents'].flatMap((name) => listDirectory(path.join(directory, name)))
-  const named = new Map(configured(home, 'agent')) // the last word counts
+  const named = new Map(configured(home, 'agent')) // the last file wins
   const names = [
     ...builtIn,
     ...[...named.keys()].filter((name) => named.get(name)?.['mode'] !== 'subagent'),
@@ -36,7 +36,7 @@ export function primaryAgents(home: Home): string[] {
   return [...new Set(names)].toSorted()
 }
 
-/** What the files of opencode's configuration have in the object `field`, by name. */
+/** The entries of the object `field` in the files of opencode's configuration, by name. */
 function configured(home: Home, field: string): [string, Fields][] {
   return configurationFiles(home.env, home.userHome).flatMap((file) => {
     const fields = at(jsonOf(file, withoutComments), field)

@@ -1,12 +1,12 @@
 /**
- * What each shell is given to complete with. They all ask `kugetsu __complete -- <words…>`, whose last word is what was
- * typed of the one to be completed; it answers with a candidate a line, a tab and a description after it.
+ * The completion script of each shell. They all ask `kugetsu __complete -- <words…>`, where the last word is the typed part
+ * of the one to complete. The answer has one candidate a line, with a tab and a description after it.
  */
 import { completeCommand } from '../define.ts'
 
 /**
- * readline splits words at : and = too (COMP_WORDBREAKS) and replaces only the last piece, so the pieces are put
- * together again by the blanks between them, and what stands before the last piece is taken off the candidates.
+ * readline splits words at : and = too (COMP_WORDBREAKS) and replaces only the last piece. So the script joins pieces that
+ * have no blanks between them, and removes from the candidates what comes before the last piece.
  */
 const bash = `# bash completion of kugetsu: source <(kugetsu completion bash)
 _kugetsu() {

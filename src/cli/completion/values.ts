@@ -1,6 +1,6 @@
 /**
- * What the home has for completion. It is read on every press of a key, so as little as possible, and without the
- * care of the other readers: what cannot be understood is passed over here, and stays for them to tell of.
+ * What the home has for completion. It is read at every key press, so this reads as little as possible. It skips what it
+ * cannot understand; the other readers report that.
  */
 import * as path from 'node:path'
 import { parseEnv } from '../../agents/env-files.ts'
@@ -13,10 +13,10 @@ import type { Candidate, Values } from './candidates.ts'
 import { at, jsonOf } from './json.ts'
 import { models, primaryAgents } from './opencode.ts'
 
-/** How many tasks are read to say what they are; the newest. */
+/** How many tasks, the newest, are read for their descriptions. */
 const mostItems = 200
 const longestDescription = 60
-/** Which tasks a command is for, where it is not for all. */
+/** The state of the tasks that a command is for, if it is not for all. */
 const itemStates: Record<string, string> = { remove: 'pending', retry: 'error' }
 
 /** The values of arguments by their names in the usage of their commands. */
@@ -42,7 +42,7 @@ function candidatesOf(values: string[]): Candidate[] {
   return values.map((value) => ({ value }))
 }
 
-/** All refs that begin as typed, and shorter tails of them that only one has. */
+/** All refs that begin as typed, and shorter tails that only one ref has. */
 function issueRefs(home: Home, typed: string): Candidate[] {
   const refs = Object.keys(at(jsonOf(home.paths.index), 'issues')).filter(isPlain)
   const tails =
@@ -92,7 +92,7 @@ function textOf(value: unknown): string {
   return typeof value === 'string' ? plainLine(value, longestDescription) : ''
 }
 
-/** What a shell can take as one word, whoever wrote it into a file. */
+/** Whether a shell takes the value as one word: anything may stand in a file. */
 function isPlain(value: string): boolean {
   return /^[A-Za-z0-9][\w./:#@+-]*$/.test(value)
 }

@@ -2,8 +2,8 @@ import { exitCodes, KugetsuError } from '../../core/errors.ts'
 import type { Context } from './context.ts'
 
 /**
- * Asks before something goes. Throws KugetsuError `declined`, `interrupted` when there is no answer, or `usage` where nobody
- * can be asked and -y was not said.
+ * Asks before something is removed. Throws KugetsuError `declined`, `interrupted` when there is no answer, or `usage` when
+ * no person can be asked and -y was not given.
  */
 export async function confirm(
   context: Context,

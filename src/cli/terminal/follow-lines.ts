@@ -2,13 +2,12 @@ import * as fs from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const lookMs = 100
-/** By so many of the bytes before it a place in a log is known again. */
+/** How many of the bytes before a place in a log are compared to find the place again. */
 const tailBytes = 256
 
 /**
- * Hands over the last lines of a log and then those that are added, whole ones, also when the log is rotated to
- * `<name>.1`, by being moved or by being copied and emptied, or is not there yet. It ends only with the signal, as an
- * AbortError.
+ * Hands over the last lines of a log, and then each whole line that is added. The log may be missing at first. It may be
+ * rotated to `<name>.1`: moved, or copied and emptied. This ends only with the signal, as an AbortError.
  */
 export async function followLines(
   file: string,
@@ -34,7 +33,7 @@ export async function followLines(
     const lines: string[] = []
     let bytes = readOn(file, at)
     if (bytes === undefined) {
-      // What was written to the one before until it was moved away.
+      // What was written to the previous file until it was moved away.
       lines.push(...take(readOn(`${file}.1`, at) ?? Buffer.alloc(0)))
       at = { offset: 0, before: Buffer.alloc(0) }
       rest = Buffer.alloc(0)
@@ -47,13 +46,13 @@ export async function followLines(
   }
 }
 
-/** How far a log was read, and what stood before that: an inode tells little of a log, which is emptied or made anew. */
+/** How far a log was read, and the bytes before that: an inode does not identify a log that is emptied or made anew. */
 interface Place {
   offset: number
   before: Buffer
 }
 
-/** What was added to a file since; undefined when it is not the file that was read. None yet is nothing new. */
+/** What was added to a file since; undefined when it is not the file that was read. A missing file has nothing new. */
 function readOn(file: string, { offset, before }: Place): Buffer | undefined {
   if (offset > 0 && look(file) === undefined) return Buffer.alloc(0)
   const bytes = readFrom(file, offset - before.length)
@@ -68,7 +67,7 @@ function look(file: string): fs.Stats | undefined {
   }
 }
 
-/** What is in a file from `offset` on; nothing when there is none. A pipe is never waited for. */
+/** What is in a file from `offset` on; empty when the file is missing. Never waits for a pipe. */
 export function readFrom(file: string, offset: number): Buffer {
   let descriptor: number
   try {

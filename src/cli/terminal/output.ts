@@ -6,16 +6,16 @@ export interface Fit {
   columns: number
   /** Columns to cut before all others, by title, the least important first. */
   cutFirst?: string[]
-  /** Columns to leave out where the cutting of those is not enough, by title, the least important first. */
+  /** Columns to leave out when cutting those is not enough, by title, the least important first. */
   leaveOut?: string[]
   /** Columns whose cells tell most at their end, by title: they are cut at the beginning. */
   keepEnd?: string[]
 }
 
 /**
- * Columns aligned by spaces, one line a row, the header first. With `room` cells are cut, marked by `…`, until the
- * lines fit the terminal: first the columns it names, then, without those that it lets leave out, whichever is widest.
- * What goes to a pipe stays whole.
+ * Columns aligned by spaces, one line a row, the header first. With `room` cells are cut, marked by `…`, until the lines fit
+ * the terminal: first the columns of `cutFirst`, then, without those of `leaveOut`, always the widest column. Output to a
+ * pipe stays whole.
  */
 export function table(header: string[], rows: string[][], room?: Fit): string {
   const lines = [header, ...rows]
@@ -32,7 +32,7 @@ export function table(header: string[], rows: string[][], room?: Fit): string {
   return lines.map((line) => `${line.map(cell).join('  ').trimEnd()}\n`).join('')
 }
 
-/** Whether that was done with the columns that are to be cut first alone. */
+/** Shrinks `widths` to fit. Returns whether cutting the columns of `cutFirst` was enough. */
 function shrink(widths: number[], header: string[], fit: Fit): boolean {
   const least = header.map((title) => Math.max(title.length, 8))
   const excess = () => widths.reduce((sum, width) => sum + width + 2, -2) - fit.columns
@@ -51,7 +51,7 @@ function shrink(widths: number[], header: string[], fit: Fit): boolean {
   return isEnough
 }
 
-/** One JSON document on standard output, for strict readers too: half a character is none. */
+/** One JSON document on standard output. Half a character is replaced, because strict readers refuse it. */
 export function printJson(context: Context, value: unknown): void {
   const wellFormed = (_: string, each: unknown) => (typeof each === 'string' ? each.toWellFormed() : each)
   context.io.out(`${JSON.stringify(value, wellFormed, 2)}\n`)
@@ -74,7 +74,7 @@ export function tilde(context: Context, path: string): string {
 
 const styles = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const
 
-/** Text in a style, where colours may be used. */
+/** Text in a style, if colours may be used. */
 export function styled(context: Context, style: keyof typeof styles, text: string): string {
   return context.io.colour ? `\u001b[${styles[style]}m${text}\u001b[0m` : text
 }

@@ -5,8 +5,8 @@ import type { Context } from './context.ts'
 import { printJson, styled } from './output.ts'
 
 /**
- * Tells of what went wrong, one line and a hint, and returns the exit code that goes with it. With `json` it is one
- * document on standard output. A stack is shown with `debug` only.
+ * Reports an error in one line and a hint, and returns its exit code. With `json` the report is one document on standard
+ * output. A stack is shown with `debug` only.
  */
 export function renderError(context: Context, error: unknown, options: { json: boolean; debug: boolean }): number {
   if (context.signal.aborted && codeOf(context.signal.reason) !== 'unexpected') {
@@ -36,8 +36,8 @@ export function renderError(context: Context, error: unknown, options: { json: b
 }
 
 /**
- * A part of kugetsu itself that cannot be loaded: it is not there, because npm removes and writes its files one by one, or
- * cannot be opened.
+ * The error for a part of kugetsu itself that cannot be loaded: it is missing, because npm removes and writes the files one
+ * by one, or it cannot be opened.
  */
 function notLoaded(error: unknown): KugetsuError | undefined {
   if (isOutOfHandles(error)) return noHandles(error)

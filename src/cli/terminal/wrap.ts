@@ -1,8 +1,8 @@
 import { isWider } from '../../core/columns.ts'
 
 /**
- * The text in lines of at most `width` columns, broken at spaces, each after the first begun with `indent`, which does
- * not count; a word that is longer stays whole, so that commands and paths can be copied.
+ * The text in lines of at most `width` columns, broken at spaces. Each line after the first begins with `indent`, which does
+ * not count. A longer word stays whole, so that commands and paths can be copied.
  */
 export function wrap(text: string, width: number, indent: string): string {
   const lines: string[] = []

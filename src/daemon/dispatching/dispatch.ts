@@ -1,6 +1,6 @@
 /**
- * Takes tasks from the queue while slots are free, and notes on them what became of them. What it remembers, which
- * starts it is at, dies with it; everything else is on file, and reconcile.ts says what follows from that.
+ * Takes tasks from the queue while slots are free, and notes on them what became of them. The starts in progress are only in
+ * memory, and die with the daemon. Everything else is on file, and reconcile.ts says what follows from it.
  */
 import type { Home } from '../../config/home.ts'
 import { codeOf, KugetsuError, messageOf } from '../../core/errors.ts'
@@ -24,21 +24,21 @@ import type { StartInQueue } from '../socket.ts'
 import { startFailure } from './start-failure.ts'
 import { requestOf } from './start-request.ts'
 
-/** A slot that a command is setting up on comes free without a word when the command fails. */
+/** How soon to look again while a command prepares a slot: when the command fails, the slot is freed without notice. */
 const watchMs = 1_000
-/** Another command is at the issue. */
+/** How long a task waits when another command works on its issue. */
 const busyPauseMs = 2_000
-/** The disk is full, or the like. */
+/** How soon to try again when the queue cannot be written, as on a full disk. */
 const retryNotesMs = 5_000
-/** After a start opencode is busy with its first prompt; to prepare the next one then would only hold it up. */
+/** After a start, opencode is busy with the first prompt; preparing the next task then would only slow it down. */
 const calmMs = 1_000
-/** After a start that nothing was wrong with but everything around it, the next tries wait: 5 s, 10 s … 5 min. */
+/** The pauses after starts that failed for a reason outside the task (an outage): 5 s, 10 s … 5 min. */
 const outagePauseMs = { first: 5_000, longest: 5 * 60_000 }
 
-/** How many starts may wait for remotes beside those that have a slot: each has a git that does nothing. */
+/** How many starts may wait for remotes in addition to those with a slot: each runs a git that only waits. */
 const mostAtRemote = 8
 
-/** Start the agent of a task, or tell the PM agent of one; startAgent and tellPmAgent, but for tests. */
+/** Starts the agent of a task, or tells the PM agent of one: startAgent and tellPmAgent, except in tests. */
 export interface Starts<T = unknown> extends Preparing<T> {
   start: (home: Home, request: StartRequest) => Promise<Started>
   tell: (home: Home, delegation: Delegation) => Promise<SessionRecord>
@@ -48,9 +48,9 @@ interface Starting {
   item: Item
   abort: AbortController
   done: Promise<void>
-  /** It waits for a remote, and has given its slot away. */
+  /** The start waits for a remote, and has given its slot away. */
   isAtRemote: boolean
-  /** A person has stopped it. */
+  /** A person has stopped the start. */
   isCancelled: boolean
 }
 
@@ -79,10 +79,10 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
     const before = new Set(starting.keys())
     let seen = await look(home, queue, (id) => before.has(id))
     const [ends, others] = [seen.notes.filter(isEnd), seen.notes.filter((action) => !isEnd(action))]
-    // What is given back has its old place in the order, so it is given back before anything is picked.
+    // A task that is given back keeps its old place in the order, so this comes before any task is picked.
     const notedOthers = await noteAll(others)
     if (others.length > 0) seen = await look(home, queue, (id) => before.has(id))
-    // What ended comes last: to count its commits takes a moment, and somebody waits for its slot.
+    // Ends are noted last: counting commits takes a moment, and another task waits for the slot.
     if (!dispatching) preparer.next([])
     const againInMs = dispatching ? dispatch(seen) : Infinity
     if (!(await noteAll(ends)) || !notedOthers) return { busy: true, againInMs: Math.min(againInMs, retryNotesMs) }
@@ -90,7 +90,7 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
     return { busy: starting.size > 0, againInMs }
   }
 
-  /** False when one of them could not be noted; it stays to be noted then. */
+  /** Returns false when one of them could not be noted; the next look tries it again. */
   async function noteAll(actions: Noting[]): Promise<boolean> {
     const noted = await Promise.allSettled(actions.map((action) => noteOn(home, queue, action)))
     const reasons = noted.flatMap((each) => (each.status === 'rejected' ? [messageOf(each.reason)] : []))
@@ -111,7 +111,7 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
     const holders = slotHolders(home)
     const without = startsWithoutSlot(holders)
     const free = Math.max(0, limit - holders.length - without)
-    // In an outage one is enough to see whether it is over.
+    // In an outage, one start is enough to see whether it is over.
     const room = outages > 0 ? Math.min(free, Math.max(0, 1 - starting.size)) : free
     const ahead = outages > 0 ? 0 : Math.min(limit, preparedAhead)
     const picked = pick(seen.items, { free: room + ahead, now: home.now(), isBusy: isBusy(seen, holders) })
@@ -122,7 +122,7 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
     if (first.length > 0) tellOfMemory(memoryShortage(memory))
     const pm = isPmBusy(seen) ? {} : pickForPm(seen.items, home.now())
     for (const item of [...startable, ...(pm.item === undefined ? [] : [pm.item])]) begin(item)
-    // What is prepared takes memory too: where there is none, it is taken back.
+    // Prepared tasks take memory too: when memory is short, they are discarded.
     const prepareInMs = prepareAhead(picked.items.slice(room, roomInMemory))
     const unclear = holders.some(({ phase }) => phase !== 'run')
     const dueInMs = Math.min(picked.dueInMs ?? Infinity, pm.dueInMs ?? Infinity)
@@ -131,21 +131,21 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
 
   /** Prepares the next tasks once no start is going on; returns how soon that may be, in milliseconds. */
   function prepareAhead(next: readonly Item[]): number {
-    // One that begins anew has nothing to prepare before its worktree is gone.
+    // A task that begins afresh has nothing to prepare until its old worktree is gone.
     const preparable = next.filter(({ fresh }) => fresh !== true)
     const calmInMs = starting.size > 0 ? Infinity : Math.max(0, calmAt - performance.now())
     if (calmInMs === 0) preparer.next(preparable)
     return calmInMs > 0 && preparable.length > 0 ? calmInMs : Infinity
   }
 
-  /** Once when tasks begin to wait for memory, and once when they go on. */
+  /** Reports once when tasks begin to wait for memory, and once when they go on. */
   function tellOfMemory(shortage: string | undefined): void {
     if (shortage !== undefined && !isShort) home.warn(`tasks wait: ${shortage} (MIN_FREE_MEMORY_MB)`)
     if (shortage === undefined && isShort) home.progress('there is memory for agents again')
     isShort = shortage !== undefined
   }
 
-  /** Starts of ours that will take a slot and have none yet. */
+  /** How many starts of this daemon will take a slot and have none yet. */
   function startsWithoutSlot(holders: Holder[]): number {
     const held = new Set(holders.map(({ issueRef }) => issueKey(issueRef)))
     const ours = [...starting.values()].filter(({ item }) => item.kind === 'dev')
@@ -160,7 +160,7 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
     return isAtWork || [...starting.values()].some(({ item }) => item.kind === 'pm')
   }
 
-  /** An issue is busy while somebody works or is about to work on it, and until what came of its last task is noted. */
+  /** An issue is busy while an agent works or is about to work on it, and until the end of its last task is noted. */
   function isBusy({ items, sessions }: Seen, holders: Holder[]): (issue: string) => boolean {
     const working = sessions.filter(({ record }) => record.run || record.state === 'starting')
     const had = items.filter((item) => item.state === 'notified' || (item.state === 'pending' && openAttempt(item)))
@@ -187,7 +187,7 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
     starting.set(item.id, start)
     start.done = asStart(start.abort, () => run(start))
       .catch((error: unknown) => {
-        // The queue cannot be written: the next look finds out how far it came.
+        // The queue cannot be written: the next look finds out how far the start came.
         home.warn(`${item.id}: ${messageOf(error)}`)
         pause(outagePauseMs.first)
       })
@@ -208,7 +208,7 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
       return next
     })
     if (!mine || claimed === undefined) return // removed, or begun before
-    dropEnd(home, item.id) // of a run before a retry
+    dropEnd(home, item.id) // the end of a run before a retry
     try {
       const record = await agentFor({ ...home, signal }, claimed, start)
       outages = 0
@@ -257,7 +257,7 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
     if (gaveUp) await tellGivenUp(home, after, reason)
   }
 
-  /** As when a person stops its agent. */
+  /** Notes the same end as when a person stops the task's agent. */
   async function noteStopped(item: Item): Promise<void> {
     const end = { state: 'idle', error: null, stopped: true, never_began: true, ended_at: home.now().toISOString() }
     await queue.change(item.id, (current) => finished(current, end, null))
@@ -275,7 +275,7 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
     return true
   }
 
-  /** By a clock that does not jump. */
+  /** Pauses dispatching, by a clock that does not jump. */
   function pause(milliseconds: number): void {
     pausedUntil = Math.max(pausedUntil, performance.now() + milliseconds)
   }

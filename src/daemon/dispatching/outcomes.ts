@@ -1,4 +1,4 @@
-/** Notes on the queue's items what the sessions say became of them. */
+/** Notes on the queue's items what became of them, according to the sessions. */
 import type { Home } from '../../config/home.ts'
 import { messageOf } from '../../core/errors.ts'
 import { baseNameOf } from '../../core/issue-names.ts'
@@ -34,8 +34,8 @@ export interface Seen {
 }
 
 /**
- * Looks at the queue and at the sessions, in this order, and at how runs ended last: what is gone from the one is then
- * in the next. Ends that concern no item are dropped. `isStarting`: the items this daemon is at.
+ * Reads the queue, then the sessions, then the kept ends of runs: in this order, what has left one is found in the next.
+ * Ends that concern no item are dropped. `isStarting`: whether this daemon is starting the item.
  */
 export async function look(home: Home, queue: Queue, isStarting: (id: string) => boolean): Promise<Seen> {
   const { items, unread } = await queue.all()
@@ -61,12 +61,12 @@ export async function look(home: Home, queue: Queue, isStarting: (id: string) =>
   return { items, sessions, notes }
 }
 
-/** A task in the log. */
+/** How the log names a task. */
 export function labelOf(item: Item): string {
   return `${item.id} ${item.kind === 'pm' ? 'for the PM agent' : (item.issue_ref ?? '')}`
 }
 
-/** Notes one thing on its item. Told in the log: what a person asks "and then?" about. */
+/** Notes one thing on its item. The log gets what a person wants to know next about a task. */
 export async function noteOn(home: Home, queue: Queue, action: Noting): Promise<void> {
   const { item } = action
   const about = labelOf(item)
@@ -77,7 +77,7 @@ export async function noteOn(home: Home, queue: Queue, action: Noting): Promise<
       return
     case 'note the end': {
       const result = await resultOf(home, action.end)
-      // Read in there: what finds it later notes it in the session first, and then on the item if that is finished.
+      // Read inside the change: a later find goes into the session first, and then on the item if that is finished.
       const prUrl = () => result.pr_url ?? readSession(home, action.end.session)?.pr_url ?? null
       const after = await queue.change(item.id, (current) =>
         finished(current, action.end, { ...result, pr_url: prUrl() }),
@@ -111,7 +111,7 @@ export async function tellInterrupted(home: Home, item: Item, after: Item | unde
   await tellGivenUp(home, after, after.error ?? reason)
 }
 
-/** What an item says of the agent that has it. */
+/** What an item says about its agent. */
 export function agentOf(home: Home, record: SessionRecord, run: Run | null | undefined) {
   return {
     at: home.now().toISOString(),
@@ -137,7 +137,7 @@ async function resultOf(home: Home, end: KeptEnd): Promise<Result> {
   return { branch, commits: commits ?? null, cost: end.cost, pr_url: end.pr_url, answer: end.answer ?? null }
 }
 
-/** Files of sessions that are there and could not be read. */
+/** Names of session files that exist and could not be read. */
 function unreadNames(home: Home, read: StoredSession[]): string[] {
   const names = new Set(read.map(({ name }) => name))
   return listDirectory(home.paths.sessions)
@@ -146,13 +146,13 @@ function unreadNames(home: Home, read: StoredSession[]): string[] {
     .filter((name) => !names.has(name))
 }
 
-/** Sessions that have no file, or none that can be understood, and yet an agent that may be at work. */
+/** Names of sessions without a readable file that may have an agent at work. */
 function namesWithoutSession(home: Home, read: StoredSession[]): string[] {
   const names = new Set(read.map(({ name }) => name))
   return slotHolders(home).flatMap(({ phase, session }) => (phase === 'run' && !names.has(session) ? [session] : []))
 }
 
-/** How the name of its agent's session begins. */
+/** How the name of the session of the item's agent begins. */
 function sessionNameOf(item: Item): string {
   if (item.kind === 'pm') return pmAgentSession
   try {
@@ -162,7 +162,7 @@ function sessionNameOf(item: Item): string {
   }
 }
 
-/** Its agent's end is still to be noted on it. */
+/** Whether the end of the item's run has still to be noted on it. */
 function awaitsEnd(item: Item): boolean {
   return !isFinished(item) && item.attempts.at(-1)?.outcome === null
 }

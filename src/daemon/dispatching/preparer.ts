@@ -6,27 +6,27 @@ import type { StartRequest } from '../../sessions/starting/request.ts'
 /** How many tasks to prepare ahead at most: each has files on disk and some 50 MB of the opencode server. */
 export const preparedAhead = 4
 
-/** Prepare a start, and take that back; prepareStart and discardPrepared, but for tests. */
+/** Prepares a start, and discards what was prepared: prepareStart and discardPrepared, except in tests. */
 export interface Preparing<T> {
   prepare: (home: Home, request: StartRequest) => Promise<T | undefined>
   discard: (home: Home, prepared: T) => Promise<void>
 }
 
 export interface Preparer {
-  /** The tasks that are started next, in order: they are prepared, and what is prepared for any other is taken back. */
+  /** The tasks to start next, in order. They are prepared, and what is prepared for any other task is discarded. */
   next: (items: readonly Item[]) => void
   /**
-   * A task is being started: what is prepared for it is the start's from now on. Nothing more is prepared until next()
-   * is called, because the start needs the same processor.
+   * A task is being started: what is prepared for it now belongs to the start. Nothing more is prepared until next() is
+   * called, because the start needs the same processor.
    */
   begins: (item: Item) => void
-  /** Takes back all that is prepared. */
+  /** Discards all that is prepared. */
   close: () => Promise<void>
 }
 
 /**
- * Prepares the tasks that wait for a slot, one at a time and each once. It only saves time: whatever goes wrong is left
- * to the start, which meets it again and says so.
+ * Prepares the tasks that wait for a slot, one at a time and each once. This only saves time: a failure is left to the
+ * start, which meets it again and reports it.
  */
 export function createPreparer<T>(
   home: Home,
@@ -77,7 +77,7 @@ export function createPreparer<T>(
 
   function next(items: readonly Item[]): void {
     wanted = abort.signal.aborted ? [] : items
-    // Its remote may never answer, and the others wait for that.
+    // Its remote may never answer, and the other tasks would wait for it.
     if (at?.theirs === false && !items.some(({ id }) => id === at?.id)) {
       at.unwanted.abort(new KugetsuError('the task is not next any more', { code: 'interrupted' }))
     }

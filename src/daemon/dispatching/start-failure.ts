@@ -2,7 +2,7 @@
 import { codeOf, messageOf } from '../../core/errors.ts'
 import { gitFailure } from '../../git/failure.ts'
 
-/** No later try will go differently. */
+/** A later try would fail the same way. */
 const hopelessCodes = new Set([
   'ambiguous_ref',
   'bad_message',
@@ -17,9 +17,9 @@ const hopelessCodes = new Set([
   'unknown_model',
 ])
 const hopelessGit = new Set(['not_found', 'authentication', 'unknown_host_key'])
-/** Nothing was tried: no slot, no memory, told to stop, or another command is at the issue. */
+/** Nothing was tried: no slot, no memory, told to stop, or another command works on the issue. */
 const notTriedCodes = new Set(['busy', 'interrupted', 'no_free_slot', 'no_memory', 'running'])
-/** Whatever the task, the next one would meet the same. */
+/** The next task, whichever it is, would fail the same way. */
 const outageCodes = new Set([
   'bad_agent_setting',
   'bad_config',
@@ -43,7 +43,7 @@ export interface StartFailure {
   /** In one line. */
   reason: string
   kind: 'not tried' | 'interrupted' | 'hopeless' | 'again'
-  /** It is not this task's alone. */
+  /** The failure concerns every task, not only this one. */
   outage: boolean
 }
 

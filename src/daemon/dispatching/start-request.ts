@@ -4,7 +4,7 @@ import { parseRef } from '../../core/issue-ref.ts'
 import type { Item } from '../../queue/item.ts'
 import type { StartRequest } from '../../sessions/starting/request.ts'
 
-/** What the task of an issue asks for. */
+/** The start that an issue's task asks for. */
 export function requestOf(home: Home, item: Item): StartRequest {
   return {
     ref: parseRef(item.issue_ref ?? '', { defaultHost: defaultInstance(home) }),

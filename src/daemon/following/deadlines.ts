@@ -2,14 +2,14 @@ import { sentAt } from '../../opencode/api/message-id.ts'
 import { uptime } from '../../platform/processes.ts'
 import type { Run } from '../../sessions/file/session-file.ts'
 
-/** More than TASK_TIMEOUT_HOURS can be: an id that is not ours tells no time. */
+/** More than TASK_TIMEOUT_HOURS can be. A longer time comes from a message id that is not ours and so holds no time. */
 const longestMs = 501 * 3_600_000
 
 /**
- * How long runs may still take. A clock that jumps must not end agents, nor let them go on for ever: a run's deadline is
- * on file by the time that the machine is up. Where that tells nothing, as after a boot, there is only the wall clock. So
- * the daemon reads it once for each deadline, believes it as far as what was allotted from the last prompt on, and from
- * then on counts by a clock that only goes forth, and stands still while the machine sleeps.
+ * How long runs may still take. A clock that jumps must not end agents, nor let them go on for ever. So a run's deadline is
+ * also on file in terms of the machine's uptime. After a boot the uptime is no help, and only the wall clock is left. The
+ * daemon reads the clock once for each deadline, and allows at most what was allotted from the last prompt on. From then on
+ * it counts by a clock that never goes back, and that stands still while the machine sleeps.
  */
 export function createDeadlines(
   now: () => Date,
@@ -18,7 +18,7 @@ export function createDeadlines(
 ) {
   const until = new Map<string, { deadline: string; at: number }>()
   return {
-    /** In milliseconds; 0 when its time is over. */
+    /** In milliseconds; 0 when the run's time is over. */
     restMs(run: Run): number {
       let known = until.get(run.slot)
       if (known?.deadline !== run.deadline_at) {

@@ -1,6 +1,6 @@
 /**
- * Closes what the opencode server keeps open for worktrees in which nobody is at work. It opens them by itself, at the
- * first prompt, takes about 40 MB for each and never closes one: in weeks of work that is all of the memory there is.
+ * Closes what the opencode server keeps open for worktrees without a run. The server opens a worktree at its first prompt,
+ * takes about 40 MB for each and never closes one: in weeks of work that fills the memory.
  */
 import * as fs from 'node:fs'
 import type { Home } from '../../config/home.ts'
@@ -9,28 +9,28 @@ import type { Server } from '../../opencode/server/server.ts'
 import { unlessTaken } from '../../platform/locks.ts'
 import { readSession, type StoredSession } from '../../sessions/file/store.ts'
 
-/** A next message finds its worktree open for so long: to open it takes opencode a second. */
+/** How long a worktree stays open for a next message: opening it takes opencode a second. */
 const restMs = 5 * 60_000
 
 interface Open {
   name: string
-  /** When nobody was at work in it any more, by a clock that does not jump; undefined while somebody is. */
+  /** Since when the worktree has had no run, by a clock that does not jump; undefined while it has one. */
   since: number | undefined
 }
 
 export interface Instances {
   /**
-   * One look: `atWork` are the sessions with a run. Begins to close what is due, without waiting for it: as many as there
-   * may be agents stay open, those that worked last.
+   * One look: `atWork` are the sessions with a run. Begins to close what is due, without waiting for it. As many worktrees
+   * stay open as there may be agents: those that worked last.
    */
   look: (server: Server | undefined, atWork: readonly StoredSession[]) => void
   /** Waits for what is being closed. */
   close: () => Promise<void>
 }
 
-/** `isWatched`: somebody is attached to some session, who may have agents at work that kugetsu does not know of. */
+/** `isWatched`: a person is attached to a session, and may have agents at work that kugetsu does not know of. */
 export function createInstances(home: Home, isWatched: () => boolean): Instances {
-  /** By directory. Of a server that is gone all of them are closed. */
+  /** By directory. When a server is gone, all of its directories are closed. */
   let open = new Map<string, Open>()
   let marker: string | undefined
   let closing: Promise<void> | undefined
@@ -47,7 +47,7 @@ export function createInstances(home: Home, isWatched: () => boolean): Instances
     for (const [directory, each] of open) if (!working.has(directory)) each.since ??= now
     const atRest = [...open]
       .flatMap(([directory, { name, since }]) => (since === undefined ? [] : [{ directory, name, since }]))
-      // All agents are forked there.
+      // The base stays open: all agents are forked there.
       .filter(({ directory }) => directory !== home.paths.base)
       .sort((a, b) => a.since - b.since)
     if (closing !== undefined || atRest.length === 0) return
@@ -57,7 +57,7 @@ export function createInstances(home: Home, isWatched: () => boolean): Instances
     closing = closeAll(server, due).finally(() => (closing = undefined))
   }
 
-  /** A configuration that makes no sense is told of elsewhere. */
+  /** A bad configuration is reported elsewhere; here it closes nothing early. */
   function mostAtRest(): number {
     try {
       return home.settings().maxConcurrentAgents
@@ -71,13 +71,13 @@ export function createInstances(home: Home, isWatched: () => boolean): Instances
   }
 
   async function close(server: Server, { directory, name }: { directory: string; name: string }): Promise<void> {
-    // Whoever gives the agent its next prompt holds this lock.
+    // A command that gives the agent its next prompt holds this lock.
     await unlessTaken(home.paths.lock(`issue-${name}`), async () => {
       const record = readSession(home, name)
       if (record?.run || record?.state === 'starting') return
       open.delete(directory)
       if (!fs.existsSync(directory)) return // destroyed, and closed by that
-      // A person's own work in there is none of ours to end.
+      // A person may be at work in there; kugetsu must not end that.
       if (Object.keys(await server.client.statuses(directory)).length > 0) return
       await server.client.disposeInstance(directory)
     }).catch((error: unknown) => home.progress(`${directory} stays open in opencode: ${messageOf(error)}`))

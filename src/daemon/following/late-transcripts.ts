@@ -9,8 +9,8 @@ import { changeSession, type StoredSession } from '../../sessions/file/store.ts'
 import { startWatcher } from './watcher.ts'
 
 /**
- * Writes what the sessions' unwritten runs said and did, and how they ended, and takes them off the session files. What
- * cannot be asked of opencode now stays for the next look; never rejects.
+ * Writes what the unwritten runs of these sessions said and did and how they ended, and takes the runs off the session
+ * files. A run that opencode cannot tell about now stays for the next look. Never rejects.
  */
 export async function completeTranscripts(home: Home, sessions: readonly StoredSession[]): Promise<void> {
   for (const { name, record } of sessions) {

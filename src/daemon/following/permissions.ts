@@ -5,9 +5,9 @@ import type { Client } from '../../opencode/api/client.ts'
 import { note } from '../../activity/journal.ts'
 
 /**
- * Answers what the agents of a directory wait for: permission requests by PERMISSION_POLICY, questions with a
- * rejection (nobody is there to answer, and the agent is told so). Sessions that are not ours are left alone.
- * Returns how many could not be answered and still wait.
+ * Answers what the agents of a directory wait for: permission requests by PERMISSION_POLICY, questions with a rejection (no
+ * person is there to answer, and the agent is told so). Sessions that are not ours are left alone. Returns how many requests
+ * could not be answered and still wait.
  */
 export async function answerRequests(
   home: Home,
@@ -37,7 +37,7 @@ export async function answerRequests(
         : client.replyPermission(request.id, directory, 'reject', permissionDenial(asked)),
     )
   }
-  // Older versions know none.
+  // Older versions of opencode have no questions.
   for (const question of await client.questions(directory).catch(() => [])) {
     await answer(question.sessionID, 'rejected a question', () => client.rejectQuestion(question.id, directory))
   }

@@ -1,4 +1,4 @@
-/** Finds the pull requests of runs that ended, beside everything else: nobody waits for a forge. */
+/** Finds the pull requests of runs that ended. This goes on in the background, so that nothing waits for a forge. */
 import type { Home } from '../../config/home.ts'
 import { messageOf } from '../../core/errors.ts'
 import type { Queue } from '../../queue/queue.ts'

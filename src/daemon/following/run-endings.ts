@@ -1,4 +1,7 @@
-/** Why a run ends that has no end of its own: what the daemon sees of it besides its messages. Pure but for a look at its worktree. */
+/**
+ * Reasons to end a run that does not end by itself: what the daemon sees besides the run's messages. Pure, except for a look
+ * at the run's worktree.
+ */
 import * as fs from 'node:fs'
 import type { Run, SessionRecord } from '../../sessions/file/session-file.ts'
 import type { Ending } from '../../sessions/runs/ending.ts'
@@ -6,11 +9,11 @@ import type { Look } from '../../sessions/runs/settle.ts'
 import { allottedMs } from './deadlines.ts'
 
 /**
- * opencode tries again by itself, with growing pauses: 1.18 gives up after six requests in about 70 s, which comes as
- * an error like any other; older versions go on for ever, so there the same number is the end.
+ * opencode tries again by itself, with growing pauses. 1.18 gives up after six requests in about 70 s, and reports an error
+ * like any other. Older versions go on for ever, so the daemon ends their runs after the same number.
  */
 const mostRetries = 6
-/** An error without an answer is the end of a run only when it stays so: the next prompt may be about to begin. */
+/** An error without an answer ends a run only when it lasts this long: work on the next prompt may be about to begin. */
 const errorSettlesMs = 500
 
 export function timedOut(run: Run): Ending {
@@ -18,13 +21,13 @@ export function timedOut(run: Run): Ending {
   return { state: 'timeout', error: `stopped after ${hours} h (TASK_TIMEOUT_HOURS)` }
 }
 
-/** A run that opencode gave up with an event only: an error, and nothing works on the prompt. */
+/** opencode gave up the run with an error event only, and nothing works on the prompt. */
 export function failedStart(kind: string, error: string | undefined, unansweredFor: number): Ending | undefined {
   if (kind !== 'unanswered' || error === undefined || unansweredFor < errorSettlesMs) return undefined
   return { state: 'error', error }
 }
 
-/** No word can make it go on. */
+/** The worktree is gone, so no prompt can make the run go on. */
 export function withoutDirectory({ outcome }: Look, { worktree_path: directory }: SessionRecord): Ending | undefined {
   if (outcome.kind !== 'troubled' || !directory || fs.existsSync(directory)) return undefined
   return { state: 'error', error: `opencode failed: ${outcome.how}; ${directory} is gone` }

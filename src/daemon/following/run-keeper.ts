@@ -1,6 +1,6 @@
 /**
- * Looks after the runs: asks the server how each stands, follows its events and does what that calls for. It keeps
- * nothing that the next daemon could not find out again.
+ * Looks after the runs: asks the server how each stands, follows the server's events and acts on both. It remembers nothing
+ * that the next daemon could not find out again.
  */
 import * as fs from 'node:fs'
 import { maskerOf } from '../../agents/known-secrets.ts'
@@ -25,17 +25,17 @@ import { answerRequests } from './permissions.ts'
 import { failedStart, hopeless, inCircles, timedOut, withoutDirectory } from './run-endings.ts'
 import { startWatcher, type Watcher } from './watcher.ts'
 
-/** Soon again while a run stands unclear; seldom, as a fallback for lost events, while it is clear. */
+/** When to look again: soon while it is unclear how a run stands; else seldom, as a fallback for lost events. */
 const soonMs = 1_000
 const fallbackMs = 60_000
 const quietMs = 2_000
-/** How long a failure of opencode itself gets to pass before the first and each further time that a run is told to go on. */
+/** How long to wait after a failure of opencode itself, before each time that a run is told to go on. */
 const troublePausesMs = [1_000, 10_000, 30_000]
 
 export interface RunKeeper {
-  /** One look at these runs, which are all there are; returns how soon to look again, in milliseconds. */
+  /** One look at these runs, which are all runs; returns how soon to look again, in milliseconds. */
   look: (atWork: AtWork[]) => Promise<number>
-  /** There are none any more. */
+  /** No run is left: stops following the server. */
   rest: () => void
 }
 
@@ -49,9 +49,9 @@ export function createRunKeeper(
   let lastConnection = 0
   const deadlines = createDeadlines(home.now)
   const idle = new Map<string, { state: string; since: number }>()
-  /** By slot, when to look at a run again without any news, by a clock that does not jump; not there before the first look. */
+  /** By slot: when to look at a run again without news, by a clock that does not jump. Missing before the first look. */
   const lookAt = new Map<string, number>()
-  /** The interrupted runs that wait for their turn to be resumed, by slot, and the server in which each was looked at. */
+  /** The interrupted runs that wait for their turn to be resumed, by slot; each with the server it was looked at in. */
   let waiting = new Map<string, string | undefined>()
 
   async function look(atWork: AtWork[]): Promise<number> {
@@ -89,8 +89,8 @@ export function createRunKeeper(
   }
 
   /**
-   * In how many milliseconds to look at a run for the first time: opencode takes a second to open the directory and
-   * begin, and every question takes from that time. What happens earlier is news.
+   * In how many milliseconds to look at a run for the first time: opencode takes a second to open the directory and begin,
+   * and every request slows that down. If something happens earlier, an event tells.
    */
   function restUntilFirstLook(run: Run): number {
     const now = home.now()
@@ -98,10 +98,10 @@ export function createRunKeeper(
     return rest <= quietMs ? rest : 0 // sent by a clock that was ahead of ours
   }
 
-  /** The server the runs are in; a new one, with the interrupted runs resumed in it, when that one has died. */
+  /** The server of the runs. If that has died, a new one, in which the interrupted runs are resumed. */
   async function serverFor(atWork: AtWork[]): Promise<Server | undefined> {
     const server = findServer(home)
-    // A container that is started again cannot see that the server of the one before has died with it.
+    // A restarted container cannot see that the server of the previous container died with that.
     const isLost = server !== undefined && isOutOfSight(server.record) && !(await server.client.isUp(quietMs))
     const interrupted = atWork.filter(({ record }) => isLost || record.run.server !== server?.record.marker)
     const runs = atWork.map(({ record }) => record.run)
@@ -132,7 +132,7 @@ export function createRunKeeper(
     lastConnection = 0
   }
 
-  /** Ends what keeps a command, and with it its agent, waiting beyond its timeout, and tells of it. Never rejects. */
+  /** Ends the processes that keep a command, and so its agent, waiting beyond its timeout; reports it. Never rejects. */
   async function unblock(issueRef: string, callId: string): Promise<void> {
     try {
       const ended = await endOutputHolders(home, issueRef, callId)
@@ -146,8 +146,8 @@ export function createRunKeeper(
   }
 
   /**
-   * Answers what the agents in a run's directory ask for; the session waits while something cannot be answered. False where
-   * opencode does not say what that is: to be tried again.
+   * Answers what the agents in a run's directory ask for. The session is `waiting` while something cannot be answered.
+   * Returns false when opencode does not say what they ask for: to be tried again.
    */
   async function answer(server: Server, follower: Watcher, { name, record }: AtWork): Promise<boolean> {
     if (!record.worktree_path) return true
@@ -197,7 +197,7 @@ export function createRunKeeper(
     }
   }
 
-  /** Tells a run under which opencode itself has failed to go on, once that has had the time to pass. */
+  /** Tells a run to go on after a failure of opencode itself, once the pause after that failure is over. */
   async function goOnAfterTrouble(
     server: Server,
     follower: Watcher,
@@ -214,7 +214,7 @@ export function createRunKeeper(
     home.warn(`${record.issue_ref}: opencode failed: ${how}; the agent is told to go on`)
   }
 
-  /** How long nothing has been working on the last prompt, in milliseconds, as far as this daemon has seen. */
+  /** How long the run has been in this state since its last prompt, in milliseconds, as far as this daemon has seen. */
   function howLongIdle(kind: string, run: Run): number {
     const state = `${kind} ${run.message_ids.at(-1) ?? ''}`
     const known = idle.get(run.slot)
@@ -243,8 +243,8 @@ export function createRunKeeper(
   }
 
   /**
-   * opencode keeps for good that a directory was missing when it was opened, as between a destroy and the next start of
-   * one issue. Before the run is settled, because the next one may begin at once then.
+   * When a directory is missing while opencode opens it, as between a destroy and the next start of an issue, opencode
+   * remembers that for good; so close it. Done before the run is settled, because the next run may begin at once then.
    */
   async function reopen(server: Server, record: AtWork['record'], error: string | undefined): Promise<void> {
     const directory = record.worktree_path

@@ -1,19 +1,19 @@
-/** When the commands that agents run at this moment should have ended. Pure. */
+/** When the commands that agents are running should have ended. Pure. */
 import type { Part } from '../../opencode/api/schemas.ts'
 import { numberAt, recordAt, textAt } from '../../opencode/api/fields.ts'
 
-/** opencode's own, unless OPENCODE_EXPERIMENTAL_BASH_DEFAULT_TIMEOUT_MS says otherwise. */
+/** Overrides opencode's own default timeout of a command. */
 export const timeoutVariable = 'OPENCODE_EXPERIMENTAL_BASH_DEFAULT_TIMEOUT_MS'
 const defaultTimeoutMs = 120_000
-/** How long a command may be there beyond its timeout: opencode takes 3 s to kill one that does not end by itself. */
+/** How long a command may go on beyond its timeout: opencode takes 3 s to kill one that does not end by itself. */
 const graceMs = 30_000
-/** How soon to look again at a call that goes on although nothing was found that holds it. */
+/** How soon to look again at a call that goes on although nothing was found that keeps it waiting. */
 const againMs = 60_000
 
 export interface RunningCall {
   /** opencode's id of the call, as its command has it in KUGETSU_CALL; empty when it has none. */
   callId: string
-  /** The session that it is made in: an agent's own, or that of a sub-agent. */
+  /** The session that makes the call: the agent's own, or a sub-agent's. */
   sessionId: string
 }
 
@@ -25,7 +25,7 @@ export function createRunningCalls(
 ) {
   const running = new Map<string, RunningCall & { dueAt: number }>()
   return {
-    /** To be told of each part as it changes. Whether it is a call begun that is overdue within a minute. */
+    /** To be called with each part as it changes. Returns whether a call has begun that is overdue within a minute. */
     part(part: Part): boolean {
       const state = recordAt(part, 'state')
       const input = recordAt(state, 'input')
@@ -33,14 +33,14 @@ export function createRunningCalls(
       if (textAt(state, 'status') !== 'running') running.delete(part.id)
       if (textAt(state, 'status') !== 'running' || running.has(part.id)) return false
       const allowedMs = (numberAt(input, 'timeout') ?? timeoutMs) + graceMs
-      // Its start by opencode's clock, believed as far as the call may last: clocks are set.
+      // The start is by opencode's clock. A clock may be set, so the rest is never more than the call may last.
       const sinceMs = now().getTime() - (numberAt(recordAt(state, 'time'), 'start') ?? now().getTime())
       const restMs = Math.min(allowedMs, Math.max(0, allowedMs - sinceMs))
       const callId = textAt(part, 'callID') ?? ''
       running.set(part.id, { callId, sessionId: part.sessionID, dueAt: elapsedMs() + restMs })
       return restMs < againMs
     },
-    /** The calls that are overdue; the next time each is named a minute later. */
+    /** The calls that are overdue. Each is returned again a minute later. */
     takeOverdue(): RunningCall[] {
       const overdue = [...running.values()].filter(({ dueAt }) => dueAt <= elapsedMs())
       for (const call of overdue) call.dueAt = elapsedMs() + againMs
@@ -48,7 +48,7 @@ export function createRunningCalls(
     },
     /** In how many milliseconds the next one is overdue; Infinity without any. */
     restMs: () => Math.max(0, Math.min(...[...running.values()].map(({ dueAt }) => dueAt)) - elapsedMs()),
-    /** Forgets the calls of sessions that nobody follows any more. */
+    /** Forgets the calls of sessions that are not followed any more. */
     keep(isFollowed: (sessionId: string) => boolean): void {
       for (const [id, { sessionId }] of running) if (!isFollowed(sessionId)) running.delete(id)
     },

@@ -1,4 +1,4 @@
-/** Counts what an agent's steps have in common, to tell work from a circle that costs money for hours. Pure. */
+/** Counts an agent's repeated steps, to tell work from a circle that costs money for hours. Pure. */
 import { plainLine } from '../../core/plain-text.ts'
 import type { MessageInfo, Part } from '../../opencode/api/schemas.ts'
 import { recordAt, textAt } from '../../opencode/api/fields.ts'
@@ -6,31 +6,34 @@ import { recordAt, textAt } from '../../opencode/api/fields.ts'
 /** One call of a tool that has ended. */
 interface Call {
   tool: string
-  /** What it was asked to do, the same text for the same call. */
+  /** What the tool was asked to do, the same text for the same call. */
   input: string
   /** What went wrong, undefined when it succeeded. */
   failure: string | undefined
 }
 
 export interface Counted {
-  /** Why the agent is to be aborted: nothing will come of its steps. */
+  /** Why the agent is to be aborted: its steps lead nowhere. */
   stuck?: string
-  /** The same call has succeeded so often that a person may want to know. */
+  /** Set when the same call has succeeded so often that a person may want to know. */
   repeated?: string
 }
 
 /** Steps in a row that neither call a tool nor end the run; opencode asks the model again after each. */
 const mostEmpty = 5
 const mostFailures = 10
-/** Told at this number of the same call in a row, and each time it has doubled: tests and status pages are asked often. */
+/** The same call in a row is reported at this number, and each time it has doubled: agents often repeat a test. */
 const firstToldAt = 10
 
 interface StepCounter {
-  /** To be told of each call once, when it has ended. */
+  /** To be called once for each call of a tool, when it has ended. */
   addCall: (call: Call) => Counted
-  /** To be told of each request to the model once, when its answer is whole; `finish` is the model's reason to stop, in opencode's words. */
+  /**
+   * To be called once for each request to the model, when its answer is whole. `finish` is the model's reason to stop, in
+   * opencode's words.
+   */
   addStep: (finish: string | undefined, hasCalls: boolean) => Counted
-  /** Somebody has told the agent something: what it did before is no circle. */
+  /** The agent got a new prompt: what it did before is no circle. */
   reset: () => void
 }
 
@@ -72,7 +75,7 @@ function createStepCounter(): StepCounter {
 
 /** Reads the steps of one session from its events. */
 export interface StepReader {
-  /** `isPrompt`: it is one of ours; opencode has others, such as that which asks for a summary in the middle of a circle. */
+  /** `isPrompt`: the message is a prompt of ours. opencode adds others, such as a request for a summary amid a circle. */
   message: (info: MessageInfo, isPrompt: boolean) => Counted
   part: (part: Part) => Counted
 }
@@ -81,13 +84,13 @@ export function createStepReader(): StepReader {
   const counter = createStepCounter()
   /**
    * Whether each call has ended, by message and part. A message is kept until it is over and all its calls have ended:
-   * without snapshots opencode may tell of a call's end after that of its message.
+   * without snapshots opencode may report the end of a call after the end of its message.
    */
   const calls = new Map<string, Map<string, boolean>>()
   const over = new Set<string>()
 
   function message(info: MessageInfo, isPrompt: boolean): Counted {
-    if (over.has(info.id)) return {} // opencode tells of a message again when it notes what changed since
+    if (over.has(info.id)) return {} // opencode reports a message again when it notes what changed since
     if (info.role === 'user') {
       if (isPrompt) {
         over.add(info.id)
@@ -105,7 +108,7 @@ export function createStepReader(): StepReader {
   function part(each: Part): Counted {
     if (each.type !== 'tool') return {}
     const own = calls.get(each.messageID) ?? new Map<string, boolean>()
-    // opencode tells of a call again when it notes what changed since, long after its message as well.
+    // opencode reports a call again when it notes what changed since, even long after its message.
     if (own.get(each.id) === true || (over.has(each.messageID) && !own.has(each.id))) return {}
     const call = callOf(each)
     calls.set(each.messageID, own.set(each.id, call !== undefined))
@@ -128,7 +131,7 @@ function callOf(part: Part): Call | undefined {
   if (status !== 'completed' && status !== 'error') return undefined
   const input = recordAt(state, 'input') ?? {}
   const tool = textAt(part, 'tool') ?? 'a tool'
-  // opencode's stand-in for an unknown tool, and for arguments that are none: what was wrong with them differs each time.
+  // opencode's stand-in for an unknown tool and for invalid arguments: what was wrong with them differs each time.
   if (tool === 'invalid') {
     return { tool: nameOf(textAt(input, 'tool') ?? tool), input: '', failure: reasonOf(textAt(input, 'error')) }
   }

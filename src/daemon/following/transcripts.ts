@@ -1,6 +1,6 @@
 /**
- * Writes what agents do into their logs, each part once, also across daemons: beside the log lies a list
- * of the parts in it and of its length after each, so that what a killed daemon had half written is written again.
+ * Writes what agents do into their logs, each part once, also across daemons. A list beside the log names the parts in it
+ * and the log's length after each, so that a part that a killed daemon had half written is written again.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -11,7 +11,7 @@ import type { Run, SessionRecord } from '../../sessions/file/session-file.ts'
 
 export interface Transcript {
   has: (partId: string) => boolean
-  /** Appends a block under the id of what it tells; nothing happens when that was told already. */
+  /** Appends the text of a part; does nothing when that part is written already. */
   append: (partId: string, text: string) => void
 }
 
@@ -22,7 +22,7 @@ export function openTranscript(file: string, header: () => string): Transcript {
   const written = new Set(lines.map((line) => line.split(' ')[0] ?? ''))
   const length = Number(lines.at(-1)?.split(' ')[1] ?? 0)
   const stat = fs.lstatSync(file, { throwIfNoEntry: false })
-  // A list that is gone or spoiled says nothing of what is in the log: that is kept, and written anew.
+  // Without a usable list it is unknown what is in the log: the log is set aside, and written again from the start.
   if (stat !== undefined && (!stat.isFile() || (length === 0 && stat.size > 0))) setAside(file, new Date())
   else if ((stat?.size ?? 0) > length) fs.truncateSync(file, length)
 
@@ -36,7 +36,7 @@ export function openTranscript(file: string, header: () => string): Transcript {
   return { has: (partId) => written.has(partId), append }
 }
 
-/** That of a run: one for each agent's session; the PM agent's goes on for ever, so there it is one for each message. */
+/** The transcript of a run: one for each session; one for each message to the PM agent, because its session never ends. */
 export function transcriptOf(home: Home, record: SessionRecord, run: Run): Transcript {
   const id = record.opencode_session_id ?? ''
   const isDelegation = record.type === 'pm_agent' && run.queue_item !== undefined
@@ -54,7 +54,7 @@ function headerOf(record: SessionRecord, id: string, at: Date): string {
   })
 }
 
-/** The whole lines of the list, undefined when it makes no sense; it is set aside then. */
+/** The whole lines of the list. When the list makes no sense, sets it aside and returns undefined. */
 function linesOf(list: string): string[] | undefined {
   try {
     const lines = isLink(list) ? undefined : wholeLines(list)
@@ -72,11 +72,11 @@ function wholeLines(list: string): string[] | undefined {
   const lines = whole.split('\n').slice(0, -1)
   const lengths = lines.map((line) => Number(/^\S+ (\d{1,15})$/.exec(line)?.[1]))
   if (!lengths.every((length, at) => length >= (lengths[at - 1] ?? 0))) return undefined
-  if (whole !== text) fs.truncateSync(list, Buffer.byteLength(whole)) // else the next note would go on in this one
+  if (whole !== text) fs.truncateSync(list, Buffer.byteLength(whole)) // else the next note would continue the cut line
   return lines
 }
 
-/** What a link points to is not ours to shorten. */
+/** Whether the file is a link: the file it points to is not ours to shorten. */
 function isLink(file: string): boolean {
   return fs.lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink() === true
 }

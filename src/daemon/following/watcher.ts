@@ -27,19 +27,19 @@ interface Watched {
   record: SessionRecord
   run: Run
   transcript: Transcript
-  /** What was said before we listened has been read back, so that what is said now comes after it. */
+  /** Earlier parts have been read back and written, so that new parts can be written after them. */
   caughtUp: boolean
-  /** Something was said before that. */
+  /** A part arrived before that, and was not written. */
   missed: boolean
-  /** The messages before the run's, as far as the session has been read back: those copied by the fork among them. */
+  /** The messages before the run's own, as far as the session has been read back; includes those copied by the fork. */
   earlier: Set<string>
-  /** Its own steps: those of its sub-agents are theirs. */
+  /** Counts the session's own steps, not those of its sub-agents. */
   steps: StepReader
-  /** Why nothing will come of its steps. */
+  /** Why the agent is to be aborted; undefined while its steps do not go in a circle. */
   stuck: string | undefined
 }
 
-/** Why to look at a run: it may stand differently, or it asks for something as well. */
+/** Why to look at a run: its status may have changed, or it also asks for something. */
 export type News = 'changed' | 'asked'
 
 export interface Watcher {
@@ -50,19 +50,19 @@ export interface Watcher {
    * was cut off in the middle.
    */
   readBack: (id: string, last?: boolean) => Promise<void>
-  /** The end of a run, told in its transcript. */
+  /** Writes the end of a run into its transcript. */
   tellEnd: (id: string, run: Run, text: string) => void
-  /** The runs there is news of since the last call, by opencode session id. */
+  /** The runs with news since the last call, by opencode session id. */
   takeNews: () => ReadonlyMap<string, News>
-  /** The last error that a session reported, if any since its run began; `trouble` where it is opencode's own. */
+  /** The last error that a session reported since its run began, if any; `trouble` is set when opencode itself failed. */
   errorOf: (id: string) => { text: string; trouble: string | undefined } | undefined
-  /** It was told to go on after that error. */
+  /** Forgets that error: the agent was told to go on after it. */
   forgetError: (id: string) => void
-  /** Why nothing will come of a session's steps, if so. */
+  /** Why the agent of a session is to be aborted, if its steps go in a circle. */
   stuckOf: (id: string) => string | undefined
-  /** The session an id belongs to: itself, or that of the agent whose sub-agent it is. */
+  /** The watched session that an id belongs to: itself, or for a sub-agent the session of its agent. */
   rootOf: (id: string) => string | undefined
-  /** The commands that should have ended, each with the issue of its agent, and in how many milliseconds there is one. */
+  /** The commands that should have ended, each with the issue of its agent; and in how many milliseconds the next is due. */
   takeOverdue: () => (RunningCall & { issueRef: string })[]
   overdueInMs: () => number
   /** The number of the connection to the server's events, from 1; 0 while there is none. */
@@ -70,7 +70,7 @@ export interface Watcher {
   close: () => void
 }
 
-/** Events after which a run may stand differently, or waits for an answer. */
+/** Events after which the status of a run may have changed, or the run waits for an answer. */
 const telling: Record<string, News> = {
   'session.idle': 'changed',
   'session.error': 'changed',
@@ -107,7 +107,7 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
     changed()
   }
 
-  /** `last`: nothing more will come, so what is unfinished stays so. */
+  /** `last`: nothing more will come, so unfinished parts are written as they are. */
   function write(part: Part, role: { role: string; at: Date } | undefined, last = false): void {
     const root = rootOf(part.sessionID)
     const target = root === undefined ? undefined : watched.get(root)
@@ -138,7 +138,7 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
     do {
       target.missed = false
       const messages: Message[] = (await server.client.messages(id, directory)) ?? []
-      // By their order: ids tell times of clocks that may have been put back.
+      // By their order in the list: ids hold times of a clock that may have been put back.
       const from = messages.findIndex(({ info }) => target.run.message_ids.includes(info.id))
       for (const { info } of from === -1 ? messages : messages.slice(0, from)) target.earlier.add(info.id)
       for (const { info, parts } of messages) {
@@ -148,7 +148,7 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
           if (!target.earlier.has(info.id)) calls.part(part)
         }
       }
-      // What was finished while we asked is perhaps not in the answer.
+      // A part that finished during the request may be missing in the answer.
     } while (target.missed)
     target.caughtUp = true
   }
@@ -160,7 +160,7 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
     tell(id, 'changed')
   }
 
-  /** opencode waits and tries again when a provider fails, which can take minutes: the reader is told why. */
+  /** opencode waits and tries again when a provider fails, which can take minutes: the transcript says why. */
   async function tellRetry(sessionId: string, status: SessionStatus): Promise<void> {
     const root = rootOf(sessionId)
     const target = root === undefined ? undefined : watched.get(root)
@@ -246,7 +246,7 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
       connection = 0
       if (abort.signal.aborted) return
       changed()
-      // The next look decides whether the server lives; until then do not knock too often.
+      // The next look decides whether the server lives; until then do not connect too often.
       await sleep(500)
     }
   }

@@ -1,4 +1,4 @@
-/** opencode's answer to what models there are (`GET /provider`). */
+/** opencode's answer about its models (`GET /provider`). */
 import * as z from 'zod/mini'
 
 const flags = () => z.optional(z.record(z.string(), z.boolean()))

@@ -39,16 +39,16 @@ export type Client = ReturnType<typeof createClient>
 
 const requestTimeoutMs = 20_000
 /**
- * The first request in a directory waits for what opencode loads there: plugins of the repository, of which some install
- * or download; and once for a package for its user, under a lock that stays for a minute when an opencode ends meanwhile
- * (with 1.18 `init` was seen to take 68 s then).
+ * The first request in a directory waits for what opencode loads there: plugins of the repository, some of which install or
+ * download. Once for each user it also waits for a package, under a lock that stays for a minute when an opencode ends
+ * meanwhile (with 1.18 `init` was seen to take 68 s then).
  */
 const firstRequestMs = 120_000
 
 /**
- * A client of the server at `endpoint`. Every call has a timeout of its own, because a server that boots accepts
- * connections which it never answers. Calls throw KugetsuError `opencode_request` with the route and what came back, or
- * what refusal() says; `status` of the `cause` (RequestFailure) is the HTTP status. An aborted signal is thrown as it is.
+ * A client of the server at `endpoint`. Every call has its own timeout, because a booting server accepts connections that it
+ * never answers. Calls throw KugetsuError `opencode_request` with the route and what came back, or the error of refusal();
+ * `status` of the `cause` (RequestFailure) is the HTTP status. The reason of an aborted signal is thrown as it is.
  */
 export function createClient(
   endpoint: Endpoint,
@@ -67,8 +67,8 @@ export function createClient(
     const timeout = AbortSignal.timeout(more.timeoutMs ?? options.timeoutMs ?? requestTimeoutMs)
     const what = `${method} ${url.pathname}`
     const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal])
-    // An agent may have put a pipe in the place of such a file: the server would wait there, and with a few of them for ever.
-    // It goes on reading after it has answered.
+    // An agent may have replaced such a file with a pipe: the server would wait at it, and with a few pipes for ever. The
+    // server goes on reading after it has answered.
     if (more.directory !== undefined) letReadersThrough(readByOpencode(more.directory), firstRequestMs)
     const { status, text } = await exchange(url, { method, authorization, body: more.body, signal }).catch((cause) => {
       if (options.signal?.aborted) throw options.signal.reason
@@ -99,8 +99,8 @@ export function createClient(
 
   return {
     /**
-     * Whether an opencode of version 1 answers that takes our password, by what it says and not by a status: version 2
-     * answers any address with a page. Throws when aborted: that is no answer.
+     * Whether an opencode of version 1 answers and takes our password. What it answers decides, not the status: version 2
+     * answers any address with a page. Throws when aborted, because that says nothing about the server.
      */
     async isUp(timeoutMs: number): Promise<boolean> {
       try {
@@ -112,19 +112,19 @@ export function createClient(
       }
     },
     /**
-     * What opencode is set to in that directory. Without a `model` (`provider/model`) it chooses one itself; a forked
-     * session would go on with that of the session it was forked from.
+     * opencode's configuration in that directory. Without a `model` (`provider/model`) opencode chooses one itself; a forked
+     * session would go on with the model of the session it was forked from.
      */
     configuration: (directory: string) =>
       ask(configuration, 'GET', '/config', { directory, timeoutMs: firstRequestMs }),
-    /** The agents that it has in that directory, the default one first. */
+    /** opencode's agents in that directory, the default one first. */
     agents: (directory: string) => ask(z.array(agent), 'GET', '/agent', { directory, timeoutMs: firstRequestMs }),
-    /** The providers that it can use in that directory. */
+    /** The providers that opencode can use in that directory. */
     providers: (directory: string) =>
       ask(providers, 'GET', '/config/providers', { directory, timeoutMs: firstRequestMs }),
-    /** All providers that it knows of, with what it knows of their models. */
+    /** All providers that opencode knows, with what it knows of their models. */
     allProviders: (directory: string) => ask(answeredModels, 'GET', '/provider', { directory }),
-    /** Its MCP servers there by name. It answers once all of them have answered or taken too long. */
+    /** The MCP servers there, by name. opencode answers once all of them have answered or taken too long. */
     mcpServers: async (directory: string, timeoutMs: number) =>
       (await unlessMissing(ask(mcpServers, 'GET', '/mcp', { directory, timeoutMs }))) ?? {},
     project: (directory: string) => ask(project, 'GET', '/project/current', { directory, timeoutMs: firstRequestMs }),
@@ -132,14 +132,14 @@ export function createClient(
       ask(session, 'POST', '/session', { directory, body: { title }, timeoutMs: firstRequestMs }),
     fork: (id: string, directory: string) => ask(session, 'POST', `/session/${id}/fork`, { directory, body: {} }),
     session: (id: string, directory: string) => unlessMissing(ask(session, 'GET', `/session/${id}`, { directory })),
-    /** The sessions of its sub-agents. */
+    /** The sessions of a session's sub-agents. */
     children: async (id: string, directory: string) =>
       (await unlessMissing(ask(z.array(session), 'GET', `/session/${id}/children`, { directory }))) ?? [],
     /** Sets the title. Versions before 1.14 ignore it, which is harmless. */
     rename: (id: string, directory: string, title: string) =>
       request('PATCH', `/session/${id}`, { directory, body: { title } }),
     deleteSession: (id: string, directory: string) => unlessMissing(request('DELETE', `/session/${id}`, { directory })),
-    /** Sends a prompt; returns as soon as the server has it. It works in the session's own directory. */
+    /** Sends a prompt; returns as soon as the server has it. The agent works in the session's own directory. */
     async prompt(id: string, directory: string, prompt: Prompt): Promise<void> {
       const body = {
         messageID: prompt.messageId,
@@ -151,8 +151,8 @@ export function createClient(
       await request('POST', `/session/${id}/prompt_async`, { directory, body, timeoutMs: firstRequestMs })
     },
     /**
-     * Has the server load what it needs before its first prompt in `directory`: the models and the files, most of the
-     * second between that prompt and its request to the model. One that cannot do it ahead does it then.
+     * Makes the server load the models and the files before its first prompt in `directory`. Loading takes most of the
+     * second between that prompt and its request to the model. A server that cannot load ahead loads at the prompt.
      */
     async warmUp(directory: string): Promise<void> {
       await Promise.allSettled(

@@ -9,12 +9,12 @@ export interface OpencodeEvent {
   properties: Record<string, unknown>
 }
 
-/** A stream that has been silent for this long is taken for dead; the server sends a heartbeat more often. */
+/** A stream that has been silent for this long counts as dead; the server sends a heartbeat more often. */
 const silenceMs = 90_000
 
 /**
- * Follows the server's events over all directories until the stream ends, the signal aborts, or it falls silent.
- * Calls `onOpen` once it listens: what happens from then on is seen. Throws KugetsuError when it cannot connect.
+ * Follows the server's events of all directories until the stream ends, the signal aborts, or the stream falls silent.
+ * Calls `onOpen` once it listens: no later event is missed. Throws KugetsuError when it cannot connect.
  */
 export async function followEvents(
   endpoint: Endpoint,
@@ -45,7 +45,7 @@ export async function followEvents(
   }
 }
 
-/** By node:http and not by fetch, which would be most of what the daemon loads: 5 MB of its own memory. */
+/** Uses node:http, because fetch would be most of what the daemon loads: 5 MB of its own memory. */
 function openStream(endpoint: Endpoint, signal: AbortSignal): Promise<http.IncomingMessage> {
   const headers = { authorization: basicAuth(endpoint.password), accept: 'text/event-stream' }
   return new Promise((resolve, reject) => {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 
 const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
-/** How far ahead of ours the clock may have been that an id was made by. */
+/** How far the clock that an id was made by may have been ahead of ours. */
 const clockSlackMs = 24 * 3_600_000
 const roundMs = 2 ** 36
 let last = 0n
@@ -19,7 +19,7 @@ export function newMessageId(now: Date): string {
   return `msg_${rising}${random}`
 }
 
-/** When a message id was made, given that it was no more than two years before `now`: its 36 bits of milliseconds go round. */
+/** When a message id was made, given that it was no more than two years before `now`: its 36 bits of milliseconds wrap. */
 export function sentAt(id: string, now: Date): Date {
   const latest = now.getTime() + clockSlackMs
   const stamp = Number(BigInt(`0x${/^msg_([0-9a-f]{12})/.exec(id)?.[1] ?? 0}`) >> 12n)

@@ -5,12 +5,12 @@ import { failureText, type Message, type Part } from './schemas.ts'
 import { spentIn } from './usage.ts'
 import { textAt } from './fields.ts'
 
-/** Enough for the tail of a run; the whole session is read only where the prompt lies further back. */
+/** Enough for the tail of a run; the whole session is read only when the prompt is further back. */
 const tailLength = 30
 
 export interface ObservedSession {
   busy: boolean
-  /** What the provider makes the agent wait for, while opencode tries again. */
+  /** The failure of the provider, while opencode waits to try again. */
   retry: { attempt: number; text: string } | undefined
   messages: SeenMessage[]
   /** What the agent said last, whole; undefined when it said nothing since the prompt. */
@@ -20,8 +20,8 @@ export interface ObservedSession {
 }
 
 /**
- * What the server says of a session now, back to the last of the messages `promptIds`, and to all of them where it is
- * idle; undefined when it has no such session.
+ * What the server says about a session now: back to the last of the messages `promptIds` while the session is busy, and to
+ * all of them when it is idle. Undefined when the server has no such session.
  */
 export async function observeSession(
   client: Client,
@@ -29,7 +29,7 @@ export async function observeSession(
   directory: string,
   promptIds: readonly string[],
 ): Promise<ObservedSession | undefined> {
-  // Status first: a run that ends between the two questions then looks busy once more, never finished too early.
+  // Status first: a run that ends between the two requests then looks busy once more, never finished too early.
   const status = (await client.statuses(directory))[id]
   const [session, tail = []] = await Promise.all([
     client.session(id, directory),
@@ -43,7 +43,7 @@ export async function observeSession(
   if (messages.length >= tailLength && !wanted.every((prompt) => reachesBack(messages, prompt))) {
     messages = (await client.messages(id, directory)) ?? []
   }
-  // Older versions (1.2, 1.14) tell of each message what it cost, and of a session nothing: it is added up once it is over.
+  // Older versions (1.2, 1.14) tell the cost of each message, but not of a session: added up once the session is idle.
   const told = session.cost !== undefined || busy
   const spent = told ? session : spentIn((await client.messages(id, directory)) ?? [])
   return {
@@ -57,8 +57,8 @@ export async function observeSession(
 }
 
 /**
- * opencode writes a prompt and its text one after the other: of a server that dies in between stays a message that tells
- * the agent nothing, and so has never arrived.
+ * opencode writes a prompt first and its text after that. A server that dies in between leaves a message without a text: it
+ * tells the agent nothing, so the prompt counts as never arrived.
  */
 export function isWhole({ info, parts }: Message): boolean {
   return info.role !== 'user' || parts.length > 0
@@ -99,10 +99,10 @@ function seen({ info, parts }: Message): SeenMessage {
   }
 }
 
-/** One that a later step or the end of its server cut off is an error as well, or stays as it was begun. */
+/** A call that a later step or the end of its server cut off has the status of an error too, or keeps its first status. */
 function callOf(part: Part): SeenMessage['calls'][number] {
   const status = textAt(part['state'], 'status')
-  // opencode's stand-in for a call that it cannot make: an unknown tool, arguments that are none.
+  // opencode's stand-in for a call that it cannot make: an unknown tool, or invalid arguments.
   if (status === 'completed') return part['tool'] === 'invalid' ? 'failed' : 'finished'
   return status === 'error' ? 'failed' : 'cut off'
 }

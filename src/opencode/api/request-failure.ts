@@ -1,4 +1,4 @@
-/** What the opencode server says when it does not do what it was asked, in words that say what to do next. */
+/** The errors for requests that the opencode server refuses or does not answer, in words that say what to do next. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import * as z from 'zod/mini'
@@ -10,7 +10,7 @@ import { unreadableConfiguration } from '../project-files.ts'
 
 const longestReason = 200
 
-/** What the server said when it did not say yes. */
+/** The server's answer when it refuses a request. */
 export class RequestFailure extends Error {
   readonly status: number
   constructor(status: number, body: string) {
@@ -19,7 +19,7 @@ export class RequestFailure extends Error {
   }
 }
 
-/** A request that has no answer, or none that is understood. */
+/** The error for a request without an answer, or with one that is not understood. */
 export function noAnswer(what: string, why: string, cause: unknown): KugetsuError {
   return new KugetsuError(`the opencode server did not do ${what}: ${why}`, {
     hint: 'Its log is logs/opencode-server.log in the kugetsu home.',
@@ -29,9 +29,9 @@ export function noAnswer(what: string, why: string, cause: unknown): KugetsuErro
 }
 
 /**
- * The error for an answer with that status. opencode reads the configuration of `directory` before it does anything there,
- * so what it cannot read of that is the answer to every request: `bad_repository_config` where the file lies in the
- * directory, `bad_opencode_config` where it is the user's and so concerns all agents. `opencode_request` otherwise.
+ * The error for an answer with that status. opencode reads the configuration of `directory` before it does anything there.
+ * So a file that it cannot read fails every request: `bad_repository_config` when the file is in the directory,
+ * `bad_opencode_config` when it is the user's and so concerns all agents. `opencode_request` otherwise.
  */
 export function refusal(what: string, status: number, body: string, directory: string | undefined): KugetsuError {
   const cause = new RequestFailure(status, body)
@@ -49,7 +49,7 @@ export function refusal(what: string, status: number, body: string, directory: s
   })
 }
 
-/** As opencode 1.2 to 1.18 answer; which errors there are, its `src/config/error.ts` has. */
+/** As opencode 1.2 to 1.18 answer; opencode's `src/config/error.ts` has the list of errors. */
 const configurationError = lazy(() =>
   z.looseObject({
     name: z.string().check(z.regex(/^Config/)),
@@ -61,7 +61,7 @@ const configurationError = lazy(() =>
   }),
 )
 
-/** The file of which an answer says that it cannot be read, and why, without what the file holds. */
+/** The file that opencode says it cannot read, and the reason, without the content of the file. */
 function toldProblem(body: string): { file: string; reason: string } | undefined {
   try {
     const { name, data } = configurationError().parse(JSON.parse(body))

@@ -16,7 +16,7 @@ export const failure = z.looseObject({
   message: z.optional(z.string()),
 })
 
-/** What `/global/health` says of a server that works. */
+/** What `/global/health` says about a server that works. */
 export const health = z.looseObject({ healthy: z.literal(true) })
 
 export const project = z.looseObject({ id: z.string() })
@@ -98,8 +98,8 @@ export function failureText(error: z.infer<typeof failure>): string {
 }
 
 /**
- * What of opencode's configuration says which model is used: `provider/model`, absent when it chooses one itself; and
- * the providers that it configures.
+ * The parts of opencode's configuration that say which model is used (`provider/model`, absent when opencode chooses one
+ * itself) and which providers are configured.
  */
 export const configuration = z.looseObject({
   model: z.optional(z.string()),
@@ -107,11 +107,11 @@ export const configuration = z.looseObject({
   provider: z.optional(z.record(z.string(), z.looseObject({ models: z.optional(z.record(z.string(), z.unknown())) }))),
 })
 
-/** An agent of opencode's. Its rules are a list from 1.2 on; what else they may be is not looked at. */
+/** An agent of opencode. Its rules are a list from 1.2 on; other forms are not read. */
 export const agent = z.looseObject({
   name: z.string(),
   mode: z.optional(z.unknown()),
-  hidden: z.optional(z.unknown()), // null for those of a configuration
+  hidden: z.optional(z.unknown()), // null for agents of a configuration
   permission: z.optional(z.unknown()),
 })
 export type OpencodeAgent = z.infer<typeof agent>
@@ -120,10 +120,10 @@ export const permissionRules = z.array(
   z.looseObject({ permission: z.string(), pattern: z.string(), action: z.string() }),
 )
 
-/** The providers that can be used, each with its models by name. */
 /** `status` is `connected`, `disabled`, `failed`, `needs_auth` or `needs_client_registration`, as of 1.18. */
 export const mcpServers = z.record(z.string(), z.looseObject({ status: z.string(), error: z.optional(z.string()) }))
 
+/** The providers that can be used, each with its models by name. */
 export const providers = z.looseObject({
   providers: z.array(z.looseObject({ id: z.string(), models: z.record(z.string(), z.unknown()) })),
 })

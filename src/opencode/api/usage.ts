@@ -1,13 +1,13 @@
 import type { Message } from './schemas.ts'
 
-/** In the form in which opencode tells it of a session. */
+/** In the form that opencode uses for a session. */
 export interface Spent {
   /** In dollars. */
   cost: number
   tokens: { input: number; output: number; reasoning: number; cache: { read: number; write: number } }
 }
 
-/** What the messages of a session cost together; what its sub-agents spent is in theirs. */
+/** What the messages of a session cost together; the costs of its sub-agents are in their own sessions. */
 export function spentIn(messages: readonly Message[]): Spent {
   const spent: Spent = { cost: 0, tokens: { input: 0, output: 0, reasoning: 0, cache: { read: 0, write: 0 } } }
   for (const { info } of messages) {
@@ -19,6 +19,6 @@ export function spentIn(messages: readonly Message[]): Spent {
     spent.tokens.cache.read += cache.read ?? 0
     spent.tokens.cache.write += cache.write ?? 0
   }
-  // Sums of fractions: what is beyond a millionth of a dollar is no money.
+  // Sums of fractions are inexact: less than a millionth of a dollar means nothing.
   return { ...spent, cost: Math.round(spent.cost * 1e6) / 1e6 }
 }

@@ -1,7 +1,6 @@
 /**
- * What opencode knows of models: a catalogue of all providers there are, of which it makes its own form anew for each
- * directory. With the models of the providers that are used alone, the first prompt in a worktree takes a fraction of
- * the time.
+ * opencode's catalogue of models, with all providers there are. opencode converts it into its own form again for each
+ * directory. With only the providers that are used, the first prompt in a worktree takes a fraction of the time.
  */
 import * as path from 'node:path'
 import type { Home } from '../../config/home.ts'
@@ -16,22 +15,22 @@ export interface CatalogueProvider {
   name?: unknown
   npm?: unknown
   api?: unknown
-  /** The variables of which one is the login to it. */
+  /** The names of variables; one of the variables is the login to the provider. */
   env?: unknown
   models?: Record<string, object>
 }
 
-/** The files with the models that a server is to load, and with all there are. */
+/** Two files: one with the models that a server is to load, one with all models. */
 export interface ServedModels {
   some: string
   all: string
 }
 
 /**
- * Writes opencode's catalogue with some providers alone. The others are left out and not merely emptied: `GET /provider`,
- * which `opencode attach` asks first, fails where a provider has no model (1.18). Undefined where there is no catalogue to
- * take it from: opencode then uses the one that is built into it, whole. The server reads the file when it starts, and once
- * more in the hours in which it fetches a newer catalogue.
+ * Writes opencode's catalogue with only some of its providers. The others are left out and not merely emptied: `GET
+ * /provider`, which `opencode attach` asks first, fails when a provider has no model (1.18). Undefined when there is no
+ * catalogue to take them from: opencode then uses all of its built-in one. The server reads the file when it starts, and
+ * again in each hour in which it fetches a newer catalogue.
  */
 export function serveModels(
   home: Home,
@@ -50,8 +49,8 @@ export function serveModels(
 }
 
 /**
- * The catalogue that opencode would read: that of OPENCODE_MODELS_PATH, else the one it keeps in its cache directory;
- * else the one that we made of what it said (in-use.ts). Undefined where there is none.
+ * The catalogue that opencode would read: the file at OPENCODE_MODELS_PATH, else the one in opencode's cache directory;
+ * else the one that kugetsu made from opencode's answer (in-use.ts). Undefined when none of them exists.
  */
 export function findCatalogue(home: Pick<Home, 'env' | 'userHome' | 'paths'>) {
   for (const file of [catalogueFile(home), home.paths.wholeCatalogue]) {
@@ -61,14 +60,14 @@ export function findCatalogue(home: Pick<Home, 'env' | 'userHome' | 'paths'>) {
   return undefined
 }
 
-/** Where opencode has its catalogue on file; undefined where it takes that from another source (OPENCODE_MODELS_URL). */
+/** The file of opencode's catalogue; undefined when opencode takes it from another source (OPENCODE_MODELS_URL). */
 export function catalogueFile({ env, userHome }: Pick<Home, 'env' | 'userHome'>): string | undefined {
   const chosen = env['OPENCODE_MODELS_PATH']
   if (!chosen && env['OPENCODE_MODELS_URL']) return undefined
   return chosen || path.join(env['XDG_CACHE_HOME'] || path.join(userHome, '.cache'), 'opencode', 'models.json')
 }
 
-/** What that file says; undefined when it is not there or cannot be understood, which is for opencode to mend. */
+/** Reads that file; undefined when it is missing or cannot be understood: mending it is left to opencode. */
 export function readCatalogue(file: string): Catalogue | undefined {
   const value = parseJson(textOf(file))
   const isObject = (each: unknown) => typeof each === 'object' && each !== null && !Array.isArray(each)
@@ -83,7 +82,7 @@ function textOf(file: string): string {
   }
 }
 
-/** The variables of a provider, one of which is the login to it. */
+/** The names of a provider's variables; one of the variables is the login to it. */
 export function variablesOf({ env }: CatalogueProvider): string[] {
   return Array.isArray(env) ? env.filter((name) => typeof name === 'string') : []
 }

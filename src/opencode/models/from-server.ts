@@ -1,6 +1,6 @@
 /**
- * What opencode answers to what models there are, put back into the form of the catalogue that it reads: for where it has
- * that built into itself alone. What the form has for efforts of reasoning is guessed from their names.
+ * Converts opencode's answer about its models back into the catalogue that opencode reads, for when opencode has only its
+ * built-in catalogue. The efforts of reasoning are guessed from the names of the variants.
  */
 import type { AnsweredModel, AnsweredProvider } from '../api/answered-models.ts'
 import type { Catalogue } from './catalogue.ts'

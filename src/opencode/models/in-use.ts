@@ -1,8 +1,8 @@
 /**
- * Whose models the server of a home loads: those of the providers that opencode can use here (it calls them connected),
- * unless KUGETSU_MODEL_PROVIDERS says otherwise. Which these are only opencode knows: it depends on logins, variables and
- * configuration, for some providers in ways of their own. So it is asked, once with all models loaded, and again when
- * one of these has changed. What a repository's own configuration names besides is added in its worktrees by the plugin
+ * Which models the server of a home loads: those of the providers that opencode can use here (it calls them connected),
+ * unless KUGETSU_MODEL_PROVIDERS says otherwise. Only opencode knows these providers: they depend on logins, variables and
+ * configuration, in different ways for some providers. So opencode is asked, once with all models loaded, and again when one
+ * of these has changed. The plugin adds what a repository's own configuration names, in the repository's worktrees
  * (plugin/left-out-models.ts).
  */
 import { createHash } from 'node:crypto'
@@ -28,9 +28,9 @@ import type { ServerRecord } from '../server-file.ts'
 
 const connectedFile = lazy(() =>
   z.looseObject({
-    /** Absent where all models have to be loaded. */
+    /** Absent when all models have to be loaded. */
     providers: z.optional(z.array(z.string())),
-    /** Tells the program, the logins and the configuration that this holds for from others. */
+    /** A hash of the program, the logins and the configuration that this holds for. */
     setup: z.string(),
     /** The variables that were set and may be a login. */
     variables: z.array(z.string()),
@@ -40,14 +40,14 @@ type Connected = z.infer<ReturnType<typeof connectedFile>>
 
 /** What a server is started with. */
 export interface ModelChoice {
-  /** Tells this choice from others; empty where all models are loaded. */
+  /** Tells this choice from others; empty when all models are loaded. */
   mark: string
   served: ServedModels | undefined
-  /** The logins that opencode has now; undefined where what is configured or logged in to later is not to be added. */
+  /** opencode's logins now; undefined when providers that are configured or logged in to later are not to be added. */
   logins: string[] | undefined
 }
 
-/** Decides whose models a server loads that is started now by the program of that fingerprint, and writes them down. */
+/** Decides which models a new server of `program` (a fingerprint) loads, and writes them into a file. */
 export function chooseModels(home: Home, program: string): ModelChoice {
   const isOpen = home.settings().modelProviders === 'connected'
   const mark = markFor(home, program)
@@ -56,7 +56,7 @@ export function chooseModels(home: Home, program: string): ModelChoice {
   return { mark, served: serve(home, program), logins: isOpen ? loginsOf(home) : undefined }
 }
 
-/** What the mark of a server would be that is started now. Looks at no variable: each caller may have others. */
+/** The mark that a server started now would have. Ignores variables, because each caller may have others. */
 export function markFor(home: Home, program: string): string {
   const { modelProviders: wanted } = home.settings()
   if (wanted === 'all') return ''
@@ -65,7 +65,7 @@ export function markFor(home: Home, program: string): string {
   return connected?.providers === undefined ? '' : `connected ${connected.setup}`
 }
 
-/** Writes anew what a server reads when opencode has fetched a newer catalogue. */
+/** Rewrites the file that a server reads when opencode has fetched a newer catalogue. */
 export function renewModels(home: Home, { program, models }: ServerRecord): void {
   if (models !== undefined && models === markFor(home, program)) serve(home, program)
 }
@@ -74,14 +74,14 @@ function serve(home: Home, program: string): ServedModels | undefined {
   const { modelProviders: wanted } = home.settings()
   if (typeof wanted !== 'string') return serveModels(home, (id) => wanted.includes(id))
   const connected = readConnected(home, program)?.providers ?? []
-  // Also what the catalogue has only had since it was asked.
+  // Also providers that came into the catalogue after opencode was asked.
   const hasLogin = (provider: CatalogueProvider) => variablesOf(provider).some((name) => home.env[name])
   return serveModels(home, (id, provider) => connected.includes(id) || hasLogin(provider))
 }
 
 /**
- * Asks a server that has loaded all models whose it can use, and keeps the answer. Returns whether a server that is
- * started now loads fewer. Nothing is asked where that is known or not wanted.
+ * Asks a server that has loaded all models which providers it can use, and keeps the answer. Returns whether a server
+ * started now loads fewer models. Does not ask when the answer is known or not wanted.
  */
 export async function askConnected(home: Home, client: Client, program: string): Promise<boolean> {
   if (home.settings().modelProviders !== 'connected') return false
@@ -91,7 +91,7 @@ export async function askConnected(home: Home, client: Client, program: string):
   }
   try {
     const providers = await connectedTo(home, client)
-    // As it is now: opencode may have completed its configuration, and fetched its catalogue.
+    // Computed after the answer: opencode may have completed its configuration meanwhile, and fetched its catalogue.
     const connected: Connected = {
       ...(providers && { providers }),
       setup: setupOf(home, program),
@@ -101,32 +101,32 @@ export async function askConnected(home: Home, client: Client, program: string):
     return providers !== undefined
   } catch {
     home.signal.throwIfAborted()
-    // What it says is of another time, and each start would begin anew with this.
+    // The file is outdated. If it stayed, each start would find another mark than the server's, and boot a new server.
     removeFile(home.paths.connected)
     return false
   }
 }
 
-/** The ids of the providers that opencode can use; undefined where it cannot do with their models alone. */
+/** The ids of the providers that opencode can use; undefined when their models alone are not enough. */
 async function connectedTo(home: Home, client: Client): Promise<string[] | undefined> {
   const { providers } = await client.providers(home.paths.base)
   if (hasCatalogue(home)) return providers.map(({ id }) => id)
-  // Only what is built into it: that can be had from it in another form alone, which is good enough for models that
-  // are free to try, and not for those that a person pays for.
+  // opencode has only its built-in catalogue, and gives that out in another form only. Converted back, it is good enough for
+  // models that are free to try, but not for those that a person pays for.
   const { provider: configured = {} } = await client.configuration(home.paths.base)
   const isOwn = ({ id, models }: { id: string; models: Record<string, unknown> }) =>
     Object.keys(models).every((model) => Object.hasOwn(configured[id]?.models ?? {}, model))
   if (!providers.every((each) => each.id === freeProvider || isOwn(each))) return undefined
   const { all } = await client.allProviders(home.paths.base)
-  // Megabytes, which nobody reads.
+  // Not indented: it is megabytes, and no person reads it.
   writeAtomic(home.paths.wholeCatalogue, JSON.stringify(asCatalogue(all.filter((each) => !isOwn(each)))))
   return providers.map(({ id }) => id)
 }
 
-/** opencode's own provider, whose free models it falls back to without any key. */
+/** opencode's own provider; without any key, opencode falls back to its free models. */
 export const freeProvider = 'opencode'
 
-/** opencode has its catalogue on file. */
+/** Whether opencode has its catalogue on file. */
 function hasCatalogue(home: Home): boolean {
   const file = catalogueFile(home)
   return file !== undefined && readCatalogue(file) !== undefined
@@ -138,8 +138,8 @@ function readConnected(home: Home, program: string): Connected | undefined {
 }
 
 /**
- * All that decides which providers opencode can use, but the variables: a short text that is another when it is. What
- * else may be configured, the plugin adds.
+ * A hash of all that decides which providers opencode can use, except the variables. The plugin adds what is configured
+ * elsewhere.
  */
 function setupOf({ env, userHome }: Home, program: string): string {
   const state = configurationFiles(env, userHome).map((file) => {
@@ -151,8 +151,8 @@ function setupOf({ env, userHome }: Home, program: string): string {
 }
 
 /**
- * The variables that are set and may be a login: all whose first word is that of one in the catalogue, because some
- * providers look at more than they name there.
+ * The variables that are set and may be a login: all that share their first word with a variable in the catalogue, because
+ * some providers read more variables than they name there.
  */
 function loginVariables(home: Home): string[] {
   const firstWord = (name: string) => name.split('_')[0] ?? ''

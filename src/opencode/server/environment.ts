@@ -12,15 +12,15 @@ import { ensureDirectory, writeAtomic } from '../../platform/files.ts'
 import { packedText } from '../../platform/single-executable.ts'
 import type { ModelChoice } from '../models/in-use.ts'
 
-/** Set in the server and so in every command its agents run, to find those that outlive it. */
+/** Set in the server, and so in every command its agents run, to find commands that outlive the server. */
 export const markerVariable = 'KUGETSU_SERVER'
 
-/** Agents to define beside the user's own, by name, in the form of opencode's configuration. */
+/** Agents to define in addition to the user's own, by name, in the form of opencode's configuration. */
 export type AgentDefinitions = Record<string, object>
 
 /**
- * Nothing may open an editor or wait for a password: nobody is there to answer. ssh needs no more than this, because
- * the server has no terminal to ask on; the user's own ssh command stays what it is.
+ * Nothing may open an editor or wait for a password: no person is there to answer. ssh needs no more than this, because
+ * the server has no terminal to ask on; the user's own ssh command stays as it is.
  */
 const silent = {
   ...unattended,
@@ -30,7 +30,7 @@ const silent = {
   PAGER: 'cat',
 }
 
-/** Of an opencode that kugetsu was called in, or of a directory that the server is not in. */
+/** Variables of an opencode that kugetsu was called in, or of a directory that the server is not in. */
 const foreign = [
   'OPENCODE',
   'OPENCODE_PID',
@@ -65,7 +65,7 @@ export function serverEnvironment(
   }
 }
 
-/** For opencode, and for the plugin, which may add what is left out and hides it from the agents' own opencode. */
+/** For opencode and for the plugin. The plugin may add what is left out, and gives all to an opencode that agents run. */
 function modelVariables({ served, logins }: ModelChoice): Record<string, string> {
   if (served === undefined) return {}
   return {
@@ -75,7 +75,7 @@ function modelVariables({ served, logins }: ModelChoice): Record<string, string>
   }
 }
 
-/** Puts the plugin that hands agents their variables where the server finds it, whatever becomes of our own files. */
+/** Copies the plugin, which hands agents their variables, into the home: kugetsu's own files may be gone later. */
 export function writePlugin(home: Home): void {
   const name = 'environment-plugin.js'
   writeAtomic(home.paths.plugin, packedText(name) ?? fs.readFileSync(new URL(name, import.meta.url), 'utf8'))
@@ -100,9 +100,9 @@ function configContent(home: Home, ours: AgentDefinitions): string {
     ...theirs,
     plugin: [...plugins, pathToFileURL(home.paths.plugin).href],
     agent: { ...agents, ...ours },
-    // Older versions end the run of an agent whose question is not answered: it is to read that and go on.
+    // Older versions end a run when a question is rejected: the agent is to read the rejection and go on.
     experimental: { continue_loop_on_deny: true, ...experimental },
-    // A user who shares all sessions of their own would publish those of agents as well.
+    // A user's setting to share all sessions would publish those of agents too.
     share: 'disabled',
   })
 }
@@ -113,7 +113,7 @@ function parseConfig(text: string | undefined): Record<string, unknown> {
     const value: unknown = JSON.parse(text)
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
   } catch {
-    // told below
+    // thrown below
   }
   throw new KugetsuError('OPENCODE_CONFIG_CONTENT is not a JSON object', {
     hint: 'Mend or unset it: kugetsu adds its plugin to it.',

@@ -9,11 +9,11 @@ import { killGroupOf } from '../../platform/processes.ts'
 
 /** The oldest opencode that kugetsu can drive: older ones keep their sessions in JSON files. */
 const oldest = [1, 2] as const
-/** The first that has another API, and other tables in the same database, which it changes at its first start. */
+/** The first version with another API. It has other tables in the same database, which it changes at its first start. */
 const unknownFrom = '2.0.0'
-/** It takes a second; on a machine under heavy load it was seen to take 30. */
+/** An answer takes a second; on a machine under heavy load it was seen to take 30. */
 const versionLimitMs = 60_000
-/** The newest one the tests have run on. */
+/** The newest version the tests have run on. */
 export const testedVersion = '1.18.33'
 
 export interface OpencodeProgram {
@@ -47,8 +47,8 @@ export function findOpencode(env: NodeJS.ProcessEnv): string {
 }
 
 /**
- * Throws KugetsuError `bad_home` when opencode cannot work in the directories of a home: up to 1.18 it decodes the path of
- * a session, as if it came from a URL, at each of its prompts.
+ * Throws KugetsuError `bad_home` when opencode cannot work in the directories of a home: up to 1.18 it URL-decodes the path
+ * of a session at each prompt.
  */
 export function requireWorkable(home: string): void {
   const [found] = /%[0-9a-f]{2}/i.exec(home) ?? []
@@ -67,7 +67,7 @@ function decoded(text: string): string {
   }
 }
 
-/** Tells one program on disk from the next version at the same path, without running it. */
+/** Distinguishes a program on disk from the next version at the same path, without running it. */
 export function fingerprintOf(file: string): string {
   const real = fs.realpathSync(file)
   const { mtimeMs, size } = fs.statSync(real)
@@ -75,7 +75,7 @@ export function fingerprintOf(file: string): string {
 }
 
 /**
- * Asks the program at `file` for its version, for `limitMs` milliseconds, which touches nothing of the user's. Throws
+ * Asks the program at `file` for its version, for at most `limitMs` milliseconds; this touches nothing of the user's. Throws
  * KugetsuError when it does not run (`opencode_broken`), is older than 1.2 (`opencode_too_old`), or is of a kind that
  * kugetsu cannot drive (`opencode_unsupported`).
  */
@@ -120,8 +120,8 @@ async function askVersion(
 }
 
 /**
- * What `file --version` writes to its standard output. It is ended, with what it has started, when it takes too long: a
- * child that holds its output would be waited for else.
+ * What `file --version` writes to its standard output. When it takes too long, its process group is killed: else this would
+ * wait for a child that holds the output.
  */
 async function saidBy(
   file: string,

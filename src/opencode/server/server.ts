@@ -1,4 +1,4 @@
-/** The one opencode server of a home: found by its file, started by whoever needs it, detached. */
+/** The one opencode server of a home: found by its file, and started, detached, by any command that needs it. */
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
@@ -21,14 +21,14 @@ const healthTimeoutMs = 5_000
 export interface Server {
   record: ServerRecord
   endpoint: Endpoint
-  /** A client whose requests end with the call that this server was found for. */
+  /** A client for the call that this server was found for: its requests end with that call. */
   client: Client
   /** A client with another signal, or none. */
   connect: (signal: AbortSignal | undefined) => Client
 }
 
 export interface ServerOptions {
-  /** Whether no agent works in it, so that it may be replaced when the program on disk or the setting is another by now. */
+  /** Whether no agent works in the server. If so, it is replaced when the program on disk or the setting has changed. */
   isIdle: () => boolean
   agents: AgentDefinitions
   /** Called when there is no server and before there is a new one. */
@@ -75,7 +75,7 @@ export async function ensureServer(home: Home, options: ServerOptions): Promise<
   )
 }
 
-/** A server that has loaded the models of all, so as to say whose it can use, is replaced before anybody finds it. */
+/** A first boot with all models only learns which providers are connected; restart with those before publishing. */
 async function withModelsInUse(home: Home, options: ServerOptions, server: Server): Promise<Server> {
   const { models, program } = server.record
   try {
@@ -89,8 +89,8 @@ async function withModelsInUse(home: Home, options: ServerOptions, server: Serve
 }
 
 /**
- * Stops the server, the agents in it and their commands; false when none runs or when `unless` says so. Whoever takes a
- * slot before looking for the server is seen by `unless`, or sees no server any more and starts one.
+ * Stops the server, the agents in it and their commands; false when none runs or when `unless` says so. A caller that takes
+ * a slot before it looks for the server is seen by `unless`, or finds no server any more and starts one.
  */
 export async function stopServer(home: Home, unless: () => boolean): Promise<boolean> {
   if (readServer(home) === undefined && readBooting(home) === undefined) return false
@@ -109,7 +109,7 @@ export async function stopServer(home: Home, unless: () => boolean): Promise<boo
   )
 }
 
-/** Removes what a server that has died left: its file, and the commands its agents ran. False when none has died. */
+/** Removes what a dead server left: its file, and the commands its agents ran. False when none has died. */
 export async function clearDeadServer(home: Home): Promise<boolean> {
   return exclusively(
     home.paths.lock('opencode-server'),
@@ -123,7 +123,7 @@ export async function clearDeadServer(home: Home): Promise<boolean> {
   )
 }
 
-/** Ends the commands that outlived the server which ran them; how many there were. Linux only. */
+/** Ends the commands that outlived the server that ran them; returns how many there were. Linux only. */
 export function sweepOrphans(marker: string): number {
   return processesWith(markerVariable, marker).filter(kill).length
 }
@@ -140,7 +140,7 @@ async function endServer(home: Home): Promise<boolean> {
   return lived
 }
 
-/** Ends the server of a starter that was killed before it could put it on file. The caller holds the lock. */
+/** Ends a server that is not on file, because its starter was killed first. The caller holds the lock. */
 function endUnknown(home: Home): void {
   const marker = readBooting(home)
   if (marker === undefined) return
@@ -148,7 +148,7 @@ function endUnknown(home: Home): void {
   removeFile(home.paths.booting)
 }
 
-/** Starts a server, which nobody else finds before it is opened. */
+/** Starts a server. No other process finds it before open(). */
 async function boot(home: Home, options: ServerOptions, how = ''): Promise<Server> {
   requireWorkable(home.paths.home)
   const file = findOpencode(home.env)
@@ -165,7 +165,7 @@ async function boot(home: Home, options: ServerOptions, how = ''): Promise<Serve
   const password = randomBytes(24).toString('base64url')
   const marker = randomBytes(12).toString('hex')
   endUnknown(home)
-  // A starter that is killed before the process is on file would leave a server that nobody knows of.
+  // Else a starter that is killed before the process is on file would leave a server that kugetsu cannot find.
   writeBooting(home, marker)
   const fingerprint = fingerprintOf(file)
   const models = chooseModels(home, fingerprint)
@@ -203,7 +203,7 @@ async function boot(home: Home, options: ServerOptions, how = ''): Promise<Serve
     started_at: home.now().toISOString(),
     log_offset: offset,
   }
-  // Before it listens, so that a starter which dies now leaves nothing behind that nobody knows of.
+  // Before the server listens: if the starter dies now, the server can still be found.
   writeServer(home, record)
   removeFile(home.paths.booting)
   try {
@@ -214,7 +214,7 @@ async function boot(home: Home, options: ServerOptions, how = ''): Promise<Serve
   }
 }
 
-/** The server that somebody started who was killed while it boots: it goes on booting, so it needs no second one. */
+/** Takes over a booting server after its starter was killed: it goes on booting, so no second one is needed. */
 async function adoptBooting(home: Home): Promise<Server | undefined> {
   const record = readServer(home)
   if (record?.log_offset === undefined || record.port !== undefined || record.stopping === true) return undefined
@@ -239,7 +239,7 @@ async function comeUp(
   return server
 }
 
-/** Lets everybody find it. */
+/** Publishes the server: from now on findServer() finds it. */
 function open(home: Home, server: Server): Server {
   const record = { ...server.record, port: server.endpoint.port }
   writeServer(home, record)
@@ -260,8 +260,8 @@ async function listening(home: Home, offset: number, exit: () => string | undefi
 }
 
 /**
- * Whether it answers within the time that a boot may take: it can accept connections long before it does. One of another
- * pid namespace, whose container may have ended long ago, gets less of it.
+ * Whether the server answers while there is time for a boot: it can accept connections long before it answers. A server of
+ * another pid namespace gets less time, because its container may have ended long ago.
  */
 async function answersInTime(home: Home, server: Server): Promise<boolean> {
   const until = performance.now() + (isOutOfSight(server.record) ? healthTimeoutMs : bootTimeoutMs / 3)

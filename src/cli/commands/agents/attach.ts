@@ -26,10 +26,10 @@ export async function runAttach(context: Context, options: { ref: string }): Pro
   await openTui(context, record.opencode_session_id, record.worktree_path)
 }
 
-/** opencode's terminal interface on a session, until the person leaves it. The server is not stopped meanwhile. */
+/** Runs opencode's terminal interface on a session, until the person leaves it. The server is not stopped meanwhile. */
 export async function openTui(context: Context, session: string, directory: string): Promise<void> {
   const server = await agentServer(context)
-  // It may be another by now than the one whose server this is.
+  // The program on disk may have changed since this server was started.
   const program = await checkOpencode(findOpencode(context.env), context.env, context.signal)
   const { execa } = await import('execa')
   const self = currentProcess()

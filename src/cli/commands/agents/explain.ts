@@ -31,10 +31,10 @@ import { wrap } from '../../terminal/wrap.ts'
 
 const shownDecisions = 5
 const longestText = 2000
-/** How long opencode may take to say how the MCP servers of an agent are; it waits for those that do not answer. */
+/** How long opencode may take to tell the status of an agent's MCP servers; it waits for those that do not answer. */
 const mcpPatienceMs = 2_000
 
-/** Says in words how an issue or a task of the queue stands and why, and what can be done. */
+/** Explains how an issue or a task of the queue stands and why, and what can be done. */
 export async function runExplain(context: Context, options: { what: string; json?: boolean }): Promise<void> {
   const { items: queue } = await openQueue(context).all()
   const { ref, item } = await meant(context, options.what, queue)
@@ -74,7 +74,7 @@ export async function runExplain(context: Context, options: { what: string; json
   print(context, ref ?? 'PM agent', item, explanation, decisions)
 }
 
-/** What its agent, if one is at work, is kept waiting by. */
+/** What keeps the agent of the issue waiting, if one is at work. */
 async function agentFacts(
   context: Context,
   ref: string | null,
@@ -93,7 +93,7 @@ async function agentFacts(
   }
 }
 
-/** That its model fails, while opencode tries again; nothing where opencode does not say. */
+/** Says that the agent's model fails while opencode tries again; empty when opencode does not say so. */
 async function retryOf(client: Client, id: string, directory: string): Promise<string[]> {
   const status = (await client.statuses(directory).catch(() => undefined))?.[id]
   if (status?.type !== 'retry') return []

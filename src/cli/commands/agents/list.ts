@@ -18,7 +18,7 @@ export async function runList(context: Context, options: { all?: boolean; json?:
   const all = options.all === true
   let views = sessionViews(context, { all })
   if (views.some(({ state }) => state === 'running' || state === 'waiting') && !(await isWatched(context))) {
-    // With no daemon to notice, they may have ended long ago.
+    // Without a daemon, they may have ended long ago unnoticed.
     const { settleWhatEnded } = await import('../../../sessions/runs/settle.ts')
     await settleWhatEnded(context).catch((error: unknown) => {
       if (!(error instanceof KugetsuError)) throw error // without the server's file: they are shown as they were
@@ -33,7 +33,7 @@ export async function runList(context: Context, options: { all?: boolean; json?:
   if (hint !== undefined) context.io.err(`${hint}\n`)
 }
 
-/** Tells of the interrupted agents; returns how to go on. A daemon resumes them, and this command starts none. */
+/** Reports the interrupted agents; returns how to go on. A daemon resumes them, and this command starts no daemon. */
 async function interruption(context: Context, views: SessionView[]): Promise<string | undefined> {
   const { tellOfInterrupted } = await import('../../interrupted.ts')
   const [first] = await tellOfInterrupted(context)
@@ -42,7 +42,7 @@ async function interruption(context: Context, views: SessionView[]): Promise<str
     return `Interrupted agents are resumed by the next daemon, which this starts: kugetsu wait ${ref}`
   }
   if (await isWatched(context)) return undefined
-  // A start that was cut off is resumed by nobody; its task, if it has one, begins anew.
+  // A start that was cut off is not resumed; its task, if it has one, begins anew.
   const ref = views.find(({ state }) => state === 'interrupted')?.issue_ref ?? undefined
   return ref === undefined ? undefined : `What was starting an agent has died: kugetsu explain ${plainLine(ref, 300)}`
 }
@@ -52,7 +52,7 @@ async function isWatched(context: Context): Promise<boolean> {
   return daemonRuns(context)
 }
 
-/** What is in the files was written by others, or is spoiled: nothing of it may move the cursor. */
+/** The files were written by others, or are spoiled: nothing in them may move the cursor. */
 function row(context: Context, view: SessionView, now: Date): string[] {
   return cells(context, view, now).map((cell) => plainLine(cell, 1000))
 }

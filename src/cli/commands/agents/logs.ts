@@ -16,7 +16,7 @@ import { agentSession } from '../../refs.ts'
 
 const keptDays = 7
 const lookMs = 100
-/** A daemon, and maybe the opencode server, is started for it. */
+/** Completing a transcript may start a daemon, and maybe the opencode server. */
 const completionMs = 30_000
 
 export interface LogsOptions {
@@ -54,7 +54,7 @@ export async function runLogs(context: Context, options: LogsOptions): Promise<v
   context.io.out(plainText(text))
 }
 
-/** Has a daemon complete the transcript of a run that ended while there was none. */
+/** Makes a daemon complete the transcript of a run that ended while no daemon ran. */
 async function completed(context: Context, log: Log): Promise<void> {
   if (!log.isUnwritten()) return
   context.progress('completing the transcript')
@@ -66,9 +66,9 @@ async function completed(context: Context, log: Log): Promise<void> {
   if (log.isUnwritten()) context.warn('the transcript is not complete yet: see "kugetsu queue-daemon logs"')
 }
 
-/** A transcript, perhaps one that is still to begin. */
+/** A transcript, which may not have begun yet. */
 interface Log {
-  /** What it is asked for by. */
+  /** What names it on the command line. */
   label: string
   issueRef: string | null
   item?: string
@@ -92,7 +92,7 @@ async function logOfAgent(context: Context, what: string): Promise<Log> {
   return { label, issueRef: null, file: () => last ?? context.paths.delegation('none'), isOpen, isUnwritten }
 }
 
-/** That of the agent that has, or had, a task of the queue. */
+/** The transcript of the agent that has, or had, a task of the queue. */
 async function logOfItem(context: Context, text: string): Promise<Log> {
   const queue = openQueue(context)
   const id = findId(await queue.ids(), text)

@@ -65,7 +65,7 @@ export async function runStart(context: Context, options: StartOptions): Promise
   } catch (error) {
     if (!(error instanceof KugetsuError) || error.exitCode !== exitCodes.noFreeSlot) throw error
     const priority = options.command === 'continue' && hasSession(context, request.ref) ? 1 : 0
-    // Who has a session is never refused; anybody else only where that is wanted.
+    // `continue` of an issue with a session is never refused; any other task is queued only with --queue.
     if (priority === 0 && options.queue !== true) throw error
     tellIfNew(context, options, request.ref, isNew)
     return await queueInstead(context, options, request, priority)
@@ -82,7 +82,7 @@ export async function runStart(context: Context, options: StartOptions): Promise
   }
 }
 
-/** To continue what was never begun begins it, which may be the wrong issue. */
+/** `continue` of an issue that was never begun begins it. It may be the wrong issue, so this says so. */
 function tellIfNew(context: Context, options: StartOptions, ref: IssueRef, isNew: boolean): void {
   if (isNew && options.json !== true) context.io.out(`Nothing was known of ${formatRef(ref)}: it begins with this\n`)
 }
@@ -91,7 +91,7 @@ function hasSession(context: Context, ref: IssueRef): boolean {
   return Boolean(readSession(context, nameOf(context, ref))?.opencode_session_id)
 }
 
-/** Leaves it to the queue, and waits for it there if need be. */
+/** Leaves the task to the queue, and waits for it there if that was asked for. */
 async function queueInstead(
   context: Context,
   options: StartOptions,

@@ -22,7 +22,7 @@ export async function runWait(context: Context, options: WaitOptions & { refs: s
   await reportEnds(context, supervisionOf(context), names, { ...options, withTasks: true, queued })
 }
 
-/** agentSession(), but an issue that is only in the queue is none that is unknown: it gets its session when it begins. */
+/** As agentSession(), but an issue that is only in the queue is not unknown: it gets its session when it begins. */
 async function agentOrTask(
   context: Context,
   text: string,

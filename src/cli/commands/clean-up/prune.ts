@@ -46,7 +46,7 @@ export async function runPrune(context: Context, options: PruneOptions): Promise
   for (const orphan of await findOrphans(context, supervisionOf(context), index)) judged.push(await judge(orphan))
   const free = judged.filter(({ fate }) => fate === 'would_remove')
   if (options.force !== true || free.length === 0) return report(context, options, judged)
-  // Only on a terminal: who wrote --force into a script has answered, and nothing of value goes.
+  // Asked only on a terminal: --force in a script is an answer, and nothing of value is removed.
   if (context.io.interactive && options.yes !== true) {
     if (options.json !== true) report(context, options, judged, 'asking')
     await confirm(context, options, `Remove ${counted(free.length, 'thing')}?`, {
@@ -77,7 +77,7 @@ async function removed(context: Context, orphan: Orphan): Promise<Omit<Judged, '
   }
 }
 
-/** Services say "cannot tell …" of what they do not know. */
+/** Services say "cannot tell …" about what they do not know. */
 function staying(reasons: string[]): Fate {
   return reasons.some((reason) => reason.startsWith('cannot tell')) ? 'unknown' : 'stays'
 }

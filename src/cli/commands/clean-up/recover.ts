@@ -117,7 +117,7 @@ async function drop(context: Context, options: RecoverOptions, point: SavedPoint
   context.io.out(`Removed ${what}\n`)
 }
 
-/** The one of that id, or of that issue the newest. */
+/** The saved point with that id, or the newest of that issue. */
 async function meant(
   context: Context,
   points: SavedPoint[],
@@ -150,7 +150,7 @@ function labelOf(point: SavedPoint): string {
   return plainLine(point.issue === undefined ? point.name : formatRef(point.issue), 200)
 }
 
-/** How long it is kept yet; what is over goes with the next "kugetsu prune --force". */
+/** How much longer the point is kept; the next "kugetsu prune --force" removes one that is over. */
 function left(point: SavedPoint, now: Date): string {
   const days = (point.expiresAt.getTime() - now.getTime()) / dayMs
   return days <= 0 ? 'over' : days < 1 ? '<1d' : `${Math.floor(days)}d`

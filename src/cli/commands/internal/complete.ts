@@ -5,8 +5,8 @@ import type { Context } from '../../terminal/context.ts'
 import { isHidden } from '../../define.ts'
 
 /**
- * Answers a shell: a candidate for the last of the words a line, a tab and its description after it. A person is
- * typing, so nothing is ever told of what goes wrong.
+ * Answers a shell with candidates for the last of the words: one a line, with a tab and its description after it. A person
+ * is typing, so errors are never shown.
  */
 export function runComplete(context: Context, program: Command | null, words: readonly string[]): void {
   let found: Candidate[] = []

@@ -9,7 +9,7 @@ const gitTimeoutMs = 10_000
 
 /**
  * `credential <agent> get|store|erase`: what git calls as a credential helper, with its request on standard input.
- * Prints a login or nothing. A helper of the user's own wins, and nothing is ever handed to it to store.
+ * Prints a login or nothing. The user's own helper wins, and is never given anything to store.
  */
 export async function runCredential(context: Context, options: { agent: string; operation: string }): Promise<void> {
   const { agent, operation } = options
@@ -18,9 +18,9 @@ export async function runCredential(context: Context, options: { agent: string; 
   const address = `${protocol}://${host}`
   if (!/^https?:\/\/[^/?#@\s]+$/.test(address) || !URL.canParse(address)) return
   const { configFile, env, userHome } = { ...context, configFile: context.paths.config }
-  // Its warnings would end up in the words of git.
+  // Warnings would end up in git's output.
   const home = { ...context, settings: () => loadSettings({ configFile, env, userHome }) }
-  // In an agent's shell somebody reads what is missing; kugetsu's own git has its hint from elsewhere.
+  // In an agent's shell the agent reads what is missing; kugetsu's own git gets its hint from elsewhere.
   const tell = (text: string) => env['KUGETSU_AGENT'] === agent && context.io.err(`kugetsu: ${text}\n`)
 
   const login = loginFor(home, agent, address)

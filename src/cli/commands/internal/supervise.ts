@@ -5,13 +5,13 @@ import { onUnhandled } from '../../../daemon/last-resort.ts'
 import { runDaemon } from '../../../daemon/daemon.ts'
 import type { Context } from '../../terminal/context.ts'
 
-/** How soon a warning is written again that was written before, in milliseconds: what stays wrong is met at every look. */
+/** How soon the same warning is written again, in milliseconds: every look meets a problem that lasts. */
 const againMs = 3_600_000
 const mostRemembered = 1_000
 
 /**
- * The daemon. It lives long, so it reads the configuration afresh and keeps the last good one while that is broken.
- * In the foreground its log is what it prints, and being told to stop is a good end.
+ * The daemon. It lives long, so it reads the configuration again at each use, and keeps the last good one while the file is
+ * broken. In the foreground it prints its log to standard output, and being told to stop is a success.
  */
 export async function runSupervise(context: Context, options: { foreground: boolean }): Promise<void> {
   context.onUnhandled(onUnhandled(context))

@@ -12,7 +12,7 @@ const header = ['AGE', 'TYPE', 'ISSUE_REF', 'MESSAGE']
 const shownLength = 1000
 
 export async function runNotifyList(context: Context, options: { all?: boolean; json?: boolean }): Promise<void> {
-  // With no daemon to tell of them, runs may have ended without a word.
+  // Without a daemon, runs may have ended without a notification.
   const sessions = readSessions(context)
   await tellUntold(context, sessions)
   await tellOfInterrupted(context, sessionsAtWork(context, sessions))

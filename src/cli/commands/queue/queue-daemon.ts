@@ -16,7 +16,7 @@ interface Options {
 
 export async function runDaemonStart(context: Context, options: Options): Promise<void> {
   requireBase(context)
-  context.settings() // what is wrong with them is said here, not in a log
+  context.settings() // an error in the settings is shown here, not in a log
   const before = await daemonStatus(context)
   const daemon = await startDispatching(context)
   if (options.json === true) return printJson(context, await report(context))

@@ -24,7 +24,7 @@ export async function runStatus(context: Context, options: { json?: boolean }): 
   }))
   const daemon = await daemonStatus(context)
   const replacement = daemon && replacementOf(daemon)
-  // Agents with no daemon to follow them; status starts none.
+  // Agents that no daemon follows; status starts no daemon.
   const left = daemon === undefined ? sessionsAtWork(context) : []
   const interrupted =
     left.length === 0 ? [] : await (await import('../../interrupted.ts')).tellOfInterrupted(context, left)

@@ -15,7 +15,7 @@ export interface DoctorOptions {
 const longestDetail = 2000
 const colours = { pass: 'green', warn: 'yellow', fail: 'red' } as const
 
-/** Says how everything is; the exit code is 1 when something fails, after the repairs where those were asked for. */
+/** Reports every check. The exit code is 1 when something fails, after the repairs if those were asked for. */
 export async function runDoctor(context: Context, options: DoctorOptions): Promise<void> {
   if (options.fixPermissions === true && options.fix !== true) return runFixPermissions(context, options)
   let findings = await diagnose(context)
@@ -44,7 +44,7 @@ export async function runDoctor(context: Context, options: DoctorOptions): Promi
   io.out(`\n${summary(findings, options.fix === true)}\n`)
 }
 
-/** The rules of what agents may do, stored anew with their sessions; the words are those of the bash tool. */
+/** Stores the rules of what agents may do with their sessions again. The output has the words of the bash tool. */
 function runFixPermissions(context: Context, options: DoctorOptions): void {
   if (options.json !== true) context.io.out('Fixing session permissions\n')
   const { fixed, unknown } = fixSessionPermissions(context)

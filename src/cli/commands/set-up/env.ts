@@ -20,7 +20,7 @@ interface EnvOptions {
 }
 type KeyOptions = EnvOptions & { key: string }
 
-/** The system takes no longer one, and an agent could run no command with it. */
+/** The system takes no longer value: an agent could run no command with one. */
 const longestValue = 120_000
 
 /** `env list`: the files, and the names of what is in them. */
@@ -73,7 +73,7 @@ export function runEnvGet(context: Context, options: KeyOptions): void {
   context.io.out(`${found.value}\n`)
 }
 
-/** `env set <key> <value> [agent]`. No error repeats a word of it: any of them may be the secret. */
+/** `env set <key> <value> [agent]`. No error repeats an argument: any of them may be the secret. */
 export async function runEnvSet(context: Context, options: KeyOptions & { value: string }): Promise<void> {
   const owner = ownerNamed(options.agent, 'quietly')
   const { key: name } = options
@@ -105,7 +105,7 @@ export async function runEnvRemove(context: Context, options: KeyOptions): Promi
   context.io.out(`Removed ${options.key} from ${tilde(context, file)}\n`)
 }
 
-/** On a terminal only: what goes to a pipe stays whole. */
+/** On a terminal only: output to a pipe stays whole. */
 function fit(context: Context): Fit | undefined {
   return context.io.terminal ? { columns: context.io.columns } : undefined
 }
@@ -136,7 +136,7 @@ function effective(context: Context, owner: EnvOwner): Given[] {
   return [...found.values()]
 }
 
-/** Reads one, and tells of what is odd about it. */
+/** Reads an env file, and warns about what is odd in it. */
 function read(context: Context, owner: EnvOwner): StoredEnv {
   const stored = readEnvFile(context, owner)
   const file = tilde(context, stored.file)

@@ -75,7 +75,7 @@ function defaultServer(context: Context): GitServer {
   return findServer(name, listServers(context)) ?? getServer(context, name)
 }
 
-/** What people see of a server: a URL in a config file of old can hold a token. */
+/** A server as people see it: a URL in an old config file can hold a token. */
 function shown(server: GitServer): GitServer {
   return { ...server, url: withoutCredentials(server.url) }
 }
