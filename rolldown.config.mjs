@@ -28,7 +28,7 @@ export default defineConfig([
     output: {
       dir: 'dist',
       cleanDir: true,
-      // Node 20 loads CommonJS faster than ES modules: `list` takes 42 ms this way, and 55 as ES modules.
+      // Node 20 loads CommonJS faster than ES modules: `list` takes 40 ms this way, and 48 as ES modules.
       format: 'cjs',
       entryFileNames: '[name].cjs',
       chunkFileNames: '[name]-[hash].cjs',
