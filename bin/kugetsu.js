@@ -13,13 +13,22 @@ function ownDirectory(env) {
     var root = env.XDG_CACHE_HOME || path.join(env.HOME, '.cache')
     var directory = path.join(root, 'kugetsu', 'code')
     if (!path.isAbsolute(root) || fs.statSync(env.HOME).uid !== process.getuid()) return undefined
-    fs.mkdirSync(directory, { recursive: true, mode: 448 }) // 0700
+    // One by one: where a directory cannot have any, as in /proc, a recursive mkdir of Node's never ends.
+    ;[root, path.dirname(directory), directory].forEach(makeDirectory)
     var stat = fs.lstatSync(directory)
     var isOwn = stat.isDirectory() && stat.uid === process.getuid() && (stat.mode & 63) === 0 // 077
     return isOwn ? directory : undefined
   } catch (error) {
     if (error.code === undefined) throw error
     return undefined // no variable, no rights
+  }
+}
+
+function makeDirectory(directory) {
+  try {
+    fs.mkdirSync(directory, 448) // 0700
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error
   }
 }
 

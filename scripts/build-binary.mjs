@@ -76,10 +76,20 @@ function licences() {
   ])
 }
 
+/** What a package tries for and can do without: Node would warn at each that it does not find in the file. */
+const optional = {
+  name: 'optional',
+  resolveId: (id) => (['bindings', 'supports-color'].includes(id) ? `\0${id}` : undefined),
+  load: (id) =>
+    id.startsWith('\0')
+      ? `throw Object.assign(new Error('${id.slice(1)} is not in this file'), { code: 'MODULE_NOT_FOUND' })`
+      : undefined,
+}
+
 /** All in one script: only Node's own modules can be required. */
 async function bundle(input, file) {
   const [{ platform, moduleTypes, transform }] = configurations
-  const options = { input, platform, moduleTypes, transform, external: ['bindings'] }
+  const options = { input, platform, moduleTypes, transform, plugins: [optional] }
   await build({ ...options, output: { file, format: 'cjs', codeSplitting: false, minify: true } })
 }
 

@@ -8,9 +8,47 @@ const configurations = ['opencode.json', 'opencode.jsonc', '.opencode/opencode.j
 
 const instructions = ['AGENTS.md', 'CLAUDE.md', 'CONTEXT.md']
 
-/** The files of the project in `directory` that opencode reads by itself: its configuration, and what agents are told. */
-export function readByOpencode(directory: string): string[] {
-  return [...configurations, ...instructions].map((name) => path.join(directory, name))
+/** Folders of which opencode reads what it finds: agents, commands, plugins, skills. */
+const folders = ['.opencode', '.claude']
+/** More than such a folder has without the packages of plugins. */
+const mostInFolder = 1_000
+
+/**
+ * The files of the project in `directory` that opencode reads by itself: its configuration, and what agents are told. Before
+ * it gives a `file` to an agent, it reads the instructions in the directories above that file as well.
+ */
+export function readByOpencode(directory: string, file = directory): string[] {
+  const named = [...configurations, ...instructions].map((name) => path.join(directory, name))
+  const above = directoriesBetween(directory, file).flatMap((each) => instructions.map((name) => path.join(each, name)))
+  return [...named, ...above, ...folders.flatMap((name) => filesIn(path.join(directory, name)))]
+}
+
+/** The directories from that of `file` up to, and without, `directory`; none for a file that is elsewhere. */
+function directoriesBetween(directory: string, file: string): string[] {
+  const parts = path.relative(directory, path.dirname(file)).split(path.sep)
+  if (parts[0] === '' || parts[0] === '..') return []
+  return parts.map((_, at) => path.join(directory, ...parts.slice(0, at + 1)))
+}
+
+/** All files below a folder, without those of packages. */
+function filesIn(folder: string): string[] {
+  const found: string[] = []
+  const waiting = [folder]
+  for (let at = waiting.pop(); at !== undefined && found.length < mostInFolder; at = waiting.pop()) {
+    for (const entry of entriesOf(at)) {
+      if (entry.name === 'node_modules') continue
+      ;(entry.isDirectory() ? waiting : found).push(path.join(at, entry.name))
+    }
+  }
+  return found
+}
+
+function entriesOf(directory: string): fs.Dirent[] {
+  try {
+    return fs.readdirSync(directory, { withFileTypes: true })
+  } catch {
+    return []
+  }
 }
 
 /** What opencode makes in `.opencode`. Its .gitignore makes git ignore these, unless the project has one of its own. */

@@ -1,4 +1,5 @@
 import * as fs from 'node:fs'
+import * as os from 'node:os'
 
 const { O_NONBLOCK, O_WRONLY } = fs.constants
 const againMs = 200
@@ -7,6 +8,7 @@ const againMs = 200
 export function mayBlock(file: string): boolean {
   try {
     const stat = fs.statSync(file)
+    if (stat.isCharacterDevice() && stat.rdev === fs.statSync(os.devNull).rdev) return false
     return !stat.isFile() && !stat.isDirectory()
   } catch {
     return false

@@ -103,7 +103,11 @@ const hooksFor = (directory: string | undefined) => ({
     const problem = isPmAgent(home, input.sessionID)
       ? refuseTool(home, path.join(home, 'base'), input.tool, args)
       : refusedToOthers(home, input, args)
-    const reason = problem ?? blocking(directory, args)
+    const reason =
+      problem ??
+      filesOf(args)
+        .map((file) => blocking(directory, file))
+        .find(Boolean)
     if (reason === undefined) return
     const what = input.tool === 'bash' ? 'command' : 'call'
     throw new Error(`kugetsu refused this ${what}, and nothing of it was run: ${reason}.`)
@@ -120,10 +124,20 @@ function letThrough(directory: string | undefined): void {
  * Why a tool must not open its file. opencode opens it in one of the few threads that all agents of the server share; at a
  * pipe that thread would wait for ever.
  */
-function blocking(directory: string | undefined, args: Record<string, unknown>): string | undefined {
-  const file = args['filePath'] ?? args['path']
-  if (typeof file !== 'string' || !mayBlock(path.resolve(directory ?? '/', file))) return undefined
-  return `${file} is a pipe or a device, and opening it could wait for ever`
+function blocking(directory: string | undefined, file: string): string | undefined {
+  const full = path.resolve(directory ?? '/', file)
+  if (mayBlock(full)) return `${file} is a pipe or a device, and opening it could wait for ever`
+  if (directory !== undefined) letReadersThrough(readByOpencode(directory, full), letThroughMs)
+  return undefined
+}
+
+/** The files that a call of a tool is to open; those of a patch are named in it. */
+function filesOf(args: Record<string, unknown>): string[] {
+  const patch = typeof args['patchText'] === 'string' ? args['patchText'] : ''
+  const inPatch = [...patch.matchAll(/^\*\*\* (?:(?:Add|Update|Delete) File|Move to): (.+)$/gm)].map(
+    ([, file = '']) => file,
+  )
+  return [args['filePath'], args['path'], ...inPatch].filter((file) => typeof file === 'string')
 }
 
 /**

@@ -152,12 +152,11 @@ describe('pipes in the place of files', () => {
   beforeAll(() => stage.configure({ MAX_CONCURRENT_AGENTS: 6 }))
 
   it('that opencode reads by itself hold up neither the agent that made them nor others', async () => {
+    const pipes = 'AGENTS.md opencode.json sub/AGENTS.md .opencode/agent/x.md'
+    const make = `rm -f AGENTS.md; mkdir -p sub .opencode/agent; mkfifo ${pipes}; echo 1 > sub/x.txt`
     for (const number of agents) {
-      await stage.ok([
-        'start',
-        ref(number),
-        `BASH{{rm -f AGENTS.md; mkfifo AGENTS.md opencode.json}} SAY{{piped ${number}}}`,
-      ])
+      const read = `TOOL{{read {"filePath": "${path.join(stage.worktree(number), 'sub', 'x.txt')}"}}}`
+      await stage.ok(['start', ref(number), `BASH{{${make}}} ${read} SAY{{piped ${number}}}`])
     }
     await stage.ok(['wait', ...agents.map(ref), '--timeout', '60'])
     expect(await stage.ok(['logs', ref(24)])).toContain('piped 24')

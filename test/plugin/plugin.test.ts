@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
@@ -277,4 +278,32 @@ describe('what the PM agent calls', () => {
       expect(env).not.toHaveProperty(name)
     expect(await environment(at('worktrees/one'), 'ses_one')).toMatchObject({ BASH_ENV: 'x', GH_PAGER: 'x' })
   })
+})
+
+describe('a tool that is to open a pipe', () => {
+  const refusal = async (args: object, directory = at('worktrees/one')) => {
+    const plugin = await KugetsuEnvironment({ directory })
+    const call = { tool: 'any', sessionID: 'ses_one' }
+    return plugin['tool.execute.before'](call, { args }).then(
+      () => '',
+      (error: Error) => error.message,
+    )
+  }
+  beforeEach(() => void execFileSync('mkfifo', [at('worktrees/one/pipe')]))
+
+  test.each([
+    { filePath: 'pipe' },
+    { path: 'pipe' },
+    { patchText: '*** Begin Patch\n*** Update File: pipe\n@@\n-a\n+b\n*** End Patch' },
+    { patchText: '*** Begin Patch\n*** Update File: other\n*** Move to: pipe\n*** End Patch' },
+  ])('is refused: %j', async (args) => {
+    expect(await refusal(args)).toMatch(/pipe is a pipe or a device, and opening it could wait for ever/)
+  })
+
+  test.each([{ filePath: 'src' }, { filePath: 'missing' }, { filePath: '/dev/null' }, { pattern: 'pipe' }, {}])(
+    'others are not: %j',
+    async (args) => {
+      expect(await refusal(args)).toBe('')
+    },
+  )
 })

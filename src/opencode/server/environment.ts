@@ -5,6 +5,7 @@ import type { Home } from '../../config/home.ts'
 import { withoutCaller } from '../../core/callers-variables.ts'
 import { helperCommand, helperVariable } from '../../core/credential-helper.ts'
 import { KugetsuError } from '../../core/errors.ts'
+import { lazy } from '../../core/lazy.ts'
 import { addModelsVariable, allModelsVariable } from '../models/variables.ts'
 import { unattended } from '../../core/unattended.ts'
 import { withoutAgent } from '../../core/within-agent.ts'
@@ -75,10 +76,16 @@ function modelVariables({ served, logins }: ModelChoice): Record<string, string>
   }
 }
 
-/** Copies the plugin, which hands agents their variables, into the home: kugetsu's own files may be gone later. */
+const pluginFile = 'environment-plugin.js'
+
+/** The text of the plugin, which hands agents their variables. The daemon reads it when it starts: an upgrade replaces it. */
+export const pluginText = lazy(
+  () => packedText(pluginFile) ?? fs.readFileSync(new URL(pluginFile, import.meta.url), 'utf8'),
+)
+
+/** Copies the plugin into the home: kugetsu's own files may be gone later. */
 export function writePlugin(home: Home): void {
-  const name = 'environment-plugin.js'
-  writeAtomic(home.paths.plugin, packedText(name) ?? fs.readFileSync(new URL(name, import.meta.url), 'utf8'))
+  writeAtomic(home.paths.plugin, pluginText())
 }
 
 /** Lets agents call the kugetsu that started them, by its name, whatever else is on their search path. */

@@ -41,9 +41,16 @@ export async function waitForRuns(
   const from = performance.now()
   const tasks = withTasks ? followTasks(home, names, queued) : undefined
   let daemonLooked = 0
+  let queueLooked = -Infinity
+  let unfinished: Item[] = []
   for (;;) {
     const working = atWork(readAll(home, names))
-    const waiting = working.length > 0 ? [] : ((await tasks?.unfinished()) ?? [])
+    // Also while an agent works: a task that ends meanwhile is one that was waited for.
+    if (tasks !== undefined && (working.length === 0 || performance.now() - queueLooked > queueLookMs)) {
+      unfinished = await tasks.unfinished()
+      queueLooked = performance.now()
+    }
+    const waiting = working.length > 0 ? [] : unfinished
     if (working.length + waiting.length === 0) {
       // Read after the queue: a task that has left the queue has its run in the session file, or has had it.
       const sessions = readAll(home, names)

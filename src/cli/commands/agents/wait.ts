@@ -53,7 +53,7 @@ export async function reportEnds(
   const { sessions: ended, failed: tasks } = waited
   const views = ended.flatMap(({ name, record }) => (record === undefined ? [] : [sessionView(context, name, record)]))
   const failed = views.filter(({ state }) => state !== 'idle')
-  const gone = ended.filter(({ record }) => record === undefined).map(({ name }) => name)
+  const gone = ended.filter(({ record }) => record === undefined).length
   if (options.json === true) printJson(context, views)
   else {
     for (const view of views) {
@@ -62,12 +62,12 @@ export async function reportEnds(
       context.io.out(`${styled(context, style, view.state)}  ${view.issue_ref ?? view.type}${error}\n`)
     }
   }
-  if (failed.length + gone.length + tasks.length === 0) return
+  if (failed.length + gone + tasks.length === 0) return
   if (options.json === true) {
     context.setExitCode(exitCodes.failed)
     return
   }
-  const refs = [...failed.map(({ issue_ref, type }) => issue_ref ?? type), ...gone]
+  const refs = failed.map(({ issue_ref, type }) => issue_ref ?? type)
   const [task] = tasks
   if (refs.length === 0 && task !== undefined) {
     throw new KugetsuError(
@@ -77,6 +77,12 @@ export async function reportEnds(
         code: 'agent_failed',
       },
     )
+  }
+  if (refs.length === 0) {
+    throw new KugetsuError('what was waited for is gone: its task was removed, or its session destroyed', {
+      hint: 'See "kugetsu list" and "kugetsu queue list".',
+      code: 'agent_failed',
+    })
   }
   throw new KugetsuError(`${refs.length} of ${ended.length} did not end well: ${refs.join(', ')}`, {
     hint: `See what happened: kugetsu logs ${refs[0] ?? ''}`,
