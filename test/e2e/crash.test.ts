@@ -189,7 +189,8 @@ describe("opencode's database that another program has locked", () => {
     const other = new Database(stage.home.opencodeDatabase)
     other.exec('BEGIN IMMEDIATE')
     stage.model.release('locked')
-    await sleep(8_000) // opencode itself waits for 5 s
+    const troubles = () => (stage.file(33)?.['run'] as Run | undefined)?.troubles
+    await waitFor('opencode to give up, after the 5 s that it waits', () => troubles() === 1)
     other.exec('ROLLBACK')
     other.close()
     await stage.ok(['wait', ref(33)])

@@ -37,3 +37,20 @@ it('a task that ended as an error without an agent is told of', async () => {
   }
   expect((await wait(takesTasks)).failed).toMatchObject([{ id, error: 'no such repository' }])
 })
+
+it('a task that ends as an error while another agent works is told of, also one whose issue has no session', async () => {
+  const queue = openQueue(home)
+  const other = 'forge.test/me/app#2'
+  const { id } = await queue.add({ issue_ref: other, message: 'x', priority: 0 })
+  await changeSession(home, name, (current) => current && { ...current, state: 'starting' })
+  const wake = async () => {
+    await queue.change(id, (item) => begun(item, home.now()))
+    await queue.change(id, (item) => failed(item, { reason: 'no such branch', hopeless: true }, home.now()))
+    await changeSession(home, name, (current) => current && { ...current, state: 'idle' })
+  }
+  const names = [name, 'forge.test-me-app-2']
+  const options = { timeoutMs: undefined, withTasks: true, queued: [other] }
+  const waited = await waitForRuns(home, { ...noSupervision, wake }, names, options)
+  expect(waited.failed).toMatchObject([{ id, error: 'no such branch' }])
+  expect(waited.sessions).toMatchObject([{ name, record: { state: 'idle' } }, { record: undefined }])
+})
