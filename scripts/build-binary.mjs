@@ -20,6 +20,16 @@ const target = path.resolve(process.argv[2] ?? path.join(root, 'dist.binary', 'k
 const dist = path.join(root, 'dist')
 const addon = path.join(root, 'node_modules', 'better-sqlite3', 'build', 'Release', 'better_sqlite3.node')
 
+/** What a package tries for and can do without: Node would warn at each that it does not find in the file. */
+const optional = {
+  name: 'optional',
+  resolveId: (id) => (['bindings', 'supports-color'].includes(id) ? `\0${id}` : undefined),
+  load: (id) =>
+    id.startsWith('\0')
+      ? `throw Object.assign(new Error('${id.slice(1)} is not in this file'), { code: 'MODULE_NOT_FOUND' })`
+      : undefined,
+}
+
 if (process.platform !== 'linux') fail('one executable file is only made on Linux so far')
 if (!readFileSync(process.execPath).includes(fuse)) {
   fail(`${process.execPath} cannot carry a program, as the Node of some distributions: use one from nodejs.org`)
@@ -74,16 +84,6 @@ function licences() {
     licencesOf([addon]),
     `Node.js ${process.version}\n\n${existsSync(path.join(...ofNode)) ? read(...ofNode) : `See ${elsewhere}`}\n`,
   ])
-}
-
-/** What a package tries for and can do without: Node would warn at each that it does not find in the file. */
-const optional = {
-  name: 'optional',
-  resolveId: (id) => (['bindings', 'supports-color'].includes(id) ? `\0${id}` : undefined),
-  load: (id) =>
-    id.startsWith('\0')
-      ? `throw Object.assign(new Error('${id.slice(1)} is not in this file'), { code: 'MODULE_NOT_FOUND' })`
-      : undefined,
 }
 
 /** All in one script: only Node's own modules can be required. */

@@ -80,6 +80,8 @@ describe('one executable file', () => {
     }[]
     expect(seen.map(({ issue_ref }) => issue_ref)).toContain(ref(1))
     expect(await kugetsu('logs', ref(1))).toContain('Seen.')
+    // It loads all that runs git, of which Node must have nothing to say.
+    expect(await runOk(stage.home, ['prune'], options)).toMatchObject({ stderr: '' })
 
     await kugetsu('queue-daemon', 'start')
     const { json } = await runJson<{ pid: number }>(stage.home, ['queue-daemon', 'status', '--json'], options)
