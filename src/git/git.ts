@@ -17,6 +17,9 @@ import { explain, type FailureReason, GitFailure, gitFailure, reasonOf } from '.
 /** The longest silence of a git that asks no remote, in milliseconds. Git prints nothing while it reads a large worktree. */
 export const localGitMs = 120_000
 
+/** A disk with less room is full: a file of git's can take several blocks. */
+const fullBytes = 65_536
+
 export interface GitOptions {
   /** The user's environment, as the base of git's. */
   env: NodeJS.ProcessEnv
@@ -139,9 +142,20 @@ async function executeNow(args: readonly string[], call: GitCall, onOutput?: (ch
     if (stderr.trim() !== '') call.onWarning?.(stderr.trim())
     return printed
   } catch (error) {
-    const reason = call.signal?.aborted === true ? 'aborted' : timedOut ? 'timed_out' : reasonOf(stderr)
+    const told = call.signal?.aborted === true ? 'aborted' : timedOut ? 'timed_out' : reasonOf(stderr)
+    const reason = told === 'other' && isFull(call.cwd) ? 'disk_full' : told
     if (!ended && reason === 'other') stderr = maskCredentials(String(error)) // it was never started
     throw failed(args, call, new GitFailure(reason, exitCode, stderr))
+  }
+}
+
+/** Whether the disk of a directory has no room left. git does not always say that this is why it failed. */
+function isFull(directory: string): boolean {
+  try {
+    const { bavail, bsize, files, ffree } = fs.statfsSync(directory)
+    return bavail * bsize < fullBytes || (files > 0 && ffree === 0)
+  } catch {
+    return false
   }
 }
 

@@ -98,7 +98,7 @@ const hooksFor = (directory: string | undefined) => ({
     Object.assign(output.env, hidden, allModels(process.env))
   },
   'tool.execute.before': async (input: ToolCall, output: { args: unknown }): Promise<void> => {
-    const args = output.args as Record<string, unknown>
+    const args = (output.args ?? {}) as Record<string, unknown>
     const home = process.env['KUGETSU_DIR'] ?? ''
     const problem = isPmAgent(home, input.sessionID)
       ? refuseTool(home, path.join(home, 'base'), input.tool, args)
