@@ -4,12 +4,21 @@ import * as os from 'node:os'
 const { O_NONBLOCK, O_WRONLY } = fs.constants
 const againMs = 200
 
+/** Whether `file` is, or leads to, a device other than the null device: reading it may never end. */
+export function isDevice(file: string): boolean {
+  try {
+    const stat = fs.statSync(file)
+    return stat.isBlockDevice() || (stat.isCharacterDevice() && stat.rdev !== fs.statSync(os.devNull).rdev)
+  } catch {
+    return false
+  }
+}
+
 /** Whether reading or writing `file` may wait for another process forever: it is, or leads to, a pipe or a device. */
 export function mayBlock(file: string): boolean {
   try {
     const stat = fs.statSync(file)
-    if (stat.isCharacterDevice() && stat.rdev === fs.statSync(os.devNull).rdev) return false
-    return !stat.isFile() && !stat.isDirectory()
+    return stat.isFIFO() || stat.isSocket() || isDevice(file)
   } catch {
     return false
   }

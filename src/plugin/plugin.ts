@@ -11,7 +11,7 @@ import { pmShellCommand } from '../core/pm-shell.ts'
 import { unattended } from '../core/unattended.ts'
 import { readByOpencode } from '../opencode/project-files.ts'
 import { readText } from '../platform/files.ts'
-import { letReadersThrough, mayBlock } from '../platform/pipes.ts'
+import { isDevice, letReadersThrough, mayBlock } from '../platform/pipes.ts'
 import { isWithin } from '../platform/within.ts'
 import { agentVariables, type AgentKind } from '../agents/env-files.ts'
 import { addLeftOut, allModels } from './left-out-models.ts'
@@ -115,9 +115,15 @@ const hooksFor = (directory: string | undefined) => ({
   'tool.execute.after': async (): Promise<void> => letThrough(directory),
 })
 
-/** Keeps opencode from waiting at a pipe that replaces a file it reads by itself: a tool may have made one just now. */
+/**
+ * Keeps opencode from waiting at a pipe that replaces a file it reads by itself, and from reading a device there: a tool may
+ * have made one just now. A device, or a link to one, gets another name.
+ */
 function letThrough(directory: string | undefined): void {
-  if (directory !== undefined) letReadersThrough(readByOpencode(directory), letThroughMs)
+  if (directory === undefined) return
+  const files = readByOpencode(directory)
+  for (const file of files.filter(isDevice)) attempt(() => fs.renameSync(file, `${file}.device`))
+  letReadersThrough(files, letThroughMs)
 }
 
 /**

