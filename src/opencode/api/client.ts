@@ -64,32 +64,20 @@ export function createClient(
   ) {
     const url = new URL(route, origin)
     if (more.directory !== undefined) url.searchParams.set('directory', more.directory)
-    if (more.directory !== undefined && more.timeoutMs === firstRequestMs) requireFiles(more.directory)
+    const files = more.directory === undefined ? [] : readByOpencode(more.directory)
+    if (more.timeoutMs === firstRequestMs) requireNoDevice(files)
     const timeout = AbortSignal.timeout(more.timeoutMs ?? options.timeoutMs ?? requestTimeoutMs)
     const what = `${method} ${url.pathname}`
     const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal])
     // An agent may have replaced such a file with a pipe: the server would wait at it, and with a few pipes for ever. The
     // server goes on reading after it has answered.
-    if (more.directory !== undefined) letReadersThrough(readByOpencode(more.directory), firstRequestMs)
+    letReadersThrough(files, firstRequestMs)
     const { status, text } = await exchange(url, { method, authorization, body: more.body, signal }).catch((cause) => {
       if (options.signal?.aborted) throw options.signal.reason
       throw noAnswer(what, timeout.aborted ? 'no answer in time' : messageOf(cause), cause)
     })
     if (status < 200 || status > 299) throw refusal(what, status, text, more.directory)
     return text
-  }
-
-  /**
-   * Throws KugetsuError `bad_repository_config` before opencode reads a device for ever in the place of a file of the project,
-   * which costs gigabytes. Not for requests in a directory where it has read them.
-   */
-  function requireFiles(directory: string): void {
-    const device = readByOpencode(directory).find(isDevice)
-    if (device === undefined) return
-    throw new KugetsuError(`opencode cannot read ${device}: it is a device`, {
-      hint: 'Mend that file in the repository and push it, then start the agent again.',
-      code: 'bad_repository_config',
-    })
   }
 
   async function ask<T>(schema: z.ZodMiniType<T>, ...args: Parameters<typeof request>): Promise<T> {
@@ -169,7 +157,7 @@ export function createClient(
      * second between that prompt and its request to the model. A server that cannot load ahead loads at the prompt.
      */
     async warmUp(directory: string): Promise<void> {
-      requireFiles(directory)
+      requireNoDevice(readByOpencode(directory))
       await Promise.allSettled(
         ['/config/providers', '/file?path=.'].map((route) => request('GET', route, { directory })),
       )
@@ -198,6 +186,19 @@ export function createClient(
     rejectQuestion: (id: string, directory: string) =>
       request('POST', `/question/${id}/reject`, { directory, body: {} }),
   }
+}
+
+/**
+ * Throws KugetsuError `bad_repository_config` before opencode reads a device for ever in the place of a file of the project,
+ * which costs gigabytes. Not for requests in a directory where opencode has read the files already.
+ */
+function requireNoDevice(files: readonly string[]): void {
+  const device = files.find(isDevice)
+  if (device === undefined) return
+  throw new KugetsuError(`opencode cannot read ${device}: it is a device`, {
+    hint: 'Mend that file in the repository and push it, then start the agent again.',
+    code: 'bad_repository_config',
+  })
 }
 
 export function basicAuth(password: string): string {
