@@ -402,6 +402,8 @@ describe('destroy', () => {
     fs.writeFileSync(path.join(stage.worktree(number), name), text)
 
   async function refusal(number: number): Promise<string> {
+    // The end of a run is in the file before it is in the notifications; after that it leaves the file.
+    await waitFor('the notification', () => !('untold' in (stage.file(number) ?? {})))
     const before = { file: stage.file(number), list: await stage.session(number) }
     const said = await stage.kugetsu(['destroy', ref(number), '-y'])
     expect(said.code).toBe(1)
