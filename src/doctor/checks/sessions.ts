@@ -2,11 +2,10 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Home } from '../../config/home.ts'
-import { uniqueNameOf } from '../../core/issue-names.ts'
 import { counted } from '../../core/wording.ts'
 import { listDirectory } from '../../platform/files.ts'
 import { repairIndex, repairSpecial } from '../../sessions/pm/repair.ts'
-import { awaitedName } from '../../sessions/file/session-name.ts'
+import { awaitedName, unusedNameOf } from '../../sessions/file/session-name.ts'
 import { baseName, pmAgentSession, type StoredSession } from '../../sessions/file/store.ts'
 import { byItself, fail, pass, some, warn, type Check, type Found } from '../check.ts'
 import { isKnownBy, subjectOf, type Subject } from '../subject.ts'
@@ -99,7 +98,9 @@ const worktrees: Check = {
 function awaitedNames(subject: Subject): string[] {
   const refOf = (name: string) =>
     subject.sessions().find((session) => session.name === name)?.record.issue_ref ?? undefined
-  return subject.items().flatMap((item) => awaitedName(item, (ref) => uniqueNameOf(ref, refOf)) ?? [])
+  return subject
+    .items()
+    .flatMap((item) => awaitedName(item, (ref) => unusedNameOf(subject.home.paths, ref, refOf)) ?? [])
 }
 
 function issueSessions(subject: Subject): StoredSession[] {

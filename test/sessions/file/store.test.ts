@@ -228,3 +228,26 @@ function snapshot(directory: string): Record<string, string> {
       .map((name) => [name, fs.readFileSync(path.join(directory, name), 'utf8')]),
   )
 }
+
+describe('the name of an issue', () => {
+  it('is the plain one for the repository with the shorter owner, whichever comes first', async () => {
+    const longer = ref('forge.test/acme-w/api#2')
+    const shorter = ref('forge.test/acme/w-api#2')
+    const plain = 'forge.test-acme-w-api-2'
+    expect(nameOf(home, longer)).toBe(plain)
+    fs.mkdirSync(home.paths.mirror(shorter), { recursive: true })
+    expect(nameOf(home, longer)).toMatch(new RegExp(`^${plain}-[0-9a-f]{8}$`))
+    expect(nameOf(home, shorter)).toBe(plain)
+  })
+
+  it('stays that of its session', async () => {
+    const longer = ref('forge.test/a-b/c/d#2')
+    put(
+      sessionFile('forge.test-a-b-c-d-2'),
+      JSON.stringify({ type: 'forked', state: 'idle', issue_ref: 'forge.test/a-b/c/d#2' }),
+    )
+    fs.mkdirSync(home.paths.mirror(ref('forge.test/a/b-c-d#2')), { recursive: true })
+    expect(nameOf(home, longer)).toBe('forge.test-a-b-c-d-2')
+    expect(nameOf(home, { ...longer, id: '3' })).toMatch(/^forge\.test-a-b-c-d-3-[0-9a-f]{8}$/)
+  })
+})
