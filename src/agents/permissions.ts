@@ -1,6 +1,6 @@
 /** What agents may do, as opencode's permission rules. The last rule that matches decides, so order matters. */
 import { plainLine } from '../core/plain-text.ts'
-import type { PermissionRule } from '../opencode/database.ts'
+import type { PermissionRule } from '../driver/client.ts'
 
 /** No person can answer a question or leave plan mode; work outside the worktree (caches, scratch files) is normal. */
 const unattendedRules: readonly PermissionRule[] = [

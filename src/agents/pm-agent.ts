@@ -3,7 +3,7 @@ import afterInterruption from '../../skills/kugetsu/pm/after-interruption.md'
 import firstMessage from '../../skills/kugetsu/pm/first-message.md'
 import instructions from '../../skills/kugetsu/pm/instructions.md'
 import { pmShellCommand } from '../core/pm-shell.ts'
-import type { PermissionRule } from '../opencode/database.ts'
+import type { PermissionRule } from '../driver/client.ts'
 import { rememberedSection, type Conversation } from './remembered-section.ts'
 
 export const pmAgentName = 'kugetsu-pm'

@@ -6,7 +6,7 @@ import { execa } from 'execa'
 import type { Home } from '../config/home.ts'
 import { pathsOf, type Paths } from '../config/paths.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
-import { findOpencode } from '../opencode/server/program.ts'
+import { findOpencode } from '../server/program.ts'
 import { endProcessesOf } from './end-processes.ts'
 
 /** What the demo needs from its caller. */

@@ -1,7 +1,6 @@
 import { permissionRules } from '../agents/permissions.ts'
 import type { Home } from '../config/home.ts'
-import { storePermissions } from '../opencode/database.ts'
-import { serverDatabase } from '../sessions/runs/agent-server.ts'
+import { driverFor } from '../driver/choose.ts'
 import { baseName, readSessions } from '../sessions/file/store.ts'
 
 export interface PermissionsFixed {
@@ -22,6 +21,6 @@ export function fixSessionPermissions(home: Home): PermissionsFixed {
       ? [{ id: record.opencode_session_id, rules: permissionRules() }]
       : [],
   )
-  const fixed = storePermissions(serverDatabase(home), sessions)
+  const fixed = driverFor().storeRules(home, sessions)
   return { fixed, unknown: sessions.map(({ id }) => id).filter((id) => !fixed.includes(id)) }
 }

@@ -11,12 +11,12 @@ import { repositoriesFile } from '../config/repositories.ts'
 import { loadSettings, type Settings } from '../config/settings.ts'
 import { lazy } from '../core/lazy.ts'
 import { daemonStatus } from '../daemon/control.ts'
-import { type DatabaseLook, lookAtDatabase } from '../opencode/database.ts'
-import { parseServer, type ServerRecord } from '../opencode/server-file.ts'
+import { driverFor } from '../driver/choose.ts'
+import type { StoreLook } from '../driver/driver.ts'
+import { parseServer, type ServerRecord } from '../server/server-file.ts'
 import { listDirectory, readText } from '../platform/files.ts'
 import { parseJson } from '../platform/state-file.ts'
 import { parseItem, type Item } from '../queue/item.ts'
-import { serverDatabase } from '../sessions/runs/agent-server.ts'
 import { parseIndex, parseRecord, type Index } from '../sessions/file/session-file.ts'
 import type { StoredSession } from '../sessions/file/store.ts'
 
@@ -31,7 +31,7 @@ export interface Subject {
   server: () => ServerRecord | undefined
   gitServers: () => GitServer[]
   /** The content of opencode's database; undefined without one. Throws when it cannot be read. */
-  database: () => DatabaseLook | undefined
+  database: () => StoreLook | undefined
   daemon: () => ReturnType<typeof daemonStatus>
   /** Existing state files that cannot be understood, relative to the home. */
   unreadable: () => string[]
@@ -88,7 +88,7 @@ export function subjectOf(outer: Home): Subject {
     items,
     server,
     gitServers: lazy(() => (areServersSound() ? listServers(home) : [])),
-    database: lazy(() => lookAtDatabase(serverDatabase(home))),
+    database: lazy(() => driverFor().lookAtStore(home)),
     daemon: lazy(() => daemonStatus(home)),
     unreadable: lazy(() => {
       for (const look of [index, sessions, items, server, areServersSound]) look()

@@ -2,16 +2,10 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { KugetsuError } from '../core/errors.ts'
+import type { PermissionRule } from '../driver/client.ts'
+import type { StoreLook } from '../driver/driver.ts'
 import { openSqlite, type Sqlite, type Value } from '../platform/sqlite.ts'
 import { dataDirectory } from './directories.ts'
-
-/** A rule of what an agent may do; opencode applies the last one that matches. */
-export interface PermissionRule {
-  permission: string
-  /** `*` stands for anything, `?` for one character. */
-  pattern: string
-  action: 'allow' | 'deny' | 'ask'
-}
 
 /** Where opencode keeps its database, as `opencode db path` would say: `OPENCODE_DB`, else under the XDG data directory. */
 export function databasePath(env: NodeJS.ProcessEnv, userHome: string): string {
@@ -50,15 +44,8 @@ export function retargetSession(
 /** What kugetsu reads and writes of a session's row. */
 const neededColumns = ['id', 'directory', 'project_id', 'permission']
 
-export interface DatabaseLook {
-  /** Columns that the table of sessions would need and does not have; all of them when there is no such table. */
-  missing: string[]
-  /** The ids of all sessions. */
-  sessions: ReadonlySet<string>
-}
-
 /** Reads what the database has, changing nothing; undefined when there is none. Throws SQLite's own errors. */
-export function lookAtDatabase(file: string): DatabaseLook | undefined {
+export function lookAtDatabase(file: string): StoreLook | undefined {
   if (!fs.existsSync(file)) return undefined
   const database = openSqlite(file, { timeoutMs: 2_000, readonly: true, mustExist: true })
   try {

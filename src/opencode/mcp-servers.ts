@@ -1,6 +1,6 @@
 /** The MCP servers of opencode's configuration. opencode starts them for each worktree, and its first request waits. */
 import { plainLine } from '../core/plain-text.ts'
-import type { Client } from './api/client.ts'
+import type { Routes } from './api/routes.ts'
 
 const well = ['connected', 'disabled']
 
@@ -9,10 +9,10 @@ const well = ['connected', 'disabled']
  * one after `patienceMs` milliseconds. Empty when opencode cannot tell, as in older versions. Asking opens the directory in
  * opencode.
  */
-export async function mcpTrouble(client: Client, directory: string, patienceMs: number): Promise<string[]> {
+export async function mcpTrouble(routes: Routes, directory: string, patienceMs: number): Promise<string[]> {
   const from = performance.now()
   try {
-    const servers = Object.entries(await client.mcpServers(directory, patienceMs))
+    const servers = Object.entries(await routes.mcpServers(directory, patienceMs))
     return servers.flatMap(([name, { status, error }]) => {
       if (well.includes(status)) return []
       const why = error === undefined ? '' : `: ${plainLine(error, 200)}`

@@ -84,17 +84,6 @@ export function unreadableConfiguration(directory: string): string | undefined {
   return undefined
 }
 
-/** Whether opencode reads a file of this name, in any directory of a project, as the project's configuration. */
-export function isConfigurationName(name: string): boolean {
-  return name === 'opencode.json' || name === 'opencode.jsonc'
-}
-
-/** How opencode rewrites a configuration without a "$schema" when it reads it (`loadConfig` in its config.ts). */
-export function withSchema(contents: Buffer): Buffer {
-  const text = new TextDecoder().decode(contents) // leaves out a byte order mark, as opencode does
-  return Buffer.from(text.replace(/^\s*\{/, '{\n  "$schema": "https://opencode.ai/config.json",'))
-}
-
 /** Whether an ignored file or directory, named as `git status` does, is one that opencode has made by itself. */
 export function isMadeByReading(ignored: string): boolean {
   return ignored === '.opencode/' || madeByItself.some((name) => ignored === `.opencode/${name}`)

@@ -6,10 +6,10 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { messageOf } from '../core/errors.ts'
 import { listDirectory } from '../platform/files.ts'
-import type { Client } from './api/client.ts'
+import type { Routes } from './api/routes.ts'
 import { dataDirectory } from './directories.ts'
 import type { Message } from './api/schemas.ts'
-import { recordAt, textAt } from './api/fields.ts'
+import { recordAt, textAt } from '../core/unknown-data.ts'
 
 /** How opencode names these files. */
 const outputName = /^tool_\w+$/
@@ -19,7 +19,7 @@ interface Opencode {
   userHome: string
 }
 
-export function toolOutputDirectory({ env, userHome }: Opencode): string {
+function toolOutputDirectory({ env, userHome }: Opencode): string {
   return path.join(dataDirectory(env, userHome), 'tool-output')
 }
 
@@ -37,12 +37,12 @@ export function closeToolOutput(home: Opencode & { warn: (text: string) => void 
 /** The files that the commands of a session and its sub-agents left there. Throws KugetsuError when it cannot tell. */
 export async function toolOutputsOf(
   opencode: Opencode,
-  client: Client,
+  routes: Routes,
   session: { id: string; directory: string },
 ): Promise<string[]> {
-  const sessions = [session.id, ...(await client.children(session.id, session.directory)).map(({ id }) => id)]
+  const sessions = [session.id, ...(await routes.children(session.id, session.directory)).map(({ id }) => id)]
   const messages: Message[] = []
-  for (const id of sessions) messages.push(...((await client.messages(id, session.directory)) ?? []))
+  for (const id of sessions) messages.push(...((await routes.messages(id, session.directory)) ?? []))
   const directory = toolOutputDirectory(opencode)
   const named = messages.flatMap(({ parts }) => parts.flatMap((part) => outputOf(part['state']) ?? []))
   // Only files right in that directory: a third-party tool itself says where its output is.
@@ -54,7 +54,9 @@ function outputOf(state: unknown): string | undefined {
 }
 
 /** How many files there are and their size in bytes, and whether other users can read them; undefined without any. */
-export function lookAtToolOutput(opencode: Opencode): { files: number; bytes: number; open: boolean } | undefined {
+export function lookAtToolOutput(
+  opencode: Opencode,
+): { directory: string; files: number; bytes: number; open: boolean } | undefined {
   const directory = toolOutputDirectory(opencode)
   const stat = fs.statSync(directory, { throwIfNoEntry: false })
   if (stat === undefined) return undefined
@@ -62,6 +64,7 @@ export function lookAtToolOutput(opencode: Opencode): { files: number; bytes: nu
     (name) => fs.lstatSync(path.join(directory, name), { throwIfNoEntry: false })?.size ?? 0,
   )
   return {
+    directory,
     files: sizes.length,
     bytes: sizes.reduce((sum, size) => sum + size, 0),
     open: (stat.mode & 0o077) !== 0,

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { permissionRules } from '../../src/agents/permissions.ts'
-import type { PermissionRule } from '../../src/opencode/database.ts'
+import type { PermissionRule } from '../../src/driver/client.ts'
 import {
   buildPmMessage,
   pmAgentDefinition,

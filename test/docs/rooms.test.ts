@@ -2,7 +2,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const most = 24
@@ -49,4 +49,31 @@ it(`no folder has more than ${most} files`, () => {
   for (const file of files) counts.set(path.dirname(file), (counts.get(path.dirname(file)) ?? 0) + 1)
   expect(Math.max(...counts.values())).toBeGreaterThan(5)
   expect([...counts].filter(([, count]) => count > most)).toEqual([])
+})
+
+describe('the drivers', () => {
+  const drivers = /^opencode2?\//
+
+  it('are imported by nothing but the choice between them, and the plugin that runs inside', () => {
+    const outsiders = files.filter((file) => !drivers.test(file) && !/^(plugin\/|driver\/choose\.ts$)/.test(file))
+    expect(outsiders.flatMap((file) => importsOf(file).filter((each) => drivers.test(each)))).toEqual([])
+  })
+
+  it('alone name a route, an event, a table or a part of a message of opencode', () => {
+    const words = [
+      /['"`]\/(session|config|instance|permission|question|global)\//,
+      /'(message|session|permission|question|server)\.(updated|part|idle|error|status|asked|created|deleted)/,
+      /\b(FROM|UPDATE|INTO) (session|message|part|session_v2|session_message)\b/,
+      /\b(messageID|sessionID|parentID|callID|prompt_async)\b/,
+    ]
+    const found = files
+      .filter((file) => !drivers.test(file) && !file.startsWith('plugin/') && !file.startsWith('demo/'))
+      .flatMap((file) => {
+        const text = fs.readFileSync(path.join(root, 'src', file), 'utf8')
+        return words.flatMap((word) => word.exec(text)?.[0] ?? []).map((word) => `${file}: ${word}`)
+      })
+    expect(found).toEqual([])
+    const own = fs.readFileSync(path.join(root, 'src/opencode/api/routes.ts'), 'utf8')
+    expect(words.some((word) => word.test(own))).toBe(true)
+  })
 })

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createClient } from '../../src/opencode/api/client.ts'
+import { createRoutes } from '../../src/opencode/api/routes.ts'
 import type { Item } from '../../src/queue/item.ts'
 import { runJson } from '../helpers/kugetsu.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
@@ -37,7 +37,7 @@ async function lose(number: number): Promise<void> {
   const server = stage.server()
   const { opencode_session_id: id } = await stage.session(number)
   if (server === undefined || id === null) throw new Error('nothing to lose')
-  const client = createClient(server)
+  const client = createRoutes(server)
   await client.deleteSession(id, stage.worktree(number))
   expect(await client.session(id, stage.worktree(number))).toBeUndefined()
 }

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { newMessageId } from '../../src/opencode/api/message-id.ts'
+import { newMessageId } from '../../src/driver/message-id.ts'
 import { tryExclusive } from '../../src/platform/locks.ts'
 import { openSqlite } from '../../src/platform/sqlite.ts'
 import type { Item } from '../../src/queue/item.ts'

@@ -2,7 +2,8 @@ import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { databasePath, dateBack, retargetSession, type PermissionRule } from '../../src/opencode/database.ts'
+import type { PermissionRule } from '../../src/driver/client.ts'
+import { databasePath, dateBack, retargetSession } from '../../src/opencode/database.ts'
 import { openSqlite } from '../../src/platform/sqlite.ts'
 
 let root: string

@@ -1,7 +1,7 @@
 import * as http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import { createClient } from '../../src/opencode/api/client.ts'
+import { createRoutes } from '../../src/opencode/api/routes.ts'
 import { mcpTrouble } from '../../src/opencode/mcp-servers.ts'
 
 let server: http.Server | undefined
@@ -18,7 +18,7 @@ async function told(status: number, body: string | undefined): Promise<string[]>
   server = listening
   await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve))
   const { port } = listening.address() as AddressInfo
-  return mcpTrouble(createClient({ port, password: 'x' }), '/w', body === undefined ? 300 : 10_000)
+  return mcpTrouble(createRoutes({ port, password: 'x' }), '/w', body === undefined ? 300 : 10_000)
 }
 
 describe('what is wrong with MCP servers', () => {

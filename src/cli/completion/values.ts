@@ -10,8 +10,8 @@ import { plainLine } from '../../core/plain-text.ts'
 import { listDirectory, readText } from '../../platform/files.ts'
 import { branches } from './branches.ts'
 import type { Candidate, Values } from './candidates.ts'
-import { at, jsonOf } from './json.ts'
-import { models, primaryAgents } from './opencode.ts'
+import { at, jsonOf } from '../../platform/soft-json.ts'
+import { driverFor } from '../../driver/choose.ts'
 
 /** How many tasks, the newest, are read for their descriptions. */
 const mostItems = 200
@@ -31,9 +31,9 @@ export function valuesIn(home: Home): Values {
     if (command === 'server' && name === 'name' && subcommand !== 'add') found.push(...servers(home))
     if (command === 'env' && name === 'agent') found.push(...candidatesOf(agents(home)))
     if (command === 'env' && /^(key|name|variable)$/i.test(name)) found.push(...variables(home))
-    if (name === 'model') found.push(...candidatesOf(models(home)))
+    if (name === 'model') found.push(...candidatesOf(driverFor().suggest(home, 'models')))
     if (name === 'base') found.push(...candidatesOf(branches(home, given[0] ?? '')))
-    if (command !== 'env' && name === 'agent') found.push(...candidatesOf(primaryAgents(home)))
+    if (command !== 'env' && name === 'agent') found.push(...candidatesOf(driverFor().suggest(home, 'agents')))
     return found.filter(({ value }) => isPlain(value))
   }
 }

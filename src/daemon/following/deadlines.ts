@@ -1,4 +1,4 @@
-import { sentAt } from '../../opencode/api/message-id.ts'
+import { sentAt } from '../../driver/message-id.ts'
 import { uptime } from '../../platform/processes.ts'
 import type { Run } from '../../sessions/file/session-file.ts'
 

@@ -5,7 +5,7 @@
 import * as fs from 'node:fs'
 import type { Home } from '../../config/home.ts'
 import { messageOf } from '../../core/errors.ts'
-import type { Server } from '../../opencode/server/server.ts'
+import type { Server } from '../../server/server.ts'
 import { unlessTaken } from '../../platform/locks.ts'
 import { readSession, type StoredSession } from '../../sessions/file/store.ts'
 
@@ -78,8 +78,8 @@ export function createInstances(home: Home, isWatched: () => boolean): Instances
       open.delete(directory)
       if (!fs.existsSync(directory)) return // destroyed, and closed by that
       // A person may be at work in there; kugetsu must not end that.
-      if (Object.keys(await server.client.statuses(directory)).length > 0) return
-      await server.client.disposeInstance(directory)
+      if (await server.client.isBusy(directory)) return
+      await server.client.close(directory)
     }).catch((error: unknown) => home.progress(`${directory} stays open in opencode: ${messageOf(error)}`))
   }
 

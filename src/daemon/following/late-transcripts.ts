@@ -2,7 +2,7 @@
 import { maskerOf } from '../../agents/known-secrets.ts'
 import type { Home } from '../../config/home.ts'
 import { messageOf } from '../../core/errors.ts'
-import { renderOutcome } from '../../opencode/transcript/transcript.ts'
+import { renderOutcome } from './render.ts'
 import { agentServer } from '../../sessions/runs/agent-server.ts'
 import type { SessionRecord, UnwrittenRun } from '../../sessions/file/session-file.ts'
 import { changeSession, type StoredSession } from '../../sessions/file/store.ts'

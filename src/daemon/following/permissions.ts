@@ -1,8 +1,11 @@
 import { permissionDenial } from '../../agents/permissions.ts'
 import type { Home } from '../../config/home.ts'
+import type { Settings } from '../../config/settings.ts'
 import { messageOf } from '../../core/errors.ts'
-import type { Client } from '../../opencode/api/client.ts'
+import type { Ask, Client } from '../../driver/client.ts'
 import { note } from '../../activity/journal.ts'
+
+type Policy = Settings['permissionPolicy']
 
 /**
  * Answers what the agents of a directory wait for: permission requests by PERMISSION_POLICY, questions with a rejection (no
@@ -16,30 +19,27 @@ export async function answerRequests(
   issueOf: (sessionId: string) => string | undefined,
 ): Promise<number> {
   let waiting = 0
-  const answer = async (sessionID: string, what: string, reply: () => Promise<unknown>) => {
-    const issue = issueOf(sessionID)
-    if (issue === undefined) return
+  const { permissionPolicy: policy } = home.settings()
+  for (const ask of await client.asks(directory)) {
+    const issue = issueOf(ask.sessionId)
+    if (issue === undefined) continue
     try {
-      await reply()
-      note(home, 'permission', { issue_ref: issue, reason: what })
+      await client.answer(ask, directory, answerTo(ask, policy))
+      note(home, 'permission', { issue_ref: issue, reason: wordsFor(ask, policy) })
     } catch (error) {
       waiting += 1
       home.warn(`could not answer ${issue}: ${messageOf(error)}`)
     }
   }
-  const { permissionPolicy } = home.settings()
-  for (const request of await client.permissions(directory)) {
-    const asked = { permission: request.permission ?? 'something', patterns: request.patterns ?? [] }
-    const what = `${permissionPolicy === 'allow' ? 'allowed' : 'rejected'} ${asked.permission} ${asked.patterns.join(' ')}`
-    await answer(request.sessionID, what, () =>
-      permissionPolicy === 'allow'
-        ? client.replyPermission(request.id, directory, 'once')
-        : client.replyPermission(request.id, directory, 'reject', permissionDenial(asked)),
-    )
-  }
-  // Older versions of opencode have no questions.
-  for (const question of await client.questions(directory).catch(() => [])) {
-    await answer(question.sessionID, 'rejected a question', () => client.rejectQuestion(question.id, directory))
-  }
   return waiting
+}
+
+function answerTo(ask: Ask, policy: Policy): Parameters<Client['answer']>[2] {
+  if (ask.kind === 'question') return { refused: undefined }
+  return policy === 'allow' ? 'once' : { refused: permissionDenial(ask) }
+}
+
+function wordsFor({ kind, permission, patterns }: Ask, policy: Policy): string {
+  if (kind === 'question') return 'rejected a question'
+  return `${policy === 'allow' ? 'allowed' : 'rejected'} ${permission} ${patterns.join(' ')}`
 }

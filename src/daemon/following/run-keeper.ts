@@ -6,9 +6,9 @@ import * as fs from 'node:fs'
 import { maskerOf } from '../../agents/known-secrets.ts'
 import type { Home } from '../../config/home.ts'
 import { messageOf } from '../../core/errors.ts'
-import { sentAt } from '../../opencode/api/message-id.ts'
-import { findServer, type Server } from '../../opencode/server/server.ts'
-import { renderOutcome } from '../../opencode/transcript/transcript.ts'
+import { sentAt } from '../../driver/message-id.ts'
+import { findServer, type Server } from '../../server/server.ts'
+import { renderOutcome } from './render.ts'
 import { isAlive, isOutOfSight } from '../../platform/processes.ts'
 import type { AtWork } from '../../sessions/runs/at-work.ts'
 import type { Run } from '../../sessions/file/session-file.ts'
@@ -232,7 +232,7 @@ export function createRunKeeper(
   ): Promise<number> {
     const { record, name } = stored
     const id = record.opencode_session_id ?? ''
-    if (working && record.worktree_path) await server.client.abort(id, record.worktree_path)
+    if (working && record.worktree_path) await server.client.interrupt(id, record.worktree_path)
     await follower.readBack(id, true)
     await reopen(server, record, ending.error)
     if (await settleRun(home, name, record.run, ending, { isWritten: true })) {
@@ -250,7 +250,7 @@ export function createRunKeeper(
     const directory = record.worktree_path
     const wasMissing = directory && error?.includes('NotFound') === true && error.includes(directory)
     if (!wasMissing || !fs.existsSync(directory)) return
-    await server.client.disposeInstance(directory).catch((error) => home.warn(messageOf(error)))
+    await server.client.close(directory).catch((error) => home.warn(messageOf(error)))
   }
 
   function tellEnd(follower: Watcher, { record }: AtWork, ending: Ending): void {

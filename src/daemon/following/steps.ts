@@ -1,16 +1,9 @@
 /** Counts an agent's repeated steps, to tell work from a circle that costs money for hours. Pure. */
 import { plainLine } from '../../core/plain-text.ts'
-import type { MessageInfo, Part } from '../../opencode/api/schemas.ts'
-import { recordAt, textAt } from '../../opencode/api/fields.ts'
+import type { Entry, MessageFacts, ToolCall } from '../../driver/entry.ts'
 
-/** One call of a tool that has ended. */
-interface Call {
-  tool: string
-  /** What the tool was asked to do, the same text for the same call. */
-  input: string
-  /** What went wrong, undefined when it succeeded. */
-  failure: string | undefined
-}
+/** A call of a tool that has ended. */
+type Call = NonNullable<ToolCall['ended']>
 
 export interface Counted {
   /** Why the agent is to be aborted: its steps lead nowhere. */
@@ -76,44 +69,44 @@ function createStepCounter(): StepCounter {
 /** Reads the steps of one session from its events. */
 export interface StepReader {
   /** `isPrompt`: the message is a prompt of ours. opencode adds others, such as a request for a summary amid a circle. */
-  message: (info: MessageInfo, isPrompt: boolean) => Counted
-  part: (part: Part) => Counted
+  message: (message: MessageFacts, isPrompt: boolean) => Counted
+  entry: (entry: Entry) => Counted
 }
 
 export function createStepReader(): StepReader {
   const counter = createStepCounter()
   /**
-   * Whether each call has ended, by message and part. A message is kept until it is over and all its calls have ended:
+   * Whether each call has ended, by message and entry. A message is kept until it is over and all its calls have ended:
    * without snapshots opencode may report the end of a call after the end of its message.
    */
   const calls = new Map<string, Map<string, boolean>>()
   const over = new Set<string>()
 
-  function message(info: MessageInfo, isPrompt: boolean): Counted {
-    if (over.has(info.id)) return {} // opencode reports a message again when it notes what changed since
-    if (info.role === 'user') {
+  function message({ id, role, isOver, isFailed, isSummary, finish }: MessageFacts, isPrompt: boolean): Counted {
+    if (over.has(id)) return {} // opencode reports a message again when it notes what changed since
+    if (role === 'user') {
       if (isPrompt) {
-        over.add(info.id)
+        over.add(id)
         counter.reset()
       }
       return {}
     }
-    if (info.time?.completed === undefined || info.error !== undefined) return {}
-    over.add(info.id)
-    const hasCalls = calls.has(info.id)
-    forgetEnded(info.id)
-    return info['summary'] === true ? {} : counter.addStep(info.finish, hasCalls)
+    if (!isOver || isFailed) return {}
+    over.add(id)
+    const hasCalls = calls.has(id)
+    forgetEnded(id)
+    return isSummary ? {} : counter.addStep(finish, hasCalls)
   }
 
-  function part(each: Part): Counted {
-    if (each.type !== 'tool') return {}
-    const own = calls.get(each.messageID) ?? new Map<string, boolean>()
+  function entry(each: Entry): Counted {
+    if (each.kind !== 'call') return {}
+    const own = calls.get(each.messageId) ?? new Map<string, boolean>()
     // opencode reports a call again when it notes what changed since, even long after its message.
-    if (own.get(each.id) === true || (over.has(each.messageID) && !own.has(each.id))) return {}
-    const call = callOf(each)
-    calls.set(each.messageID, own.set(each.id, call !== undefined))
-    forgetEnded(each.messageID)
-    return call === undefined ? {} : counter.addCall(call)
+    if (own.get(each.id) === true || (over.has(each.messageId) && !own.has(each.id))) return {}
+    const { ended } = each.call
+    calls.set(each.messageId, own.set(each.id, ended !== undefined))
+    forgetEnded(each.messageId)
+    return ended === undefined ? {} : counter.addCall(ended)
   }
 
   function forgetEnded(messageId: string): void {
@@ -121,28 +114,5 @@ export function createStepReader(): StepReader {
     if (over.has(messageId) && own !== undefined && [...own.values()].every(Boolean)) calls.delete(messageId)
   }
 
-  return { message, part }
-}
-
-/** A call that has ended. */
-function callOf(part: Part): Call | undefined {
-  const state = recordAt(part, 'state')
-  const status = textAt(state, 'status')
-  if (status !== 'completed' && status !== 'error') return undefined
-  const input = recordAt(state, 'input') ?? {}
-  const tool = textAt(part, 'tool') ?? 'a tool'
-  // opencode's stand-in for an unknown tool and for invalid arguments: what was wrong with them differs each time.
-  if (tool === 'invalid') {
-    return { tool: nameOf(textAt(input, 'tool') ?? tool), input: '', failure: reasonOf(textAt(input, 'error')) }
-  }
-  const failure = status === 'error' ? reasonOf(textAt(state, 'error')) : undefined
-  return { tool: nameOf(tool), input: JSON.stringify(input), failure }
-}
-
-function nameOf(tool: string): string {
-  return plainLine(tool, 60)
-}
-
-function reasonOf(text: string | undefined): string {
-  return plainLine(text ?? '', 200) || 'it does not say why'
+  return { message, entry }
 }

@@ -5,7 +5,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Home } from '../../config/home.ts'
-import { renderHeader } from '../../opencode/transcript/transcript.ts'
+import { renderHeader } from './render.ts'
 import { appendText, isNoText, readText, setAside } from '../../platform/files.ts'
 import type { Run, SessionRecord } from '../../sessions/file/session-file.ts'
 

@@ -3,22 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { maskerOf } from '../../agents/known-secrets.ts'
 import type { Home } from '../../config/home.ts'
 import { messageOf } from '../../core/errors.ts'
-import { variableOf } from '../../platform/processes.ts'
-import { followEvents, type OpencodeEvent } from '../../opencode/api/events.ts'
-import { ownTrouble } from '../../opencode/own-trouble.ts'
-import type { Server } from '../../opencode/server/server.ts'
-import {
-  eventProperties,
-  failureText,
-  type Message,
-  type MessageInfo,
-  type Part,
-  type SessionStatus,
-} from '../../opencode/api/schemas.ts'
-import { isFinished, renderPart } from '../../opencode/transcript/transcript.ts'
+import { driverFor } from '../../driver/choose.ts'
+import type { Entry, MessageFacts, Retry, ServerEvent, Told } from '../../driver/entry.ts'
+import type { Server } from '../../server/server.ts'
 import { note } from '../../activity/journal.ts'
 import type { Run, SessionRecord } from '../../sessions/file/session-file.ts'
-import { createRunningCalls, timeoutVariable, type RunningCall } from './running-calls.ts'
+import { isFinished, renderEntry } from './render.ts'
+import { createRunningCalls, type RunningCall } from './running-calls.ts'
 import { createStepReader, type Counted, type StepReader } from './steps.ts'
 import { transcriptOf, type Transcript } from './transcripts.ts'
 
@@ -27,9 +18,9 @@ interface Watched {
   record: SessionRecord
   run: Run
   transcript: Transcript
-  /** Earlier parts have been read back and written, so that new parts can be written after them. */
+  /** Earlier entries have been read back and written, so that new entries can be written after them. */
   caughtUp: boolean
-  /** A part arrived before that, and was not written. */
+  /** An entry arrived before that, and was not written. */
   missed: boolean
   /** The messages before the run's own, as far as the session has been read back; includes those copied by the fork. */
   earlier: Set<string>
@@ -70,23 +61,13 @@ export interface Watcher {
   close: () => void
 }
 
-/** Events after which the status of a run may have changed, or the run waits for an answer. */
-const telling: Record<string, News> = {
-  'session.idle': 'changed',
-  'session.error': 'changed',
-  'permission.asked': 'asked',
-  'permission.updated': 'asked',
-  'question.asked': 'asked',
-}
-
 export function startWatcher(home: Home, server: Server, changed: () => void): Watcher {
   const abort = new AbortController()
   const watched = new Map<string, Watched>()
   const parents = new Map<string, string>()
   const roles = new Map<string, { role: string; at: Date }>()
   const errors = new Map<string, { text: string; trouble: string | undefined }>()
-  const timeoutMs = Number(variableOf(server.record.pid, timeoutVariable)) || undefined
-  const calls = createRunningCalls(home.now, timeoutMs)
+  const calls = createRunningCalls(home.now, driverFor().commandTimeoutMs(server.record.pid))
   let news = new Map<string, News>()
   let opened = 0
   let connection = 0
@@ -107,27 +88,27 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
     changed()
   }
 
-  /** `last`: nothing more will come, so unfinished parts are written as they are. */
-  function write(part: Part, role: { role: string; at: Date } | undefined, last = false): void {
-    const root = rootOf(part.sessionID)
+  /** `last`: nothing more will come, so unfinished entries are written as they are. */
+  function write(entry: Entry, role: { role: string; at: Date } | undefined, last = false): void {
+    const root = rootOf(entry.sessionId)
     const target = root === undefined ? undefined : watched.get(root)
-    if (target === undefined || role === undefined || target.transcript.has(part.id)) return
-    if (!last && !isFinished(part, role.role)) return
-    if (target.earlier.has(part.messageID)) return
-    const text = renderPart(part, {
+    if (target === undefined || role === undefined || target.transcript.has(entry.id)) return
+    if (!last && !isFinished(entry, role.role)) return
+    if (target.earlier.has(entry.messageId)) return
+    const text = renderEntry(entry, {
       role: role.role,
       time: role.at,
-      task: part.messageID === target.run.message_ids[0],
+      task: entry.messageId === target.run.message_ids[0],
       mask: maskerOf(home),
-      ...(part.sessionID === root ? {} : { subagent: part.sessionID }),
+      ...(entry.sessionId === root ? {} : { subagent: entry.sessionId }),
       ...(target.record.worktree_path ? { directory: target.record.worktree_path } : {}),
     })
-    target.transcript.append(part.id, text ?? '')
+    target.transcript.append(entry.id, text ?? '')
   }
 
-  function remember(info: MessageInfo): { role: string; at: Date } {
-    const seen = { role: info.role, at: new Date(info.time?.created ?? home.now()) }
-    if (rootOf(info.sessionID) !== undefined) roles.set(info.id, seen)
+  function remember({ id, sessionId, role, at }: MessageFacts): { role: string; at: Date } {
+    const seen = { role, at: at ?? home.now() }
+    if (rootOf(sessionId) !== undefined) roles.set(id, seen)
     return seen
   }
 
@@ -137,18 +118,18 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
     if (!directory) return
     do {
       target.missed = false
-      const messages: Message[] = (await server.client.messages(id, directory)) ?? []
+      const told: Told[] = (await server.client.transcript(id, directory)) ?? []
       // By their order in the list: ids hold times of a clock that may have been put back.
-      const from = messages.findIndex(({ info }) => target.run.message_ids.includes(info.id))
-      for (const { info } of from === -1 ? messages : messages.slice(0, from)) target.earlier.add(info.id)
-      for (const { info, parts } of messages) {
-        const role = remember(info)
-        for (const part of parts) {
-          write(part, role, last)
-          if (!target.earlier.has(info.id)) calls.part(part)
+      const from = told.findIndex(({ message }) => target.run.message_ids.includes(message.id))
+      for (const { message } of from === -1 ? told : told.slice(0, from)) target.earlier.add(message.id)
+      for (const { message, entries } of told) {
+        const role = remember(message)
+        for (const entry of entries) {
+          write(entry, role, last)
+          if (!target.earlier.has(message.id)) calls.entry(entry)
         }
       }
-      // A part that finished during the request may be missing in the answer.
+      // An entry that finished during the request may be missing in the answer.
     } while (target.missed)
     target.caughtUp = true
   }
@@ -160,86 +141,72 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
     tell(id, 'changed')
   }
 
-  /** opencode waits and tries again when a provider fails, which can take minutes: the transcript says why. */
-  async function tellRetry(sessionId: string, status: SessionStatus): Promise<void> {
+  /** The server waits and tries again when a provider fails, which can take minutes: the transcript says why. */
+  async function tellRetry(sessionId: string, { attempt, text }: Retry): Promise<void> {
     const root = rootOf(sessionId)
     const target = root === undefined ? undefined : watched.get(root)
     const prompt = target?.run.message_ids.at(-1)
     if (root === undefined || prompt === undefined) return
     if (target?.caughtUp === false) await readBack(root)
-    const attempt = status.attempt ?? 1
-    const part = { type: 'retry', id: `retry-${prompt}-${attempt}`, messageID: prompt, sessionID: sessionId }
-    write({ ...part, attempt, error: { message: status.message ?? '' } }, { role: 'assistant', at: home.now() })
+    const id = `retry-${prompt}-${attempt}`
+    const entry: Entry = { kind: 'retry', id, messageId: prompt, sessionId, isFinished: true, attempt, text }
+    write(entry, { role: 'assistant', at: home.now() })
   }
 
-  function onEvent({ type, properties }: OpencodeEvent): void {
-    switch (type) {
-      case 'message.updated': {
-        const { info } = eventProperties[type].parse(properties)
-        remember(info)
-        const own = watched.get(info.sessionID)
-        if (own !== undefined) heed(own, info.sessionID, own.steps.message(info, own.run.message_ids.includes(info.id)))
-        break
-      }
-      case 'message.part.updated': {
-        const { part } = eventProperties[type].parse(properties)
-        const role = roles.get(part.messageID)
-        const target = watched.get(rootOf(part.sessionID) ?? '')
-        const own = watched.get(part.sessionID)
-        if (own !== undefined) heed(own, part.sessionID, own.steps.part(part))
-        if (target !== undefined && calls.part(part)) changed()
-        if (target?.caughtUp === false) {
-          target.missed = true
-          if (role?.role === 'assistant' && isFinished(part, role.role)) tell(part.sessionID, 'changed')
-        } else write(part, role)
-        break
-      }
-      case 'session.created':
-      case 'session.updated': {
-        const { info } = eventProperties[type].parse(properties)
-        if (info.parentID !== undefined) parents.set(info.id, info.parentID)
-        break
-      }
-      case 'session.status': {
-        const { sessionID, status } = eventProperties[type].parse(properties)
-        if (status.type !== 'retry') break
-        tell(sessionID, 'changed')
-        void tellRetry(sessionID, status).catch((error) => home.warn(messageOf(error)))
-        break
-      }
-      case 'session.error': {
-        const { sessionID, error } = eventProperties[type].parse(properties)
-        const root = sessionID === undefined ? undefined : rootOf(sessionID)
-        if (root === undefined || root !== sessionID || error === undefined) break
-        errors.set(root, { text: failureText(error), trouble: ownTrouble(error) })
-        break
-      }
+  function onMessage(message: MessageFacts): void {
+    remember(message)
+    const own = watched.get(message.sessionId)
+    if (own === undefined) return
+    heed(own, message.sessionId, own.steps.message(message, own.run.message_ids.includes(message.id)))
+  }
+
+  function onEntry(entry: Entry): void {
+    const role = roles.get(entry.messageId)
+    const target = watched.get(rootOf(entry.sessionId) ?? '')
+    const own = watched.get(entry.sessionId)
+    if (own !== undefined) heed(own, entry.sessionId, own.steps.entry(entry))
+    if (target !== undefined && calls.entry(entry)) changed()
+    if (target?.caughtUp === false) {
+      target.missed = true
+      if (role?.role === 'assistant' && isFinished(entry, role.role)) tell(entry.sessionId, 'changed')
+    } else write(entry, role)
+  }
+
+  function onEvent(event: ServerEvent): void {
+    switch (event.type) {
+      case 'message':
+        return onMessage(event.message)
+      case 'entry':
+        return onEntry(event.entry)
+      case 'child':
+        return void parents.set(event.sessionId, event.parentId)
+      case 'retry':
+        return void tellRetry(event.sessionId, event.retry).catch((error) => home.warn(messageOf(error)))
+      case 'error':
+        if (rootOf(event.sessionId) === event.sessionId) errors.set(event.sessionId, event)
+        return
+      case 'news':
+        return tell(event.sessionId, event.news)
+      case 'misread':
+        return home.warn(event.text)
     }
-    const about = properties['sessionID']
-    const what = telling[type]
-    if (what !== undefined && typeof about === 'string') tell(about, what)
   }
 
   async function follow(): Promise<void> {
     while (!abort.signal.aborted) {
       try {
-        await followEvents(
-          server.endpoint,
-          {
-            onOpen: () => {
-              connection = ++opened
-              changed()
-            },
-            onEvent: (event) => {
-              try {
-                onEvent(event)
-              } catch (error) {
-                home.warn(`an event of opencode was not understood (${event.type}): ${messageOf(error)}`)
-              }
-            },
-          },
-          abort.signal,
-        )
+        const onOpen = () => {
+          connection = ++opened
+          changed()
+        }
+        const onEventSafely = (event: ServerEvent) => {
+          try {
+            onEvent(event)
+          } catch (error) {
+            home.warn(`an event of opencode was not heeded (${event.type}): ${messageOf(error)}`)
+          }
+        }
+        await server.connect(undefined).follow({ onOpen, onEvent: onEventSafely }, abort.signal)
       } catch (error) {
         if (!abort.signal.aborted) home.warn(messageOf(error))
       }

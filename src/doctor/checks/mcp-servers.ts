@@ -1,7 +1,6 @@
 /** MCP servers that do not answer: opencode waits 30 s for each before the first request in a worktree. */
 import { maskerOf } from '../../agents/known-secrets.ts'
-import { mcpTrouble } from '../../opencode/mcp-servers.ts'
-import { findServer } from '../../opencode/server/server.ts'
+import { findServer } from '../../server/server.ts'
 import { pass, some, warn, type Check } from '../check.ts'
 
 /** A server that is started with npx is slow. */
@@ -16,7 +15,7 @@ export const mcpServers: Check = {
     // Repositories of agents may have their own MCP servers. Only worktrees with a run: asking would open the others.
     const open = sessions().flatMap(({ record: { run, worktree_path: place } }) => (run && place ? [place] : []))
     const directories = [...new Set([home.paths.base, ...open])]
-    const told = await Promise.all(directories.map((each) => mcpTrouble(server.client, each, patienceMs)))
+    const told = await Promise.all(directories.map((each) => server.client.mcpTrouble(each, patienceMs)))
     home.signal.throwIfAborted()
     const trouble = [...new Set(told.flat())]
     return trouble.length === 0

@@ -1,9 +1,7 @@
 /** The model that agents use, unless they are started with another one. */
 import { messageOf } from '../../core/errors.ts'
-import { findCatalogue } from '../../opencode/models/catalogue.ts'
-import { freeProvider } from '../../opencode/models/in-use.ts'
-import { findServer } from '../../opencode/server/server.ts'
-import { hasModel } from '../../sessions/starting/choose-model.ts'
+import { driverFor } from '../../driver/choose.ts'
+import { findServer } from '../../server/server.ts'
 import { fail, pass, warn, type Check } from '../check.ts'
 
 /** The providers with models that opencode loads, again for each worktree. */
@@ -14,20 +12,20 @@ export const providers: Check = {
     if (wanted === 'all') return pass('all that opencode knows (KUGETSU_MODEL_PROVIDERS)')
     const found = record()
     const server = found === undefined ? undefined : findServer(home)
-    const connected = (await server?.client.providers(home.paths.base).catch(() => undefined))?.providers ?? []
+    const connected = (await server?.client.usable(home.paths.base).catch(() => undefined))?.providers ?? []
     if (wanted === 'connected') {
       if (connected.length === 0) return pass('those that opencode can use')
-      const ids = connected.map(({ id }) => id).join(', ')
+      const ids = connected.join(', ')
       return pass(server?.record.models === undefined ? `all that opencode knows; it can use ${ids}` : ids)
     }
-    const all = findCatalogue(home)?.catalogue
+    const all = driverFor().knownProviders(home)
     if (all === undefined) {
       return warn(
         'all: opencode has no catalogue of models on file',
         'It makes one itself when it can reach its source.',
       )
     }
-    const isKnown = (id: string) => Object.hasOwn(all, id) || connected.some((each) => each.id === id)
+    const isKnown = (id: string) => all.includes(id) || connected.includes(id)
     const unknown = server === undefined ? undefined : wanted.find((id) => !isKnown(id))
     if (unknown === undefined) return pass(`${wanted.join(', ')} (KUGETSU_MODEL_PROVIDERS)`)
     return warn(`no provider "${unknown}" (KUGETSU_MODEL_PROVIDERS)`, '"opencode models" lists what there is.')
@@ -41,14 +39,14 @@ export const model: Check = {
     const server = record() === undefined ? undefined : findServer(home)
     if (server === undefined) return pass('that of opencode; which, is told while the server runs')
     try {
-      const { model: wanted } = await server.client.configuration(home.paths.base)
+      const { model: wanted } = await server.client.defaults(home.paths.base)
       if (wanted === undefined) {
-        const { providers } = await server.client.providers(home.paths.base)
-        return providers.some(({ id }) => id !== freeProvider)
-          ? pass(`the one that opencode chooses, of ${providers.map(({ id }) => id).join(', ')}`)
-          : warn('none is configured: agents get what opencode has for free', 'opencode auth login')
+        const { providers, isOnlyFree } = await server.client.usable(home.paths.base)
+        return isOnlyFree
+          ? warn('none is configured: agents get what opencode has for free', 'opencode auth login')
+          : pass(`the one that opencode chooses, of ${providers.join(', ')}`)
       }
-      return (await hasModel(server.client, home.paths.base, wanted))
+      return (await server.client.usable(home.paths.base)).has(wanted)
         ? pass(wanted)
         : fail(
             `opencode is set to ${wanted}, which it does not have`,

@@ -1,7 +1,8 @@
 /** The programs that kugetsu needs. */
 import { messageOf } from '../../core/errors.ts'
-import { serverDatabase } from '../../sessions/runs/agent-server.ts'
-import { checkOpencode, compare, findOpencode, requireWorkable } from '../../opencode/server/program.ts'
+import { compare } from '../../core/versions.ts'
+import { driverFor } from '../../driver/choose.ts'
+import { checkOpencode, findOpencode } from '../../server/program.ts'
 import { openSqlite } from '../../platform/sqlite.ts'
 import { runGit } from '../../git/git.ts'
 import { fail, pass, warn, type Check } from '../check.ts'
@@ -37,7 +38,7 @@ const git: Check = {
 const opencode: Check = {
   name: 'opencode',
   look: async ({ home }) => {
-    requireWorkable(home.paths.home)
+    driverFor().requireWorkable(home.paths.home)
     const program = await checkOpencode(findOpencode(home.env), home.env, home.signal)
     return program.warning === undefined
       ? pass(`${program.version} (${program.path})`)
@@ -48,7 +49,7 @@ const opencode: Check = {
 const database: Check = {
   name: 'database',
   look: ({ home, database, index }) => {
-    const file = serverDatabase(home)
+    const file = driverFor().storeFile(home)
     const mend = 'Set OPENCODE_DB to what "opencode db path" prints.'
     let look
     try {

@@ -1,5 +1,5 @@
 import { counted } from '../../core/wording.ts'
-import { closeToolOutput, lookAtToolOutput, toolOutputDirectory } from '../../opencode/tool-output.ts'
+import { driverFor } from '../../driver/choose.ts'
 import { byItself, pass, warn, type Check } from '../check.ts'
 
 /** From this size on a warning is useful: a single command was seen to leave 300 MB. */
@@ -9,9 +9,9 @@ const large = 2 * 1024 ** 3
 export const toolOutput: Check = {
   name: 'output of commands',
   look: ({ home }) => {
-    const found = lookAtToolOutput(home)
+    const found = driverFor().lookAtOutputs(home)
     if (found === undefined) return pass('none kept by opencode')
-    const detail = `${counted(found.files, 'file')}, ${Math.ceil(found.bytes / 1024 ** 2)} MB in ${toolOutputDirectory(home)}`
+    const detail = `${counted(found.files, 'file')}, ${Math.ceil(found.bytes / 1024 ** 2)} MB in ${found.directory}`
     if (found.open) return warn(`${detail}, which other users can read`, byItself)
     return found.bytes < large
       ? pass(detail)
@@ -21,8 +21,8 @@ export const toolOutput: Check = {
         )
   },
   fix: async (home) => {
-    if (lookAtToolOutput(home)?.open !== true) return []
-    closeToolOutput(home)
+    if (driverFor().lookAtOutputs(home)?.open !== true) return []
+    driverFor().closeOutputs(home)
     return ['closed the output of commands to other users']
   },
 }

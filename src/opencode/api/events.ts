@@ -1,32 +1,28 @@
 import * as http from 'node:http'
 import { createParser } from 'eventsource-parser'
 import { KugetsuError, messageOf } from '../../core/errors.ts'
-import { basicAuth, originOf, type Endpoint } from './client.ts'
-import { globalEvent } from './schemas.ts'
-
-export interface OpencodeEvent {
-  type: string
-  properties: Record<string, unknown>
-}
+import { parseJson } from '../../platform/state-file.ts'
+import type { Client, Endpoint } from '../../driver/client.ts'
+import type { ServerEvent } from '../../driver/entry.ts'
+import { basicAuth, originOf } from '../../driver/http.ts'
+import { entryOf, factsOf } from '../entries.ts'
+import { ownTrouble } from '../own-trouble.ts'
+import { eventProperties, failureText, globalEvent, retryIn } from './schemas.ts'
 
 /** A stream that has been silent for this long counts as dead; the server sends a heartbeat more often. */
 const silenceMs = 90_000
 
-/**
- * Follows the server's events of all directories until the stream ends, the signal aborts, or the stream falls silent.
- * Calls `onOpen` once it listens: no later event is missed. Throws KugetsuError when it cannot connect.
- */
+/** Follows the server's events, as Client.follow() says. */
 export async function followEvents(
   endpoint: Endpoint,
-  handlers: { onOpen: () => void; onEvent: (event: OpencodeEvent) => void },
+  handlers: Parameters<Client['follow']>[0],
   signal: AbortSignal,
 ): Promise<void> {
   const silence = new AbortController()
   const timer = setTimeout(() => silence.abort(), silenceMs)
   const parser = createParser({
     onEvent: ({ data }) => {
-      const event = parseEvent(data)
-      if (event !== undefined) handlers.onEvent(event)
+      for (const event of parseEvent(data)) handlers.onEvent(event)
     },
   })
   try {
@@ -60,14 +56,56 @@ function openStream(endpoint: Endpoint, signal: AbortSignal): Promise<http.Incom
   })
 }
 
-/** An event of the stream, or undefined for one that is not understood or is opencode's own bookkeeping. */
-function parseEvent(data: string): OpencodeEvent | undefined {
+/** What an event of the stream means; nothing for one that is not understood or is opencode's own bookkeeping. */
+export function parseEvent(data: string): ServerEvent[] {
   // Deltas and sync copies are most of the stream and of no use here: do not even parse them.
-  if (data.includes('"type":"message.part.delta"') || data.includes('"type":"sync"')) return undefined
+  if (data.includes('"type":"message.part.delta"') || data.includes('"type":"sync"')) return []
+  const { success, data: event } = globalEvent.safeParse(parseJson(data))
+  if (!success) return []
+  const { type, properties = {} } = event.payload
   try {
-    const { payload } = globalEvent.parse(JSON.parse(data))
-    return { type: payload.type, properties: payload.properties ?? {} }
-  } catch {
-    return undefined
+    return meaningOf(type, properties)
+  } catch (error) {
+    return [{ type: 'misread', text: `an event of opencode was not understood (${type}): ${messageOf(error)}` }]
+  }
+}
+
+function meaningOf(type: string, properties: Record<string, unknown>): ServerEvent[] {
+  switch (type) {
+    case 'message.updated':
+      return [{ type: 'message', message: factsOf(eventProperties[type].parse(properties).info) }]
+    case 'message.part.updated': {
+      const entry = entryOf(eventProperties[type].parse(properties).part)
+      return entry === undefined ? [] : [{ type: 'entry', entry }]
+    }
+    case 'session.created':
+    case 'session.updated': {
+      const { info } = eventProperties[type].parse(properties)
+      return info.parentID === undefined ? [] : [{ type: 'child', sessionId: info.id, parentId: info.parentID }]
+    }
+    case 'session.status': {
+      const { sessionID: sessionId, status } = eventProperties[type].parse(properties)
+      const retry = retryIn(status)
+      if (retry === undefined) return []
+      return [
+        { type: 'news', sessionId, news: 'changed' },
+        { type: 'retry', sessionId, retry },
+      ]
+    }
+    case 'session.error': {
+      const { sessionID: sessionId, error } = eventProperties[type].parse(properties)
+      if (sessionId === undefined) return []
+      const changed: ServerEvent = { type: 'news', sessionId, news: 'changed' }
+      if (error === undefined) return [changed]
+      return [{ type: 'error', sessionId, text: failureText(error), trouble: ownTrouble(error) }, changed]
+    }
+    case 'session.idle':
+      return [{ type: 'news', sessionId: eventProperties[type].parse(properties).sessionID, news: 'changed' }]
+    case 'permission.asked':
+    case 'permission.updated':
+    case 'question.asked':
+      return [{ type: 'news', sessionId: eventProperties[type].parse(properties).sessionID, news: 'asked' }]
+    default:
+      return []
   }
 }

@@ -1,39 +1,26 @@
 import type { SeenMessage } from '../../core/run-outcome.ts'
-import type { Client } from './client.ts'
+import type { ObservedSession } from '../../driver/client.ts'
+import type { Routes } from './routes.ts'
 import { ownTrouble } from '../own-trouble.ts'
-import { failureText, type Message, type Part } from './schemas.ts'
+import { failureText, retryIn, type Message, type Part } from './schemas.ts'
 import { spentIn } from './usage.ts'
-import { textAt } from './fields.ts'
+import { textAt } from '../../core/unknown-data.ts'
 
 /** Enough for the tail of a run; the whole session is read only when the prompt is further back. */
 const tailLength = 30
 
-export interface ObservedSession {
-  busy: boolean
-  /** The failure of the provider, while opencode waits to try again. */
-  retry: { attempt: number; text: string } | undefined
-  messages: SeenMessage[]
-  /** What the agent said last, whole; undefined when it said nothing since the prompt. */
-  answer: string | undefined
-  cost: number | undefined
-  tokens: Record<string, unknown> | undefined
-}
-
-/**
- * What the server says about a session now: back to the last of the messages `promptIds` while the session is busy, and to
- * all of them when it is idle. Undefined when the server has no such session.
- */
+/** How a session stands, as Client.observe() says. */
 export async function observeSession(
-  client: Client,
+  routes: Routes,
   id: string,
   directory: string,
   promptIds: readonly string[],
 ): Promise<ObservedSession | undefined> {
   // Status first: a run that ends between the two requests then looks busy once more, never finished too early.
-  const status = (await client.statuses(directory))[id]
+  const status = (await routes.statuses(directory))[id]
   const [session, tail = []] = await Promise.all([
-    client.session(id, directory),
-    client.messages(id, directory, tailLength),
+    routes.session(id, directory),
+    routes.messages(id, directory, tailLength),
   ])
   if (session === undefined) return undefined
   const busy = status !== undefined && status.type !== 'idle'
@@ -41,14 +28,14 @@ export async function observeSession(
   const wanted = busy ? promptIds.slice(-1) : promptIds
   let messages = tail
   if (messages.length >= tailLength && !wanted.every((prompt) => reachesBack(messages, prompt))) {
-    messages = (await client.messages(id, directory)) ?? []
+    messages = (await routes.messages(id, directory)) ?? []
   }
   // Older versions (1.2, 1.14) tell the cost of each message, but not of a session: added up once the session is idle.
   const told = session.cost !== undefined || busy
-  const spent = told ? session : spentIn((await client.messages(id, directory)) ?? [])
+  const spent = told ? session : spentIn((await routes.messages(id, directory)) ?? [])
   return {
     busy,
-    retry: status?.type === 'retry' ? { attempt: status.attempt ?? 1, text: status.message ?? '' } : undefined,
+    retry: retryIn(status),
     messages: messages.filter(isWhole).map(seen),
     answer: answerIn(messages, promptId),
     cost: spent.cost,

@@ -1,6 +1,7 @@
 /** The parts of opencode's answers and events that kugetsu reads; whatever else they hold is let through. */
 import * as z from 'zod/mini'
 import { startOf } from '../../core/columns.ts'
+import type { Retry } from '../../driver/entry.ts'
 
 const count = () => z.optional(z.number())
 const tokens = z.looseObject({
@@ -36,7 +37,10 @@ export const sessionStatus = z.looseObject({
   message: z.optional(z.string()),
 })
 
-export type SessionStatus = z.infer<typeof sessionStatus>
+/** The failure of the provider in the status of a session, while opencode waits to try again. */
+export function retryIn(status: z.infer<typeof sessionStatus> | undefined): Retry | undefined {
+  return status?.type === 'retry' ? { attempt: status.attempt ?? 1, text: status.message ?? '' } : undefined
+}
 
 export const messageInfo = z.looseObject({
   id: z.string(),
@@ -84,6 +88,7 @@ export const eventProperties = {
   'session.idle': z.looseObject({ sessionID: z.string() }),
   'session.error': z.looseObject({ sessionID: z.optional(z.string()), error: z.optional(failure) }),
   'permission.asked': z.looseObject({ sessionID: z.string() }),
+  'permission.updated': z.looseObject({ sessionID: z.string() }),
   'question.asked': z.looseObject({ sessionID: z.string() }),
 } as const
 

@@ -22,9 +22,8 @@ import {
   type CatalogueProvider,
   type ServedModels,
 } from './catalogue.ts'
-import type { Client } from '../api/client.ts'
+import type { Routes } from '../api/routes.ts'
 import { configurationFiles, loginsOf } from '../directories.ts'
-import type { ServerRecord } from '../server-file.ts'
 
 const connectedFile = lazy(() =>
   z.looseObject({
@@ -66,8 +65,8 @@ export function markFor(home: Home, program: string): string {
 }
 
 /** Rewrites the file that a server reads when opencode has fetched a newer catalogue. */
-export function renewModels(home: Home, { program, models }: ServerRecord): void {
-  if (models !== undefined && models === markFor(home, program)) serve(home, program)
+export function renewModels(home: Home, { program, mark }: { program: string; mark: string }): void {
+  if (mark !== '' && mark === markFor(home, program)) serve(home, program)
 }
 
 function serve(home: Home, program: string): ServedModels | undefined {
@@ -83,14 +82,14 @@ function serve(home: Home, program: string): ServedModels | undefined {
  * Asks a server that has loaded all models which providers it can use, and keeps the answer. Returns whether a server
  * started now loads fewer models. Does not ask when the answer is known or not wanted.
  */
-export async function askConnected(home: Home, client: Client, program: string): Promise<boolean> {
+export async function askConnected(home: Home, routes: Routes, program: string): Promise<boolean> {
   if (home.settings().modelProviders !== 'connected') return false
   const known = readConnected(home, program)
   if (known !== undefined && isSameList(known.variables, loginVariables(home))) {
     if (known.providers !== undefined || !hasCatalogue(home)) return false
   }
   try {
-    const providers = await connectedTo(home, client)
+    const providers = await connectedTo(home, routes)
     // Computed after the answer: opencode may have completed its configuration meanwhile, and fetched its catalogue.
     const connected: Connected = {
       ...(providers && { providers }),
@@ -108,16 +107,16 @@ export async function askConnected(home: Home, client: Client, program: string):
 }
 
 /** The ids of the providers that opencode can use; undefined when their models alone are not enough. */
-async function connectedTo(home: Home, client: Client): Promise<string[] | undefined> {
-  const { providers } = await client.providers(home.paths.base)
+async function connectedTo(home: Home, routes: Routes): Promise<string[] | undefined> {
+  const { providers } = await routes.providers(home.paths.base)
   if (hasCatalogue(home)) return providers.map(({ id }) => id)
   // opencode has only its built-in catalogue, and gives that out in another form only. Converted back, it is good enough for
   // models that are free to try, but not for those that a person pays for.
-  const { provider: configured = {} } = await client.configuration(home.paths.base)
+  const { provider: configured = {} } = await routes.configuration(home.paths.base)
   const isOwn = ({ id, models }: { id: string; models: Record<string, unknown> }) =>
     Object.keys(models).every((model) => Object.hasOwn(configured[id]?.models ?? {}, model))
   if (!providers.every((each) => each.id === freeProvider || isOwn(each))) return undefined
-  const { all } = await client.allProviders(home.paths.base)
+  const { all } = await routes.allProviders(home.paths.base)
   // Not indented: it is megabytes, and no person reads it.
   writeAtomic(home.paths.wholeCatalogue, JSON.stringify(asCatalogue(all.filter((each) => !isOwn(each)))))
   return providers.map(({ id }) => id)

@@ -2,8 +2,7 @@
 import * as fs from 'node:fs'
 import type { Home } from '../../config/home.ts'
 import { messageOf } from '../../core/errors.ts'
-import { removeSnapshots } from '../../opencode/snapshots.ts'
-import { toolOutputsOf } from '../../opencode/tool-output.ts'
+import { driverFor } from '../../driver/choose.ts'
 import type { SessionRecord } from '../file/session-file.ts'
 import { agentServer } from '../runs/agent-server.ts'
 import { unload } from '../runs/loading.ts'
@@ -17,7 +16,7 @@ export async function outputsOf(home: Home, record: SessionRecord): Promise<stri
   if (!id) return []
   const directory = worktree && fs.existsSync(worktree) ? worktree : home.paths.base
   try {
-    return await toolOutputsOf(home, (await agentServer(home)).client, { id, directory })
+    return await (await agentServer(home)).client.outputsOf(id, directory)
   } catch {
     home.signal.throwIfAborted()
     return []
@@ -37,7 +36,7 @@ export async function deleteOpencodeSession(
   if (!id) return
   try {
     const { client } = await agentServer(home)
-    await client.deleteSession(id, home.paths.base)
+    await client.remove(id, home.paths.base)
     for (const file of outputs) fs.rmSync(file, { force: true })
   } catch (error) {
     home.warn(`the opencode session ${id} stays: ${messageOf(error)}`)
@@ -49,7 +48,7 @@ export async function closeWorktree(home: Home, worktree: string | null | undefi
   if (!worktree || fs.existsSync(worktree)) return
   try {
     await unload(home, worktree)
-    removeSnapshots(home.env, home.userHome, worktree)
+    driverFor().forgetWorktree(home, worktree)
   } catch (error) {
     home.warn(`opencode keeps snapshots of ${worktree}: ${messageOf(error)}`)
   }

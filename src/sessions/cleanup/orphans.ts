@@ -4,12 +4,11 @@ import * as path from 'node:path'
 import type { Home } from '../../config/home.ts'
 import { listMirrors } from '../../worktrees/mirror/list.ts'
 import { messageOf } from '../../core/errors.ts'
-import { knownSessions } from '../../opencode/database.ts'
+import { driverFor } from '../../driver/choose.ts'
 import { listDirectory } from '../../platform/files.ts'
 import { openQueue } from '../../queue/file-queue.ts'
 import { createRemotes, type Remotes } from '../../worktrees/at-risk/remotes.ts'
 import { isSamePlace, listEntries } from '../../git/worktree-entries.ts'
-import { serverDatabase } from '../runs/agent-server.ts'
 import { destroyIssue, reasonsToKeep } from './destroy.ts'
 import { findMirrorOrphans } from './orphan-mirror.ts'
 import { asidesOf, type Orphan } from './orphan.ts'
@@ -110,7 +109,7 @@ function shares({ record }: StoredSession, other: StoredSession['record']): bool
 function lostSessions(home: Home, sessions: StoredSession[], index: Index): Set<string> {
   const ids = sessions.flatMap(({ record }) => (record.opencode_session_id ? [record.opencode_session_id] : []))
   if (!index.base) return new Set()
-  const known = knownSessions(serverDatabase(home), [index.base, ...ids])
+  const known = driverFor().knownSessions(home, [index.base, ...ids])
   return known?.has(index.base) === true ? new Set(ids.filter((id) => !known.has(id))) : new Set()
 }
 

@@ -1,24 +1,19 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { basePriming } from '../../agents/dev-agent.ts'
 import { defaultEnvTemplate, devEnvTemplate, pmAgentEnvTemplate } from '../../agents/env-files.ts'
 import { pmAgentName, pmPriming } from '../../agents/pm-agent.ts'
 import type { Home } from '../../config/home.ts'
 import { defaultConfigText } from '../../config/settings.ts'
 import { KugetsuError } from '../../core/errors.ts'
-import { requireWorkable } from '../../opencode/server/program.ts'
-import type { Client } from '../../opencode/api/client.ts'
-import type { Server } from '../../opencode/server/server.ts'
-import { newMessageId } from '../../opencode/api/message-id.ts'
+import { driverFor } from '../../driver/choose.ts'
+import type { Server } from '../../server/server.ts'
 import { createExclusive, ensureDirectory, listDirectory, removeFile } from '../../platform/files.ts'
 import { exclusively } from '../../platform/locks.ts'
 import { agentServer } from '../runs/agent-server.ts'
 import { requirePmAtRest } from '../runs/pm-at-rest.ts'
 import { baseName, changeIndex, changeSession, pmAgentSession, readAllSessions, readIndex } from '../file/store.ts'
 import { createUndo } from '../starting/undo.ts'
-
-const primingMs = 60_000
 
 export interface Priming {
   text: string
@@ -40,7 +35,7 @@ export interface Initialised {
  * Throws KugetsuError `already_initialised` for an initialised home without `force`.
  */
 export async function initialise(home: Home, options: { force: boolean }): Promise<Initialised> {
-  requireWorkable(home.paths.home)
+  driverFor().requireWorkable(home.paths.home)
   createLayout(home)
   return exclusively(home.paths.lock('init'), { timeoutMs: 120_000, signal: home.signal }, async () => {
     const index = readIndex(home)
@@ -114,7 +109,7 @@ async function withUndo<T>(
   const undo = createUndo(home.warn)
   const make = async (title: string, priming: Priming) => {
     const id = await createSession(home, server, title, priming)
-    undo.add(`the session ${id}`, () => server.connect(undefined).deleteSession(id, home.paths.base))
+    undo.add(`the session ${id}`, () => server.connect(undefined).remove(id, home.paths.base))
     return id
   }
   try {
@@ -135,40 +130,8 @@ async function withUndo<T>(
 }
 
 /** A new session in the directory of base and PM agent, with its first message. */
-export async function createSession(home: Home, server: Server, title: string, priming: Priming): Promise<string> {
-  const { client } = server
-  const { id } = await client.createSession(home.paths.base, title)
-  try {
-    await prime(home, client, id, priming)
-    return id
-  } catch (error) {
-    await server
-      .connect(undefined)
-      .deleteSession(id, home.paths.base)
-      .catch(() => {})
-    throw error
-  }
-}
-
-/**
- * Gives a session its first message without calling the model, and waits until the message is stored: a fork copies
- * only stored messages.
- */
-async function prime(home: Home, client: Client, id: string, priming: Priming): Promise<void> {
-  const messageId = newMessageId(home.now())
-  await client.prompt(id, home.paths.base, { ...priming, messageId, noReply: true })
-  const until = performance.now() + primingMs
-  for (;;) {
-    const messages = await client.messages(id, home.paths.base)
-    if (messages?.some(({ info, parts }) => info.id === messageId && parts.length > 0)) return
-    if (performance.now() > until) {
-      throw new KugetsuError('opencode did not take the first message of a session', {
-        hint: `See ${home.paths.serverLog}: is a model configured ("opencode models")?`,
-        code: 'priming_failed',
-      })
-    }
-    await sleep(25, undefined, { signal: home.signal })
-  }
+export function createSession(home: Home, server: Server, title: string, priming: Priming): Promise<string> {
+  return server.client.createPrimed(home.paths.base, { title, ...priming })
 }
 
 async function store(home: Home, name: string, type: string, id: string): Promise<void> {

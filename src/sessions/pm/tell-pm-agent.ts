@@ -3,11 +3,10 @@ import { permissionRules } from '../../agents/permissions.ts'
 import { buildPmMessage, pmAgentName } from '../../agents/pm-agent.ts'
 import type { Home } from '../../config/home.ts'
 import { awaitedLater } from '../../core/awaited-later.ts'
-import { moveSession } from '../../opencode/fork.ts'
-import { newMessageId } from '../../opencode/api/message-id.ts'
-import { findServer, type Server } from '../../opencode/server/server.ts'
+import { newMessageId } from '../../driver/message-id.ts'
+import { findServer, type Server } from '../../server/server.ts'
 import { exclusively } from '../../platform/locks.ts'
-import { agentServer, serverDatabase } from '../runs/agent-server.ts'
+import { agentServer } from '../runs/agent-server.ts'
 import { tellBegin } from '../runs/announce.ts'
 import { deadline } from '../runs/deadline.ts'
 import { requireBase } from '../file/base-session.ts'
@@ -54,20 +53,14 @@ export async function tellPmAgent(home: Home, request: Delegation): Promise<Sess
 /** The PM agent's session, set to its directory and its rules again in case they were changed. */
 async function pmSession(home: Home, server: Server): Promise<{ id: string; isNew: boolean }> {
   const known = readSession(home, pmAgentSession)?.opencode_session_id
-  const isThere = known ? (await server.client.session(known, home.paths.base)) !== undefined : false
+  const isThere = known ? await server.client.has(known, home.paths.base) : false
   const id = known && isThere ? known : await createSession(home, server, pmTitle, pmAgentPriming)
   if (id !== known) {
     home.warn(`the PM agent had ${known ? 'lost its' : 'no'} session; it begins anew as ${id}`)
     await changeIndex(home, (index) => ({ ...index, pm_agent: id }))
   }
-  const { id: projectId } = await server.client.project(home.paths.base)
-  await moveSession(server.client, id, {
-    directory: home.paths.base,
-    projectId,
-    rules: permissionRules(),
-    database: serverDatabase(home),
-    title: pmTitle,
-  })
+  const target = { directory: home.paths.base, rules: permissionRules(), title: pmTitle, isNew: false }
+  await server.client.place(id, target)
   return { id, isNew: id !== known }
 }
 
@@ -95,9 +88,9 @@ async function send(
   }
   // The model is named as for a fork, because the session is older than opencode's current setting.
   const { base } = home.paths
-  const configuration = awaitedLater(server.client.configuration(base))
+  const defaults = awaitedLater(server.client.defaults(base))
   const providers = home.settings().modelProviders
-  const at = { directory: base, base, configuration }
+  const at = { directory: base, base, defaults }
   const model = await modelFor(server.client, { ...at, asked: undefined, forked: true, providers })
   const written = await changeSession(home, pmAgentSession, (current) => ({
     type: 'pm_agent',

@@ -1,11 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pmAgentDefinition, pmAgentName } from '../../agents/pm-agent.ts'
 import type { Home } from '../../config/home.ts'
-import { codeOf, KugetsuError, messageOf } from '../../core/errors.ts'
-import { databasePath, dateBack } from '../../opencode/database.ts'
-import { ensureServer, type Server } from '../../opencode/server/server.ts'
-import { closeToolOutput } from '../../opencode/tool-output.ts'
-import { RequestFailure } from '../../opencode/api/request-failure.ts'
+import { codeOf, KugetsuError } from '../../core/errors.ts'
+import { ensureServer, type Server } from '../../server/server.ts'
+import { RequestFailure } from '../../driver/request-failure.ts'
 import { isAlive } from '../../platform/processes.ts'
 import { sessionsAtWork } from './at-work.ts'
 import { slotHolders } from '../slots/slots.ts'
@@ -19,21 +17,8 @@ export function agentServer(home: Home): Promise<Server> {
   return ensureServer(home, {
     isIdle: () => slotHolders(home).every(({ phase }) => phase !== 'run') && !readSession(home, pmAgentSession)?.run,
     agents: { [pmAgentName]: pmAgentDefinition() },
-    beforeBoot: () => {
-      followTheClock(home)
-      closeToolOutput(home)
-    },
+    sessions: () => readSessions(home).flatMap(({ record }) => record.opencode_session_id ?? []),
   })
-}
-
-/** Dates messages from the future back: the clock may have been set back since our sessions were last at work. */
-function followTheClock(home: Home): void {
-  try {
-    const ids = readSessions(home).flatMap(({ record }) => record.opencode_session_id ?? [])
-    dateBack(serverDatabase(home), ids, home.now())
-  } catch (error) {
-    home.warn(`cannot see whether opencode's messages are from the future: ${messageOf(error)}`)
-  }
 }
 
 /** The error to report: `server_died` if a request failed because the server died, else the error itself. */
@@ -70,9 +55,4 @@ export async function isDying(server: Pick<Server, 'record'>): Promise<boolean> 
   const until = performance.now() + deathMs
   while (isAlive(server.record) && performance.now() < until) await sleep(20)
   return !isAlive(server.record)
-}
-
-/** Where the server of this home keeps its database. */
-export function serverDatabase(home: Home): string {
-  return databasePath(home.env, home.userHome)
 }

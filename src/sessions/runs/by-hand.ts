@@ -3,8 +3,7 @@
  * say whether it goes on.
  */
 import type { Home } from '../../config/home.ts'
-import { anotherStepFollows } from '../../core/run-outcome.ts'
-import { findServer } from '../../opencode/server/server.ts'
+import { findServer } from '../../server/server.ts'
 import type { SessionRecord } from '../file/session-file.ts'
 
 /** Whether a session without a run is at work. Throws what opencode's client throws where opencode does not say. */
@@ -24,10 +23,6 @@ async function workByHand(home: Home, record: SessionRecord): Promise<{ stop: ()
   const client = findServer(home)?.client
   if (client === undefined || !id || !directory || record.run) return undefined
   // Asked with the base directory: opencode would first load a directory that it has not open.
-  const last = (await client.messages(id, home.paths.base, 1))?.at(-1)?.info
-  if (last === undefined) return undefined
-  const isOver = last.role === 'assistant' && last.time?.completed !== undefined
-  if (isOver && (last.error !== undefined || !anotherStepFollows(last.finish))) return undefined
-  const status = (await client.statuses(directory))[id]
-  return status === undefined || status.type === 'idle' ? undefined : { stop: () => client.abort(id, directory) }
+  const isAtWork = await client.isAtWork(id, { directory, near: home.paths.base })
+  return isAtWork ? { stop: () => client.interrupt(id, directory) } : undefined
 }

@@ -4,7 +4,7 @@
  * (`setsid sleep 900 &`) and did not redirect its output still holds it. Linux only.
  */
 import type { Home } from '../../config/home.ts'
-import { readServer } from '../../opencode/server-file.ts'
+import { readServer } from '../../server/server-file.ts'
 import { endProcesses } from '../../platform/end-processes.ts'
 import { processTable, streamsOf, type Listed } from '../../platform/process-table.ts'
 import { describeProcess, processesOf } from './left-running.ts'

@@ -1,7 +1,7 @@
 /** Runs that were cut off: their server is dead, and no agent works on them until a daemon resumes them. */
 import type { Home } from '../../config/home.ts'
 import { KugetsuError, messageOf } from '../../core/errors.ts'
-import { readServer } from '../../opencode/server-file.ts'
+import { readServer } from '../../server/server-file.ts'
 import { isAlive, uptime } from '../../platform/processes.ts'
 import { sessionsAtWork, type AtWork } from './at-work.ts'
 import type { Run } from '../file/session-file.ts'

@@ -1,8 +1,8 @@
 /** What the opencode server reads of a directory, and keeps, for the first prompt there. No server is started for this. */
 import type { Home } from '../../config/home.ts'
-import type { Client } from '../../opencode/api/client.ts'
-import { isChangedByReading } from '../../opencode/project-files.ts'
-import { findServer } from '../../opencode/server/server.ts'
+import { driverFor } from '../../driver/choose.ts'
+import type { Client } from '../../driver/client.ts'
+import { findServer } from '../../server/server.ts'
 
 /**
  * Has the server read the directory now, as far as it can; never rejects. Not where reading would change files: the
@@ -10,7 +10,7 @@ import { findServer } from '../../opencode/server/server.ts'
  * the server has stopped reading, even if the start fails: a directory that is removed must be unloaded after that.
  */
 export async function loadAhead(home: Home, directory: string): Promise<void> {
-  if (isChangedByReading(directory)) return
+  if (driverFor().isChangedByReading(directory)) return
   try {
     await clientOf(home)?.warmUp(directory)
   } catch {
@@ -20,7 +20,7 @@ export async function loadAhead(home: Home, directory: string): Promise<void> {
 
 /** Has the server forget a directory whose files change or go away. Throws KugetsuError when it cannot be asked. */
 export async function unload(home: Home, directory: string): Promise<void> {
-  await clientOf(home)?.disposeInstance(directory)
+  await clientOf(home)?.close(directory)
 }
 
 function clientOf(home: Home): Client | undefined {

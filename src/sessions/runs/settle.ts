@@ -9,10 +9,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { maskerOf } from '../../agents/known-secrets.ts'
 import type { Home } from '../../config/home.ts'
 import { outcomeOf, type RunOutcome } from '../../core/run-outcome.ts'
-import type { Client } from '../../opencode/api/client.ts'
-import { sentAt } from '../../opencode/api/message-id.ts'
-import { observeSession, type ObservedSession } from '../../opencode/api/observe.ts'
-import { findServer } from '../../opencode/server/server.ts'
+import type { Client, ObservedSession } from '../../driver/client.ts'
+import { sentAt } from '../../driver/message-id.ts'
+import { findServer } from '../../server/server.ts'
 import { unlessTaken } from '../../platform/locks.ts'
 import { tellUntold, untoldOf } from './announce.ts'
 import { freeForgottenSlots, sessionsAtWork } from './at-work.ts'
@@ -124,7 +123,7 @@ export interface Look {
 export async function lookAtRun(client: Client, record: SessionRecord, run: Run): Promise<Look> {
   const id = record.opencode_session_id
   const directory = record.worktree_path
-  const observed = id && directory ? await observeSession(client, id, directory, run.message_ids) : undefined
+  const observed = id && directory ? await client.observe(id, directory, run.message_ids) : undefined
   return { outcome: outcomeOf(run.message_ids, observed, run.repeats), observed }
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Home } from '../../config/home.ts'
 import { KugetsuError } from '../../core/errors.ts'
-import { findServer } from '../../opencode/server/server.ts'
+import { findServer } from '../../server/server.ts'
 import { exclusively } from '../../platform/locks.ts'
 import { isDying } from './agent-server.ts'
 import { stopWorkByHand } from './by-hand.ts'
@@ -53,7 +53,7 @@ export async function stopAgent(home: Home, supervision: Supervision, name: stri
     const server = findServer(home)
     const { opencode_session_id: id, worktree_path: directory } = record
     if (server !== undefined && id && directory) {
-      await server.client.abort(id, directory).catch(async (error: unknown) => {
+      await server.client.interrupt(id, directory).catch(async (error: unknown) => {
         if (!(await isDying(server))) throw error
       })
     }

@@ -5,7 +5,7 @@
  */
 import type { Home } from '../../config/home.ts'
 import { exitCodes, KugetsuError } from '../../core/errors.ts'
-import { parseServer } from '../../opencode/server-file.ts'
+import { parseServer } from '../../server/server-file.ts'
 import { readText } from '../../platform/files.ts'
 import { availableMemory } from '../../platform/memory.ts'
 import { isAlive } from '../../platform/processes.ts'

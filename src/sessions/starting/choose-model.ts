@@ -2,7 +2,7 @@
 import type { Settings } from '../../config/settings.ts'
 import { awaitedLater } from '../../core/awaited-later.ts'
 import { KugetsuError } from '../../core/errors.ts'
-import type { Client } from '../../opencode/api/client.ts'
+import type { Client } from '../../driver/client.ts'
 import { badSetting, type Place } from './configured.ts'
 
 /**
@@ -20,9 +20,9 @@ export async function modelFor(
 ): Promise<string | undefined> {
   if (wanted.asked === undefined && !wanted.forked) return undefined
   // Asked at the same time: opencode has to load this for the first prompt anyway.
-  const present = awaitedLater(client.providers(wanted.directory))
-  const model = wanted.asked ?? (await wanted.configuration).model
-  if (model?.includes('/') !== true || isAmong((await present).providers, model)) return model
+  const present = awaitedLater(client.usable(wanted.directory))
+  const model = wanted.asked ?? (await wanted.defaults).model
+  if (model?.includes('/') !== true || (await present).has(model)) return model
   const { providers } = wanted
   const isLeftOut = typeof providers !== 'string' && !providers.some((id) => model.startsWith(`${id}/`))
   const hint = isLeftOut
@@ -37,15 +37,4 @@ export async function modelFor(
     hint,
     code: 'bad_model_setting',
   })
-}
-
-/** Whether opencode can use a model in that directory. */
-export async function hasModel(client: Client, directory: string, model: string): Promise<boolean> {
-  return isAmong((await client.providers(directory)).providers, model)
-}
-
-function isAmong(providers: { id: string; models: object }[], model: string): boolean {
-  const slash = model.indexOf('/')
-  const provider = providers.find(({ id }) => id === model.slice(0, slash))
-  return provider !== undefined && Object.hasOwn(provider.models, model.slice(slash + 1))
 }

@@ -1,9 +1,7 @@
 /** Which of opencode's agents (a prompt, with tools and rules) a run gets: the one it is started with, else its default. */
-import type * as z from 'zod/mini'
 import { pmAgentName } from '../../agents/pm-agent.ts'
 import { KugetsuError } from '../../core/errors.ts'
-import type { Client } from '../../opencode/api/client.ts'
-import { permissionRules, type OpencodeAgent } from '../../opencode/api/schemas.ts'
+import type { AgentInfo, Client } from '../../driver/client.ts'
 import { badSetting, type Place } from './configured.ts'
 
 /**
@@ -11,10 +9,10 @@ import { badSetting, type Place } from './configured.ts'
  * not have and silently drops it, so the agent is checked first. Throws KugetsuError `no_such_agent`,
  * `bad_agent_setting`, or `bad_repository_config`.
  */
-export async function agentFor(client: Client, at: Place & { asked: string | undefined }): Promise<OpencodeAgent> {
+export async function agentFor(client: Client, at: Place & { asked: string | undefined }): Promise<AgentInfo> {
   const agents = await client.agents(at.directory)
-  const configured = (await at.configuration).default_agent
-  const usable = agents.filter(({ mode, hidden }) => mode !== 'subagent' && hidden !== true)
+  const configured = (await at.defaults).agent
+  const usable = agents.filter(({ isPrimary }) => isPrimary)
   const name = at.asked ?? configured
   const found = name === undefined ? usable.find((each) => each.name !== pmAgentName) : named(usable, name)
   if (found !== undefined) return found
@@ -23,7 +21,7 @@ export async function agentFor(client: Client, at: Place & { asked: string | und
   const isOther = name !== undefined && named(agents, name) !== undefined
   if (at.asked === undefined && configured !== undefined) {
     const why = isOther ? 'which only works for other agents' : 'which it does not have'
-    throw await badSetting(client, at, { name: 'default_agent', why, hint, code: 'bad_agent_setting' })
+    throw await badSetting(client, at, { name: 'agent', why, hint, code: 'bad_agent_setting' })
   }
   const message = isOther
     ? `opencode's agent ${name} only works for other agents`
@@ -31,18 +29,6 @@ export async function agentFor(client: Client, at: Place & { asked: string | und
   throw new KugetsuError(message, { hint: `${hint}.`, code: 'no_such_agent' })
 }
 
-function named(agents: OpencodeAgent[], name: string): OpencodeAgent | undefined {
+function named(agents: AgentInfo[], name: string): AgentInfo | undefined {
   return agents.find((each) => each.name === name)
-}
-
-/** Whether an agent can neither change files nor run commands, so that it can only answer. */
-export function isWithoutTools(agent: OpencodeAgent): boolean {
-  const { success, data: rules } = permissionRules.safeParse(agent.permission)
-  return success && ['bash', 'edit'].every((tool) => isDisabled(rules, tool))
-}
-
-/** Whether opencode hides a tool from the model, by opencode's own rule: the last rule about the tool denies all of it. */
-function isDisabled(rules: z.infer<typeof permissionRules>, tool: string): boolean {
-  const rule = rules.findLast(({ permission }) => permission === '*' || permission === tool)
-  return rule?.action === 'deny' && rule.pattern === '*'
 }

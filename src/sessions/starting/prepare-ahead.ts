@@ -6,7 +6,7 @@
 import type { Home } from '../../config/home.ts'
 import type { IssueRef } from '../../core/issue-ref.ts'
 import { displayName } from '../../platform/byte-names.ts'
-import { isMadeByReading } from '../../opencode/project-files.ts'
+import { driverFor } from '../../driver/choose.ts'
 import { unlessTaken } from '../../platform/locks.ts'
 import { isAtRisk } from '../../worktrees/at-risk/describe.ts'
 import { takeInventory } from '../../worktrees/at-risk/inventory.ts'
@@ -54,7 +54,11 @@ export async function discardPrepared(home: Home, { name, ref, worktree, undo }:
     const mirror = home.paths.mirror(ref)
     const options = { path: worktree.path, branch: worktree.branch, mirror, env: home.env, timeoutMs: localGitMs }
     const found = await takeInventory(options)
-    if (isAtRisk(found) || found.parked.length > 0 || !found.ignored.names.map(displayName).every(isMadeByReading))
+    if (
+      isAtRisk(found) ||
+      found.parked.length > 0 ||
+      !found.ignored.names.map(displayName).every((name) => driverFor().isMadeByReading(name))
+    )
       return
     await unload(home, worktree.path).catch(() => {}) // a failure only costs memory
     await undo.run()

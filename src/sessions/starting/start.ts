@@ -7,12 +7,11 @@ import type { Home } from '../../config/home.ts'
 import { awaitedLater } from '../../core/awaited-later.ts'
 import { KugetsuError, messageOf } from '../../core/errors.ts'
 import { formatRef } from '../../core/issue-ref.ts'
-import { forkBase, moveSession } from '../../opencode/fork.ts'
-import { newMessageId } from '../../opencode/api/message-id.ts'
-import { findServer, type Server } from '../../opencode/server/server.ts'
+import { newMessageId } from '../../driver/message-id.ts'
+import { findServer, type Server } from '../../server/server.ts'
 import { exclusively } from '../../platform/locks.ts'
 import { isAlive } from '../../platform/processes.ts'
-import { agentServer, excuseRuns, serverDatabase, toldByDeath } from '../runs/agent-server.ts'
+import { agentServer, excuseRuns, toldByDeath } from '../runs/agent-server.ts'
 import { tellBegin } from '../runs/announce.ts'
 import { deadline } from '../runs/deadline.ts'
 import { requireBase } from '../file/base-session.ts'
@@ -105,13 +104,9 @@ async function begin(home: Home, supervision: Supervision, request: Beginning): 
       state: 'starting',
     }))
     const made = await prepare(home, request, undo)
-    await moveSession(made.server.client, made.session.id, {
-      directory: made.worktree.path,
-      projectId: made.projectId,
-      rules: permissionRules(),
-      database: serverDatabase(home),
-      title: issueRef,
-    })
+    const isNew = made.session.forked
+    const target = { directory: made.worktree.path, rules: permissionRules(), title: issueRef, isNew }
+    await made.server.client.place(made.session.id, target)
     const record = await beginRun(home, request, { ...made, slot: await remote.slot(), issueRef })
     return { how: made.session.forked ? 'started' : 'continued', name: request.name, record, recovery }
   } catch (error) {
@@ -178,14 +173,14 @@ async function sessionFor(home: Home, server: Server, request: Beginning, undo: 
   const client = server.connect(home.signal)
   const known = request.existing?.opencode_session_id
   const directory = request.existing?.worktree_path
-  if (known && directory && (await client.session(known, directory)) !== undefined) return { id: known, forked: false }
-  const id = await forkBase(client, request.baseSession, home.paths.base)
+  if (known && directory && (await client.has(known, directory))) return { id: known, forked: false }
+  const id = await client.fork(request.baseSession, home.paths.base)
   undo.add('the opencode session', async () => {
     // The failure may be that the server has died.
     const living = isAlive(server.record)
       ? server
       : await agentServer({ ...home, signal: new AbortController().signal })
-    await living.connect(undefined).deleteSession(id, home.paths.base)
+    await living.connect(undefined).remove(id, home.paths.base)
   })
   return { id, forked: true }
 }

@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { followUpMessage } from '../../agents/dev-agent.ts'
 import type { Home } from '../../config/home.ts'
-import type { Client } from '../../opencode/api/client.ts'
-import { newMessageId } from '../../opencode/api/message-id.ts'
-import { isWhole } from '../../opencode/api/observe.ts'
-import type { Server } from '../../opencode/server/server.ts'
+import type { Client } from '../../driver/client.ts'
+import { newMessageId } from '../../driver/message-id.ts'
+import type { Server } from '../../server/server.ts'
 import { isAlive } from '../../platform/processes.ts'
 import { agentServer } from '../runs/agent-server.ts'
 import type { Run, SessionRecord } from '../file/session-file.ts'
@@ -73,8 +72,7 @@ async function wasDelivered(client: Client, { id, directory, messageId }: Sent):
   const until = performance.now() + deliveryMs
   try {
     for (;;) {
-      const messages = (await client.messages(id, directory)) ?? []
-      if (messages.some((message) => message.info.id === messageId && isWhole(message))) return true
+      if (await client.hasMessage(id, directory, messageId)) return true
       if (performance.now() > until) return false
       await sleep(100)
     }

@@ -2,13 +2,12 @@
 import type { Home } from '../../config/home.ts'
 import { awaitedLater } from '../../core/awaited-later.ts'
 import { formatRef, type IssueRef } from '../../core/issue-ref.ts'
-import type { Client } from '../../opencode/api/client.ts'
+import type { Client } from '../../driver/client.ts'
 import { modelFor } from './choose-model.ts'
-import { agentFor, isWithoutTools } from './opencode-agent.ts'
+import { agentFor } from './opencode-agent.ts'
 import type { SessionRecord } from '../file/session-file.ts'
 
 export interface Facts {
-  projectId: string
   /** Model and agent to name in the prompt; an undefined model keeps the session's model. */
   model: string | undefined
   agent: string | undefined
@@ -28,15 +27,14 @@ export interface WantedFacts {
 /** Sends all requests at once, and returns once opencode has answered all. Throws what modelFor and agentFor throw. */
 export async function factsOf(home: Home, client: Client, wanted: WantedFacts): Promise<Facts> {
   const { directory, forked, existing } = wanted
-  const project = awaitedLater(client.project(directory))
-  const at = { directory, base: home.paths.base, configuration: awaitedLater(client.configuration(directory)) }
+  const at = { directory, base: home.paths.base, defaults: awaitedLater(client.defaults(directory)) }
   const agent = awaitedLater(agentFor(client, { ...at, asked: wanted.agent ?? existing?.agent ?? undefined }))
   const asked = wanted.model ?? (forked ? (existing?.model ?? undefined) : undefined)
   const model = awaitedLater(modelFor(client, { ...at, asked, forked, providers: home.settings().modelProviders }))
-  await Promise.allSettled([project, agent, model])
-  const facts = { projectId: (await project).id, model: await model, agent: (await agent).name }
+  await Promise.allSettled([agent, model])
+  const facts = { model: await model, agent: (await agent).name }
   // Warned about here, because its run would still end as a success.
-  if (isWithoutTools(await agent)) {
+  if ((await agent).isWithoutTools) {
     home.warn(
       `${formatRef(wanted.ref)}: the agent "${facts.agent}" may neither change files nor run commands there ` +
         '("permission" or "tools" in opencode.json), so it can only answer',

@@ -1,6 +1,5 @@
 /** Changes that opencode itself makes to files of the repository while it reads them. They are nobody's work. */
 import { isUtf8 } from 'node:buffer'
-import { isConfigurationName, withSchema } from '../../opencode/project-files.ts'
 import { type ByteName, bytesOf, nameIn, placeIn } from '../../platform/byte-names.ts'
 import { readRegular } from '../../platform/regular-file.ts'
 import type { GitCall } from '../../git/git.ts'
@@ -35,4 +34,15 @@ function readFile(file: Buffer): Buffer | undefined {
   } catch {
     return undefined // then the file counts as changed, as git says
   }
+}
+
+/** Whether opencode reads a file of this name, in any directory of a project, as the project's configuration. */
+function isConfigurationName(name: string): boolean {
+  return name === 'opencode.json' || name === 'opencode.jsonc'
+}
+
+/** How opencode rewrites a configuration without a "$schema" when it reads it (`loadConfig` in its config.ts). */
+function withSchema(contents: Buffer): Buffer {
+  const text = new TextDecoder().decode(contents) // leaves out a byte order mark, as opencode does
+  return Buffer.from(text.replace(/^\s*\{/, '{\n  "$schema": "https://opencode.ai/config.json",'))
 }

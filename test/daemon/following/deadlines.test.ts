@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { allottedMs, createDeadlines } from '../../../src/daemon/following/deadlines.ts'
-import { newMessageId } from '../../../src/opencode/api/message-id.ts'
+import { newMessageId } from '../../../src/driver/message-id.ts'
 import type { Run } from '../../../src/sessions/file/session-file.ts'
 
 const hour = 3_600_000

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { entryOf } from '../../../src/opencode/entries.ts'
 import { createRunningCalls } from '../../../src/daemon/following/running-calls.ts'
 
 const wall = new Date('2026-05-01T12:00:00Z')
 
-function stage(timeoutMs?: number) {
+function stage(timeoutMs = 120_000) {
   const clock = { ms: 0 }
   const calls = createRunningCalls(
     () => wall,
@@ -11,15 +12,17 @@ function stage(timeoutMs?: number) {
     () => clock.ms,
   )
   const part = (id: string, status: string, input: object = { command: 'make' }, startedAgoMs = 0) =>
-    calls.part({
-      id,
-      type: 'tool',
-      tool: 'bash',
-      messageID: 'msg',
-      sessionID: 'ses',
-      callID: `call_${id}`,
-      state: { status, input, time: { start: wall.getTime() - startedAgoMs } },
-    })
+    calls.entry(
+      entryOf({
+        id,
+        type: 'tool',
+        tool: 'bash',
+        messageID: 'msg',
+        sessionID: 'ses',
+        callID: `call_${id}`,
+        state: { status, input, time: { start: wall.getTime() - startedAgoMs } },
+      })!,
+    )
   return { calls, clock, part }
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { entryOf, factsOf } from '../../../src/opencode/entries.ts'
 import { createStepReader, type Counted } from '../../../src/daemon/following/steps.ts'
 
 const sessionID = 'ses_1'
@@ -8,20 +9,20 @@ function session() {
   const reader = createStepReader()
   let made = 0
   const call = (messageID: string, id: string, [tool, state]: [string, object]) =>
-    reader.part({ id, messageID, sessionID, type: 'tool', tool, state })
+    reader.entry(entryOf({ id, messageID, sessionID, type: 'tool', tool, state })!)
   return {
-    user: (isPrompt = true) => reader.message({ id: `msg_${++made}`, sessionID, role: 'user' }, isPrompt),
+    user: (isPrompt = true) => reader.message(factsOf({ id: `msg_${++made}`, sessionID, role: 'user' }), isPrompt),
     /** One step, in the order of opencode's events: `late` calls are told to have ended after their step, as without snapshots. */
     step: (finish: string | undefined, calls: [tool: string, state: object][] = [], { late = false } = {}): Counted => {
       const id = `msg_${++made}`
       const parts = calls.map((of, at) => [`prt_${id}_${at}`, of] as const)
       const end = () => parts.map(([part, of]) => call(id, part, of))
       const info = { id, sessionID, role: 'assistant', time: { completed: 1 }, finish }
-      reader.message({ ...info, time: {} }, false)
+      reader.message(factsOf({ ...info, time: {} }), false)
       for (const [part, [tool, state]] of parts) call(id, part, [tool, { ...state, status: 'running' }])
-      const counted = [...(late ? [] : end()), reader.message(info, false), ...(late ? end() : [])]
+      const counted = [...(late ? [] : end()), reader.message(factsOf(info), false), ...(late ? end() : [])]
       // Told of once more, as when opencode has pruned an output.
-      expect([...end(), reader.message(info, false)]).toEqual([...calls.map(() => ({})), {}])
+      expect([...end(), reader.message(factsOf(info), false)]).toEqual([...calls.map(() => ({})), {}])
       return Object.assign({}, ...counted) as Counted
     },
   }

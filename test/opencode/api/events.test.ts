@@ -2,7 +2,8 @@ import { once } from 'node:events'
 import * as http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { followEvents, type OpencodeEvent } from '../../../src/opencode/api/events.ts'
+import type { ServerEvent } from '../../../src/driver/entry.ts'
+import { followEvents } from '../../../src/opencode/api/events.ts'
 
 let server: http.Server
 let streams: http.ServerResponse[]
@@ -30,7 +31,7 @@ afterEach(async () => {
 
 /** Follows the stream; `until` events have come, or the stream has ended by itself. */
 async function follow(lines: (stream: http.ServerResponse) => void, until = Number.POSITIVE_INFINITY) {
-  const seen: OpencodeEvent[] = []
+  const seen: ServerEvent[] = []
   const abort = new AbortController()
   let opened = 0
   const following = followEvents(
@@ -58,17 +59,19 @@ describe('following the events', () => {
     const { seen, opened } = await follow((stream) => {
       stream.write(event({ type: 'session.idle', properties: { sessionID: 'ses_1' } }))
       stream.write(event({ type: 'server.heartbeat' }))
+      stream.write(event({ type: 'question.asked', properties: { sessionID: 'ses_2' } }))
     }, 2)
     expect(opened).toBe(1)
     expect(seen).toEqual([
-      { type: 'session.idle', properties: { sessionID: 'ses_1' } },
-      { type: 'server.heartbeat', properties: {} },
+      { type: 'news', sessionId: 'ses_1', news: 'changed' },
+      { type: 'news', sessionId: 'ses_2', news: 'asked' },
     ])
     expect(credentials).toEqual([`Basic ${Buffer.from('opencode:secret').toString('base64')}`])
   })
 
   it('puts together events and characters that come in pieces', async () => {
-    const bytes = Buffer.from(event({ type: 'session.error', properties: { text: 'déjà vu 月' } }))
+    const properties = { sessionID: 'ses_1', error: { message: 'déjà vu 月' } }
+    const bytes = Buffer.from(event({ type: 'session.error', properties }))
     const { seen } = await follow((stream) => {
       const next = (at: number) => {
         if (at === bytes.length) stream.end()
@@ -76,7 +79,10 @@ describe('following the events', () => {
       }
       next(0)
     })
-    expect(seen).toEqual([{ type: 'session.error', properties: { text: 'déjà vu 月' } }])
+    expect(seen).toEqual([
+      { type: 'error', sessionId: 'ses_1', text: 'déjà vu 月', trouble: undefined },
+      { type: 'news', sessionId: 'ses_1', news: 'changed' },
+    ])
   })
 
   it('leaves out deltas, copies for synchronisation, and what it does not understand', async () => {
@@ -86,9 +92,16 @@ describe('following the events', () => {
       stream.write('data: {not json\n\n')
       stream.write('data: {"payload": {"no": "type"}}\n\n')
       stream.write(': a comment\n\n')
-      stream.end(event({ type: 'session.idle', properties: {} }))
+      stream.end(event({ type: 'session.idle', properties: { sessionID: 'ses_1' } }))
     })
-    expect(seen.map(({ type }) => type)).toEqual(['session.idle'])
+    expect(seen).toEqual([{ type: 'news', sessionId: 'ses_1', news: 'changed' }])
+  })
+
+  it('tells of an event that it knows and cannot read', async () => {
+    const { seen } = await follow((stream) => stream.end(event({ type: 'session.idle', properties: { id: 5 } })))
+    expect(seen).toEqual([
+      { type: 'misread', text: expect.stringMatching(/^an event of opencode was not understood \(session\.idle\): /) },
+    ])
   })
 
   it('ends quietly with the stream', async () => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { KugetsuError } from '../../../src/core/errors.ts'
-import { RequestFailure } from '../../../src/opencode/api/request-failure.ts'
+import { RequestFailure } from '../../../src/driver/request-failure.ts'
 import { currentProcess } from '../../../src/platform/processes.ts'
 import { excuseRuns } from '../../../src/sessions/runs/agent-server.ts'
 import { deathsOf, waitingForTheirTurn } from '../../../src/sessions/runs/resume-turns.ts'

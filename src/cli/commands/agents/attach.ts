@@ -1,8 +1,8 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { KugetsuError } from '../../../core/errors.ts'
-import { originOf } from '../../../opencode/api/client.ts'
-import { checkOpencode, findOpencode } from '../../../opencode/server/program.ts'
+import { driverFor } from '../../../driver/choose.ts'
+import { checkOpencode, findOpencode } from '../../../server/program.ts'
 import { ensureDirectory, writeAtomic } from '../../../platform/files.ts'
 import { currentProcess } from '../../../platform/processes.ts'
 import { agentServer } from '../../../sessions/runs/agent-server.ts'
@@ -38,11 +38,8 @@ export async function openTui(context: Context, session: string, directory: stri
   writeAtomic(attached, JSON.stringify(self))
   try {
     // The interface takes the terminal's signals itself, so ours must not end it.
-    const result = await execa(
-      program.path,
-      ['attach', originOf(server.endpoint), '--session', session, '--dir', directory],
-      { stdio: 'inherit', reject: false, env: { OPENCODE_SERVER_PASSWORD: server.endpoint.password } },
-    )
+    const { args, env } = driverFor().attach(server.endpoint, { id: session, directory })
+    const result = await execa(program.path, args, { stdio: 'inherit', reject: false, env })
     if (result.failed) {
       throw new KugetsuError(`opencode attach ended with ${result.exitCode ?? result.signal ?? 'an error'}`, {
         hint: `See ${context.paths.serverLog}.`,

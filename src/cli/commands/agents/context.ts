@@ -1,6 +1,6 @@
 import { formatRef } from '../../../core/issue-ref.ts'
 import { plainLine, plainText } from '../../../core/plain-text.ts'
-import { clock, indent, wrap } from '../../../opencode/api/fields.ts'
+import { clock, indent, wrap } from '../../../core/prose.ts'
 import {
   forgetRemembered,
   readRemembered,

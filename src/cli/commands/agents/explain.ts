@@ -4,9 +4,8 @@ import { KugetsuError } from '../../../core/errors.ts'
 import { plainLine } from '../../../core/plain-text.ts'
 import { clock } from '../../../core/wording.ts'
 import { daemonStatus } from '../../../daemon/control.ts'
-import type { Client } from '../../../opencode/api/client.ts'
-import { mcpTrouble } from '../../../opencode/mcp-servers.ts'
-import { findServer } from '../../../opencode/server/server.ts'
+import type { Client } from '../../../driver/client.ts'
+import { findServer } from '../../../server/server.ts'
 import { openQueue } from '../../../queue/file-queue.ts'
 import { findId } from '../../../queue/find.ts'
 import type { Item } from '../../../queue/item.ts'
@@ -85,7 +84,7 @@ async function agentFacts(
   const client = findServer(context)?.client
   const trouble =
     client && id && directory
-      ? [...(await retryOf(client, id, directory)), ...(await mcpTrouble(client, directory, mcpPatienceMs))]
+      ? [...(await retryOf(client, id, directory)), ...(await client.mcpTrouble(directory, mcpPatienceMs))]
       : []
   return {
     outputHeldBy: outputHolders(context, ref).map((pid) => describeProcess(context, pid)),
@@ -95,10 +94,10 @@ async function agentFacts(
 
 /** Says that the agent's model fails while opencode tries again; empty when opencode does not say so. */
 async function retryOf(client: Client, id: string, directory: string): Promise<string[]> {
-  const status = (await client.statuses(directory).catch(() => undefined))?.[id]
-  if (status?.type !== 'retry') return []
-  const why = plainLine(status.message ?? 'no reason was given', 200).replace(/[.!]$/, '')
-  return [`its model fails, and opencode tries again (attempt ${status.attempt ?? 1}): ${why}`]
+  const retry = await client.retryOf(id, directory).catch(() => undefined)
+  if (retry === undefined) return []
+  const why = plainLine(retry.text || 'no reason was given', 200).replace(/[.!]$/, '')
+  return [`its model fails, and opencode tries again (attempt ${retry.attempt}): ${why}`]
 }
 
 /** The issue, or the task, that a person means: `q_…` or the end of such an id, else a ref. */

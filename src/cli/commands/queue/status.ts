@@ -1,6 +1,6 @@
 import { plainLine } from '../../../core/plain-text.ts'
 import { daemonStatus, replacementOf } from '../../../daemon/control.ts'
-import { readServer } from '../../../opencode/server-file.ts'
+import { readServer } from '../../../server/server-file.ts'
 import { isAlive } from '../../../platform/processes.ts'
 import { openQueue } from '../../../queue/file-queue.ts'
 import { countItems } from '../../../queue/find.ts'

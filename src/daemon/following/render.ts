@@ -1,20 +1,19 @@
 /**
- * What an agent said and did, as a log that a person likes to read. Pure: opencode's messages in, plain text out.
- * Everything in them was written by a model, a command or a stranger, so nothing is taken for granted: fields of the
- * wrong type count as absent, and nothing reaches the reader's terminal that could drive it.
+ * What an agent said and did, as a log that a person likes to read. Pure: entries in, plain text out.
+ * Everything in them was written by a model, a command or a stranger, so nothing reaches the reader's terminal that could
+ * drive it.
  */
 import { plainLine, plainText } from '../../core/plain-text.ts'
-import type { Part } from '../api/schemas.ts'
-import { renderTool } from './tools.ts'
-import { clock, duration, excerpt, indent, isTimed, numberAt, recordAt, textAt, wrap } from '../api/fields.ts'
+import type { Entry } from '../../driver/entry.ts'
+import { clock, duration, excerpt, indent, wrap } from '../../core/prose.ts'
 
 export interface RenderOptions {
   role: string
-  /** When the part came to be; shown in local time. */
+  /** When the message came to be; shown in local time. */
   time: Date
   /** This user message began the run; others are messages to an agent at work. */
   task?: boolean | undefined
-  /** The sub-agent's name, where the part is from its session. */
+  /** The sub-agent's name, where the entry is from its session. */
   subagent?: string | undefined
   /** The agent's worktree, absolute: paths within are shown relative to it. */
   directory?: string | undefined
@@ -22,38 +21,31 @@ export interface RenderOptions {
   mask?: ((text: string) => string) | undefined
 }
 
-/** Whether nothing will be added to a part any more, so that it can be written once and for all. */
-export function isFinished(part: Part, role: string): boolean {
-  if (part.type === 'tool') return ['completed', 'error'].includes(textAt(part['state'], 'status') ?? '')
-  if (part.type === 'reasoning' || (part.type === 'text' && role === 'assistant')) return isTimed(part)
-  return true
+/** Whether nothing will be added to an entry any more, so that it can be written once and for all. */
+export function isFinished(entry: Entry, role: string): boolean {
+  return entry.isFinished || (entry.kind === 'text' && role !== 'assistant')
 }
 
-/** A part as a block of lines ending in a newline, or undefined when it is nothing to show. */
-export function renderPart(part: Part, options: RenderOptions): string | undefined {
+/** An entry as a block of lines ending in a newline, or undefined when it is nothing to show. */
+export function renderEntry(entry: Entry, options: RenderOptions): string | undefined {
   const mask = options.mask ?? ((text) => text)
   const who = options.subagent === undefined ? '' : `[${plainLine(options.subagent, 30)}] `
   const stamp = `${clock(options.time)} ${who}`
-  switch (part.type) {
+  switch (entry.kind) {
     case 'text':
-      return renderText(part, stamp, mask, options)
-    case 'reasoning': {
-      const thought = firstLine(mask(textAt(part, 'text') ?? ''))
+      return renderText(entry.text, stamp, mask, options)
+    case 'thought': {
+      const thought = firstLine(mask(entry.text))
       return thought === '' ? undefined : `${stamp}… ${thought}\n`
     }
-    case 'tool':
-      return stamp + renderTool(part, { directory: options.directory, mask })
+    case 'call':
+      return stamp + entry.call.show({ directory: options.directory, mask })
     case 'file':
-      return `${stamp}· attached ${plainLine(mask(textAt(part, 'filename') ?? 'a file'), 100)}\n`
-    case 'retry': {
-      const error = recordAt(part, 'error')
-      const reason = textAt(recordAt(error, 'data'), 'message') ?? textAt(error, 'message') ?? 'unknown error'
-      return `${stamp}! the model failed (attempt ${numberAt(part, 'attempt') ?? 1}): ${plainLine(mask(reason), 300)}\n`
-    }
-    case 'compaction':
+      return `${stamp}· attached ${plainLine(mask(entry.name ?? 'a file'), 100)}\n`
+    case 'retry':
+      return `${stamp}! the model failed (attempt ${entry.attempt}): ${plainLine(mask(entry.text), 300)}\n`
+    case 'summary':
       return `${stamp}· the conversation was summarised to make room\n`
-    default:
-      return undefined
   }
 }
 
@@ -114,14 +106,12 @@ export function renderOutcome(outcome: Outcome): string {
 const rule = '─'.repeat(78)
 
 function renderText(
-  part: Part,
+  said: string,
   stamp: string,
   mask: (text: string) => string,
   options: RenderOptions,
 ): string | undefined {
-  // Synthetic and ignored texts are opencode's own notes to the model.
-  if (part['synthetic'] === true || part['ignored'] === true) return undefined
-  const text = plainText(mask(textAt(part, 'text') ?? '')).trim()
+  const text = plainText(mask(said)).trim()
   if (text === '') return undefined
   if (options.role === 'user') {
     const title = options.task === true ? '▶ task' : '▶ message'

@@ -2,14 +2,12 @@ import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import {
-  checkOpencode,
-  compare,
-  findOpencode,
-  testedVersion,
-  requireWorkable,
-} from '../../../src/opencode/server/program.ts'
-import { waitFor } from '../../helpers/wait-for.ts'
+import { compare } from '../../src/core/versions.ts'
+import { opencode } from '../../src/opencode/driver.ts'
+import { checkOpencode, findOpencode } from '../../src/server/program.ts'
+import { waitFor } from '../helpers/wait-for.ts'
+
+const { testedVersion } = opencode
 
 let root: string
 beforeEach(() => {
@@ -125,11 +123,11 @@ describe('the path of a home', () => {
     '/home/me/50% off',
     '/home/me/%20 and 50%', // no URL, so opencode takes it as it is
   ])('may be %s', (home) => {
-    expect(() => requireWorkable(home)).not.toThrow()
+    expect(() => opencode.requireWorkable(home)).not.toThrow()
   })
 
   it.each(['/home/me/a%20b', '/home/me/a%2Fb'])('may not be %s', (home) => {
-    expect(() => requireWorkable(home)).toThrow(/opencode cannot work in \/home/)
+    expect(() => opencode.requireWorkable(home)).toThrow(/opencode cannot work in \/home/)
   })
 })
 

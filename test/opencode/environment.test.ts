@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, it } from 'vitest'
-import { serverEnvironment } from '../../../src/opencode/server/environment.ts'
-import { createServiceHome } from '../../helpers/service-home.ts'
+import { serverEnvironment } from '../../src/opencode/environment.ts'
+import { createServiceHome } from '../helpers/service-home.ts'
 
 const home = createServiceHome()
 afterAll(() => home.cleanup())

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { newMessageId, sentAt } from '../../../src/opencode/api/message-id.ts'
+import { newMessageId, sentAt } from '../../src/driver/message-id.ts'
 
 const at = (time: string) => new Date(time)
 

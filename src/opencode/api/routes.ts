@@ -4,8 +4,10 @@ import { KugetsuError, messageOf } from '../../core/errors.ts'
 import { answeredModels } from './answered-models.ts'
 import { isDevice, letReadersThrough } from '../../platform/pipes.ts'
 import { readByOpencode } from '../project-files.ts'
-import { exchange } from './http.ts'
-import { noAnswer, refusal, RequestFailure } from './request-failure.ts'
+import type { Endpoint, Prompt } from '../../driver/client.ts'
+import { basicAuth, exchange, originOf } from '../../driver/http.ts'
+import { noAnswer, RequestFailure } from '../../driver/request-failure.ts'
+import { refusal } from './refusal.ts'
 import {
   agent,
   configuration,
@@ -20,22 +22,7 @@ import {
   type Message,
 } from './schemas.ts'
 
-export interface Endpoint {
-  port: number
-  password: string
-}
-
-export interface Prompt {
-  /** Chosen by us (see message-id.ts), so that it can be told later whether the prompt arrived. */
-  messageId: string
-  text: string
-  model?: string | undefined
-  agent?: string | undefined
-  /** Adds the message without calling the model. */
-  noReply?: boolean
-}
-
-export type Client = ReturnType<typeof createClient>
+export type Routes = ReturnType<typeof createRoutes>
 
 const requestTimeoutMs = 20_000
 /**
@@ -46,14 +33,11 @@ const requestTimeoutMs = 20_000
 const firstRequestMs = 120_000
 
 /**
- * A client of the server at `endpoint`. Every call has its own timeout, because a booting server accepts connections that it
- * never answers. Calls throw KugetsuError `opencode_request` with the route and what came back, or the error of refusal();
+ * The routes of the server at `endpoint`. Every call has its own timeout, because a booting server accepts connections that it
+ * never answers; `caller` aborts all. Calls throw KugetsuError `opencode_request` with the route and what came back, or the error of refusal();
  * `status` of the `cause` (RequestFailure) is the HTTP status. The reason of an aborted signal is thrown as it is.
  */
-export function createClient(
-  endpoint: Endpoint,
-  options: { signal?: AbortSignal | undefined; timeoutMs?: number } = {},
-) {
+export function createRoutes(endpoint: Endpoint, caller?: AbortSignal) {
   const authorization = basicAuth(endpoint.password)
   const origin = originOf(endpoint)
 
@@ -66,14 +50,14 @@ export function createClient(
     if (more.directory !== undefined) url.searchParams.set('directory', more.directory)
     const files = more.directory === undefined ? [] : readByOpencode(more.directory)
     if (more.timeoutMs === firstRequestMs) requireNoDevice(files)
-    const timeout = AbortSignal.timeout(more.timeoutMs ?? options.timeoutMs ?? requestTimeoutMs)
+    const timeout = AbortSignal.timeout(more.timeoutMs ?? requestTimeoutMs)
     const what = `${method} ${url.pathname}`
-    const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal])
+    const signal = caller === undefined ? timeout : AbortSignal.any([timeout, caller])
     // An agent may have replaced such a file with a pipe: the server would wait at it, and with a few pipes for ever. The
     // server goes on reading after it has answered.
     letReadersThrough(files, firstRequestMs)
     const { status, text } = await exchange(url, { method, authorization, body: more.body, signal }).catch((cause) => {
-      if (options.signal?.aborted) throw options.signal.reason
+      if (caller?.aborted) throw caller.reason
       throw noAnswer(what, timeout.aborted ? 'no answer in time' : messageOf(cause), cause)
     })
     if (status < 200 || status > 299) throw refusal(what, status, text, more.directory)
@@ -109,7 +93,7 @@ export function createClient(
         await ask(health, 'GET', '/global/health', { timeoutMs })
         return true
       } catch (error) {
-        options.signal?.throwIfAborted()
+        caller?.throwIfAborted()
         return isMissing(error) && (await succeeds(ask(z.array(session), 'GET', '/session?limit=1', { timeoutMs })))
       }
     },
@@ -141,14 +125,17 @@ export function createClient(
     rename: (id: string, directory: string, title: string) =>
       request('PATCH', `/session/${id}`, { directory, body: { title } }),
     deleteSession: (id: string, directory: string) => unlessMissing(request('DELETE', `/session/${id}`, { directory })),
-    /** Sends a prompt; returns as soon as the server has it. The agent works in the session's own directory. */
-    async prompt(id: string, directory: string, prompt: Prompt): Promise<void> {
+    /**
+     * Sends a prompt; returns as soon as the server has it. The agent works in the session's own directory. With `noReply`
+     * the message is added without calling the model.
+     */
+    async prompt(id: string, directory: string, prompt: Prompt, { noReply = false } = {}): Promise<void> {
       const body = {
         messageID: prompt.messageId,
         parts: [{ type: 'text', text: prompt.text }],
         ...(prompt.model === undefined ? {} : { model: modelOf(prompt.model) }),
         ...(prompt.agent === undefined ? {} : { agent: prompt.agent }),
-        ...(prompt.noReply === true ? { noReply: true } : {}),
+        ...(noReply ? { noReply } : {}),
       }
       await request('POST', `/session/${id}/prompt_async`, { directory, body, timeoutMs: firstRequestMs })
     },
@@ -199,14 +186,6 @@ function requireNoDevice(files: readonly string[]): void {
     hint: 'Mend that file in the repository and push it, then start the agent again.',
     code: 'bad_repository_config',
   })
-}
-
-export function basicAuth(password: string): string {
-  return `Basic ${Buffer.from(`opencode:${password}`).toString('base64')}`
-}
-
-export function originOf(endpoint: Endpoint): string {
-  return `http://127.0.0.1:${endpoint.port}`
 }
 
 function isMissing(error: unknown): boolean {

@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { KugetsuError, messageOf } from '../../core/errors.ts'
-import { plainLine } from '../../core/plain-text.ts'
-import { isExecutable } from '../../platform/executable.ts'
-import { requireHandles } from '../../platform/file-handles.ts'
-import { killGroupOf } from '../../platform/processes.ts'
+import { KugetsuError, messageOf } from '../core/errors.ts'
+import { plainLine } from '../core/plain-text.ts'
+import { compare } from '../core/versions.ts'
+import { driverFor } from '../driver/choose.ts'
+import { isExecutable } from '../platform/executable.ts'
+import { requireHandles } from '../platform/file-handles.ts'
+import { killGroupOf } from '../platform/processes.ts'
 
 /** The oldest opencode that kugetsu can drive: older ones keep their sessions in JSON files. */
 const oldest = [1, 2] as const
@@ -13,9 +15,6 @@ const oldest = [1, 2] as const
 const unknownFrom = '2.0.0'
 /** An answer takes a second; on a machine under heavy load it was seen to take 30. */
 const versionLimitMs = 60_000
-/** The newest version the tests have run on. */
-export const testedVersion = '1.18.33'
-
 export interface OpencodeProgram {
   path: string
   version: string
@@ -44,27 +43,6 @@ export function findOpencode(env: NodeJS.ProcessEnv): string {
       code: 'no_opencode',
     },
   )
-}
-
-/**
- * Throws KugetsuError `bad_home` when opencode cannot work in the directories of a home: up to 1.18 it URL-decodes the path
- * of a session at each prompt.
- */
-export function requireWorkable(home: string): void {
-  const [found] = /%[0-9a-f]{2}/i.exec(home) ?? []
-  if (found === undefined || decoded(home) === home) return
-  throw new KugetsuError(`opencode cannot work in ${home}: it takes the ${found} in the path for another sign`, {
-    hint: `Choose a home without "${found}" in its path (KUGETSU_DIR), or rename the directory.`,
-    code: 'bad_home',
-  })
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text // and so does opencode
-  }
 }
 
 /** Distinguishes a program on disk from the next version at the same path, without running it. */
@@ -99,6 +77,7 @@ export async function checkOpencode(
       code: 'opencode_unsupported',
     })
   }
+  const { testedVersion } = driverFor()
   if (compare(version, testedVersion) <= 0) return { path: file, version }
   return {
     path: file,
@@ -163,15 +142,4 @@ function broken(file: string, why: string, cause?: unknown): KugetsuError {
     code: 'opencode_broken',
     cause,
   })
-}
-
-/** Orders two versions by their numbers; what follows them (`-beta`) does not count. */
-export function compare(one: string, other: string): number {
-  const numbers = (version: string) => version.split(/[.\-+]/, 3).map((part) => Number.parseInt(part, 10) || 0)
-  const [a, b] = [numbers(one), numbers(other)]
-  for (const index of [0, 1, 2]) {
-    const difference = (a[index] ?? 0) - (b[index] ?? 0)
-    if (difference !== 0) return Math.sign(difference)
-  }
-  return 0
 }

@@ -1,11 +1,11 @@
 /** What opencode has for completion, from its files only: asking opencode could take seconds. */
 import * as path from 'node:path'
 import stripJsonComments from 'strip-json-comments'
-import type { Home } from '../../config/home.ts'
-import { findCatalogue, variablesOf } from '../../opencode/models/catalogue.ts'
-import { configurationDirectory, configurationFiles, loginsOf } from '../../opencode/directories.ts'
-import { listDirectory } from '../../platform/files.ts'
-import { at, jsonOf, type Fields } from './json.ts'
+import type { Home } from '../config/home.ts'
+import { findCatalogue, variablesOf } from './models/catalogue.ts'
+import { configurationDirectory, configurationFiles, loginsOf } from './directories.ts'
+import { listDirectory } from '../platform/files.ts'
+import { at, jsonOf, type Fields } from '../platform/soft-json.ts'
 
 /** The agents for people that opencode has without any configuration. */
 const builtIn = ['build', 'plan']

@@ -1,32 +1,15 @@
-/** The errors for requests that the opencode server refuses or does not answer, in words that say what to do next. */
+/** The errors for requests that the opencode server refuses, in words that say what to do next. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import * as z from 'zod/mini'
 import { startOf } from '../../core/columns.ts'
 import { KugetsuError } from '../../core/errors.ts'
+import { noAnswer, RequestFailure } from '../../driver/request-failure.ts'
 import { lazy } from '../../core/lazy.ts'
 import { plainLine } from '../../core/plain-text.ts'
 import { unreadableConfiguration } from '../project-files.ts'
 
 const longestReason = 200
-
-/** The server's answer when it refuses a request. */
-export class RequestFailure extends Error {
-  readonly status: number
-  constructor(status: number, body: string) {
-    super(`status ${status}: ${startOf(body, 500)}`)
-    this.status = status
-  }
-}
-
-/** The error for a request without an answer, or with one that is not understood. */
-export function noAnswer(what: string, why: string, cause: unknown): KugetsuError {
-  return new KugetsuError(`the opencode server did not do ${what}: ${why}`, {
-    hint: 'Its log is logs/opencode-server.log in the kugetsu home.',
-    code: 'opencode_request',
-    cause,
-  })
-}
 
 /**
  * The error for an answer with that status. opencode reads the configuration of `directory` before it does anything there.

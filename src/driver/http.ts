@@ -1,4 +1,5 @@
 import * as http from 'node:http'
+import type { Endpoint } from './client.ts'
 
 export interface Exchange {
   method: string
@@ -30,4 +31,13 @@ export function exchange(
     request.on('error', reject)
     request.end(content)
   })
+}
+
+/** The header by which opencode knows its user. */
+export function basicAuth(password: string): string {
+  return `Basic ${Buffer.from(`opencode:${password}`).toString('base64')}`
+}
+
+export function originOf(endpoint: Endpoint): string {
+  return `http://127.0.0.1:${endpoint.port}`
 }

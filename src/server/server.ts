@@ -3,17 +3,18 @@ import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Home } from '../../config/home.ts'
-import { messageOf } from '../../core/errors.ts'
-import { ensureDirectory, openToAppend, removeFile, rotate } from '../../platform/files.ts'
-import { exclusively } from '../../platform/locks.ts'
-import { identify, isAlive, isOutOfSight, kill, processesWith, signalGroup } from '../../platform/processes.ts'
-import { createClient, type Client, type Endpoint } from '../api/client.ts'
-import { askConnected, chooseModels, markFor } from '../models/in-use.ts'
-import { checkOpencode, fingerprintOf, findOpencode, requireWorkable } from './program.ts'
+import type { Home } from '../config/home.ts'
+import { messageOf } from '../core/errors.ts'
+import { ensureDirectory, openToAppend, removeFile, rotate } from '../platform/files.ts'
+import { exclusively } from '../platform/locks.ts'
+import { identify, isAlive, isOutOfSight, kill, processesWith, signalGroup } from '../platform/processes.ts'
+import { driverFor } from '../driver/choose.ts'
+import type { Client, Endpoint } from '../driver/client.ts'
+import type { AgentDefinitions, Launched } from '../driver/driver.ts'
+import { markerVariable, writeProgram } from '../driver/environment.ts'
+import { checkOpencode, fingerprintOf, findOpencode } from './program.ts'
 import { bootFailed, logSince } from './log.ts'
-import { readBooting, readServer, writeBooting, writeServer, type ServerRecord } from '../server-file.ts'
-import { markerVariable, serverEnvironment, writePlugin, writeProgram, type AgentDefinitions } from './environment.ts'
+import { readBooting, readServer, writeBooting, writeServer, type ServerRecord } from './server-file.ts'
 
 const bootTimeoutMs = 90_000
 const healthTimeoutMs = 5_000
@@ -31,8 +32,8 @@ export interface ServerOptions {
   /** Whether no agent works in the server. If so, it is replaced when the program on disk or the setting has changed. */
   isIdle: () => boolean
   agents: AgentDefinitions
-  /** Called when there is no server and before there is a new one. */
-  beforeBoot?: () => void
+  /** The ids of our sessions. */
+  sessions: () => string[]
 }
 
 /** The running server of this home, or undefined. Looks at file and process only: it may still fail to answer. */
@@ -67,25 +68,29 @@ export async function ensureServer(home: Home, options: ServerOptions): Promise<
       let server = await adoptBooting(home)
       if (server === undefined) {
         await endServer(home)
-        options.beforeBoot?.()
+        driverFor().beforeLaunch(home, options.sessions)
         server = await boot(home, options)
       }
-      return open(home, await withModelsInUse(home, options, server))
+      return open(home, await wellLaunched(home, options, server))
     },
   )
 }
 
-/** A first boot with all models only learns which providers are connected; restart with those before publishing. */
-async function withModelsInUse(home: Home, options: ServerOptions, server: Server): Promise<Server> {
-  const { models, program } = server.record
+/** Boots once more when the driver knows only now how to launch the server well. */
+async function wellLaunched(home: Home, options: ServerOptions, server: Server): Promise<Server> {
   try {
-    if (models !== undefined || !(await askConnected(home, server.client, program))) return server
+    if (!(await driverFor().isToBeLaunchedAnew(home, server.endpoint, launchOf(server.record)))) return server
   } catch (error) {
     await endServer(home)
     throw error
   }
   await endServer(home)
   return boot(home, options, ', with the models that it can use')
+}
+
+/** How the server on file was launched. */
+export function launchOf({ program, models }: ServerRecord): Launched {
+  return { program, mark: models ?? '' }
 }
 
 /**
@@ -150,7 +155,8 @@ function endUnknown(home: Home): void {
 
 /** Starts a server. No other process finds it before open(). */
 async function boot(home: Home, options: ServerOptions, how = ''): Promise<Server> {
-  requireWorkable(home.paths.home)
+  const driver = driverFor()
+  driver.requireWorkable(home.paths.home)
   const file = findOpencode(home.env)
   const program = await checkOpencode(file, home.env, home.signal)
   if (program.warning !== undefined) home.warn(program.warning)
@@ -158,7 +164,6 @@ async function boot(home: Home, options: ServerOptions, how = ''): Promise<Serve
   ensureDirectory(home.paths.logs)
   ensureDirectory(home.paths.opencode)
   ensureDirectory(home.paths.base)
-  writePlugin(home)
   writeProgram(home)
 
   rotate(home.paths.serverLog)
@@ -168,14 +173,14 @@ async function boot(home: Home, options: ServerOptions, how = ''): Promise<Serve
   // Else a starter that is killed before the process is on file would leave a server that kugetsu cannot find.
   writeBooting(home, marker)
   const fingerprint = fingerprintOf(file)
-  const models = chooseModels(home, fingerprint)
+  const launch = driver.launch(home, { program: fingerprint, password, marker, agents: options.agents })
   const log = openToAppend(home.paths.serverLog)
   const offset = fs.fstatSync(log).size
-  const child = spawn(program.path, ['serve', '--hostname', '127.0.0.1', '--port', '0'], {
+  const child = spawn(program.path, launch.args, {
     cwd: home.paths.base,
     detached: true,
     stdio: ['ignore', log, log],
-    env: serverEnvironment(home, { password, marker, agents: options.agents, models }),
+    env: launch.env,
   })
   fs.closeSync(log)
   let exit: string | undefined
@@ -199,7 +204,7 @@ async function boot(home: Home, options: ServerOptions, how = ''): Promise<Serve
     version: program.version,
     program: fingerprint,
     marker,
-    ...(models.mark === '' ? {} : { models: models.mark }),
+    ...(launch.mark === '' ? {} : { models: launch.mark }),
     started_at: home.now().toISOString(),
     log_offset: offset,
   }
@@ -274,11 +279,13 @@ async function answersInTime(home: Home, server: Server): Promise<boolean> {
 
 function serverAt(home: Home, record: ServerRecord, port: number): Server {
   const endpoint = { port, password: record.password }
-  const connect = (signal: AbortSignal | undefined) => createClient(endpoint, { signal })
+  const connect = (signal: AbortSignal | undefined) => driverFor().connect(home, endpoint, signal)
   return { record, endpoint, client: connect(home.signal), connect }
 }
 
 function isCurrent(home: Home, record: ServerRecord, options: ServerOptions): boolean {
   const program = fingerprintOf(findOpencode(home.env))
-  return (record.program === program && markFor(home, program) === (record.models ?? '')) || !options.isIdle()
+  return (
+    (record.program === program && driverFor().markFor(home, program) === launchOf(record).mark) || !options.isIdle()
+  )
 }

@@ -1,8 +1,8 @@
 /** What an opencode server has written to its log. */
 import * as fs from 'node:fs'
-import type { Home } from '../../config/home.ts'
-import { KugetsuError } from '../../core/errors.ts'
-import { plainText } from '../../core/plain-text.ts'
+import type { Home } from '../config/home.ts'
+import { KugetsuError } from '../core/errors.ts'
+import { plainText } from '../core/plain-text.ts'
 
 /** The text of the log from `offset`, in bytes, on. */
 export function logSince(home: Home, offset: number): string {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isWithoutTools } from '../../../src/sessions/starting/opencode-agent.ts'
+import { infoOf } from '../../src/opencode/agent-info.ts'
 
 const rule = (permission: string, action: string, pattern = '*') => ({ permission, pattern, action })
 const everything = rule('*', 'allow')
@@ -13,6 +13,6 @@ describe('an agent without tools', () => {
     ['is not one that only plans', [everything, rule('edit', 'deny')], false],
     ['is none of which nothing is known', 'denied', false],
   ])('%s', (_, permission, expected) => {
-    expect(isWithoutTools({ name: 'build', permission })).toBe(expected)
+    expect(infoOf({ name: 'build', permission }).isWithoutTools).toBe(expected)
   })
 })

@@ -3,7 +3,7 @@ import * as os from 'node:os'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { isChangedByReading, unreadableConfiguration } from '../../../src/opencode/project-files.ts'
-import { refusal } from '../../../src/opencode/api/request-failure.ts'
+import { refusal } from '../../../src/opencode/api/refusal.ts'
 
 let directory: string
 beforeEach(() => (directory = fs.mkdtempSync(path.join(os.tmpdir(), 'kg-refusal-'))))

@@ -1,8 +1,9 @@
 /** How each of opencode's tools shows in a transcript: commands with their output, everything else on a line. */
 import * as path from 'node:path'
-import { plainLine } from '../../core/plain-text.ts'
-import type { Part } from '../api/schemas.ts'
-import { duration, excerpt, indent, listAt, numberAt, recordAt, textAt } from '../api/fields.ts'
+import { plainLine } from '../core/plain-text.ts'
+import type { Part } from './api/schemas.ts'
+import { duration, excerpt, indent } from '../core/prose.ts'
+import { listAt, numberAt, recordAt, textAt } from '../core/unknown-data.ts'
 
 interface ToolOptions {
   directory: string | undefined

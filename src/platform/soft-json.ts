@@ -1,5 +1,5 @@
 /** JSON for completion: a missing or wrong value is empty. */
-import { readText } from '../../platform/files.ts'
+import { readText } from './files.ts'
 
 export type Fields = Record<string, unknown>
 

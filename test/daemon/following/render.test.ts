@@ -3,7 +3,19 @@ import * as z from 'zod'
 import { describe, expect, test } from 'vitest'
 import { maskSecrets } from '../../../src/core/masking.ts'
 import { message, type Part } from '../../../src/opencode/api/schemas.ts'
-import { isFinished, renderHeader, renderOutcome, renderPart } from '../../../src/opencode/transcript/transcript.ts'
+import * as render from '../../../src/daemon/following/render.ts'
+import { entryOf } from '../../../src/opencode/entries.ts'
+
+const { renderHeader, renderOutcome } = render
+/** As the daemon shows a part of opencode 1. */
+const renderPart = (one: Part, options: render.RenderOptions) => {
+  const entry = entryOf(one)
+  return entry && render.renderEntry(entry, options)
+}
+const isFinished = (one: Part, role: string) => {
+  const entry = entryOf(one)
+  return entry === undefined || render.isFinished(entry, role)
+}
 
 const directory = '/home/dev/.kugetsu/worktrees/github.com-shoko-kugetsu-14'
 const time = new Date(2026, 4, 6, 7, 8, 9)
