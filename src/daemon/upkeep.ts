@@ -6,7 +6,6 @@ import * as fs from 'node:fs'
 import { listMirrors } from '../worktrees/mirror/list.ts'
 import type { Home } from '../config/home.ts'
 import { messageOf } from '../core/errors.ts'
-import { driverFor } from '../driver/choose.ts'
 import { findServer, launchOf } from '../server/server.ts'
 import { rotateInPlace } from '../platform/files.ts'
 import { sweepLitter } from '../platform/litter.ts'
@@ -52,7 +51,7 @@ export function createUpkeep(home: Home, queue: Queue): Upkeep {
         // Not while the server boots: its log is read for the port then.
         attempt('rotate a log', () => rotateInPlace(home.paths.serverLog))
         // Every hour opencode fetches a newer catalogue, and then reads its catalogue file again.
-        attempt('renew the models', () => driverFor().renewFiles(home, launchOf(server.record)))
+        attempt('renew the models', () => server.driver.renewFiles(home, launchOf(server.record)))
       }
     }
     const steps = [clearFinished, clearTranscripts, clearDelegations, clearLocks]

@@ -21,6 +21,6 @@ export function fixSessionPermissions(home: Home): PermissionsFixed {
       ? [{ id: record.opencode_session_id, rules: permissionRules() }]
       : [],
   )
-  const fixed = driverFor().storeRules(home, sessions)
+  const fixed = driverFor(home).storeRules(home, sessions)
   return { fixed, unknown: sessions.map(({ id }) => id).filter((id) => !fixed.includes(id)) }
 }

@@ -88,7 +88,7 @@ export function subjectOf(outer: Home): Subject {
     items,
     server,
     gitServers: lazy(() => (areServersSound() ? listServers(home) : [])),
-    database: lazy(() => driverFor().lookAtStore(home)),
+    database: lazy(() => driverFor(home).lookAtStore(home)),
     daemon: lazy(() => daemonStatus(home)),
     unreadable: lazy(() => {
       for (const look of [index, sessions, items, server, areServersSound]) look()

@@ -14,11 +14,11 @@ export type AgentDefinitions = Record<string, object>
 /** What a driver can do without a server. */
 export interface Driver {
   readonly kind: DriverKind
-  /** The newest version that the tests have run on. */
-  readonly testedVersion: string
+  /** From the oldest version to the first that it cannot drive; `named` is the newest for a person, as `1.x`. */
+  readonly versions: { from: string; below: string; named: string; tested: string }
   /** Throws KugetsuError `bad_home` when such a server cannot work in the directories of a home. */
   requireWorkable(home: string): void
-  /** Called once by a process that lives long: reads now what an upgrade of kugetsu would replace under it. */
+  /** Reads the files of kugetsu that launch() needs. */
   preload(): void
   /** Called before a server is launched; `sessions` are the ids of ours. Puts right what it keeps. Never throws. */
   beforeLaunch(home: Home, sessions: () => string[]): void

@@ -21,7 +21,8 @@ const defaultTimeoutMs = 120_000
 
 export const opencode: Driver = {
   kind: 'opencode',
-  testedVersion: '1.18.33',
+  // Older ones keep their sessions in JSON files. Version 2 has another API, and other tables in the same database.
+  versions: { from: '1.2', below: '2.0.0', named: '1.x', tested: '1.18.33' },
   requireWorkable,
   preload: () => void pluginText(),
   beforeLaunch: (home, sessions) => {

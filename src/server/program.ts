@@ -4,20 +4,18 @@ import * as path from 'node:path'
 import { KugetsuError, messageOf } from '../core/errors.ts'
 import { plainLine } from '../core/plain-text.ts'
 import { compare } from '../core/versions.ts'
-import { driverFor } from '../driver/choose.ts'
+import { driverOfVersion, oldestVersion, supportedVersions } from '../driver/choose.ts'
+import type { Driver } from '../driver/driver.ts'
 import { isExecutable } from '../platform/executable.ts'
 import { requireHandles } from '../platform/file-handles.ts'
 import { killGroupOf } from '../platform/processes.ts'
 
-/** The oldest opencode that kugetsu can drive: older ones keep their sessions in JSON files. */
-const oldest = [1, 2] as const
-/** The first version with another API. It has other tables in the same database, which it changes at its first start. */
-const unknownFrom = '2.0.0'
 /** An answer takes a second; on a machine under heavy load it was seen to take 30. */
 const versionLimitMs = 60_000
 export interface OpencodeProgram {
   path: string
   version: string
+  driver: Driver
   /** Set when this version is newer than any that was tested. */
   warning?: string
 }
@@ -64,25 +62,26 @@ export async function checkOpencode(
   limitMs = versionLimitMs,
 ): Promise<OpencodeProgram> {
   const version = await askVersion(file, env, signal, limitMs)
-  const comparison = compare(version, oldest.join('.'))
-  if (comparison < 0) {
-    throw new KugetsuError(`opencode ${version} is too old: kugetsu needs ${oldest.join('.')} or newer`, {
+  const driver = driverOfVersion(version)
+  if (driver === 'too old') {
+    throw new KugetsuError(`opencode ${version} is too old: kugetsu needs ${oldestVersion} or newer`, {
       hint: `Upgrade it with "npm install -g opencode-ai" (${file} is the one in use).`,
       code: 'opencode_too_old',
     })
   }
-  if (compare(version, unknownFrom) >= 0) {
-    throw new KugetsuError(`opencode ${version} is not supported: kugetsu works with ${oldest.join('.')} to 1.x`, {
+  if (driver === undefined) {
+    throw new KugetsuError(`opencode ${version} is not supported: kugetsu works with ${supportedVersions}`, {
       hint: `Install version 1 beside it (npm install --prefix ~/.opencode-1 opencode-ai) and set KUGETSU_OPENCODE=~/.opencode-1/node_modules/.bin/opencode (${file} is the one in use).`,
       code: 'opencode_unsupported',
     })
   }
-  const { testedVersion } = driverFor()
-  if (compare(version, testedVersion) <= 0) return { path: file, version }
+  const { tested } = driver.versions
+  if (compare(version, tested) <= 0) return { path: file, version, driver }
   return {
     path: file,
     version,
-    warning: `opencode ${version} is newer than ${testedVersion}, the newest that kugetsu was tested with`,
+    driver,
+    warning: `opencode ${version} is newer than ${tested}, the newest that kugetsu was tested with`,
   }
 }
 

@@ -13,6 +13,8 @@ const serverFile = lazy(() =>
     port: z.optional(z.int()),
     password: z.string().check(z.minLength(1)),
     version: z.string(),
+    /** The kind of its driver; absent: `opencode`. */
+    driver: z.optional(z.string()),
     /** The fingerprintOf() of the program on disk that the server was started from. */
     program: z.string(),
     /** Value of KUGETSU_SERVER in the environment of the server and of every command its agents run. */

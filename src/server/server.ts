@@ -8,9 +8,9 @@ import { messageOf } from '../core/errors.ts'
 import { ensureDirectory, openToAppend, removeFile, rotate } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
 import { identify, isAlive, isOutOfSight, kill, processesWith, signalGroup } from '../platform/processes.ts'
-import { driverFor } from '../driver/choose.ts'
+import { driverNamed } from '../driver/choose.ts'
 import type { Client, Endpoint } from '../driver/client.ts'
-import type { AgentDefinitions, Launched } from '../driver/driver.ts'
+import type { AgentDefinitions, Driver, Launched } from '../driver/driver.ts'
 import { markerVariable, writeProgram } from '../driver/environment.ts'
 import { checkOpencode, fingerprintOf, findOpencode } from './program.ts'
 import { bootFailed, logSince } from './log.ts'
@@ -21,6 +21,7 @@ const healthTimeoutMs = 5_000
 
 export interface Server {
   record: ServerRecord
+  driver: Driver
   endpoint: Endpoint
   /** A client for the call that this server was found for: its requests end with that call. */
   client: Client
@@ -68,7 +69,6 @@ export async function ensureServer(home: Home, options: ServerOptions): Promise<
       let server = await adoptBooting(home)
       if (server === undefined) {
         await endServer(home)
-        driverFor().beforeLaunch(home, options.sessions)
         server = await boot(home, options)
       }
       return open(home, await wellLaunched(home, options, server))
@@ -79,7 +79,8 @@ export async function ensureServer(home: Home, options: ServerOptions): Promise<
 /** Boots once more when the driver knows only now how to launch the server well. */
 async function wellLaunched(home: Home, options: ServerOptions, server: Server): Promise<Server> {
   try {
-    if (!(await driverFor().isToBeLaunchedAnew(home, server.endpoint, launchOf(server.record)))) return server
+    const { driver, endpoint, record } = server
+    if (!(await driver.isToBeLaunchedAnew(home, endpoint, launchOf(record)))) return server
   } catch (error) {
     await endServer(home)
     throw error
@@ -155,10 +156,11 @@ function endUnknown(home: Home): void {
 
 /** Starts a server. No other process finds it before open(). */
 async function boot(home: Home, options: ServerOptions, how = ''): Promise<Server> {
-  const driver = driverFor()
-  driver.requireWorkable(home.paths.home)
   const file = findOpencode(home.env)
   const program = await checkOpencode(file, home.env, home.signal)
+  const { driver } = program
+  driver.requireWorkable(home.paths.home)
+  driver.beforeLaunch(home, options.sessions)
   if (program.warning !== undefined) home.warn(program.warning)
   home.progress(`starting opencode ${program.version}${how}`)
   ensureDirectory(home.paths.logs)
@@ -202,6 +204,7 @@ async function boot(home: Home, options: ServerOptions, how = ''): Promise<Serve
     ...identity,
     password,
     version: program.version,
+    ...(driver.kind === 'opencode' ? {} : { driver: driver.kind }),
     program: fingerprint,
     marker,
     ...(launch.mark === '' ? {} : { models: launch.mark }),
@@ -279,13 +282,15 @@ async function answersInTime(home: Home, server: Server): Promise<boolean> {
 
 function serverAt(home: Home, record: ServerRecord, port: number): Server {
   const endpoint = { port, password: record.password }
-  const connect = (signal: AbortSignal | undefined) => driverFor().connect(home, endpoint, signal)
-  return { record, endpoint, client: connect(home.signal), connect }
+  const driver = driverNamed(record.driver)
+  const connect = (signal: AbortSignal | undefined) => driver.connect(home, endpoint, signal)
+  return { record, driver, endpoint, client: connect(home.signal), connect }
 }
 
 function isCurrent(home: Home, record: ServerRecord, options: ServerOptions): boolean {
   const program = fingerprintOf(findOpencode(home.env))
   return (
-    (record.program === program && driverFor().markFor(home, program) === launchOf(record).mark) || !options.isIdle()
+    (record.program === program && driverNamed(record.driver).markFor(home, program) === launchOf(record).mark) ||
+    !options.isIdle()
   )
 }

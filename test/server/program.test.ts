@@ -7,7 +7,7 @@ import { opencode } from '../../src/opencode/driver.ts'
 import { checkOpencode, findOpencode } from '../../src/server/program.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
-const { testedVersion } = opencode
+const testedVersion = opencode.versions.tested
 
 let root: string
 beforeEach(() => {
@@ -61,6 +61,7 @@ describe('checking opencode', () => {
     expect(await checkOpencode(saying(testedVersion), env)).toEqual({
       path: path.join(root, 'opencode'),
       version: testedVersion,
+      driver: opencode,
     })
     expect(await checkOpencode(saying('1.2.0'), env)).toMatchObject({ version: '1.2.0' })
   })

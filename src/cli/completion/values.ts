@@ -31,9 +31,9 @@ export function valuesIn(home: Home): Values {
     if (command === 'server' && name === 'name' && subcommand !== 'add') found.push(...servers(home))
     if (command === 'env' && name === 'agent') found.push(...candidatesOf(agents(home)))
     if (command === 'env' && /^(key|name|variable)$/i.test(name)) found.push(...variables(home))
-    if (name === 'model') found.push(...candidatesOf(driverFor().suggest(home, 'models')))
+    if (name === 'model') found.push(...candidatesOf(driverFor(home).suggest(home, 'models')))
     if (name === 'base') found.push(...candidatesOf(branches(home, given[0] ?? '')))
-    if (command !== 'env' && name === 'agent') found.push(...candidatesOf(driverFor().suggest(home, 'agents')))
+    if (command !== 'env' && name === 'agent') found.push(...candidatesOf(driverFor(home).suggest(home, 'agents')))
     return found.filter(({ value }) => isPlain(value))
   }
 }

@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { maskerOf } from '../../agents/known-secrets.ts'
 import type { Home } from '../../config/home.ts'
 import { messageOf } from '../../core/errors.ts'
-import { driverFor } from '../../driver/choose.ts'
 import type { Entry, MessageFacts, Retry, ServerEvent, Told } from '../../driver/entry.ts'
 import type { Server } from '../../server/server.ts'
 import { note } from '../../activity/journal.ts'
@@ -67,7 +66,7 @@ export function startWatcher(home: Home, server: Server, changed: () => void): W
   const parents = new Map<string, string>()
   const roles = new Map<string, { role: string; at: Date }>()
   const errors = new Map<string, { text: string; trouble: string | undefined }>()
-  const calls = createRunningCalls(home.now, driverFor().commandTimeoutMs(server.record.pid))
+  const calls = createRunningCalls(home.now, server.driver.commandTimeoutMs(server.record.pid))
   let news = new Map<string, News>()
   let opened = 0
   let connection = 0

@@ -18,7 +18,7 @@ export const providers: Check = {
       const ids = connected.join(', ')
       return pass(server?.record.models === undefined ? `all that opencode knows; it can use ${ids}` : ids)
     }
-    const all = driverFor().knownProviders(home)
+    const all = driverFor(home).knownProviders(home)
     if (all === undefined) {
       return warn(
         'all: opencode has no catalogue of models on file',

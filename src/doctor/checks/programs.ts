@@ -38,8 +38,8 @@ const git: Check = {
 const opencode: Check = {
   name: 'opencode',
   look: async ({ home }) => {
-    driverFor().requireWorkable(home.paths.home)
     const program = await checkOpencode(findOpencode(home.env), home.env, home.signal)
+    program.driver.requireWorkable(home.paths.home)
     return program.warning === undefined
       ? pass(`${program.version} (${program.path})`)
       : warn(program.warning, 'Should something go wrong, try that version: npm install -g opencode-ai@<version>')
@@ -49,7 +49,7 @@ const opencode: Check = {
 const database: Check = {
   name: 'database',
   look: ({ home, database, index }) => {
-    const file = driverFor().storeFile(home)
+    const file = driverFor(home).storeFile(home)
     const mend = 'Set OPENCODE_DB to what "opencode db path" prints.'
     let look
     try {

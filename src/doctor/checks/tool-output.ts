@@ -9,7 +9,7 @@ const large = 2 * 1024 ** 3
 export const toolOutput: Check = {
   name: 'output of commands',
   look: ({ home }) => {
-    const found = driverFor().lookAtOutputs(home)
+    const found = driverFor(home).lookAtOutputs(home)
     if (found === undefined) return pass('none kept by opencode')
     const detail = `${counted(found.files, 'file')}, ${Math.ceil(found.bytes / 1024 ** 2)} MB in ${found.directory}`
     if (found.open) return warn(`${detail}, which other users can read`, byItself)
@@ -21,8 +21,8 @@ export const toolOutput: Check = {
         )
   },
   fix: async (home) => {
-    if (driverFor().lookAtOutputs(home)?.open !== true) return []
-    driverFor().closeOutputs(home)
+    if (driverFor(home).lookAtOutputs(home)?.open !== true) return []
+    driverFor(home).closeOutputs(home)
     return ['closed the output of commands to other users']
   },
 }

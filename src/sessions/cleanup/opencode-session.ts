@@ -48,7 +48,7 @@ export async function closeWorktree(home: Home, worktree: string | null | undefi
   if (!worktree || fs.existsSync(worktree)) return
   try {
     await unload(home, worktree)
-    driverFor().forgetWorktree(home, worktree)
+    driverFor(home).forgetWorktree(home, worktree)
   } catch (error) {
     home.warn(`opencode keeps snapshots of ${worktree}: ${messageOf(error)}`)
   }

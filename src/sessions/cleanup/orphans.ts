@@ -109,7 +109,7 @@ function shares({ record }: StoredSession, other: StoredSession['record']): bool
 function lostSessions(home: Home, sessions: StoredSession[], index: Index): Set<string> {
   const ids = sessions.flatMap(({ record }) => (record.opencode_session_id ? [record.opencode_session_id] : []))
   if (!index.base) return new Set()
-  const known = driverFor().knownSessions(home, [index.base, ...ids])
+  const known = driverFor(home).knownSessions(home, [index.base, ...ids])
   return known?.has(index.base) === true ? new Set(ids.filter((id) => !known.has(id))) : new Set()
 }
 

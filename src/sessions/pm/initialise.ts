@@ -6,7 +6,7 @@ import { pmAgentName, pmPriming } from '../../agents/pm-agent.ts'
 import type { Home } from '../../config/home.ts'
 import { defaultConfigText } from '../../config/settings.ts'
 import { KugetsuError } from '../../core/errors.ts'
-import { driverFor } from '../../driver/choose.ts'
+import { checkOpencode, findOpencode } from '../../server/program.ts'
 import type { Server } from '../../server/server.ts'
 import { createExclusive, ensureDirectory, listDirectory, removeFile } from '../../platform/files.ts'
 import { exclusively } from '../../platform/locks.ts'
@@ -35,19 +35,25 @@ export interface Initialised {
  * Throws KugetsuError `already_initialised` for an initialised home without `force`.
  */
 export async function initialise(home: Home, options: { force: boolean }): Promise<Initialised> {
-  driverFor().requireWorkable(home.paths.home)
+  refuseAgain(home, options)
+  // Before anything is written: a program that kugetsu cannot drive, or not in this place, is refused.
+  const { driver } = await checkOpencode(findOpencode(home.env), home.env, home.signal)
+  driver.requireWorkable(home.paths.home)
   createLayout(home)
   return exclusively(home.paths.lock('init'), { timeoutMs: 120_000, signal: home.signal }, async () => {
-    const index = readIndex(home)
-    if (!options.force && index?.base && index.pm_agent) {
-      throw new KugetsuError(`kugetsu is initialised already (${home.paths.home})`, {
-        hint: 'Use --force for new base and PM agent sessions: what was said to the PM agent is gone then, everything else stays.',
-        code: 'already_initialised',
-      })
-    }
+    refuseAgain(home, options)
     requirePmAtRest(home)
     if (options.force) clearLogs(home)
     return makeSessions(home)
+  })
+}
+
+function refuseAgain(home: Home, { force }: { force: boolean }): void {
+  const index = readIndex(home)
+  if (force || !index?.base || !index.pm_agent) return
+  throw new KugetsuError(`kugetsu is initialised already (${home.paths.home})`, {
+    hint: 'Use --force for new base and PM agent sessions: what was said to the PM agent is gone then, everything else stays.',
+    code: 'already_initialised',
   })
 }
 

@@ -10,7 +10,7 @@ import { findServer } from '../../server/server.ts'
  * the server has stopped reading, even if the start fails: a directory that is removed must be unloaded after that.
  */
 export async function loadAhead(home: Home, directory: string): Promise<void> {
-  if (driverFor().isChangedByReading(directory)) return
+  if (driverFor(home).isChangedByReading(directory)) return
   try {
     await clientOf(home)?.warmUp(directory)
   } catch {

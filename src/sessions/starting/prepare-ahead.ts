@@ -57,7 +57,7 @@ export async function discardPrepared(home: Home, { name, ref, worktree, undo }:
     if (
       isAtRisk(found) ||
       found.parked.length > 0 ||
-      !found.ignored.names.map(displayName).every((name) => driverFor().isMadeByReading(name))
+      !found.ignored.names.map(displayName).every((name) => driverFor(home).isMadeByReading(name))
     )
       return
     await unload(home, worktree.path).catch(() => {}) // a failure only costs memory

@@ -1,7 +1,6 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { KugetsuError } from '../../../core/errors.ts'
-import { driverFor } from '../../../driver/choose.ts'
 import { checkOpencode, findOpencode } from '../../../server/program.ts'
 import { ensureDirectory, writeAtomic } from '../../../platform/files.ts'
 import { currentProcess } from '../../../platform/processes.ts'
@@ -38,7 +37,7 @@ export async function openTui(context: Context, session: string, directory: stri
   writeAtomic(attached, JSON.stringify(self))
   try {
     // The interface takes the terminal's signals itself, so ours must not end it.
-    const { args, env } = driverFor().attach(server.endpoint, { id: session, directory })
+    const { args, env } = server.driver.attach(server.endpoint, { id: session, directory })
     const result = await execa(program.path, args, { stdio: 'inherit', reject: false, env })
     if (result.failed) {
       throw new KugetsuError(`opencode attach ended with ${result.exitCode ?? result.signal ?? 'an error'}`, {

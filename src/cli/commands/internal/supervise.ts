@@ -3,7 +3,7 @@ import { loadSettings, type Settings } from '../../../config/settings.ts'
 import { exitCodes, messageOf } from '../../../core/errors.ts'
 import { onUnhandled } from '../../../daemon/last-resort.ts'
 import { runDaemon } from '../../../daemon/daemon.ts'
-import { driverFor } from '../../../driver/choose.ts'
+import { preload } from '../../../driver/choose.ts'
 import type { Context } from '../../terminal/context.ts'
 
 /** How soon the same warning is written again, in milliseconds: every look meets a problem that lasts. */
@@ -16,7 +16,7 @@ const mostRemembered = 1_000
  */
 export async function runSupervise(context: Context, options: { foreground: boolean }): Promise<void> {
   context.onUnhandled(onUnhandled(context))
-  driverFor().preload()
+  preload()
   let last: Settings = context.settings()
   const told = new Map<string, number>()
   const log = (text: string) =>
