@@ -19,12 +19,20 @@ const licences = {
   },
 }
 
+/** commander loads child_process for subcommands that are programs of their own: kugetsu has none, and it takes 2 ms. */
+const noPrograms = {
+  name: 'no-programs',
+  resolveId: (source, importer) =>
+    source === 'node:child_process' && importer?.includes('/node_modules/commander/') ? 'no-programs' : undefined,
+  load: (id) => (id === 'no-programs' ? 'module.exports = {}' : undefined),
+}
+
 // The one default export: rolldown asks for it.
 export default defineConfig([
   {
     ...common,
     input: { main: 'src/main.ts' },
-    plugins: [licences],
+    plugins: [licences, noPrograms],
     output: {
       dir: 'dist',
       cleanDir: true,

@@ -1,5 +1,5 @@
-/** The file names of an issue or a repository. Separate from the refs themselves, because crypto takes time to load. */
-import { createHash } from 'node:crypto'
+/** The file names of an issue or a repository. */
+import { builtins } from './builtins.ts'
 import { formatRef, type IssueRef, type Repository } from './issue-ref.ts'
 
 const longestFileName = 160
@@ -37,5 +37,5 @@ function digestOf(ref: IssueRef): string {
 }
 
 function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
+  return builtins.crypto.createHash('sha256').update(text).digest('hex')
 }

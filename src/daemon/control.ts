@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process'
 import * as fs from 'node:fs'
 import type { Home } from '../config/home.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { builtins } from '../core/builtins.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
 import { withoutAgent } from '../core/within-agent.ts'
 import { buildMark } from '../platform/build-mark.ts'
@@ -121,7 +121,7 @@ function startDaemon(home: Home): void {
   const log = openToAppend(home.paths.daemonLog)
   try {
     const [program, ...first] = home.self
-    const child = spawn(program, [...first, daemonCommand], {
+    const child = builtins.childProcess.spawn(program, [...first, daemonCommand], {
       cwd: home.paths.home,
       detached: true,
       stdio: ['ignore', log, log],

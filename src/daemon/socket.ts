@@ -1,10 +1,9 @@
 /** The daemon's unix socket: one JSON object a line each way. An answer proves that a daemon lives. */
-import { createHash } from 'node:crypto'
 import * as fs from 'node:fs'
-import * as net from 'node:net'
 import * as os from 'node:os'
 import * as path from 'node:path'
 import type { Home } from '../config/home.ts'
+import { builtins } from '../core/builtins.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { ensureDirectory, removeFile } from '../platform/files.ts'
 
@@ -40,19 +39,18 @@ export interface Answer {
 /** Where the socket is: in the home, or, if that path is too long, in a user's own directory under the temporary one. */
 export function socketPath(home: Home): string {
   if (Buffer.byteLength(home.paths.daemonSocket) <= longestPath) return home.paths.daemonSocket
-  const digest = createHash('sha256').update(home.paths.home).digest('hex').slice(0, 16)
+  const digest = builtins.crypto.createHash('sha256').update(home.paths.home).digest('hex').slice(0, 16)
   return path.join(os.tmpdir(), `kugetsu-${os.userInfo().uid}`, `${digest}.sock`)
 }
 
 /** Asks the daemon of this home; undefined when none answers. */
 export async function askDaemon(home: Home, request: Request): Promise<Answer | undefined> {
   const file = socketPath(home)
-  // Checked first: this saves loading the part of Node that connects.
   if (!fs.existsSync(file)) return undefined
   // Another owner of the directory could answer in the daemon's name.
   if (file !== home.paths.daemonSocket && !isPrivate(path.dirname(file))) return undefined
   return new Promise((resolve) => {
-    const socket = net.connect(file)
+    const socket = builtins.net.connect(file)
     let said = ''
     const done = (answer: Answer | undefined) => {
       socket.destroy()
@@ -78,7 +76,7 @@ export async function listen(
   ensureDirectory(path.dirname(file))
   ownedByUs(path.dirname(file))
   removeFile(file)
-  const server = net.createServer((socket) => {
+  const server = builtins.net.createServer((socket) => {
     let said = ''
     socket.setTimeout(answerMs, () => socket.destroy())
     socket.on('error', () => socket.destroy())

@@ -1,15 +1,15 @@
 /** Directories that are being made or deleted. They lie beside the place they are for, and are named after the process. */
-import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { pid } from 'node:process'
+import { builtins } from '../core/builtins.ts'
 import { listNames, placeIn } from '../platform/byte-names.ts'
 import { listDirectory } from '../platform/files.ts'
 import { identify } from '../platform/processes.ts'
 
 /** A free name beside `place`: `.<name>.<pid>-<start time>.<random>.tmp`. */
 export function temporarySibling(place: string): string {
-  const name = `.${path.basename(place)}.${pid}-${startOf(pid) ?? ''}.${randomBytes(4).toString('hex')}.tmp`
+  const name = `.${path.basename(place)}.${pid}-${startOf(pid) ?? ''}.${builtins.crypto.randomBytes(4).toString('hex')}.tmp`
   return path.join(path.dirname(place), name)
 }
 

@@ -1,7 +1,7 @@
 /** A copy on disk of bytes that are about to be run: the system loads libraries only from files. */
-import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
+import { builtins } from '../core/builtins.ts'
 import { messageOf } from '../core/errors.ts'
 import { ensureDirectory } from './files.ts'
 
@@ -75,7 +75,7 @@ function pathOf(descriptor: number, file: string): string {
 }
 
 function put(file: string, bytes: Uint8Array): void {
-  const temporary = `${file}.${randomBytes(6).toString('hex')}`
+  const temporary = `${file}.${builtins.crypto.randomBytes(6).toString('hex')}`
   try {
     fs.writeFileSync(temporary, bytes, { flag: 'wx', mode: 0o500 })
     fs.renameSync(temporary, file)

@@ -1,7 +1,7 @@
 /** The identity of a process, so that a pid that was given to another program later is not mistaken for it. */
-import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as z from 'zod/mini'
+import { builtins } from '../core/builtins.ts'
 import { lazy } from '../core/lazy.ts'
 
 export const processIdentity = lazy(() =>
@@ -148,7 +148,7 @@ function startOf(pid: number): string | undefined {
 
 function startByPs(pid: number): string | undefined {
   try {
-    const [state, ...start] = execFileSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], {
+    const [state, ...start] = builtins.childProcess.execFileSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], {
       encoding: 'utf8',
       timeout: 5000,
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -169,7 +169,7 @@ function bootId(): string {
 
 function bootTimeBySysctl(): string {
   try {
-    return execFileSync('sysctl', ['-n', 'kern.boottime'], { encoding: 'utf8', timeout: 5000 }).trim()
+    return builtins.childProcess.execFileSync('sysctl', ['-n', 'kern.boottime'], { encoding: 'utf8', timeout: 5000 }).trim()
   } catch {
     return 'unknown'
   }
