@@ -3,11 +3,21 @@
  * The first server of a name counts.
  */
 import * as fs from 'node:fs'
-import * as z from 'zod/mini'
 import { startOf } from '../core/columns.ts'
-import { KugetsuError, messageOf } from '../core/errors.ts'
+import { KugetsuError } from '../core/errors.ts'
+import {
+  aList,
+  anObject,
+  aText,
+  type Described,
+  isObject,
+  optional,
+  type Read,
+  required,
+  withDefault,
+  wrongField,
+} from '../core/fields.ts'
 import { isInstance } from '../core/issue-ref.ts'
-import { lazy } from '../core/lazy.ts'
 import { writeJson } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
 import { readState } from '../platform/state-file.ts'
@@ -40,23 +50,15 @@ export interface ServerHome {
   signal?: AbortSignal | undefined
 }
 
-const storedServer = lazy(() =>
-  z.looseObject({
-    name: z.string(),
-    url: z.string(),
-    type: z.optional(z.string()),
-    api: z.optional(z.string()),
-  }),
-)
-/** The shape of servers.json. */
-export const serversFile = lazy(() =>
-  z.looseObject({
-    default: z.optional(z.string()),
-    servers: z._default(z.array(storedServer()), []),
-  }),
-)
-type ServersFile = z.infer<ReturnType<typeof serversFile>>
-type StoredServer = z.infer<ReturnType<typeof storedServer>>
+const storedServer = { name: required(aText), url: required(aText), type: optional(aText), api: optional(aText) }
+type StoredServer = Described<typeof storedServer>
+const aServer = anObject(storedServer)
+
+const serversFile = { default: optional(aText), servers: withDefault(aList(aServer), () => []) }
+type ServersFile = Described<typeof serversFile>
+
+/** Reads the value in servers.json. */
+export const aServersFile = anObject(serversFile)
 
 const lockTimeoutMs = 10_000
 
@@ -152,25 +154,27 @@ export async function setDefaultServer(home: ServerHome, name: string): Promise<
 }
 
 /**
- * Reads a JSON file; undefined when there is none or it is empty. A file that is not JSON or not of that shape is set aside,
- * with its bytes kept, and named in a KugetsuError `unreadable`.
+ * Reads a JSON file; undefined when there is none or it is empty. A file that is not JSON or that `check` does not accept is
+ * set aside, with its bytes kept, and named in a KugetsuError `unreadable`; `wrongPlace` names the place in it that is wrong.
  */
-export function readJsonFile<T>(file: string, schema: () => z.ZodMiniType<T>, now: Date): T | undefined {
+export function readJsonFile<T>(
+  file: string,
+  check: Read<T>,
+  now: Date,
+  wrongPlace: (value: unknown) => string | undefined = () => undefined,
+): T | undefined {
   if (isEmpty(file)) return undefined
-  let form: string | undefined
-  const read = readState(
-    file,
-    (value) => {
-      const result = schema().safeParse(value)
-      if (result.success) return result.data
-      form = messageOf(z.prettifyError(result.error))
-      throw result.error
-    },
-    now,
-  )
+  let place: string | undefined
+  const checked = (value: unknown) => {
+    const good = check(value)
+    if (good === undefined) place = wrongPlace(value)
+    return good
+  }
+  const read = readState(file, checked, now)
   if (read.kind === 'absent') return undefined
   if (read.kind === 'read') return read.value
-  throw new KugetsuError(`cannot understand ${file}: ${form ?? read.reason}`, {
+  const reason = place === undefined ? read.reason : `${place} has not the form it should have`
+  throw new KugetsuError(`cannot understand ${file}: ${reason}`, {
     code: 'unreadable',
     hint:
       read.aside === undefined
@@ -190,7 +194,18 @@ function isEmpty(file: string): boolean {
 }
 
 function readServers(home: ServerHome): ServersFile {
-  return readJsonFile(home.paths.servers, serversFile, home.now()) ?? { servers: [] }
+  return readJsonFile(home.paths.servers, aServersFile, home.now(), wrongPlace) ?? { servers: [] }
+}
+
+/** The field of servers.json that is wrong, such as `servers[1].url`. */
+function wrongPlace(value: unknown): string | undefined {
+  if (!isObject(value)) return undefined
+  const { servers } = value
+  const place = wrongField(serversFile, value)
+  if (place !== 'servers' || !Array.isArray(servers)) return place
+  const at = servers.findIndex((each) => aServer(each) === undefined)
+  const server: unknown = servers[at]
+  return `servers[${at}]${isObject(server) ? `.${wrongField(storedServer, server)}` : ''}`
 }
 
 async function change<T>(home: ServerHome, edit: (file: ServersFile) => T): Promise<T> {

@@ -1,23 +1,22 @@
 /** Where a repository is cloned from: repos.json (written by people, only read here), else the git server. */
-import * as z from 'zod/mini'
 import { KugetsuError } from '../core/errors.ts'
+import { isObject, type Read } from '../core/fields.ts'
 import { formatRef, type IssueRef } from '../core/issue-ref.ts'
-import { lazy } from '../core/lazy.ts'
 import { findServer, type GitServer, readJsonFile } from './git-servers.ts'
 import { checkRemoteUrl } from './remote-url.ts'
 
 /** repos.json: issue ref or `host/owner/repo` to clone URL. The URLs are not checked yet. */
 export type Repositories = ReadonlyMap<string, unknown>
 
-/** The shape of repos.json. */
-export const repositoriesFile = lazy(() => z.record(z.string(), z.unknown()))
+/** Reads the value in repos.json. */
+export const aRepositoriesFile: Read<Record<string, unknown>> = (value) => (isObject(value) ? value : undefined)
 
 /**
  * Reads repos.json; empty when there is none. Throws KugetsuError `unreadable` when it cannot be understood; the file
  * has then been set aside, so that the next call works without it.
  */
 export function readRepositories(file: string, now: Date): Repositories {
-  const entries = Object.entries(readJsonFile(file, repositoriesFile, now) ?? {})
+  const entries = Object.entries(readJsonFile(file, aRepositoriesFile, now) ?? {})
   return new Map(entries.map(([key, url]) => [withLowerCaseHost(key), url]))
 }
 

@@ -8,7 +8,7 @@ import { readBooting, readServer } from '../server/server-file.ts'
 import { buildMark } from '../platform/build-mark.ts'
 import { listDirectory, readText, removeFile, writeAtomic } from '../platform/files.ts'
 import { tryExclusive, type Release } from '../platform/locks.ts'
-import { currentProcess, isAlive, processIdentity } from '../platform/processes.ts'
+import { currentProcess, isAlive, anIdentity } from '../platform/processes.ts'
 import { openQueue } from '../queue/file-queue.ts'
 import { takeOverOldQueue } from '../queue/old-queue.ts'
 import { takeOverSpool } from '../activity/notifications.ts'
@@ -197,7 +197,8 @@ function somebodyIsAttached(home: Home): boolean {
   return listDirectory(home.paths.attached).some((name) => {
     const file = path.join(home.paths.attached, name)
     try {
-      if (isAlive(processIdentity().parse(JSON.parse(readText(file) ?? '')))) return true
+      const identity = anIdentity(JSON.parse(readText(file) ?? ''))
+      if (identity !== undefined && isAlive(identity)) return true
     } catch {
       // not a file of ours, or half written
     }

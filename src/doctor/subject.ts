@@ -4,11 +4,11 @@
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import type * as z from 'zod/mini'
-import { type GitServer, listServers, serversFile } from '../config/git-servers.ts'
+import { aServersFile, type GitServer, listServers } from '../config/git-servers.ts'
 import type { Home } from '../config/home.ts'
-import { repositoriesFile } from '../config/repositories.ts'
+import { aRepositoriesFile } from '../config/repositories.ts'
 import { loadSettings, type Settings } from '../config/settings.ts'
+import type { Read } from '../core/fields.ts'
 import { lazy } from '../core/lazy.ts'
 import { daemonStatus } from '../daemon/control.ts'
 import { driverFor } from '../driver/choose.ts'
@@ -77,9 +77,9 @@ export function subjectOf(outer: Home): Subject {
     ),
   )
   const server = lazy(() => read(paths.server, parseServer))
-  const sound = <T>(file: string, shape: () => z.ZodMiniType<T>) =>
-    !fs.existsSync(file) || read(file, (text) => (text.trim() === '' ? ({} as T) : shaped(shape())(text))) !== undefined
-  const areServersSound = lazy(() => sound(paths.servers, serversFile))
+  const sound = <T>(file: string, check: Read<T>) =>
+    !fs.existsSync(file) || read(file, (text) => (text.trim() === '' ? ({} as T) : parsed(check)(text))) !== undefined
+  const areServersSound = lazy(() => sound(paths.servers, aServersFile))
   return {
     home,
     settings,
@@ -92,7 +92,7 @@ export function subjectOf(outer: Home): Subject {
     daemon: lazy(() => daemonStatus(home)),
     unreadable: lazy(() => {
       for (const look of [index, sessions, items, server, areServersSound]) look()
-      sound(paths.repositories, repositoriesFile)
+      sound(paths.repositories, aRepositoriesFile)
       return [...unreadable]
     }),
   }
@@ -110,10 +110,6 @@ export function isKnownBy(database: Subject['database']): (id: string) => boolea
   }
 }
 
-function shaped<T>(shape: z.ZodMiniType<T>): (text: string) => T | undefined {
-  return parsed((value) => shape.safeParse(value).data)
-}
-
-function parsed<T>(read: (value: unknown) => T | undefined): (text: string) => T | undefined {
+function parsed<T>(read: Read<T>): (text: string) => T | undefined {
   return (text) => read(parseJson(text))
 }

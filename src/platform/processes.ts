@@ -1,20 +1,20 @@
 /** The identity of a process, so that a pid that was given to another program later is not mistaken for it. */
 import * as fs from 'node:fs'
-import * as z from 'zod/mini'
 import { builtins } from '../core/builtins.ts'
-import { lazy } from '../core/lazy.ts'
+import { aText, anObject, type Described, required } from '../core/fields.ts'
 
-export const processIdentity = lazy(() =>
-  z.looseObject({
-    pid: z.int().check(z.positive()),
-    /** When it started: clock ticks since boot on Linux, what `ps` says elsewhere. */
-    start_time: z.string(),
-    boot_id: z.string(),
-    /** The pid namespace: a container that shares the home has pids of its own. */
-    pid_namespace: z.string(),
-  }),
-)
-export type ProcessIdentity = z.infer<ReturnType<typeof processIdentity>>
+export const identityFields = {
+  pid: required((value) => (Number.isSafeInteger(value) && Number(value) > 0 ? Number(value) : undefined)),
+  /** When it started: clock ticks since boot on Linux, what `ps` says elsewhere. */
+  start_time: required(aText),
+  boot_id: required(aText),
+  /** The pid namespace: a container that shares the home has pids of its own. */
+  pid_namespace: required(aText),
+}
+export type ProcessIdentity = Described<typeof identityFields>
+
+/** Reads the identity of a process in a state file. */
+export const anIdentity = anObject(identityFields)
 
 /** The identity of a living process, or undefined when there is none (or only a zombie). */
 export function identify(pid: number): ProcessIdentity | undefined {
@@ -148,11 +148,12 @@ function startOf(pid: number): string | undefined {
 
 function startByPs(pid: number): string | undefined {
   try {
-    const [state, ...start] = builtins.childProcess.execFileSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], {
-      encoding: 'utf8',
-      timeout: 5000,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    })
+    const [state, ...start] = builtins.childProcess
+      .execFileSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], {
+        encoding: 'utf8',
+        timeout: 5000,
+        stdio: ['ignore', 'pipe', 'ignore'],
+      })
       .trim()
       .split(/\s+/)
     return state === undefined || state.startsWith('Z') ? undefined : start.join(' ')
@@ -169,7 +170,9 @@ function bootId(): string {
 
 function bootTimeBySysctl(): string {
   try {
-    return builtins.childProcess.execFileSync('sysctl', ['-n', 'kern.boottime'], { encoding: 'utf8', timeout: 5000 }).trim()
+    return builtins.childProcess
+      .execFileSync('sysctl', ['-n', 'kern.boottime'], { encoding: 'utf8', timeout: 5000 })
+      .trim()
   } catch {
     return 'unknown'
   }

@@ -3,7 +3,7 @@ import * as z from 'zod/mini'
 import type { Home } from '../config/home.ts'
 import { lazy } from '../core/lazy.ts'
 import { writeJson } from '../platform/files.ts'
-import { processIdentity } from '../platform/processes.ts'
+import { processIdentity } from '../platform/process-identity.ts'
 import { parseJson, readState } from '../platform/state-file.ts'
 
 const serverFile = lazy(() =>

@@ -5,7 +5,7 @@
  */
 import type { Home } from '../../config/home.ts'
 import { listDirectory } from '../../platform/files.ts'
-import { sessionRecord, type SessionRecord } from './session-file.ts'
+import { parseRecord, type SessionRecord } from './session-file.ts'
 import { handedOver, slotHolders, type Holder } from '../slots/slots.ts'
 import { changeSession } from './store.ts'
 
@@ -36,6 +36,6 @@ export function rescueFor(home: Home, holder: Holder): SessionRecord | undefined
   const names = listDirectory(home.paths.sessions)
   const file = `${holder.session}.json`
   if (names.includes(file) || !names.some((name) => name.startsWith(`${file}.unreadable-`))) return undefined
-  const read = sessionRecord().safeParse(handedOver(home, holder.id))
-  return read.success && read.data.run?.slot === holder.id ? read.data : undefined
+  const read = parseRecord(handedOver(home, holder.id))
+  return read?.run?.slot === holder.id ? read : undefined
 }

@@ -1,25 +1,22 @@
 /** The starts that have been waiting for a remote for a while, starts/<session>.json. */
 import * as path from 'node:path'
-import * as z from 'zod/mini'
 import type { Home } from '../../config/home.ts'
 import { messageOf } from '../../core/errors.ts'
-import { lazy } from '../../core/lazy.ts'
+import { aText, type Described, readFields, required } from '../../core/fields.ts'
 import { ensureDirectory, listDirectory, removeFile, writeJson } from '../../platform/files.ts'
-import { isAlive, processIdentity } from '../../platform/processes.ts'
+import { anIdentity, isAlive } from '../../platform/processes.ts'
 import { readState } from '../../platform/state-file.ts'
 
-const waitingStart = lazy(() =>
-  z.looseObject({
-    issue_ref: z.string(),
-    /** The process that starts the agent. */
-    owner: processIdentity(),
-    /** The address of the remote, without credentials. */
-    remote: z.string(),
-    /** Since when the remote has been asked. */
-    since: z.string(),
-  }),
-)
-export type WaitingStart = z.infer<ReturnType<typeof waitingStart>> & { session: string }
+const fields = {
+  issue_ref: required(aText),
+  /** The process that starts the agent. */
+  owner: required(anIdentity),
+  /** The address of the remote, without credentials. */
+  remote: required(aText),
+  /** Since when the remote has been asked. */
+  since: required(aText),
+}
+export type WaitingStart = Described<typeof fields> & { session: string }
 
 /** Records that the start of a session waits for a remote. Throws when the file cannot be written. */
 export function noteWaiting(home: Home, { session, ...waiting }: WaitingStart): void {
@@ -43,7 +40,7 @@ export function waitingStarts(home: Home): WaitingStart[] {
 export function waitingStartOf(home: Home, session: string): WaitingStart | undefined {
   const file = fileOf(home, session)
   try {
-    const read = readState(file, (value) => waitingStart().parse(value), home.now())
+    const read = readState(file, (value) => readFields(fields, value), home.now())
     if (read.kind !== 'read') return undefined
     if (isAlive(read.value.owner)) return { ...read.value, session }
     removeFile(file)

@@ -17,22 +17,19 @@
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import * as z from 'zod/mini'
 import type { Home } from '../../config/home.ts'
-import { lazy } from '../../core/lazy.ts'
+import { aText, readFields, required } from '../../core/fields.ts'
 import { createExclusive, isNoText, listDirectory, readText, removeFile, setAside } from '../../platform/files.ts'
 import { isLitter } from '../../platform/litter.ts'
-import { isAlive, processIdentity, type ProcessIdentity } from '../../platform/processes.ts'
+import { anIdentity, isAlive, type ProcessIdentity } from '../../platform/processes.ts'
 
-const reservation = lazy(() =>
-  z.looseObject({
-    issue_ref: z.string(),
-    /** The session file's name without `.json`. */
-    session: z.string(),
-    owner: processIdentity(),
-    taken_at: z.string(),
-  }),
-)
+const reservation = {
+  issue_ref: required(aText),
+  /** The session file's name without `.json`. */
+  session: required(aText),
+  owner: required(anIdentity),
+  taken_at: required(aText),
+}
 
 export interface Holder {
   id: string
@@ -124,7 +121,7 @@ function readHolder(home: Home, id: string): Holder | undefined {
 
 function understood(text: string) {
   try {
-    return reservation().parse(JSON.parse(text))
+    return readFields(reservation, JSON.parse(text))
   } catch {
     return undefined
   }
