@@ -4,12 +4,23 @@
  * the lock of the session files, so that an answer is on file before its run is gone.
  */
 import * as path from 'node:path'
-import * as z from 'zod/mini'
 import { maskerOf } from '../../agents/known-secrets.ts'
 import type { Home } from '../../config/home.ts'
 import { endOf, startOf } from '../../core/columns.ts'
 import { messageOf } from '../../core/errors.ts'
-import { lazy } from '../../core/lazy.ts'
+import {
+  aList,
+  anInteger,
+  anObject,
+  aText,
+  type Described,
+  nullish,
+  oneOf,
+  optional,
+  readFields,
+  required,
+  withDefault,
+} from '../../core/fields.ts'
 import { ensureDirectory, removeFile, writeJson } from '../../platform/files.ts'
 import { readState } from '../../platform/state-file.ts'
 import type { Run, SessionRecord } from '../file/session-file.ts'
@@ -21,33 +32,29 @@ const most = { entries: 40, bytes: 48 * 1024, characters: 4_000, errorCharacters
 /** Characters kept of a longer text: the beginning says what it is about, the end says the result. */
 const kept = { head: 2_800, tail: 1_150 }
 
-const rememberedEntry = lazy(() =>
-  z.looseObject({
-    at: z.string(),
-    kind: z.enum(['asked', 'answered']),
-    /** Empty where nothing was said. */
-    text: z.string(),
-    /** The slot of the run that it belongs to. */
-    run: z.optional(z.string()),
-    /** How the run ended, of an answer: idle, stopped, error or timeout. */
-    outcome: z.optional(z.string()),
-    error: z.optional(z.string()),
-  }),
-)
-export type RememberedEntry = z.infer<ReturnType<typeof rememberedEntry>>
+const rememberedEntry = {
+  at: required(aText),
+  kind: required(oneOf('asked', 'answered')),
+  /** Empty where nothing was said. */
+  text: required(aText),
+  /** The slot of the run that it belongs to. */
+  run: optional(aText),
+  /** How the run ended, of an answer: idle, stopped, error or timeout. */
+  outcome: optional(aText),
+  error: optional(aText),
+}
+export type RememberedEntry = Described<typeof rememberedEntry>
 
-const rememberedFile = lazy(() =>
-  z.looseObject({
-    issue_ref: z.nullish(z.string()),
-    branch: z.nullish(z.string()),
-    pr_url: z.nullish(z.string()),
-    /** Oldest first: the first request, then the newest. */
-    entries: z._default(z.array(rememberedEntry()), []),
-    /** How many entries between the first and the newest were dropped. */
-    left_out: z._default(z.int(), 0),
-  }),
-)
-export type Remembered = z.infer<ReturnType<typeof rememberedFile>>
+const rememberedFile = {
+  issue_ref: nullish(aText),
+  branch: nullish(aText),
+  pr_url: nullish(aText),
+  /** Oldest first: the first request, then the newest. */
+  entries: withDefault(aList(anObject(rememberedEntry)), () => []),
+  /** How many entries between the first and the newest were dropped. */
+  left_out: withDefault(anInteger, () => 0),
+}
+export type Remembered = Described<typeof rememberedFile>
 
 /**
  * What is remembered of an issue; undefined when there is nothing. A file with invalid content is set aside with a
@@ -55,7 +62,7 @@ export type Remembered = z.infer<ReturnType<typeof rememberedFile>>
  */
 export function readRemembered(home: Home, name: string, issueRef: string): Remembered | undefined {
   const file = home.paths.remembered(name)
-  const read = readState(file, (value) => rememberedFile().parse(value), home.now())
+  const read = readState(file, (value) => readFields(rememberedFile, value), home.now())
   // The file may be of another issue: a name is free again once its issue is destroyed.
   if (read.kind === 'read') return (read.value.issue_ref ?? issueRef) === issueRef ? read.value : undefined
   if (read.kind === 'spoiled') {

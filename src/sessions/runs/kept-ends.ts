@@ -4,10 +4,9 @@
  * have its next run by then.
  */
 import * as path from 'node:path'
-import * as z from 'zod/mini'
 import type { Home } from '../../config/home.ts'
 import { startOf } from '../../core/columns.ts'
-import { lazy } from '../../core/lazy.ts'
+import { aBoolean, aNumber, aText, type Described, nullable, nullish, readFields, required } from '../../core/fields.ts'
 import { ensureDirectory, listDirectory, removeFile, writeJson } from '../../platform/files.ts'
 import { readState } from '../../platform/state-file.ts'
 import { branchNow } from '../file/branches.ts'
@@ -17,30 +16,27 @@ import type { Ending } from './ending.ts'
 /** In characters; the log has the whole answer. */
 const longestAnswer = 20_000
 
-const text = () => z.nullable(z.string())
-const keptEnd = lazy(() =>
-  z.looseObject({
-    /** The session file's name without `.json`. */
-    session: z.string(),
-    slot: text(),
-    state: z.string(),
-    error: text(),
-    stopped: z.boolean(),
-    /** The agent was never told its task. */
-    never_began: z.boolean(),
-    ended_at: z.string(),
-    opencode_session_id: text(),
-    /** Of this run alone, in dollars. */
-    cost: z.nullable(z.number()),
-    branch: text(),
-    base_branch: text(),
-    worktree_path: text(),
-    pr_url: text(),
-    /** What the agent said last. */
-    answer: z.nullish(z.string()),
-  }),
-)
-export type KeptEnd = z.infer<ReturnType<typeof keptEnd>>
+const fields = {
+  /** The session file's name without `.json`. */
+  session: required(aText),
+  slot: nullable(aText),
+  state: required(aText),
+  error: nullable(aText),
+  stopped: required(aBoolean),
+  /** The agent was never told its task. */
+  never_began: required(aBoolean),
+  ended_at: required(aText),
+  opencode_session_id: nullable(aText),
+  /** Of this run alone, in dollars. */
+  cost: nullable(aNumber),
+  branch: nullable(aText),
+  base_branch: nullable(aText),
+  worktree_path: nullable(aText),
+  pr_url: nullable(aText),
+  /** What the agent said last. */
+  answer: nullish(aText),
+}
+export type KeptEnd = Described<typeof fields>
 
 /** Keeps how a run of `session` ends; does nothing for a run without a queue item. */
 export function keepEnd(home: Home, session: string, record: SessionRecord, run: Run, ending: Ending): void {
@@ -80,7 +76,7 @@ export function itemsWithEnd(home: Home): string[] {
 /** How the run of an item ended, if that is kept. A file that cannot be understood is set aside. */
 export function readEnd(home: Home, item: string): KeptEnd | undefined {
   const file = fileOf(home, item)
-  const read = readState(file, (value) => keptEnd().parse(value), home.now())
+  const read = readState(file, (value) => readFields(fields, value), home.now())
   if (read.kind === 'read') return read.value
   if (read.kind === 'spoiled') {
     home.warn(`${file} cannot be understood and was set aside: how the run of ${item} ended is not known`)
