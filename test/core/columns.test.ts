@@ -34,6 +34,14 @@ describe('the width of a text', () => {
   })
 })
 
+it('the width of a character does not depend on whether all of the text is simple', () => {
+  for (let code = 0; code < 0x300; code++) {
+    const character = String.fromCharCode(code)
+    expect(widthOf(character), code.toString(16)).toBe(widthOf(`日 ${character}`) - 3)
+  }
+  expect(widthOf('日 …←')).toBe(5)
+})
+
 describe('a text that is cut', () => {
   it('has whole characters', () => {
     const text = `ab${family}cd`
