@@ -10,9 +10,10 @@ const segmenter = lazy(() => new Intl.Segmenter('en', { granularity: 'grapheme' 
 
 /** Text with one column for each code unit, as nearly all text is. Loading the segmenter takes 20 ms. */
 const simple = /^[ -~À-ɏ…←]*$/
-const unseen = /^[\p{Mark}\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+$/u
+/** Made from texts: Node would make the sets of characters of a literal with every command. */
+const unseen = lazy(() => new RegExp('^[\\p{Mark}\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]+$', 'u'))
 /** Shown as a picture of two columns, though its width in Unicode's tables may be one. */
-const picture = /^(?:\p{Emoji_Presentation}|\p{Emoji}\ufe0f)/u
+const picture = lazy(() => new RegExp('^(?:\\p{Emoji_Presentation}|\\p{Emoji}\ufe0f)', 'u'))
 /** A longer character (a letter with hundreds of accents) is cut all the same, between its code points. */
 const longestCharacter = 64
 
@@ -36,8 +37,8 @@ export function isWider(text: string, columns: number): boolean {
 }
 
 function columnsOf(character: string): number {
-  if (unseen.test(character)) return 0
-  return picture.test(character) ? 2 : eastAsianWidth(character.codePointAt(0) ?? 0)
+  if (unseen().test(character)) return 0
+  return picture().test(character) ? 2 : eastAsianWidth(character.codePointAt(0) ?? 0)
 }
 
 /** The beginning of a text, of at most `length` UTF-16 code units, with whole characters. */
