@@ -1,7 +1,8 @@
 import { maskerOf } from '../agents/known-secrets.ts'
 import type { Home } from '../config/home.ts'
-import { messageOf } from '../core/errors.ts'
-import { appendText, readLog, rotate } from '../platform/files.ts'
+import { appendLines, logText } from '../platform/append-log.ts'
+
+const rotateAtBytes = 5_000_000
 
 export type Decision =
   | 'started'
@@ -34,10 +35,9 @@ export function note(
   about: { issue_ref?: string | null | undefined; reason: string },
 ): void {
   const told = { ...about, reason: maskerOf(home)(about.reason) }
-  const line = JSON.stringify({ at: home.now().toISOString(), decision, ...told }) + '\n'
+  const line = { at: home.now().toISOString(), decision, ...told }
   try {
-    rotate(home.paths.journal)
-    appendText(home.paths.journal, line)
+    appendLines({ file: home.paths.journal, lock: home.paths.lock('journal'), rotateAt: rotateAtBytes }, [line])
   } catch {
     // see above
   }
@@ -53,34 +53,23 @@ export interface Entry {
 
 /**
  * The entries about an issue, or about a queue item by its id, oldest first, as far as the journal and its rotated
- * predecessor reach back. Invalid lines are skipped.
+ * predecessor reach back. Invalid lines are skipped, and a file that cannot be read is named in a warning.
  */
 export function readJournal(home: Home, about: { issueRef: string | null; item?: string | undefined }): Entry[] {
   const issue = about.issueRef?.toLowerCase()
   const isAbout = (entry: Entry) =>
     (issue !== undefined && entry.issue_ref?.toLowerCase() === issue) ||
     (about.item !== undefined && entry.reason.split(/[\s:]/).includes(about.item))
-  return [`${home.paths.journal}.1`, home.paths.journal].flatMap((file) =>
-    (logOf(home, file) ?? '').split('\n').flatMap((line) => {
-      // Parsing all lines of ten megabytes takes long, and most are about other issues.
-      const mentions = [issue, about.item?.toLowerCase()].some(
-        (text) => text !== undefined && line.toLowerCase().includes(text),
-      )
-      if (!mentions) return []
-      const entry = entryOf(line)
-      return entry !== undefined && isAbout(entry) ? [entry] : []
-    }),
-  )
-}
-
-/** An unreadable log counts as a missing one, with a warning, so that other facts can still be told. */
-function logOf(home: Home, file: string): string | undefined {
-  try {
-    return readLog(file)
-  } catch (error) {
-    home.warn(messageOf(error))
-    return undefined
-  }
+  const text = logText(home.paths.journal, home.warn)
+  return text.split('\n').flatMap((line) => {
+    // Parsing all lines of ten megabytes takes long, and most are about other issues.
+    const mentions = [issue, about.item?.toLowerCase()].some(
+      (text) => text !== undefined && line.toLowerCase().includes(text),
+    )
+    if (!mentions) return []
+    const entry = entryOf(line)
+    return entry !== undefined && isAbout(entry) ? [entry] : []
+  })
 }
 
 function entryOf(line: string): Entry | undefined {

@@ -9,6 +9,6 @@ import type { Context } from './terminal/context.ts'
 export async function tellOfInterrupted(context: Context, sessions?: readonly AtWork[]): Promise<AtWork[]> {
   const interrupted = interruptedSessions(context, sessions)
   if (interrupted.length === 0 || (await daemonRuns(context))) return []
-  await tellInterrupted(context, interrupted)
+  tellInterrupted(context, interrupted)
   return interrupted
 }

@@ -68,8 +68,12 @@ export function pathsOf(home: string) {
     daemonLog: at('queue', 'daemon.log'),
     daemonSocket: at('queue', 'daemon.sock'),
     journal: at('journal.jsonl'),
+    /** The notifications, one a line. */
+    activity: at('activity.jsonl'),
+    /** Which of them a person has read. */
+    activityRead: at('activity-read.json'),
+    /** Those of kugetsu 0.1.0 and of the bash tool. */
     notifications: at('notifications.json'),
-    /** Notifications that are not moved into that file yet. */
     notificationSpool: at('notifications.new'),
     /** What was said once and must not be said again. */
     said: at('said'),

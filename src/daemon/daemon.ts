@@ -11,7 +11,6 @@ import { tryExclusive, type Release } from '../platform/locks.ts'
 import { currentProcess, isAlive, anIdentity } from '../platform/processes.ts'
 import { openQueue } from '../queue/file-queue.ts'
 import { takeOverOldQueue } from '../queue/old-queue.ts'
-import { takeOverSpool } from '../activity/notifications.ts'
 import { sessionsAtWork } from '../sessions/runs/at-work.ts'
 import { slotHolders } from '../sessions/slots/slots.ts'
 import { tellPmAgent } from '../sessions/pm/tell-pm-agent.ts'
@@ -119,8 +118,6 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
         home.warn(`a look at the queue failed: ${messageOf(error)}`)
         return { busy: true, againInMs: 5_000 }
       })
-      // A start that is going on soon writes a notification, and takes over the spool with it.
-      if (!tasks.busy) await takeOverSpool(home)
       const busy = atWork?.length !== 0 || tasks.busy || finder.busy() || slotHolders(home).length > 0
       if (busy) idleSince = performance.now()
       const restMs = busy ? undefined : restUntilIdle(home, idleSince)

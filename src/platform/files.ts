@@ -114,11 +114,11 @@ export function claimName(file: string): boolean {
 
 /**
  * The text of a state file, or undefined when there is none. Failures are KugetsuErrors that name the file: `no_text` when
- * it can hold no state for any reader (a directory, a pipe, a device, bytes that are not UTF-8, more than 20 MB),
+ * it can hold no state for any reader (a directory, a pipe, a device, bytes that are not UTF-8, more than `longestBytes`),
  * `unreadable` when it cannot be read.
  */
-export function readText(file: string): string | undefined {
-  const bytes = readRegular(file, longestStateBytes)
+export function readText(file: string, longestBytes = longestStateBytes): string | undefined {
+  const bytes = readRegular(file, longestBytes)
   if (bytes !== undefined && !isUtf8(bytes)) throw noText(file, 'it is not UTF-8 text')
   return bytes?.toString('utf8')
 }
@@ -139,14 +139,14 @@ export function appendText(file: string, text: string): void {
 }
 
 /**
- * Opens a log for appending. Anything in its place that is not a file is set aside: nothing is written through a link, and a
+ * Opens a log for appending, and for a look at its end. Anything in its place that is not a file is set aside: nothing is written through a link, and a
  * pipe without a reader blocks nobody. Throws the system's error, or KugetsuError `unwritable`.
  */
 export function openToAppend(file: string): number {
-  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = fs.constants
+  const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = fs.constants
   const found = fs.lstatSync(file, { throwIfNoEntry: false })
   if (found !== undefined && !found.isFile()) setAside(file, new Date())
-  const descriptor = fs.openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, fileMode)
+  const descriptor = fs.openSync(file, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, fileMode)
   if (fs.fstatSync(descriptor).isFile()) return descriptor
   fs.closeSync(descriptor)
   throw new KugetsuError(`cannot write ${file}: it is not a file`, { hint: 'Move it away.', code: 'unwritable' })
@@ -244,7 +244,8 @@ function closeQuietly(descriptor: number): void {
   }
 }
 
-function syncDirectory(directory: string): void {
+/** Makes the names in a directory durable. Throws the system's error. */
+export function syncDirectory(directory: string): void {
   const descriptor = fs.openSync(directory, 'r')
   try {
     fs.fsyncSync(descriptor)
@@ -253,7 +254,8 @@ function syncDirectory(directory: string): void {
   }
 }
 
-function unwritable(file: string, cause: unknown): KugetsuError {
+/** The error for a file that cannot be written, with a hint by its cause. */
+export function unwritable(file: string, cause: unknown): KugetsuError {
   const code = codeOf(cause)
   const hint = isOutOfHandles(cause)
     ? handlesHint

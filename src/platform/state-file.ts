@@ -13,15 +13,20 @@ export type StateFile<T> =
 
 /**
  * Reads the JSON file at `file`. `check` returns its value in the form it is used in; it returns undefined or throws when
- * the value has another form. Throws KugetsuError `unreadable` when the file cannot be read, which says nothing about what
- * is in it.
+ * the value has another form. Without `now` a spoiled file stays where it is. Throws KugetsuError `unreadable` when the file
+ * cannot be read, which says nothing about what is in it.
  */
-export function readState<T>(file: string, check: (value: unknown) => T | undefined, now: Date): StateFile<T> {
+export function readState<T>(
+  file: string,
+  check: (value: unknown) => T | undefined,
+  now: Date | undefined,
+  longestBytes?: number,
+): StateFile<T> {
   const before = look(file)
   if (before === undefined) return { kind: 'absent' }
   let reason: string
   try {
-    const text = readText(file)
+    const text = readText(file, longestBytes)
     if (text === undefined && !before.isSymbolicLink()) return { kind: 'absent' } // somebody has removed it meanwhile
     const value = text === undefined ? undefined : parseJson(text)
     if (value !== undefined) {
@@ -40,7 +45,7 @@ export function readState<T>(file: string, check: (value: unknown) => T | undefi
   // Another process may have found the same and put a good file in its place by now.
   const after = look(file)
   const same = after?.ino === before.ino && after.mtimeMs === before.mtimeMs
-  return { kind: 'spoiled', aside: same ? setAside(file, now) : undefined, reason }
+  return { kind: 'spoiled', aside: same && now !== undefined ? setAside(file, now) : undefined, reason }
 }
 
 /** Undefined also when a part of the path is not a directory, as in readText: there is no such file then. */

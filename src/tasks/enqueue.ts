@@ -1,7 +1,7 @@
 /** Putting tasks into the queue, and waiting for their end. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { note } from '../activity/journal.ts'
-import { spoolQueued } from '../activity/notification-spool.ts'
+import { notifyNew } from '../activity/notifications.ts'
 import type { Home } from '../config/home.ts'
 import { exitCodes, KugetsuError } from '../core/errors.ts'
 import { openQueue } from '../queue/file-queue.ts'
@@ -41,7 +41,10 @@ export async function enqueue(home: Home, supervision: TakesTasks, task: Task): 
 
 /** Notifies of a task that is in the queue now, and wakes the daemon. */
 export async function tellOf(home: Home, supervision: TakesTasks, item: Item): Promise<Queued> {
-  spoolQueued(home, item)
+  // The task has one more attempt each time it is put back, so each id is new.
+  const id = `task_queued_${item.id}_${item.attempts.length}`
+  const { issue_ref, message } = item
+  notifyNew(home, { id, type: 'task_queued', issue_ref, message, queue_item: item.id })
   return { item, dispatching: await supervision.takesTasks() }
 }
 

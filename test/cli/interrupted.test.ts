@@ -66,12 +66,12 @@ it('list, status and explain say the same after the machine went down, and each 
   slot('run')
   await session('running', { run: run() })
   for (const look of [list, status, explain]) {
-    fs.rmSync(context.paths.notifications, { force: true })
+    fs.rmSync(context.paths.activity, { force: true })
     const text = await look()
     expect(text).toContain('interrupted')
     expect(text).toContain(`kugetsu wait ${ref}`)
     expect(text).not.toMatch(/#1 (\(at work|\S+ +running|working)/)
-    expect(fs.readFileSync(context.paths.notifications, 'utf8')).toContain('task_interrupted')
+    expect(fs.readFileSync(context.paths.activity, 'utf8')).toContain('task_interrupted')
   }
   expect(await explain()).toContain('when the machine went down')
   expect(await told()).toEqual([

@@ -3,7 +3,7 @@ import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { tryExclusive } from '../../src/platform/locks.ts'
 import type { Item } from '../../src/queue/item.ts'
-import type { Notification } from '../../src/activity/notifications.ts'
+import type { Notification } from '../../src/activity/notification.ts'
 import { runJson } from '../helpers/kugetsu.ts'
 import { killAndWait } from '../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
@@ -106,34 +106,40 @@ describe('a task of the queue', () => {
   })
 })
 
-describe('the file of notifications', () => {
+describe('the log of notifications', () => {
   const at = (...parts: string[]) => path.join(stage.home.kugetsuDir, ...parts)
-  const spooled = () => fs.readdirSync(at('notifications.new'))
 
-  it('need not be had to put a task into the queue', async () => {
+  it('takes a task that is queued, whatever is locked, and no process is waited for', async () => {
     await stage.ok(['queue-daemon', 'stop'])
-    const release = tryExclusive(at('locks', 'notifications.lock'))
-    const before = fs.readFileSync(at('notifications.json'), 'utf8')
+    const releases = ['activity', 'notifications'].map((name) => tryExclusive(at('locks', `${name}.lock`)))
     const { code, stderr } = await stage.kugetsu(['queue', 'enqueue', ref(5), 'SAY{{five}}'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(types(await about(ref(5)))).toEqual(['task_queued'])
-    expect(fs.readFileSync(at('notifications.json'), 'utf8')).toBe(before)
-    expect(spooled()).toHaveLength(1)
-    release?.()
+    for (const release of releases) release?.()
     expect(types(await about(ref(5)))).toEqual(['task_queued'])
-    expect(spooled()).toEqual([])
   })
 
-  it('gets what was told meanwhile from the daemon, also when no agent can be started', async () => {
+  it('has what was told when no agent can be started', async () => {
     stage.configure({ ...config, MIN_FREE_MEMORY_MB: 90_000_000 })
     await stage.ok(['queue-daemon', 'start'])
     const id = await enqueue(ref(6), 'SAY{{six}}')
-    await waitFor('the daemon to take it over', () => spooled().length === 0)
-    expect(fs.readFileSync(at('notifications.json'), 'utf8')).toContain(id)
+    expect(fs.readFileSync(at('activity.jsonl'), 'utf8')).toContain(id)
     await stage.ok(['queue', 'remove', id])
     stage.configure(config)
     await waitFor('the end of the fifth', async () => (await about(ref(5))).length === 4)
     expect(types(await about(ref(5)))).toEqual(['task_queued', 'task_dequeued', 'task_started', 'task_completed'])
+  })
+
+  it('has what kugetsu 0.1.0 tells beside it, in its file and in its spool', async () => {
+    const other = { timestamp: '2026-05-01T10:00:00.000Z', type: 'task_completed', issue_ref: ref(7), read: false }
+    fs.writeFileSync(at('notifications.json'), JSON.stringify([{ ...other, id: 'n_1', message: 'by its daemon' }]))
+    const queued = { ...other, id: 'task_queued_q_1_0', type: 'task_queued', message: 'by its command' }
+    fs.mkdirSync(at('notifications.new'))
+    fs.writeFileSync(at('notifications.new', '001777629600003-task_queued_q_1_0.json'), JSON.stringify(queued))
+    const before = await countInStatus()
+    expect((await about(ref(7))).map(({ message }) => message)).toEqual(['by its daemon', 'by its command'])
+    expect(await countInStatus()).toBe(before)
+    expect(fs.existsSync(at('notifications.new'))).toBe(false)
   })
 })
 

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Notification } from '../../src/activity/notifications.ts'
+import type { Notification } from '../../src/activity/notification.ts'
 import { runJson } from '../helpers/kugetsu.ts'
 import { killAndWait, leftovers } from '../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'

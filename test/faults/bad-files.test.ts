@@ -75,6 +75,7 @@ function thingAt(file: string): Thing | undefined {
 
 /** Whether it is still there, in its place or beside it under the name of what was set aside. */
 function isKept(file: string, thing: Thing): boolean {
+  if (!fs.existsSync(path.dirname(file))) return false // the spool, with its last file
   const names = fs.readdirSync(path.dirname(file)).filter((name) => name.startsWith(path.basename(file)))
   return names.some((name) => {
     const found = thingAt(path.join(path.dirname(file), name))
@@ -107,7 +108,8 @@ function isOfSpool(file: string): boolean {
 /** All that a file of the spool said is among the notifications. */
 function isTakenOver(file: string, thing: Thing): boolean {
   try {
-    const all = JSON.parse(fs.readFileSync(path.join(file, '../../notifications.json'), 'utf8')) as { id?: string }[]
+    const lines = fs.readFileSync(path.join(file, '../../activity.jsonl'), 'utf8').split('\n').filter(Boolean)
+    const all = lines.map((line) => JSON.parse(line) as { id?: string })
     const said = JSON.parse(thing.content) as { id?: string }
     return JSON.stringify(all.find(({ id }) => id === said.id)) === JSON.stringify(said)
   } catch {

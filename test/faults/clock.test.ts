@@ -296,7 +296,7 @@ describe.skipIf(reason !== undefined)(`a clock that jumps${reason ? ` (skipped: 
       // That of a task that waits is made ahead, and taken back when the daemon ends.
       worktrees: fs.readdirSync(at('worktrees')).filter((name) => !name.endsWith('-53')),
       saved: (await runJson<{ ref: string }[]>(stage.home, ['recover', '--json'])).json.map((point) => point.ref),
-      notifications: (JSON.parse(fs.readFileSync(at('notifications.json'), 'utf8')) as unknown[]).length,
+      notifications: fs.readFileSync(at('activity.jsonl'), 'utf8').split('\n').length,
       transcripts: [1, 3, 51].map((number) =>
         fs.existsSync(at('logs', `dev-${String(stage.file(number)?.['opencode_session_id'])}.log`)),
       ),

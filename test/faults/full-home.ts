@@ -205,6 +205,23 @@ export const stateFiles: StateFile[] = [
     content: `${JSON.stringify({ at, decision: 'started', issue_ref: issue(1), reason: long })}\n`,
   },
   {
+    name: 'activity.jsonl',
+    content: [
+      {
+        id: 'task_completed_1',
+        timestamp: at,
+        type: 'task_completed',
+        message: long,
+        issue_ref: issue(1),
+        read: false,
+      },
+      { id: 'task_error_3', timestamp: at, type: 'task_error', message: 'no', issue_ref: issue(3), future: 1 },
+    ]
+      .map((each) => `${JSON.stringify(each)}\n`)
+      .join(''),
+  },
+  { name: 'activity-read.json', content: json({ read: ['task_completed_1'], future: 1 }) },
+  {
     name: 'notifications.json',
     content: json([
       { id: 'n_1777629600000', timestamp: at, type: 'task_completed', message: long, issue_ref: issue(1), read: false },
@@ -286,6 +303,8 @@ export const kinds: Record<keyof Paths, 'file' | 'files' | 'one of many' | 'none
   daemonLog: 'file',
   daemonSocket: 'none', // a socket
   journal: 'file',
+  activity: 'file',
+  activityRead: 'file',
   notifications: 'file',
   notificationSpool: 'files',
   said: 'files',

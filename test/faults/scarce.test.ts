@@ -85,7 +85,7 @@ function state(home: string): Record<string, string> {
   for (const each of ['sessions', 'queue/items', 'env', 'slots', 'context', 'worktrees/forge.test-me-app-1']) {
     look(path.join(home, each))
   }
-  for (const each of ['index.json', 'notifications.json', 'servers.json']) {
+  for (const each of ['index.json', 'activity.jsonl', 'activity-read.json', 'servers.json']) {
     if (fs.existsSync(path.join(home, each))) found[each] = fs.readFileSync(path.join(home, each), 'utf8')
   }
   return found

@@ -254,7 +254,7 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
     home.warn(`${labelOf(item)}: ${reason}${gaveUp ? '; it ends as an error' : '; it is tried again'}`)
     outages = failure.outage ? outages + 1 : 0
     if (outages > 0) pause(Math.min(outagePauseMs.first * 2 ** (outages - 1), outagePauseMs.longest))
-    if (gaveUp) await tellGivenUp(home, after, reason)
+    if (gaveUp) tellGivenUp(home, after, reason)
   }
 
   /** Notes the same end as when a person stops the task's agent. */

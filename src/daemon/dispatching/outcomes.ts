@@ -72,7 +72,7 @@ export async function noteOn(home: Home, queue: Queue, action: Noting): Promise<
   const about = labelOf(item)
   switch (action.do) {
     case 'note the agent':
-      await tellBegin(home, item.issue_ref, action.run.run, item.message)
+      tellBegin(home, item.issue_ref, action.run.run, item.message)
       await queue.change(item.id, (current) => notified(current, agentOf(home, action.run.record, action.run.run)))
       return
     case 'note the end': {
@@ -93,7 +93,7 @@ export async function noteOn(home: Home, queue: Queue, action: Noting): Promise<
       return tellInterrupted(home, item, after, action.reason)
     }
     case 'give up': {
-      await tellGivenUp(home, item, action.reason)
+      tellGivenUp(home, item, action.reason)
       const end = { state: 'error', error: action.reason, stopped: false, never_began: false }
       await queue.change(item.id, (current) =>
         finished(current, { ...end, ended_at: home.now().toISOString() }, current.result),
@@ -108,7 +108,7 @@ export async function tellInterrupted(home: Home, item: Item, after: Item | unde
   if (after?.state !== 'error') return home.warn(`${labelOf(item)}: ${reason}; it is started anew`)
   home.warn(`${labelOf(item)} ended as an error: ${after.error}`)
   note(home, 'gave_up', { issue_ref: item.issue_ref, reason: `queue item ${item.id}: ${after.error}` })
-  await tellGivenUp(home, after, after.error ?? reason)
+  tellGivenUp(home, after, after.error ?? reason)
 }
 
 /** What an item says about its agent. */

@@ -116,7 +116,7 @@ async function send(
       throw error
     }
   }
-  await tellBegin(home, null, run, request.message)
+  tellBegin(home, null, run, request.message)
   if (written !== undefined) await rememberJoined(home, pmAgentSession, written, request.message)
   return written ?? { type: 'pm_agent', state: 'running', run }
 }

@@ -1,5 +1,5 @@
 /**
- * Notifications about runs. Each event's id is made from its run, so an event that is told twice is stored once.
+ * Notifications about runs. Each event's id is made from its run, so an event that is told twice is one notification.
  *
  * An end is written together with the end of the run (`untold` in the session file) and stays there until it is among
  * the notifications. If the process is killed in between, the daemon's next look or `notify list` tells it.
@@ -11,7 +11,7 @@ import type { AtWork } from './at-work.ts'
 import { branchNow } from '../file/branches.ts'
 import { whatDied } from './interrupted.ts'
 import { neverBegan } from './kept-ends.ts'
-import { messageLine, type Notice, type NotificationType } from '../../activity/notice.ts'
+import { messageLine, type Notice, type NotificationType } from '../../activity/notification.ts'
 import { addNotifications, notify } from '../../activity/notifications.ts'
 import type { Run, SessionRecord } from '../file/session-file.ts'
 import type { Ending } from './ending.ts'
@@ -19,34 +19,35 @@ import { changeSession, type StoredSession } from '../file/store.ts'
 
 /** How many can wait in a session file while nothing can be written into the notifications. */
 const mostUntold = 10
-/** For commands that only look: the lock is held for milliseconds, and the next command tells it as well. */
-const lookWaitMs = 1_000
 
 /** Tells why a task has ended as an error without any run. Never throws. */
-export async function tellGivenUp(home: Home, item: Item, reason: string): Promise<void> {
+export function tellGivenUp(home: Home, item: Item, reason: string): void {
   // The task has one more attempt each time it is put back, so each id is new.
   const id = `task_error_${item.id}_${item.attempts.length}`
-  await notify(home, { id, type: 'task_error', issue_ref: item.issue_ref, message: reason, queue_item: item.id })
+  notify(home, { id, type: 'task_error', issue_ref: item.issue_ref, message: reason, queue_item: item.id })
 }
 
 /** Tells that an agent has its task, and that it was taken from the queue if it was. Never throws. */
-export async function tellBegin(home: Home, issueRef: string | null, run: Run, message: string): Promise<void> {
-  await notify(home, ...beginOf(issueRef, run, message))
+export function tellBegin(home: Home, issueRef: string | null, run: Run, message: string): void {
+  notify(home, ...beginOf(issueRef, run, message))
 }
 
 /** Tells that these runs were cut off and wait for a daemon; called by a command that found them. Never throws or warns. */
-export async function tellInterrupted(home: Home, sessions: readonly AtWork[]): Promise<void> {
+export function tellInterrupted(home: Home, sessions: readonly AtWork[]): void {
   const notices = sessions.flatMap(({ record: { run, issue_ref: ref } }) => {
     const command = `kugetsu wait ${ref ?? 'pm-agent'}`
     return interruptionOf(ref ?? null, run, `${whatDied(run)}; the next daemon resumes it: ${command}`)
   })
-  if (notices.length === 0) return
-  await addNotifications(home, notices, lookWaitMs).catch(() => {})
+  try {
+    if (notices.length > 0) addNotifications(home, notices)
+  } catch {
+    // the next command tells it as well
+  }
 }
 
 /** Tells that a run was cut off; called by the process that resumes it. Never throws. */
-export async function tellResumed(home: Home, issueRef: string | null, run: Run): Promise<void> {
-  await notify(home, ...interruptionOf(issueRef, run, `${whatDied(run)}; the agent is resumed`))
+export function tellResumed(home: Home, issueRef: string | null, run: Run): void {
+  notify(home, ...interruptionOf(issueRef, run, `${whatDied(run)}; the agent is resumed`))
 }
 
 /**
@@ -72,7 +73,7 @@ export function untoldOf(home: Home, record: SessionRecord, run: Run, ending: En
   return [...(record.untold ?? []), ...untold].slice(-mostUntold)
 }
 
-/** Tells the `untold` events of these sessions. Never throws; with `again` it neither waits nor warns. */
+/** Tells the `untold` events of these sessions. Never throws; with `again` it does not warn. */
 export async function tellUntold(home: Home, sessions: readonly StoredSession[], again?: 'again'): Promise<void> {
   for (const { name, record } of sessions) {
     const { untold } = record
@@ -80,7 +81,7 @@ export async function tellUntold(home: Home, sessions: readonly StoredSession[],
     const notices = untold.map((each) => ({ ...each, issue_ref: record.issue_ref ?? null }))
     const told = new Set(untold.map(({ id }) => id))
     try {
-      await addNotifications(home, notices, again === undefined ? undefined : 0)
+      addNotifications(home, notices)
       await changeSession(home, name, (current) => {
         const rest = current?.untold?.filter(({ id }) => !told.has(id)) ?? []
         return current?.untold ? { ...current, untold: rest.length > 0 ? rest : undefined } : undefined
@@ -93,21 +94,19 @@ export async function tellUntold(home: Home, sessions: readonly StoredSession[],
 }
 
 /** For a queued task, `task_dequeued` comes first: both happen at the moment that an agent has the task. */
-function beginOf(issueRef: string | null, run: Run, message: string): RunNotice[] {
+function beginOf(issueRef: string | null, run: Run, message: string): Notice[] {
   const started = event('task_started', issueRef, run, message)
   return run.queue_item === undefined ? [started] : [event('task_dequeued', issueRef, run, message), started]
 }
 
 /** One interruption is the death of one server during one run. A lost resume prompt (server '') is not another one. */
-function interruptionOf(issueRef: string | null, run: Run, message: string): RunNotice[] {
+function interruptionOf(issueRef: string | null, run: Run, message: string): Notice[] {
   if (run.server === '') return []
   const told = event('task_interrupted', issueRef, run, message)
   return [{ ...told, id: `${told.id}_${run.server}` }]
 }
 
-type RunNotice = Notice & { id: string }
-
-function event(type: NotificationType, issueRef: string | null, run: Run, message: string): RunNotice {
+function event(type: NotificationType, issueRef: string | null, run: Run, message: string): Notice {
   const notice = { id: `${type}_${run.message_ids[0]}`, type, issue_ref: issueRef, message }
   return run.queue_item === undefined ? notice : { ...notice, queue_item: run.queue_item }
 }

@@ -89,7 +89,7 @@ async function tell(
     home.warn(`${record.issue_ref}: removed ${file}, which a git left that was killed`)
   }
   // Tell first: if this process is killed afterwards, the interruption is told already.
-  await tellResumed(home, record.issue_ref ?? null, seen)
+  tellResumed(home, record.issue_ref ?? null, seen)
   const messageId = newMessageId(home.now())
   await changeRun(home, name, seen, (run) => ({
     ...run,

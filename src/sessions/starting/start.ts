@@ -246,7 +246,7 @@ async function beginRun(
     // Unknown is not "no": while a server is alive an agent may be at work, and the daemon will find out.
     if (arrived === false || (arrived === undefined && findServer(home) === undefined)) throw error
   }
-  await tellBegin(home, issueRef, run, request.message)
+  tellBegin(home, issueRef, run, request.message)
   const running = await changeSession(home, request.name, (current) => {
     if (current === undefined) return undefined
     rememberAsked(home, request.name, { record: current, slot, text: request.message, anew: request.fresh })

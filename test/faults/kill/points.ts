@@ -42,9 +42,7 @@ export const points: Record<string, RegExp> = {
   'daemon started': /^(make queue|append to queue\/daemon\.log|run the daemon)$/,
   'daemon on file': /^(write|put|delete) queue\/(daemon\.pid|dispatching)$/,
   'conversation remembered': /^(make context|(write|put|delete) context\/<issue>\.json)$/,
-  'notification written': /^(write|put) notifications\.json$/,
-  'notification spooled': /^(make notifications\.new|(write|put) notifications\.new\/<notification>)$/,
-  'notification taken over': /^delete notifications\.new\/<notification>$/,
+  'notification written': /^append to activity\.jsonl$/,
   'transcript written': /^(append to|delete) logs\/\.?dev-<session>\.(log|written)$/,
   'decision noted': /^append to journal\.jsonl$/,
 }

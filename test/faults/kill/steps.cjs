@@ -153,7 +153,6 @@ function named(verb, file) {
     .replace(/\bq_\d+/g, '<item>')
     .replace(/^slots\/[^/]+\.(slot|held|run)$/, 'slots/<slot>.$1')
     .replace(/^queue\/numbers\/\d+$/, 'queue/numbers/<number>')
-    .replace(/^notifications\.new\/.*/, 'notifications.new/<notification>')
     .replace(/^locks\/.*/, 'locks/<lock>')
     .replace(/^said\/.*/, 'said/<what>')
   return `${verb} ${place}`

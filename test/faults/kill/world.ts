@@ -137,7 +137,7 @@ export async function createWorld(config: Record<string, string | number> = {}):
 export async function expectSound(world: World): Promise<void> {
   await waitFor('the slots to be free', () => world.slots().length === 0, { timeoutMs: 30_000 })
   expect(world.model.peakConversations(), 'agents at once').toBeLessThanOrEqual(limit)
-  for (const directory of ['', 'sessions', 'queue/items', 'queue/ended', 'context', 'opencode', 'notifications.new']) {
+  for (const directory of ['', 'sessions', 'queue/items', 'queue/ended', 'context', 'opencode']) {
     for (const name of names(world.at(directory))) {
       expect(name).not.toContain('unreadable')
       if (!name.endsWith('.json') || name.startsWith('.')) continue

@@ -35,7 +35,7 @@ const begin = (of: Run, more: Partial<SessionRecord> = {}) =>
     ...more,
   }))
 const told = async () =>
-  (await readNotifications(home)).map(({ type, message, queue_item: item }) => [type, message, ...(item ? [item] : [])])
+  readNotifications(home).map(({ type, message, queue_item: item }) => [type, message, ...(item ? [item] : [])])
 const untold = () => readSession(home, name)?.untold
 
 /** Ends the run as it says; what is told of it. */
@@ -63,7 +63,7 @@ describe('the end of a run', () => {
   it('is told of the PM agent without an issue', async () => {
     const record = { type: 'pm_agent', issue_ref: null, branch_name: null }
     await end(run(), { state: 'idle', answer: 'Two are at work.' }, record)
-    expect(await readNotifications(home)).toMatchObject([{ issue_ref: null, message: 'Two are at work.' }])
+    expect(readNotifications(home)).toMatchObject([{ issue_ref: null, message: 'Two are at work.' }])
   })
 
   it('is told with the reason when it was a bad one', async () => {
@@ -92,7 +92,7 @@ describe('the end of a run', () => {
 
   it('is told of a beginning once', async () => {
     const of = run({ queue_item: 'q_1' })
-    for (const _ of [1, 2]) await tellBegin(home, issue, of, 'do it')
+    for (const _ of [1, 2]) tellBegin(home, issue, of, 'do it')
     await end(of, { state: 'idle', answer: 'Done.' }, { state: 'starting' })
     expect((await told()).map(([type, message]) => [type, message])).toEqual([
       ['task_dequeued', 'do it'],
@@ -103,12 +103,12 @@ describe('the end of a run', () => {
 })
 
 describe('an end that could not be told', () => {
-  /** The lock of the notifications cannot be made until what this returns is called. */
+  /** No notification can be written until what this returns is called. */
   function lockOut(): () => void {
-    const { lock } = home.paths
+    const { activity } = home.paths
     fs.writeFileSync(`${home.paths.home}/no-directory`, '')
-    home.paths.lock = (name) => (name === 'notifications' ? `${home.paths.home}/no-directory/x.lock` : lock(name))
-    return () => (home.paths.lock = lock)
+    home.paths.activity = `${home.paths.home}/no-directory/activity.jsonl`
+    return () => (home.paths.activity = activity)
   }
 
   it('ends all the same, waits in the session file through its next run, and is told once', async () => {

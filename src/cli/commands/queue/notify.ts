@@ -1,7 +1,8 @@
 import { plainLine } from '../../../core/plain-text.ts'
 import { tellUntold } from '../../../sessions/runs/announce.ts'
 import { sessionsAtWork } from '../../../sessions/runs/at-work.ts'
-import { isUnread, markAllRead, readNotifications } from '../../../activity/notifications.ts'
+import { isUnread } from '../../../activity/notification.ts'
+import { markAllRead, readNotifications } from '../../../activity/notifications.ts'
 import { readSessions } from '../../../sessions/file/store.ts'
 import type { Context } from '../../terminal/context.ts'
 import { tellOfInterrupted } from '../../interrupted.ts'
@@ -16,7 +17,7 @@ export async function runNotifyList(context: Context, options: { all?: boolean; 
   const sessions = readSessions(context)
   await tellUntold(context, sessions)
   await tellOfInterrupted(context, sessionsAtWork(context, sessions))
-  const all = await readNotifications(context)
+  const all = readNotifications(context)
   const shown = options.all === true ? all : all.filter(isUnread)
   if (options.json === true) return printJson(context, shown)
   const rows = shown.map(({ timestamp, created_at: createdAt, type, issue_ref: ref, message }) => [

@@ -14,12 +14,17 @@ const context = (io: Parameters<typeof createFakeContext>[0] = {}) => {
 afterEach(() => made.splice(0).forEach(({ cleanup }) => cleanup()))
 
 const words = 'The login works again, and there is a test for it: see the pull request, which waits for a review.'
-const long = { type: 'task_completed', issue_ref: 'forge.test/some-team/application#14', message: words } as const
+const long = {
+  id: 'long',
+  type: 'task_completed',
+  issue_ref: 'forge.test/some-team/application#14',
+  message: words,
+} as const
 
 describe('notify list', () => {
   it('fits a terminal of 80 columns, and shows the end of a ref that is cut', async () => {
     const at = context({ terminal: true, columns: 80 })
-    await notify(at, long)
+    notify(at, long)
     await runNotifyList(at, {})
     const lines = at.out().trimEnd().split('\n')
     expect(lines.map((line) => line.length <= 80)).toEqual([true, true])
@@ -29,7 +34,7 @@ describe('notify list', () => {
 
   it('is whole in a pipe', async () => {
     const at = context()
-    await notify(at, long, { type: 'task_started', issue_ref: null, message: 'look around' })
+    notify(at, long, { id: 'short', type: 'task_started', issue_ref: null, message: 'look around' })
     await runNotifyList(at, {})
     expect(at.out()).toMatch(
       new RegExp(`^0s +task_completed +${long.issue_ref} +${words}\n0s +task_started +pm-agent +look around\n$`, 'm'),
@@ -58,7 +63,7 @@ describe('notify list', () => {
 
 it('notify clear says how many it was', async () => {
   const at = context()
-  await notify(at, long)
+  notify(at, long)
   await runNotifyClear(at, {})
   await runNotifyClear(at, { json: true })
   expect(at.out()).toBe('Marked 1 notification as read\n{\n  "cleared": 0\n}\n')
