@@ -1,6 +1,6 @@
 import { maskerOf } from '../agents/known-secrets.ts'
 import type { Home } from '../config/home.ts'
-import { appendLines, logText } from '../platform/append-log.ts'
+import { appendLines, newestLines } from '../platform/append-log.ts'
 
 const rotateAtBytes = 5_000_000
 
@@ -60,8 +60,8 @@ export function readJournal(home: Home, about: { issueRef: string | null; item?:
   const isAbout = (entry: Entry) =>
     (issue !== undefined && entry.issue_ref?.toLowerCase() === issue) ||
     (about.item !== undefined && entry.reason.split(/[\s:]/).includes(about.item))
-  const text = logText(home.paths.journal, home.warn)
-  return text.split('\n').flatMap((line) => {
+  const lines = [...newestLines(home.paths.journal, home.warn)].reverse()
+  return lines.flatMap((line) => {
     // Parsing all lines of ten megabytes takes long, and most are about other issues.
     const mentions = [issue, about.item?.toLowerCase()].some(
       (text) => text !== undefined && line.toLowerCase().includes(text),

@@ -4,7 +4,7 @@
  */
 import type { Home } from '../config/home.ts'
 import { messageOf } from '../core/errors.ts'
-import { appendLines, logText } from '../platform/append-log.ts'
+import { appendLines, newestLines } from '../platform/append-log.ts'
 import { writeJson } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
 import { parseJson } from '../platform/state-file.ts'
@@ -122,17 +122,18 @@ function load(reader: Reader): { all: Notification[]; spoiled: string[] } {
 }
 
 /** The newest in the log, as many as are ever kept, oldest first and each event once; and the spoiled lines among them. */
-function newestIn({ paths, warn }: Reader): { found: Notification[]; spoiled: string[] } {
-  const lines = logText(paths.activity, warn ?? (() => {})).split('\n')
+function newestIn({ paths, warn = () => {} }: Reader): { found: Notification[]; spoiled: string[] } {
   const found = new Map<string, Notification>()
   const spoiled: string[] = []
-  for (let at = lines.length - 1; at >= 0 && found.size < mostKept; at--) {
-    const line = lines[at] ?? ''
+  let isLast = true
+  for (const line of newestLines(paths.activity, warn)) {
     const value = line.trim() === '' ? undefined : parseJson(line)
     if (isNotification(value) && typeof value.id === 'string') {
       found.delete(value.id) // told again later: it counts from here
       found.set(value.id, value)
-    } else if (line.trim() !== '' && at < lines.length - 1) spoiled.unshift(line) // the last one is being written, maybe
+      if (found.size === mostKept) break
+    } else if (line.trim() !== '' && !isLast) spoiled.push(line) // the last one is being written, maybe
+    isLast = false
   }
   return { found: [...found.values()].reverse(), spoiled }
 }

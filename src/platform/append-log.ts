@@ -77,17 +77,24 @@ function rotate({ file, lock, rotateAt }: AppendLog): void {
   }
 }
 
-/** The text of a log, the older part first. A file that cannot be read is named to `warn` and left out. */
-export function logText(file: string, warn: (text: string) => void): string {
-  const read = (part: string): string => {
-    try {
-      return readLog(part, longestBytes) ?? ''
-    } catch (error) {
-      warn(messageOf(error))
-      return ''
-    }
+/**
+ * The lines of a log, newest first; the first one is empty, or is being written or was cut off. The older part is read when it is
+ * asked for. A file that cannot be read is named to `warn` and left out.
+ */
+export function* newestLines(file: string, warn: (text: string) => void): Generator<string> {
+  const linesOf = (text: string) => text.split('\n').reverse()
+  const newer = textOf(file, warn)
+  yield* linesOf(newer)
+  const older = textOf(`${file}.1`, warn)
+  const isSame = newer !== '' && older.startsWith(newer) // it was moved meanwhile
+  if (!isSame) yield* linesOf(older)
+}
+
+function textOf(file: string, warn: (text: string) => void): string {
+  try {
+    return readLog(file, longestBytes) ?? ''
+  } catch (error) {
+    warn(messageOf(error))
+    return ''
   }
-  const newer = read(file) // first, because a rotation meanwhile moves it to where the older part is read
-  const older = read(`${file}.1`)
-  return older.startsWith(newer) ? older : `${older}\n${newer}`
 }

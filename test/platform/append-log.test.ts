@@ -3,7 +3,7 @@ import { syncBuiltinESMExports } from 'node:module'
 import * as os from 'node:os'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { appendLines, logText, type AppendLog } from '../../src/platform/append-log.ts'
+import { appendLines, newestLines, type AppendLog } from '../../src/platform/append-log.ts'
 import { tryExclusive } from '../../src/platform/locks.ts'
 
 let root: string
@@ -22,8 +22,8 @@ const append = (...values: string[]) =>
     values.map((value) => ({ value })),
   )
 const read = () =>
-  logText(log.file, (text) => warnings.push(text))
-    .split('\n')
+  [...newestLines(log.file, (text) => warnings.push(text))]
+    .reverse()
     .filter(Boolean)
     .map((line) => (JSON.parse(line) as { value: string }).value)
 const long = 'x'.repeat(100)
@@ -101,10 +101,20 @@ describe('appendLines', () => {
   })
 })
 
-describe('logText', () => {
+describe('newestLines', () => {
   it('is empty without a log', () => {
     expect(read()).toEqual([])
     expect(warnings).toEqual([])
+  })
+
+  it('reads the older part only when it is asked for', () => {
+    append('one')
+    fs.mkdirSync(`${log.file}.1`)
+    const [last, first] = newestLines(log.file, (text) => warnings.push(text))
+    expect([last, first]).toEqual(['', '{"value":"one"}'])
+    expect(warnings).toEqual([])
+    expect(read()).toEqual(['one'])
+    expect(warnings).toHaveLength(1)
   })
 
   it('has each line once when the file moves away meanwhile', () => {
