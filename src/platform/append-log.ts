@@ -79,15 +79,13 @@ function rotate({ file, lock, rotateAt }: AppendLog): void {
 
 /**
  * The lines of a log, newest first; the first one is empty, or is being written or was cut off. The older part is read when it is
- * asked for. A file that cannot be read is named to `warn` and left out.
+ * asked for: in this order a line is seen twice when the file moves away meanwhile, and never missed. A file that cannot be read is
+ * named to `warn` and left out.
  */
 export function* newestLines(file: string, warn: (text: string) => void): Generator<string> {
   const linesOf = (text: string) => text.split('\n').reverse()
-  const newer = textOf(file, warn)
-  yield* linesOf(newer)
-  const older = textOf(`${file}.1`, warn)
-  const isSame = newer !== '' && older.startsWith(newer) // it was moved meanwhile
-  if (!isSame) yield* linesOf(older)
+  yield* linesOf(textOf(file, warn))
+  yield* linesOf(textOf(`${file}.1`, warn))
 }
 
 function textOf(file: string, warn: (text: string) => void): string {

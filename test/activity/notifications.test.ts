@@ -159,7 +159,7 @@ describe('notifications', () => {
         expect(told().map(({ id, read }) => [id, read])).toEqual([...wanted])
         for (const [found, counted] of marked) expect(found).toBe(counted)
       }),
-      { numRuns: 60 },
+      { numRuns: 100 },
     )
   })
 })
