@@ -1,5 +1,5 @@
-// What dist/ is made of: the command line, split so that a command loads what it uses, and the plugin that runs inside
-// opencode. `npm run build` makes it, `npm run dev` makes it again at each change.
+// What dist/ is made of: the command line, split so that a command loads what it uses, and the plugins that run inside
+// opencode 1 and 2. `npm run build` makes it, `npm run dev` makes it again at each change.
 import { defineConfig } from 'rolldown'
 import { licencesOf } from './scripts/licences.mjs'
 
@@ -58,6 +58,11 @@ export default defineConfig([
     ...common,
     input: { 'environment-plugin': 'src/plugin/plugin.ts' },
     // Without a map: it is copied into each home.
+    output: { dir: 'dist', format: 'esm', minify: true },
+  },
+  {
+    ...common,
+    input: { 'environment-plugin-2': 'src/plugin/plugin-2.ts' },
     output: { dir: 'dist', format: 'esm', minify: true },
   },
 ])

@@ -40,8 +40,9 @@ const at = (name) => path.join(work, name)
 mkdirSync(path.dirname(target), { recursive: true })
 const fresh = `${target}.${process.pid}`
 try {
-  const plugin = 'environment-plugin.js'
-  const assets = { 'package.json': path.join(root, 'package.json'), [plugin]: path.join(dist, plugin) }
+  const plugins = ['environment-plugin.js', 'environment-plugin-2.js']
+  const assets = Object.fromEntries(plugins.map((name) => [name, path.join(dist, name)]))
+  assets['package.json'] = path.join(root, 'package.json')
 
   copyFileSync(addon, at('addon'))
   strip(at('addon'), '--strip-unneeded')

@@ -17,7 +17,7 @@ const hasSqlite = process.getBuiltinModule('node:sqlite' as 'node:fs') !== undef
 
 const wanted = [
   /^(package\.json|README\.md|LICENSE|man\/kugetsu\.1|bin\/(kugetsu\.js|package\.json))$/,
-  /^dist\/(main\.cjs|environment-plugin\.js|third-party-licenses\.txt|[\w-]+\.cjs(\.map)?)$/,
+  /^dist\/(main\.cjs|environment-plugin(?:-2)?\.js|third-party-licenses\.txt|[\w-]+\.cjs(\.map)?)$/,
   /^(skills\/kugetsu\/(SKILL|pm\/[\w-]+)\.md|scripts\/setup\/([\w-]+\.sh|kugetsu\.service))$/,
 ]
 
@@ -98,7 +98,7 @@ describe('the package', () => {
       'man/kugetsu.1',
       'skills/kugetsu/SKILL.md',
     ]
-    expect(files).toEqual(expect.arrayContaining([...needed, 'dist/main.cjs', 'dist/environment-plugin.js']))
+    expect(files).toEqual(expect.arrayContaining([...needed, 'dist/main.cjs', 'dist/environment-plugin.js', 'dist/environment-plugin-2.js']))
     expect(packed.size).toBeLessThan(1.5e6)
     expect(packed.unpackedSize).toBeLessThan(5e6)
   })

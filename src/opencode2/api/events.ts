@@ -1,0 +1,173 @@
+import * as http from 'node:http'
+import { createParser } from 'eventsource-parser'
+import { KugetsuError, messageOf } from '../../core/errors.ts'
+import type { Client, Endpoint } from '../../driver/client.ts'
+import type { ServerEvent } from '../../driver/entry.ts'
+import { basicAuth, originOf } from '../../driver/http.ts'
+import { parseJson } from '../../platform/state-file.ts'
+import { toldBy } from '../entries.ts'
+import { asReason, forgetReason, rememberReason } from '../reasons.ts'
+import { createRoutes, type Routes } from './routes.ts'
+import { event as anyEvent, eventData } from './schemas.ts'
+
+/** A stream that has been silent for this long counts as dead; the server sends a heartbeat every 15 s. */
+const silenceMs = 90_000
+
+/**
+ * Follows the server's events, as Client.follow() says. An event only says which message has changed; what it says now is
+ * asked for, so that it reads the same as in the transcript.
+ */
+export async function followEvents(
+  endpoint: Endpoint,
+  handlers: Parameters<Client['follow']>[0],
+  signal: AbortSignal,
+): Promise<void> {
+  const silence = new AbortController()
+  const failure = new AbortController()
+  const until = AbortSignal.any([signal, silence.signal, failure.signal])
+  const timer = setTimeout(() => silence.abort(), silenceMs)
+  const teller = createTeller(createRoutes(endpoint, until), handlers.onEvent, (error) => failure.abort(error))
+  const parser = createParser({ onEvent: ({ data }) => teller.take(data) })
+  try {
+    const response = await openStream(endpoint, until)
+    handlers.onOpen()
+    response.setEncoding('utf8')
+    for await (const text of response) {
+      timer.refresh()
+      parser.feed(text as string)
+    }
+    await teller.isDone()
+  } catch (error) {
+    if (signal.aborted || silence.signal.aborted) return
+    const cause = failure.signal.aborted ? failure.signal.reason : error
+    throw new KugetsuError(`lost the event stream of the opencode server: ${messageOf(cause)}`, { cause })
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Uses node:http, because fetch would be most of what the daemon loads: 5 MB of its own memory. */
+function openStream(endpoint: Endpoint, signal: AbortSignal): Promise<http.IncomingMessage> {
+  const headers = { authorization: basicAuth(endpoint.password), accept: 'text/event-stream' }
+  return new Promise((resolve, reject) => {
+    const request = http.request(`${originOf(endpoint)}/api/event`, { headers, signal, agent: false })
+    request.on('error', reject)
+    request.on('response', (response) => {
+      const isStream = /event-stream/.test(response.headers['content-type'] ?? '')
+      if (response.statusCode === 200 && isStream) return resolve(response)
+      response.destroy()
+      reject(new Error(isStream ? `status ${response.statusCode}` : 'no event stream'))
+    })
+    request.end()
+  })
+}
+
+/** Tells what events mean, in their order, while the stream is read on. */
+function createTeller(routes: Routes, tell: (event: ServerEvent) => void, failed: (error: unknown) => void) {
+  /** The messages that will be asked for. */
+  const waiting = new Set<string>()
+  const begun = new Set<string>()
+  let done: Promise<unknown> = Promise.resolve()
+
+  function then(work: () => Promise<void> | void): void {
+    done = done.then(work).catch(failed)
+  }
+
+  async function tellMessage(sessionId: string, messageId: string): Promise<void> {
+    waiting.delete(messageId)
+    const message = await routes.message(sessionId, messageId)
+    const told = message && toldBy(message, sessionId)
+    if (told === undefined) return
+    const { isOver, role } = told.message
+    // Its end comes after all that it holds; a message that is first seen at its end has begun as well.
+    if (!begun.has(messageId)) tell({ type: 'message', message: { ...told.message, isOver: false } })
+    begun.add(messageId)
+    for (const entry of told.entries) tell({ type: 'entry', entry })
+    if (!isOver) return
+    begun.delete(messageId)
+    if (role === 'assistant') tell({ type: 'message', message: told.message })
+  }
+
+  return {
+    take(data: string): void {
+      for (const meant of parseEvent(data)) {
+        if (meant.type !== 'said') then(() => tell(meant))
+        else if (!waiting.has(meant.messageId)) {
+          waiting.add(meant.messageId)
+          then(() => tellMessage(meant.sessionId, meant.messageId))
+        }
+      }
+    },
+    isDone: () => done,
+  }
+}
+
+/** `said`: a message has changed. */
+type Meaning = ServerEvent | { type: 'said'; sessionId: string; messageId: string }
+
+/** Most of the stream, and of no use here: do not even parse them. */
+const useless = /"type":"(?:session\.(?:text|reasoning|tool\.input|compaction)\.delta|session\.tool\.progress)"/
+
+/** What an event of the stream means; nothing for one that is opencode's own bookkeeping. */
+export function parseEvent(data: string): Meaning[] {
+  if (useless.test(data.slice(0, 300))) return []
+  const { success, data: event } = anyEvent.safeParse(parseJson(data))
+  if (!success) return []
+  try {
+    return meaningOf(event.type, event.data ?? {})
+  } catch (error) {
+    return [{ type: 'misread', text: `an event of opencode was not understood (${event.type}): ${messageOf(error)}` }]
+  }
+}
+
+function meaningOf(type: string, data: Record<string, unknown>): Meaning[] {
+  switch (type) {
+    case 'session.created': {
+      const { sessionID: sessionId, parentID: parentId } = eventData.created.parse(data)
+      return parentId === undefined ? [] : [{ type: 'child', sessionId, parentId }]
+    }
+    case 'session.inbox.delivered': {
+      const { sessionID: sessionId, inboxID: messageId } = eventData.delivered.parse(data)
+      return [{ type: 'said', sessionId, messageId }]
+    }
+    case 'session.step.started':
+    case 'session.tool.called':
+    case 'session.tool.success':
+    case 'session.tool.failed':
+    case 'session.text.ended':
+    case 'session.reasoning.ended':
+    case 'session.step.ended':
+    case 'session.step.failed': {
+      const { sessionID: sessionId, assistantMessageID: messageId } = eventData.step.parse(data)
+      return [{ type: 'said', sessionId, messageId }]
+    }
+    case 'session.execution.started':
+      forgetReason(eventData.ofSession.parse(data).sessionID)
+      return []
+    case 'session.execution.succeeded':
+    case 'session.execution.interrupted':
+      return [{ type: 'news', sessionId: eventData.ofSession.parse(data).sessionID, news: 'changed' }]
+    case 'session.execution.failed': {
+      const { sessionID: sessionId, error = {} } = eventData.failed.parse(data)
+      const reason = asReason(error)
+      rememberReason(sessionId, reason)
+      return [
+        { type: 'error', sessionId, ...reason },
+        { type: 'news', sessionId, news: 'changed' },
+      ]
+    }
+    case 'session.retry.scheduled': {
+      const { sessionID: sessionId, attempt = 2, error = {} } = eventData.retry.parse(data)
+      return [
+        { type: 'news', sessionId, news: 'changed' },
+        { type: 'retry', sessionId, retry: { attempt: Math.max(1, attempt - 1), text: asReason(error).text } },
+      ]
+    }
+    case 'permission.asked':
+      return [{ type: 'news', sessionId: eventData.ofSession.parse(data).sessionID, news: 'asked' }]
+    case 'form.created':
+      return [{ type: 'news', sessionId: eventData.form.parse(data).form.sessionID, news: 'asked' }]
+    default:
+      return []
+  }
+}

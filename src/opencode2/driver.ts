@@ -1,0 +1,47 @@
+/** The driver of opencode 2.x. */
+import type { Driver } from '../driver/driver.ts'
+import { originOf } from '../driver/http.ts'
+import { removeSnapshots } from '../opencode/snapshots.ts'
+import { requireOperations } from './api/needed.ts'
+import { createRoutes } from './api/routes.ts'
+import { connect } from './client.ts'
+import { launch, pluginText } from './launch.ts'
+import { copyLogins } from './logins.ts'
+import { closeOutputs, lookAtOutputs } from './outputs.ts'
+import { knownSessions, lookAtStore, storeFile, storeRules } from './store.ts'
+import { models, primaryAgents } from './suggest.ts'
+
+const commandTimeoutMs = 120_000
+
+export const opencode2: Driver = {
+  kind: 'opencode2',
+  testedVersion: '2.0.15',
+  requireWorkable: () => {},
+  preload: () => void pluginText(),
+  beforeLaunch: closeOutputs,
+  launch,
+  markFor: () => '',
+  isToBeLaunchedAnew: async (home, endpoint) => {
+    await requireOperations(createRoutes(endpoint, home.signal))
+    copyLogins(home) // the first server of a home has only now made the database
+    return false
+  },
+  renewFiles: copyLogins,
+  connect,
+  commandTimeoutMs: () => commandTimeoutMs,
+  attach: (endpoint, { id }) => ({
+    args: ['--server', originOf(endpoint), '--session', id],
+    env: { OPENCODE_PASSWORD: endpoint.password },
+  }),
+  storeFile,
+  lookAtStore,
+  knownSessions,
+  storeRules,
+  forgetWorktree: ({ env, userHome }, worktree) => void removeSnapshots(env, userHome, worktree),
+  lookAtOutputs,
+  closeOutputs,
+  knownProviders: () => undefined,
+  isChangedByReading: () => false,
+  isMadeByReading: () => false,
+  suggest: (home, what) => (what === 'models' ? models(home) : primaryAgents(home)),
+}

@@ -1,0 +1,74 @@
+/**
+ * What commands of agents printed beyond what opencode gives the model: a file each, `shell/<project>/sh_….out` in opencode's
+ * data directory; what other tools found, in `tool-output/`. They can be large and hold secrets, and opencode lets every user
+ * read them.
+ */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import type { Home } from '../config/home.ts'
+import { messageOf } from '../core/errors.ts'
+import { listAt, recordAt, textAt } from '../core/unknown-data.ts'
+import { dataDirectory } from '../opencode/directories.ts'
+import { listDirectory } from '../platform/files.ts'
+import type { Routes } from './api/routes.ts'
+
+/** In opencode's words to the model, at the end of what it gives it. */
+const saved = /\[full output saved to ([^\]\n]+)\]/g
+
+type Opencode = Pick<Home, 'env' | 'userHome'>
+
+const shellOutputs = ({ env, userHome }: Opencode) => path.join(dataDirectory(env, userHome), 'shell')
+const toolOutputs = ({ env, userHome }: Opencode) => path.join(dataDirectory(env, userHome), 'tool-output')
+
+/** Keeps other users out, also of what opencode writes there from now on. Never throws: doctor reports it too. */
+export function closeOutputs(home: Home): void {
+  for (const directory of [shellOutputs(home), toolOutputs(home)]) {
+    try {
+      fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
+      if ((fs.statSync(directory).mode & 0o077) !== 0) fs.chmodSync(directory, 0o700)
+    } catch (error) {
+      home.warn(`other users may read what commands print: ${messageOf(error)}`)
+    }
+  }
+}
+
+/** The files that the commands of a session and its sub-agents left there. Throws KugetsuError when it cannot tell. */
+export async function outputsOf(home: Home, routes: Routes, id: string): Promise<string[]> {
+  const sessions = [id, ...(await routes.children(id)).map((child) => child.id)]
+  const named: string[] = []
+  for (const session of sessions) {
+    for (const { content = [] } of (await routes.messages(session)) ?? []) named.push(...content.flatMap(outputsIn))
+  }
+  return [...new Set(named)].filter((file) => isOutput(home, file))
+}
+
+function outputsIn(call: { type: string }): string[] {
+  const texts = listAt(recordAt(call, 'state'), 'content').map((each) => textAt(each, 'text') ?? '')
+  return texts.flatMap((text) => [...text.matchAll(saved)].map(([, file = '']) => file))
+}
+
+/** A command can print the same words about any file. */
+function isOutput(home: Opencode, file: string): boolean {
+  const directory = path.dirname(path.resolve(file))
+  if (directory === toolOutputs(home)) return /^tool_\w+$/.test(path.basename(file))
+  return path.dirname(directory) === shellOutputs(home) && /^sh_\w+\.out$/.test(path.basename(file))
+}
+
+/** How many outputs of commands there are, their size in bytes, and whether other users can read them. */
+export function lookAtOutputs(
+  home: Home,
+): { directory: string; files: number; bytes: number; open: boolean } | undefined {
+  const directory = shellOutputs(home)
+  const stat = fs.statSync(directory, { throwIfNoEntry: false })
+  if (stat === undefined) return undefined
+  const files = listDirectory(directory).flatMap((project) =>
+    listDirectory(path.join(directory, project)).map((name) => path.join(directory, project, name)),
+  )
+  const sizes = files.map((file) => fs.lstatSync(file, { throwIfNoEntry: false })?.size ?? 0)
+  return {
+    directory,
+    files: sizes.length,
+    bytes: sizes.reduce((sum, size) => sum + size, 0),
+    open: (stat.mode & 0o077) !== 0,
+  }
+}

@@ -1,0 +1,125 @@
+/** The making and placing of sessions. */
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { KugetsuError } from '../core/errors.ts'
+import { textAt } from '../core/unknown-data.ts'
+import type { Client, Placement } from '../driver/client.ts'
+import { plainLine } from '../core/plain-text.ts'
+import { firstRequestMs, requireNoDevice, type Routes } from './api/routes.ts'
+import type { Session } from './api/schemas.ts'
+import { asRules } from './rules.ts'
+
+const pluginId = 'kugetsu.environment'
+const againMs = 50
+
+/** Where a session keeps what it was told first, so that others can be told the same. */
+const told = 'kugetsu'
+
+/**
+ * Waits until our plugin is at work in a directory. Without it agents have no variables and the PM agent has no guard; and
+ * until then opencode has a wrong default model. Throws KugetsuError `guard_missing` when it does not come.
+ */
+export async function whenGuarded(routes: Routes, directory: string, signal: AbortSignal | undefined): Promise<void> {
+  requireNoDevice(directory)
+  const until = performance.now() + firstRequestMs
+  for (;;) {
+    const ours = (await routes.plugins(directory)).find(({ id }) => id === pluginId)
+    if (ours?.state.status === 'active') return
+    const why =
+      ours?.state.status === 'failed'
+        ? plainLine(ours.state.error ?? 'it does not say why', 300)
+        : performance.now() > until
+          ? `it was not loaded within ${firstRequestMs / 1000} s`
+          : undefined
+    if (why !== undefined) {
+      throw new KugetsuError(`kugetsu's plugin is not at work in opencode for ${directory}: ${why}`, {
+        hint: "See opencode's log, and whether your configuration turns plugins off. Without it no agent is started.",
+        code: 'guard_missing',
+      })
+    }
+    await sleep(againMs, undefined, { signal })
+  }
+}
+
+/** A new session with a first instruction, as Client.createPrimed() says. */
+export async function createPrimed(
+  routes: Routes,
+  directory: string,
+  { title, text, agent }: Parameters<Client['createPrimed']>[1],
+): Promise<string> {
+  if (agent !== undefined && !(await routes.agents(directory)).some(({ id }) => id === agent)) {
+    throw new KugetsuError(`opencode has no agent ${agent}`, {
+      hint: "See opencode's log: kugetsu defines that agent in OPENCODE_CONFIG_CONTENT.",
+      code: 'priming_failed',
+    })
+  }
+  const id = newId()
+  await routes.createSession({ id, title, directory, agent, metadata: { [told]: text } })
+  try {
+    await routes.instruct(id, text)
+    return id
+  } catch (error) {
+    await routes.remove(id).catch(() => {})
+    throw error
+  }
+}
+
+/**
+ * The id of a new session, which begins with the id of its base: place() makes the session, in the right directory at once.
+ * Throws KugetsuError `base_session_missing`.
+ */
+export async function fork(routes: Routes, base: string): Promise<string> {
+  await firstTextOf(routes, base)
+  return `${base}_${random()}`
+}
+
+/** As Client.place() says. Doing it again changes nothing. */
+export async function place(
+  routes: Routes,
+  id: string,
+  { directory, rules, title, isNew }: Placement,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const permissions = asRules(rules)
+  if (isNew) {
+    const text = await firstTextOf(routes, id.slice(0, id.lastIndexOf('_')))
+    await routes.createSession({ id, title, directory, permissions, metadata: { [told]: text } })
+    await Promise.all([routes.instruct(id, text), whenGuarded(routes, directory, signal)])
+  } else {
+    const session = await routes.session(id)
+    if (session !== undefined && session.location.directory !== directory) {
+      await routes.move(id, directory)
+      await routes.wait(id)
+    }
+    if (session !== undefined) await routes.update(id, { title, permissions })
+    await whenGuarded(routes, directory, signal)
+  }
+  requirePlaced(id, await routes.session(id), directory)
+}
+
+function requirePlaced(id: string, session: Session | undefined, directory: string): void {
+  const at = session?.location.directory
+  if (at === directory) return
+  throw new KugetsuError(`opencode's session ${id} works in ${at ?? 'no directory'}, not in ${directory}`, {
+    hint: "See opencode's log.",
+    code: 'wrong_directory',
+  })
+}
+
+async function firstTextOf(routes: Routes, base: string): Promise<string> {
+  const session = await routes.session(base)
+  const text = textAt(session?.metadata, told)
+  if (text !== undefined) return text
+  throw new KugetsuError('opencode does not know the base session any more', {
+    hint: 'Make a new one with "kugetsu init --force"; issue sessions and worktrees stay.',
+    code: 'base_session_missing',
+  })
+}
+
+function newId(): string {
+  return `ses_${random()}`
+}
+
+function random(): string {
+  return randomBytes(12).toString('hex')
+}

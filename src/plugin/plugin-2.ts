@@ -1,0 +1,127 @@
+/**
+ * The plugin for opencode 2: what plugin.ts is for opencode 1, by the same rules. There is an instance for each directory,
+ * and so for each agent with its sub-agents.
+ */
+import * as path from 'node:path'
+import { homedir } from 'node:os'
+import { permissionDenial } from '../agents/permissions.ts'
+import { loadSettings } from '../config/settings.ts'
+import { environmentFor, hasRun } from './agent-environment.ts'
+import { letThrough, refusalOf } from './guard.ts'
+
+/** What opencode hands to a plugin, as far as it is used here. Each hook may change the event. */
+interface Context {
+  location: { directory: string }
+  shell: Hooks<{ 'create.before': ShellEvent }>
+  tool: Hooks<{ 'execute.before': ToolEvent; 'execute.after': ToolEvent }>
+  permission: Hooks<{ evaluate: PermissionEvent }>
+}
+
+interface Hooks<Events> {
+  hook: <Name extends keyof Events>(name: Name, heed: (event: Events[Name]) => void) => Promise<unknown>
+}
+
+interface ShellEvent {
+  command: string
+  env: Record<string, string>
+}
+
+interface ToolEvent {
+  tool: string
+  sessionID: string
+  /** Of the call. */
+  id: string
+  input: Record<string, unknown>
+}
+
+interface PermissionEvent {
+  sessionID: string
+  action: string
+  resources: readonly string[]
+  effect: 'allow' | 'deny' | 'ask'
+  /** What the agent reads when it is refused. */
+  message?: string
+}
+
+/** The server's own: with these a command could drive every agent. */
+const hidden = [
+  'OPENCODE_PASSWORD',
+  'OPENCODE_SERVER_PASSWORD',
+  'OPENCODE_SERVER_USERNAME',
+  'OPENCODE_CONFIG_CONTENT',
+  'OPENCODE_DB',
+]
+
+/** opencode 2 has other names for two tools than opencode 1. */
+const olderNames: Record<string, string> = { shell: 'bash', subagent: 'task' }
+
+export const kugetsuEnvironment = {
+  id: 'kugetsu.environment',
+  setup: async (context: Context): Promise<void> => {
+    const { directory } = context.location
+    /** The commands that are about to be run: opencode does not say whose a command is when it asks for its variables. */
+    const called: { command: unknown; sessionID: string; callID: string }[] = []
+    letThrough(directory)
+
+    await context.tool.hook('execute.before', ({ tool, sessionID, id, input }) => {
+      // A run that is over would be woken by what goes on in the background.
+      if (input['background'] === true) input['background'] = false
+      refuse(directory, { tool, sessionID, input })
+      if (tool === 'shell') called.push({ command: input['command'], sessionID, callID: id })
+    })
+    await context.tool.hook('execute.after', ({ id }) => {
+      const at = called.findIndex(({ callID }) => callID === id)
+      if (at !== -1) called.splice(at, 1)
+      letThrough(directory)
+    })
+    await context.shell.hook('create.before', ({ command, env }) => {
+      const at = called.findIndex((each) => each.command === command)
+      const [call] = at === -1 ? [] : called.splice(at, 1)
+      try {
+        Object.assign(env, environmentFor({ cwd: directory, ...call }, env))
+      } catch {
+        // Whatever went wrong, the agent must not see the server's password.
+      }
+      for (const name of hidden) delete env[name]
+    })
+    await context.permission.hook('evaluate', (event) => decide(directory, event))
+  },
+}
+
+/** Throws the text that an agent reads when its call is refused. A command of the PM agent is changed in `input`. */
+function refuse(directory: string, call: Pick<ToolEvent, 'tool' | 'sessionID' | 'input'>): void {
+  const { input } = call
+  const args: Record<string, unknown> = {
+    ...input,
+    filePath: input['path'],
+    patchText: input['patch'] ?? input['patchText'],
+  }
+  const refusal = refusalOf(directory, { tool: olderNames[call.tool] ?? call.tool, sessionID: call.sessionID }, args)
+  if (refusal !== undefined) throw new Error(refusal)
+  if ('command' in input) input['command'] = args['command']
+}
+
+/**
+ * Answers at once what would wait for a person, while the agent has a run: by PERMISSION_POLICY, as the daemon does it for
+ * opencode 1. The texts of later answers are lost on some tools.
+ */
+function decide(directory: string, event: PermissionEvent): void {
+  const home = process.env['KUGETSU_DIR'] ?? ''
+  if (event.effect !== 'ask' || home === '') return
+  if (!hasRun(home, { cwd: directory, sessionID: event.sessionID })) return
+  if (policyOf(home) === 'allow') {
+    event.effect = 'allow'
+    return
+  }
+  event.effect = 'deny'
+  event.message = permissionDenial({ permission: event.action, patterns: [...event.resources] })
+}
+
+function policyOf(home: string): 'reject' | 'allow' {
+  try {
+    return loadSettings({ configFile: path.join(home, 'config'), env: process.env, userHome: homedir() })
+      .permissionPolicy
+  } catch {
+    return 'reject'
+  }
+}
