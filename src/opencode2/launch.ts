@@ -8,6 +8,11 @@ import { ensureDirectory, writeAtomic } from '../platform/files.ts'
 import { packedText } from '../platform/single-executable.ts'
 import { storeFile } from './store.ts'
 
+/**
+ * Of opencode's own plugins: `tools` has session_move, by which an agent leaves its worktree; `browser` describes 45 tools in
+ * every system prompt that need a desktop.
+ */
+const turnedOff = ['-opencode.tools', '-opencode.browser']
 const pluginFile = 'environment-plugin-2.js'
 
 /** The text of the plugin. The daemon reads it when it starts: an upgrade replaces it. */
@@ -46,8 +51,7 @@ function configContent(home: Home, own: Own, plugin: string): string {
   const agents = typeof theirs['agent'] === 'object' ? theirs['agent'] : {}
   return JSON.stringify({
     ...theirs,
-    // Without its tool session_move, by which an agent leaves its worktree.
-    plugins: [...plugins, '-opencode.tools', plugin],
+    plugins: [...plugins, ...turnedOff, plugin],
     agent: { ...agents, ...own.agents },
     // Snapshots are for undoing by hand, which agents never do. They cost a `git add` of the whole worktree at each step.
     snapshots: theirs['snapshots'] ?? theirs['snapshot'] ?? false,

@@ -11,6 +11,8 @@ import { asRules } from './rules.ts'
 
 const pluginId = 'kugetsu.environment'
 const againMs = 50
+/** How long ours may come after the others. */
+const lateMs = 10_000
 
 /** Where a session keeps what it was told first, so that others can be told the same. */
 const told = 'kugetsu'
@@ -21,24 +23,33 @@ const told = 'kugetsu'
  */
 export async function whenGuarded(routes: Routes, directory: string, signal: AbortSignal | undefined): Promise<void> {
   requireNoDevice(directory)
-  const until = performance.now() + firstRequestMs
+  const from = performance.now()
+  let othersFrom: number | undefined
   for (;;) {
-    const ours = (await routes.plugins(directory)).find(({ id }) => id === pluginId)
-    if (ours?.state.status === 'active') return
-    const why =
-      ours?.state.status === 'failed'
-        ? plainLine(ours.state.error ?? 'it does not say why', 300)
-        : performance.now() > until
-          ? `it was not loaded within ${firstRequestMs / 1000} s`
-          : undefined
-    if (why !== undefined) {
-      throw new KugetsuError(`kugetsu's plugin is not at work in opencode for ${directory}: ${why}`, {
-        hint: "See opencode's log, and whether your configuration turns plugins off. Without it no agent is started.",
-        code: 'guard_missing',
-      })
+    const plugins = await routes.plugins(directory)
+    const ours = plugins.find(({ id }) => id === pluginId)?.state
+    if (ours?.status === 'active') return
+    if (ours?.status === 'failed') {
+      throw guardMissing(directory, plainLine(ours.error ?? 'it does not say why', 300))
+    }
+    const now = performance.now()
+    // opencode tells of all plugins at once.
+    if (plugins.length > 0) othersFrom ??= now
+    if (othersFrom !== undefined && now - othersFrom > lateMs) {
+      throw guardMissing(directory, 'opencode has loaded other plugins without it')
+    }
+    if (now - from > firstRequestMs) {
+      throw guardMissing(directory, `opencode has loaded no plugin for ${firstRequestMs / 1000} s`)
     }
     await sleep(againMs, undefined, { signal })
   }
+}
+
+function guardMissing(directory: string, why: string): KugetsuError {
+  return new KugetsuError(`kugetsu's plugin is not at work in opencode for ${directory}: ${why}`, {
+    hint: "See opencode's log, and whether your configuration turns plugins off. Without it no agent is started.",
+    code: 'guard_missing',
+  })
 }
 
 /** A new session with a first instruction, as Client.createPrimed() says. */
