@@ -181,6 +181,9 @@ describe.skipIf(why !== '')(`opencode 2.0.15${why}`, () => {
     fs.symlinkSync('/dev/zero', path.join(device, 'AGENTS.md'))
     await expect(stage.client.warmUp(device)).rejects.toMatchObject({ code: 'bad_repository_config' })
     await expect(stage.session(device)).rejects.toMatchObject({ code: 'bad_repository_config' })
+    const odd = stage.worktree('odd')
+    fs.mkdirSync(path.join(odd, 'opencode.json'))
+    await expect(stage.client.agents(odd)).rejects.toMatchObject({ code: 'bad_repository_config' })
   })
 
   it('works in directories with any signs in their names', async () => {

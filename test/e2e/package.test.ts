@@ -98,7 +98,14 @@ describe('the package', () => {
       'man/kugetsu.1',
       'skills/kugetsu/SKILL.md',
     ]
-    expect(files).toEqual(expect.arrayContaining([...needed, 'dist/main.cjs', 'dist/environment-plugin.js', 'dist/environment-plugin-2.js']))
+    expect(files).toEqual(
+      expect.arrayContaining([
+        ...needed,
+        'dist/main.cjs',
+        'dist/environment-plugin.js',
+        'dist/environment-plugin-2.js',
+      ]),
+    )
     expect(packed.size).toBeLessThan(1.5e6)
     expect(packed.unpackedSize).toBeLessThan(5e6)
   })

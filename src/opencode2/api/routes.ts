@@ -1,10 +1,10 @@
 /** The routes of opencode 2's HTTP API that kugetsu uses. */
 import * as z from 'zod/mini'
-import { startOf } from '../../core/columns.ts'
 import { KugetsuError, messageOf } from '../../core/errors.ts'
 import type { Endpoint } from '../../driver/client.ts'
 import { basicAuth, exchange, originOf } from '../../driver/http.ts'
 import { noAnswer, RequestFailure } from '../../driver/request-failure.ts'
+import { refusal } from '../../opencode/api/refusal.ts'
 import { readByOpencode } from '../../opencode/project-files.ts'
 import { isDevice, letReadersThrough } from '../../platform/pipes.ts'
 import * as schemas from './schemas.ts'
@@ -14,7 +14,6 @@ export type Routes = ReturnType<typeof createRoutes>
 const requestTimeoutMs = 20_000
 /** The first request in a directory waits for what opencode loads there: plugins of the repository, MCP servers. */
 export const firstRequestMs = 120_000
-const longestReason = 200
 /** As many as the server gives at once. */
 const pageLength = 200
 
@@ -30,7 +29,7 @@ interface NewSession {
 
 /**
  * The routes of the server at `endpoint`. Every call has its own timeout; `caller` aborts all. Calls throw KugetsuError
- * `opencode_request` with the route and what came back; `status` of the `cause` (RequestFailure) is the HTTP status. The
+ * `opencode_request` with the route and what came back, or the error of refusal(); `status` of the `cause` (RequestFailure) is the HTTP status. The
  * reason of an aborted signal is thrown as it is.
  */
 export function createRoutes(endpoint: Endpoint, caller?: AbortSignal) {
@@ -56,8 +55,7 @@ export function createRoutes(endpoint: Endpoint, caller?: AbortSignal) {
       throw noAnswer(what, timeout.aborted ? 'no answer in time' : messageOf(cause), cause)
     })
     if (status >= 200 && status <= 299) return text
-    const cause = new RequestFailure(status, text)
-    throw noAnswer(what, `status ${status} ${startOf(text, longestReason)}`, cause)
+    throw refusal(what, status, text, more.directory)
   }
 
   async function ask<T>(schema: z.ZodMiniType<T>, ...args: Parameters<typeof request>): Promise<T> {
