@@ -54,7 +54,7 @@ export function connect(home: Home, endpoint: Endpoint, signal: AbortSignal | un
     },
     mcpTrouble: (directory, patienceMs) => mcpTrouble(routes, directory, patienceMs, signal),
 
-    createPrimed: (directory, session) => createPrimed(routes, directory, session),
+    createPrimed: (directory, session) => createPrimed(routes, directory, session, signal),
     fork: (base) => fork(routes, base),
     place: (id, target) => place(routes, id, target, signal),
     has: async (id) => (await routes.session(id)) !== undefined,

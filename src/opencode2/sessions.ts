@@ -57,14 +57,10 @@ export async function createPrimed(
   routes: Routes,
   directory: string,
   { title, text, agent }: Parameters<Client['createPrimed']>[1],
+  signal: AbortSignal | undefined,
 ): Promise<string> {
-  if (agent !== undefined && !(await routes.agents(directory)).some(({ id }) => id === agent)) {
-    throw new KugetsuError(`opencode has no agent ${agent}`, {
-      hint: "See opencode's log: kugetsu defines that agent in OPENCODE_CONFIG_CONTENT.",
-      code: 'priming_failed',
-    })
-  }
-  const id = newId()
+  if (agent !== undefined) await requireAgent(routes, directory, agent, signal)
+  const id = `ses_${random()}`
   await routes.createSession({ id, title, directory, agent, metadata: { [told]: text } })
   try {
     await routes.instruct(id, text)
@@ -73,6 +69,21 @@ export async function createPrimed(
     await routes.remove(id).catch(() => {})
     throw error
   }
+}
+
+/** opencode makes a session with any agent, and fails at its first prompt. */
+async function requireAgent(
+  routes: Routes,
+  directory: string,
+  agent: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  await whenGuarded(routes, directory, signal)
+  if ((await routes.agents(directory)).some(({ id }) => id === agent)) return
+  throw new KugetsuError(`opencode has no agent ${agent}`, {
+    hint: "See opencode's log: kugetsu defines that agent in OPENCODE_CONFIG_CONTENT.",
+    code: 'priming_failed',
+  })
 }
 
 /**
@@ -125,10 +136,6 @@ async function firstTextOf(routes: Routes, base: string): Promise<string> {
     hint: 'Make a new one with "kugetsu init --force"; issue sessions and worktrees stay.',
     code: 'base_session_missing',
   })
-}
-
-function newId(): string {
-  return `ses_${random()}`
 }
 
 function random(): string {

@@ -47,11 +47,12 @@ export function showCall(call: Content, options: Parameters<typeof renderTool>[1
   return renderTool(part, options)
 }
 
-/** What a tool gave the model. */
+/** What a tool gave the model. A command that printed nothing gives its result as JSON. */
 function printed(state: Record<string, unknown>): string {
-  return listAt(state, 'content')
+  const text = listAt(state, 'content')
     .map((each) => textAt(each, 'text') ?? '')
     .join('\n')
+  return /^\{"exit":\d+,"truncated":false,"output":"","status":"completed"\}$/.test(text) ? '' : text
 }
 
 function status(metadata: Record<string, unknown>): string | undefined {

@@ -22,6 +22,7 @@ const tool = (name: string, input: object) => `TOOL{{${name} ${JSON.stringify(in
 describe.skipIf(why !== '')(`opencode 2.0.15${why}`, () => {
   let driver: Driver
   let stage: DriverStage
+  let pmSession: string
   let count = 0
 
   const write = (file: string, text: string) => {
@@ -64,6 +65,9 @@ describe.skipIf(why !== '')(`opencode 2.0.15${why}`, () => {
     )
     stored.close()
     await stage.boot()
+    // Where nothing is loaded yet.
+    const pm = { title: 'pm', text: 'PM INSTRUCTIONS', agent: pmAgentName }
+    pmSession = await stage.client.createPrimed(stage.home.paths.base, pm)
   })
   afterAll(() => stage?.cleanup())
 
@@ -117,10 +121,7 @@ describe.skipIf(why !== '')(`opencode 2.0.15${why}`, () => {
 
   it('holds the PM agent to its programs and tools', async () => {
     const { base } = stage.home.paths
-    const pm = {
-      directory: base,
-      id: await stage.client.createPrimed(base, { title: 'pm', text: 'PM', agent: pmAgentName }),
-    }
+    const pm = { directory: base, id: pmSession }
     await stage.client.place(pm.id, { directory: base, rules: [], title: 'pm', isNew: false })
     write('sessions/pm-agent.json', JSON.stringify({ type: 'pm_agent', opencode_session_id: pm.id, run: {} }))
     write('worktrees/agent-1/.env', 'SECRET')

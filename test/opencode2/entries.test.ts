@@ -19,10 +19,12 @@ function lines(...content: NonNullable<Message['content']>): string[] {
 
 it('shows the tools of opencode 2 as those of opencode 1', () => {
   const changed = { files: [{ file: 'a.ts', status: 'modified', additions: 2, deletions: 1 }] }
+  const nothing = '{"exit":0,"truncated":false,"output":"","status":"completed"}'
   const printed = [{ type: 'text', text: 'a secret\nExited with code 3' }]
   expect(
     lines(
       call('shell', { command: 'cat it' }, { content: printed, metadata: { status: 'completed', exit: 3 } }),
+      call('shell', { command: 'true' }, { content: [{ type: 'text', text: nothing }], metadata: { exit: 0 } }),
       call('edit', { path: '/w/a.ts' }, { metadata: changed }),
       call('write', { path: 'b.ts', content: 'x\n' }, { content: [{ type: 'text', text: 'Created file: b.ts' }] }),
       call('write', { path: 'b.ts', content: 'x\n' }, { content: [{ type: 'text', text: 'Wrote file: b.ts' }] }),
@@ -34,6 +36,7 @@ it('shows the tools of opencode 2 as those of opencode 1', () => {
     ),
   ).toEqual([
     '$ cat it\n  a ***\n  (exit code 3)\n',
+    '$ true\n',
     '✎ edit a.ts (+2 -1)\n',
     '✎ create b.ts (1 line)\n',
     '✎ write b.ts (1 line)\n',
