@@ -15,7 +15,7 @@ const commandTimeoutMs = 120_000
 
 export const opencode2: Driver = {
   kind: 'opencode2',
-  testedVersion: '2.0.15',
+  versions: { from: '2.0.0', below: '3.0.0', named: '2.x', tested: '2.0.15' },
   requireWorkable: () => {},
   preload: () => void pluginText(),
   beforeLaunch: closeOutputs,
