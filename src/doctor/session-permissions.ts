@@ -1,6 +1,7 @@
 import { permissionRules } from '../agents/permissions.ts'
 import type { Home } from '../config/home.ts'
 import { driverFor } from '../driver/choose.ts'
+import { sessionOn } from '../sessions/file/session-of-kind.ts'
 import { baseName, readSessions } from '../sessions/file/store.ts'
 
 export interface PermissionsFixed {
@@ -16,11 +17,11 @@ export interface PermissionsFixed {
  * Throws KugetsuError `no_opencode_database`.
  */
 export function fixSessionPermissions(home: Home): PermissionsFixed {
-  const sessions = readSessions(home).flatMap(({ name, record }) =>
-    record.opencode_session_id && name !== baseName
-      ? [{ id: record.opencode_session_id, rules: permissionRules() }]
-      : [],
-  )
-  const fixed = driverFor(home).storeRules(home, sessions)
+  const driver = driverFor(home)
+  const sessions = readSessions(home).flatMap(({ name, record }) => {
+    const id = sessionOn(driver, record)
+    return id !== undefined && name !== baseName ? [{ id, rules: permissionRules() }] : []
+  })
+  const fixed = driver.storeRules(home, sessions)
   return { fixed, unknown: sessions.map(({ id }) => id).filter((id) => !fixed.includes(id)) }
 }

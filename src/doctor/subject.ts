@@ -11,7 +11,7 @@ import { loadSettings, type Settings } from '../config/settings.ts'
 import type { Read } from '../core/fields.ts'
 import { lazy } from '../core/lazy.ts'
 import { daemonStatus } from '../daemon/control.ts'
-import { driverFor } from '../driver/choose.ts'
+import { driverFor, isOf } from '../driver/choose.ts'
 import type { StoreLook } from '../driver/driver.ts'
 import { parseServer, type ServerRecord } from '../server/server-file.ts'
 import { listDirectory, readText } from '../platform/files.ts'
@@ -98,11 +98,17 @@ export function subjectOf(outer: Home): Subject {
   }
 }
 
-/** Whether opencode has a session; undefined when that cannot be told. */
-export function isKnownBy(database: Subject['database']): (id: string) => boolean | undefined {
-  return (id) => {
+/**
+ * Whether opencode has a session; undefined when that cannot be told, as of a session of another kind of server. `at` is
+ * the file of the session.
+ */
+export function isKnownBy(
+  subject: Subject,
+): (id: string, at: { driver?: string | null | undefined }) => boolean | undefined {
+  return (id, at) => {
     try {
-      const look = database()
+      if (!isOf(driverFor(subject.home), at)) return undefined
+      const look = subject.database()
       return look === undefined || look.missing.includes('id') ? undefined : look.sessions.has(id)
     } catch {
       return undefined

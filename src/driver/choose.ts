@@ -3,10 +3,11 @@ import type { Home } from '../config/home.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { compare } from '../core/versions.ts'
 import { opencode } from '../opencode/driver.ts'
+import { opencode2 } from '../opencode2/driver.ts'
 import { jsonOf } from '../platform/soft-json.ts'
 import type { Driver } from './driver.ts'
 
-const drivers: readonly Driver[] = [opencode]
+const drivers: readonly Driver[] = [opencode, opencode2]
 
 export const oldestVersion = opencode.versions.from
 
@@ -40,4 +41,14 @@ export function driverOfVersion(version: string): Driver | 'too old' | undefined
 /** Called once by a process that lives long: reads now what an upgrade of kugetsu would replace under it. */
 export function preload(): void {
   for (const driver of drivers) driver.preload()
+}
+
+/** How a state file names a driver; opencode 1 has no name there, as in the files of older versions. */
+export function nameInFiles({ kind }: Driver): string | undefined {
+  return kind === opencode.kind ? undefined : kind
+}
+
+/** Whether a state file, or a part of one, was written for this driver. */
+export function isOf(driver: Driver, file: { driver?: string | null | undefined }): boolean {
+  return (file.driver ?? opencode.kind) === driver.kind
 }

@@ -3,6 +3,7 @@ import { maskerOf } from '../../agents/known-secrets.ts'
 import type { Home } from '../../config/home.ts'
 import { messageOf } from '../../core/errors.ts'
 import { renderOutcome } from './render.ts'
+import { driverFor, isOf } from '../../driver/choose.ts'
 import { agentServer } from '../../sessions/runs/agent-server.ts'
 import type { SessionRecord, UnwrittenRun } from '../../sessions/file/session-file.ts'
 import { changeSession, type StoredSession } from '../../sessions/file/store.ts'
@@ -14,6 +15,8 @@ import { startWatcher } from './watcher.ts'
  */
 export async function completeTranscripts(home: Home, sessions: readonly StoredSession[]): Promise<void> {
   for (const { name, record } of sessions) {
+    // What a server of another kind was told waits for such a server.
+    if (!isOf(driverFor(home), record)) continue
     for (const unwritten of record.unwritten ?? []) {
       try {
         await complete(home, record, unwritten)

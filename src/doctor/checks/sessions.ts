@@ -24,11 +24,12 @@ function special(name: string, which: 'base' | 'pmAgent', what: string, file: st
           : fail('kugetsu is not initialised', 'kugetsu init')
       }
       const indexed = which === 'base' ? index.base : index.pm_agent
-      const filed = subject.sessions().find((session) => session.name === file)?.record.opencode_session_id
+      const record = subject.sessions().find((session) => session.name === file)?.record
+      const filed = record?.opencode_session_id
       if (!indexed && !filed) return fail(`there is no ${name} session`, byItself)
       if (!indexed || !filed) return fail(`${what} is missing in ${indexed ? 'sessions/' : 'index.json'}`, byItself)
       if (indexed !== filed) return fail(`index.json and sessions/${file}.json name two sessions`, byItself)
-      return isKnownBy(subject.database)(indexed) === false
+      return isKnownBy(subject)(indexed, record) === false
         ? fail(`opencode does not know ${what} any more (${indexed})`, `${byItself} makes a new one`)
         : pass(indexed)
     },
@@ -36,7 +37,7 @@ function special(name: string, which: 'base' | 'pmAgent', what: string, file: st
       const subject = subjectOf(home)
       // A file that cannot be read now proves nothing, and a person has to initialise a home without an index.
       if (subject.index() === undefined || subject.unreadable().includes(`sessions/${file}.json`)) return []
-      const done = await repairSpecial(home, which, isKnownBy(subject.database))
+      const done = await repairSpecial(home, which, isKnownBy(subject))
       return done === undefined ? [] : [done]
     },
   }
@@ -50,9 +51,9 @@ const sessions: Check = {
     const indexed = new Set(Object.values(issues))
     const gone = Object.entries(issues).filter(([, file]) => !isThere(subject.home, file))
     const unlisted = files.filter(({ name }) => !indexed.has(`${name}.json`))
-    const isKnown = isKnownBy(subject.database)
+    const isKnown = isKnownBy(subject)
     const lost = files.filter(
-      ({ record }) => record.opencode_session_id && isKnown(record.opencode_session_id) === false,
+      ({ record }) => record.opencode_session_id && isKnown(record.opencode_session_id, record) === false,
     )
     const problems = [
       gone.length > 0 && `in the index without a file: ${some(gone.map(([ref]) => ref))}`,

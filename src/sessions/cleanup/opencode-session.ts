@@ -4,6 +4,7 @@ import type { Home } from '../../config/home.ts'
 import { messageOf } from '../../core/errors.ts'
 import { driverFor } from '../../driver/choose.ts'
 import type { SessionRecord } from '../file/session-file.ts'
+import { sessionOn } from '../file/session-of-kind.ts'
 import { agentServer } from '../runs/agent-server.ts'
 import { unload } from '../runs/loading.ts'
 
@@ -12,11 +13,13 @@ import { unload } from '../runs/loading.ts'
  * while it is there: before 1.14 opencode lists a session's sub-agents only in the directory where they work.
  */
 export async function outputsOf(home: Home, record: SessionRecord): Promise<string[]> {
-  const { opencode_session_id: id, worktree_path: worktree } = record
-  if (!id) return []
+  const worktree = record.worktree_path
+  if (!record.opencode_session_id) return []
   const directory = worktree && fs.existsSync(worktree) ? worktree : home.paths.base
   try {
-    return await (await agentServer(home)).client.outputsOf(id, directory)
+    const server = await agentServer(home)
+    const id = sessionOn(server.driver, record)
+    return id === undefined ? [] : await server.client.outputsOf(id, directory)
   } catch {
     home.signal.throwIfAborted()
     return []
@@ -35,8 +38,14 @@ export async function deleteOpencodeSession(
   const id = record.opencode_session_id
   if (!id) return
   try {
-    const { client } = await agentServer(home)
-    await client.remove(id, home.paths.base)
+    const server = await agentServer(home)
+    if (sessionOn(server.driver, record) === undefined) {
+      home.progress(
+        `the session ${id} stays in the database of ${record.driver ?? 'opencode 1'}, which is not in use now`,
+      )
+      return
+    }
+    await server.client.remove(id, home.paths.base)
     for (const file of outputs) fs.rmSync(file, { force: true })
   } catch (error) {
     home.warn(`the opencode session ${id} stays: ${messageOf(error)}`)

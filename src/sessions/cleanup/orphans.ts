@@ -5,6 +5,7 @@ import type { Home } from '../../config/home.ts'
 import { listMirrors } from '../../worktrees/mirror/list.ts'
 import { messageOf } from '../../core/errors.ts'
 import { driverFor } from '../../driver/choose.ts'
+import { sessionOn } from '../file/session-of-kind.ts'
 import { listDirectory } from '../../platform/files.ts'
 import { openQueue } from '../../queue/file-queue.ts'
 import { createRemotes, type Remotes } from '../../worktrees/at-risk/remotes.ts'
@@ -107,9 +108,10 @@ function shares({ record }: StoredSession, other: StoredSession['record']): bool
 
 /** The sessions that opencode has lost; none if the database lacks the base session, because it is the wrong one then. */
 function lostSessions(home: Home, sessions: StoredSession[], index: Index): Set<string> {
-  const ids = sessions.flatMap(({ record }) => (record.opencode_session_id ? [record.opencode_session_id] : []))
+  const driver = driverFor(home)
+  const ids = sessions.flatMap(({ record }) => sessionOn(driver, record) ?? [])
   if (!index.base) return new Set()
-  const known = driverFor(home).knownSessions(home, [index.base, ...ids])
+  const known = driver.knownSessions(home, [index.base, ...ids])
   return known?.has(index.base) === true ? new Set(ids.filter((id) => !known.has(id))) : new Set()
 }
 

@@ -77,6 +77,10 @@ const sessionRecord = {
   type: required(aText),
   issue_ref: nullish(aText),
   opencode_session_id: nullish(aText),
+  /** The kind of server that has this session; absent: opencode 1. */
+  driver: nullish(aText),
+  /** The sessions that the issue had on servers of other kinds, by kind. They stay there. */
+  former_sessions: nullish(texts),
   worktree_path: nullish(aText),
   branch_name: nullish(aText),
   base_branch: nullish(aText),
@@ -113,6 +117,8 @@ export type SessionRecord = Described<typeof sessionRecord>
 
 const index = {
   base: nullish(aText),
+  /** The kind of server that has the base session; absent: opencode 1. */
+  driver: nullish(aText),
   pm_agent: nullish(aText),
   issues: withDefault(texts, () => ({})),
 }

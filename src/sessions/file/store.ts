@@ -163,5 +163,7 @@ function rebuildIndex(home: Home): Index {
   const issues = sessions.flatMap(({ name, record }) =>
     record.issue_ref ? [[record.issue_ref, `${name}.json`] as const] : [],
   )
-  return { base: idOf(baseName), pm_agent: idOf(pmAgentSession), issues: Object.fromEntries(issues) }
+  const driver = sessions.find(({ name }) => name === baseName)?.record.driver
+  const found = { base: idOf(baseName), pm_agent: idOf(pmAgentSession), issues: Object.fromEntries(issues) }
+  return driver ? { ...found, driver } : found
 }

@@ -10,7 +10,11 @@ import { checkOpencode, findOpencode } from '../../server/program.ts'
 import type { Server } from '../../server/server.ts'
 import { createExclusive, ensureDirectory, listDirectory, removeFile } from '../../platform/files.ts'
 import { exclusively } from '../../platform/locks.ts'
+import { nameInFiles } from '../../driver/choose.ts'
+import type { Driver } from '../../driver/driver.ts'
 import { agentServer } from '../runs/agent-server.ts'
+import { baseTitle } from '../runs/base-session.ts'
+import { asSessionOn } from '../file/session-of-kind.ts'
 import { requirePmAtRest } from '../runs/pm-at-rest.ts'
 import { baseName, changeIndex, changeSession, pmAgentSession, readAllSessions, readIndex } from '../file/store.ts'
 import { createUndo } from '../starting/undo.ts'
@@ -61,19 +65,31 @@ function refuseAgain(home: Home, { force }: { force: boolean }): void {
 export async function recreateSession(home: Home, which: 'base' | 'pmAgent'): Promise<string> {
   createLayout(home)
   return exclusively(home.paths.lock('init'), { timeoutMs: 120_000, signal: home.signal }, () =>
-    withUndo(home, async (make) => {
+    withUndo(home, async (make, driver) => {
       const id = await make[which]()
-      await storeSpecial(home, which, id)
+      await storeSpecial(home, which, id, driver)
       return id
     }),
   )
 }
 
-/** Stores the opencode session id of the base or the PM agent in its session file and in the index. */
-export async function storeSpecial(home: Home, which: 'base' | 'pmAgent', id: string): Promise<void> {
-  if (which === 'base') await store(home, baseName, 'base', id)
-  else await store(home, pmAgentSession, 'pm_agent', id)
-  await changeIndex(home, (index) => ({ ...index, [which === 'base' ? 'base' : 'pm_agent']: id }))
+/**
+ * Stores the opencode session id of the base or the PM agent in its session file and in the index. `driver` is that of the
+ * server which has it; absent, it stays as it is.
+ */
+export async function storeSpecial(
+  home: Home,
+  which: 'base' | 'pmAgent',
+  id: string,
+  driver?: Driver | undefined,
+): Promise<void> {
+  if (which === 'pmAgent') {
+    await store(home, pmAgentSession, 'pm_agent', id, driver)
+    await changeIndex(home, (index) => ({ ...index, pm_agent: id }))
+    return
+  }
+  await store(home, baseName, 'base', id, driver)
+  await changeIndex(home, (index) => ({ ...index, base: id, ...(driver && { driver: nameInFiles(driver) }) }))
 }
 
 function createLayout(home: Home): void {
@@ -96,12 +112,12 @@ function createLayout(home: Home): void {
 }
 
 function makeSessions(home: Home): Promise<Initialised> {
-  return withUndo(home, async (make) => {
+  return withUndo(home, async (make, driver) => {
     const base = await make.base()
     const pmAgent = await make.pmAgent()
-    await store(home, baseName, 'base', base)
-    await store(home, pmAgentSession, 'pm_agent', pmAgent)
-    await changeIndex(home, (index) => ({ ...index, base, pm_agent: pmAgent }))
+    await store(home, baseName, 'base', base, driver)
+    await store(home, pmAgentSession, 'pm_agent', pmAgent, driver)
+    await changeIndex(home, (index) => ({ ...index, base, pm_agent: pmAgent, driver: nameInFiles(driver) }))
     return { base, pmAgent }
   })
 }
@@ -109,7 +125,7 @@ function makeSessions(home: Home): Promise<Initialised> {
 /** Runs `work` with functions that make the two opencode sessions. If `work` fails, the sessions it made are deleted. */
 async function withUndo<T>(
   home: Home,
-  work: (make: Record<'base' | 'pmAgent', () => Promise<string>>) => Promise<T>,
+  work: (make: Record<'base' | 'pmAgent', () => Promise<string>>, driver: Driver) => Promise<T>,
 ): Promise<T> {
   const server = await agentServer(home)
   const undo = createUndo(home.warn)
@@ -119,16 +135,17 @@ async function withUndo<T>(
     return id
   }
   try {
-    return await work({
+    const specials = {
       base: () => {
         home.progress('creating the base session')
-        return make('kugetsu base', { text: basePriming })
+        return make(baseTitle, { text: basePriming })
       },
       pmAgent: () => {
         home.progress('creating the PM agent session')
         return make(pmTitle, pmAgentPriming)
       },
-    })
+    }
+    return await work(specials, server.driver)
   } catch (error) {
     await undo.run()
     throw error
@@ -140,11 +157,11 @@ export function createSession(home: Home, server: Server, title: string, priming
   return server.client.createPrimed(home.paths.base, { title, ...priming })
 }
 
-async function store(home: Home, name: string, type: string, id: string): Promise<void> {
+async function store(home: Home, name: string, type: string, id: string, driver: Driver | undefined): Promise<void> {
   await changeSession(home, name, (current) => ({
     ...current,
     type,
-    opencode_session_id: id,
+    ...(driver === undefined ? { opencode_session_id: id } : asSessionOn(driver, id, current)),
     worktree_path: home.paths.base,
     created_at: home.now().toISOString(),
     state: 'idle',

@@ -14,14 +14,17 @@ import { baseName, changeIndex, pmAgentSession, readIndex, readSession, readSess
 export async function repairSpecial(
   home: Home,
   which: 'base' | 'pmAgent',
-  isKnown: (id: string) => boolean | undefined,
+  isKnown: (id: string, at: { driver?: string | null | undefined }) => boolean | undefined,
 ): Promise<string | undefined> {
   const index = readIndex(home)
   const indexed = which === 'base' ? index?.base : index?.pm_agent
-  const filed = readSession(home, which === 'base' ? baseName : pmAgentSession)?.opencode_session_id
+  const record = readSession(home, which === 'base' ? baseName : pmAgentSession)
+  const filed = record?.opencode_session_id
   const named = [indexed, filed].filter((id): id is string => typeof id === 'string' && id !== '')
   const what = which === 'base' ? 'the base session' : 'the PM agent'
-  const kept = named.find((id) => isKnown(id) === true) ?? named.find((id) => isKnown(id) === undefined)
+  const kept =
+    named.find((id) => isKnown(id, record ?? {}) === true) ??
+    named.find((id) => isKnown(id, record ?? {}) === undefined)
   if (kept === undefined) return `made ${what} anew: ${await recreateSession(home, which)}`
   if (indexed === kept && filed === kept) return undefined
   await storeSpecial(home, which, kept)

@@ -7,6 +7,8 @@ import { newMessageId } from '../../driver/message-id.ts'
 import { findServer, type Server } from '../../server/server.ts'
 import { exclusively } from '../../platform/locks.ts'
 import { agentServer } from '../runs/agent-server.ts'
+import { asSessionOn, sessionOn } from '../file/session-of-kind.ts'
+import { baseOn } from '../runs/base-session.ts'
 import { tellBegin } from '../runs/announce.ts'
 import { deadline } from '../runs/deadline.ts'
 import { requireBase } from '../file/base-session.ts'
@@ -43,6 +45,7 @@ export async function tellPmAgent(home: Home, request: Delegation): Promise<Sess
     await settleKilledStart(home, pmAgentSession)
     requirePmAtRest(home)
     const server = await agentServer(home)
+    await baseOn(home, server)
     const session = await pmSession(home, server)
     return send(home, server, session, request)
   })
@@ -52,11 +55,13 @@ export async function tellPmAgent(home: Home, request: Delegation): Promise<Sess
 
 /** The PM agent's session, set to its directory and its rules again in case they were changed. */
 async function pmSession(home: Home, server: Server): Promise<{ id: string; isNew: boolean }> {
-  const known = readSession(home, pmAgentSession)?.opencode_session_id
+  const record = readSession(home, pmAgentSession)
+  const known = sessionOn(server.driver, record)
   const isThere = known ? await server.client.has(known, home.paths.base) : false
   const id = known && isThere ? known : await createSession(home, server, pmTitle, pmAgentPriming)
   if (id !== known) {
-    home.warn(`the PM agent had ${known ? 'lost its' : 'no'} session; it begins anew as ${id}`)
+    if (record?.opencode_session_id && !known) home.progress(`the PM agent begins anew, as ${id}`)
+    else home.warn(`the PM agent had ${known ? 'lost its' : 'no'} session; it begins anew as ${id}`)
     await changeIndex(home, (index) => ({ ...index, pm_agent: id }))
   }
   const target = { directory: home.paths.base, rules: permissionRules(), title: pmTitle, isNew: false }
@@ -96,7 +101,7 @@ async function send(
     type: 'pm_agent',
     created_at: home.now().toISOString(),
     ...current,
-    opencode_session_id: id,
+    ...asSessionOn(server.driver, id, current),
     worktree_path: home.paths.base,
     agent: pmAgentName,
     // Not `starting`: that is the state of an agent that has a slot and is not at work yet.

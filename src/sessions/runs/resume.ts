@@ -10,6 +10,7 @@ import { deadline } from './deadline.ts'
 import { whatDied } from './interrupted.ts'
 import { note } from '../../activity/journal.ts'
 import type { Run, SessionRecord } from '../file/session-file.ts'
+import { sessionOn } from '../file/session-of-kind.ts'
 import { deathsOf } from './resume-turns.ts'
 import type { Ending } from './ending.ts'
 import { endingOf, forgetPrompt, lookAtRun, settleRun, type Look } from './settle.ts'
@@ -35,12 +36,23 @@ export async function resumeRun(home: Home, name: string, turn: Turn): Promise<v
   await unlessTaken(home.paths.lock(`issue-${name}`), async () => carryOn(home, name, await agentServer(home), turn))
 }
 
+/** The server that died was of another kind than the one that runs now, which does not know the session. */
+const movedAway: Ending = {
+  state: 'error',
+  error: 'opencode was replaced by another version while the agent was at work',
+  undelivered: true,
+}
+
 /** The same for a caller that holds the issue's lock. Does nothing without a run, or when the run is in this server. */
 export async function carryOn(home: Home, name: string, server: Server, turn: Turn): Promise<void> {
   for (;;) {
     const record = readSession(home, name)
     const run = record?.run
     if (!record || !run || run.server === server.record.marker) return
+    if (sessionOn(server.driver, record) === undefined) {
+      await settleRun(home, name, run, movedAway)
+      return
+    }
     const look = await lookAtRun(server.client, record, run)
     if (look.outcome.kind === 'undelivered' && run.message_ids.length > 1) {
       await forgetPrompt(home, name, run)

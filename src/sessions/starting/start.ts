@@ -24,6 +24,8 @@ import { checkMessage } from './message.ts'
 import type { SessionRecord } from '../file/session-file.ts'
 import { rememberAsked } from '../runs/conversation.ts'
 import { nameOf } from '../file/session-name.ts'
+import { asSessionOn, sessionOn } from '../file/session-of-kind.ts'
+import { baseOn } from '../runs/base-session.ts'
 import { settleKilledStart } from '../runs/settle.ts'
 import type { Started, StartRequest } from './request.ts'
 import { admitStart, type AdmittedStart } from './remote-wait.ts'
@@ -47,7 +49,7 @@ const queueWaitMs = 1_000
  */
 export async function startAgent(home: Home, supervision: Supervision, request: StartRequest): Promise<Started> {
   checkMessage(request.message)
-  const baseSession = requireBase(home)
+  requireBase(home)
   const name = nameOf(home, request.ref)
   const wait = { timeoutMs: request.queueItem === undefined ? issueWaitMs : queueWaitMs, signal: home.signal }
   const started = await exclusively(home.paths.lock(`issue-${name}`), wait, async () => {
@@ -66,7 +68,7 @@ export async function startAgent(home: Home, supervision: Supervision, request: 
     if (request.queueItem === undefined) refuseWithoutEffect(request, existing)
     const steered = existing?.run ? await steer(home, name, request.message) : undefined
     // Read the session again: if there was no agent to steer, its run has ended meanwhile.
-    return steered ?? begin(home, supervision, { ...request, name, baseSession, existing: readSession(home, name) })
+    return steered ?? begin(home, supervision, { ...request, name, existing: readSession(home, name) })
   })
   if (started === undefined) return startAgent(home, supervision, request)
   const reason = request.queueItem === undefined ? 'asked to by a command' : `queue item ${request.queueItem}`
@@ -77,8 +79,6 @@ export async function startAgent(home: Home, supervision: Supervision, request: 
 
 interface Beginning extends StartRequest {
   name: string
-  /** The base session's id in opencode. */
-  baseSession: string
   existing: SessionRecord | undefined
   /** The server that the agent is started in, once it is known. */
   used?: Server
@@ -171,10 +171,10 @@ async function prepare(home: Home, request: Beginning, undo: Undo): Promise<Made
 async function sessionFor(home: Home, server: Server, request: Beginning, undo: Undo): Promise<Session> {
   request.used = server
   const client = server.connect(home.signal)
-  const known = request.existing?.opencode_session_id
+  const known = sessionOn(server.driver, request.existing)
   const directory = request.existing?.worktree_path
   if (known && directory && (await client.has(known, directory))) return { id: known, forked: false }
-  const id = await client.fork(request.baseSession, home.paths.base)
+  const id = await client.fork(await baseOn(home, server), home.paths.base)
   undo.add('the opencode session', async () => {
     // The failure may be that the server has died.
     const living = isAlive(server.record)
@@ -220,7 +220,7 @@ async function beginRun(
   const written = await changeSession(home, request.name, (current) => ({
     ...(current ?? { type: 'forked', issue_ref: issueRef, created_at: home.now().toISOString() }),
     state: 'starting',
-    opencode_session_id: session.id,
+    ...asSessionOn(server.driver, session.id, current),
     worktree_path: worktree.path,
     branch_name: worktree.branch,
     base_branch: worktree.baseBranch ?? current?.base_branch ?? null,

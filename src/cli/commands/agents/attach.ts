@@ -1,6 +1,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { KugetsuError } from '../../../core/errors.ts'
+import { isOf } from '../../../driver/choose.ts'
 import { checkOpencode, findOpencode } from '../../../server/program.ts'
 import { ensureDirectory, writeAtomic } from '../../../platform/files.ts'
 import { currentProcess } from '../../../platform/processes.ts'
@@ -19,6 +20,12 @@ export async function runAttach(context: Context, options: { ref: string }): Pro
   if (!record.opencode_session_id || !record.worktree_path) {
     throw new KugetsuError(`${options.ref} has no opencode session yet`, {
       hint: 'Begin with "kugetsu start".',
+      code: 'no_session',
+    })
+  }
+  if (!isOf((await agentServer(context)).driver, record)) {
+    throw new KugetsuError('this session is on another version of opencode than the one in use', {
+      hint: `To go on with the issue in a new session: kugetsu continue ${record.issue_ref ?? '<issue-ref>'} "<message>"`,
       code: 'no_session',
     })
   }
