@@ -173,6 +173,11 @@ describe.skipIf(why !== '')(`opencode 2.0.15${why}`, () => {
     expect((await say(own, 'SAY{{z}}', { agent: 'build' })).observed.answer).toBe('z')
   })
 
+  it('tells a run that ended with the promise of a call from an answer', async () => {
+    const own = await agent()
+    expect((await say(own, 'SAY{{now I will}} FINISH=tool_calls')).outcome).toMatchObject({ kind: 'lacking' })
+  })
+
   it('reads no device and waits at no pipe in the place of a file of the project', async () => {
     const directory = stage.worktree('pipe')
     execFileSync('mkfifo', [path.join(directory, 'AGENTS.md')])

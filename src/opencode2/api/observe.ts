@@ -82,6 +82,10 @@ export function seenIn(
       }
     } else if (type === 'idle') {
       const last = seen.at(-1)
+      // opencode asks no more then, and the model may have meant to do something.
+      if (outcome === 'succeeded' && last?.finish === 'tool-calls' && last.calls.length === 0) {
+        seen[seen.length - 1] = { ...last, finish: 'tool-calls without a call' }
+      }
       if (outcome === 'interrupted' && isTold && last !== undefined) seen[seen.length - 1] = { ...last, ...stopped }
       if (outcome === 'interrupted' && !isTold)
         seen.push({ ...blank, ...stopped, id, role: 'assistant', parentId: promptId })

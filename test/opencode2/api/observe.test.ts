@@ -44,7 +44,12 @@ describe('a run of opencode 2', () => {
 
   it('is not over with a mark alone: a prompt that was sent again leaves one', () => {
     expect(outcome([user('a'), idle('succeeded')])).toEqual({ kind: 'unanswered' })
-    expect(outcome([user('a'), said({ finish: 'tool-calls' }), idle('succeeded')])).toEqual({ kind: 'unanswered' })
+    const called = said({ finish: 'tool-calls', content: [{ type: 'tool' }] })
+    expect(outcome([user('a'), called, idle('succeeded')])).toEqual({ kind: 'unanswered' })
+    expect(outcome([user('a'), said({ finish: 'tool-calls' }), idle('succeeded')])).toEqual({
+      kind: 'lacking',
+      how: 'ended by its provider for an unknown reason (tool-calls without a call)',
+    })
     expect(outcome([user('a'), said({ finish: 'tool-calls', time: { created: 2 } })])).toEqual({ kind: 'unanswered' })
   })
 
