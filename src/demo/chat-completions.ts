@@ -67,6 +67,27 @@ export function readRequest(body: Record<string, unknown>, headers: http.Incomin
   }
 }
 
+/** The names of opencode 2 for tools of opencode 1, and for what these are given. */
+const newer: Record<string, { name: string; args: Record<string, string> }> = {
+  bash: { name: 'shell', args: {} },
+  task: { name: 'subagent', args: { subagent_type: 'agent' } },
+  read: { name: 'read', args: { filePath: 'path' } },
+  edit: { name: 'edit', args: { filePath: 'path' } },
+  write: { name: 'write', args: { filePath: 'path' } },
+}
+
+/** The answer with its call named as the tools that are offered are: scripts are written for opencode 1. */
+export function asOffered(answer: Answer, tools: readonly string[]): Answer {
+  const { call } = answer
+  const other = newer[call?.name ?? '']
+  if (call === undefined || other === undefined || tools.includes('bash') || !tools.includes('shell')) return answer
+  const args =
+    typeof call.args === 'string'
+      ? call.args
+      : Object.fromEntries(Object.entries(call.args).map(([name, value]) => [other.args[name] ?? name, value]))
+  return { ...answer, call: { name: other.name, args } }
+}
+
 /** Sends an answer's text as server-sent chunks, and returns the bytes that end the answer. */
 export async function startStream(response: http.ServerResponse, model: unknown, answer: Answer): Promise<string> {
   const { text = '', reasoning, call } = answer

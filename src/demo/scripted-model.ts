@@ -7,6 +7,7 @@ import * as http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  asOffered,
   completion,
   parseObject,
   readBody,
@@ -96,7 +97,7 @@ export async function startScriptedModel(options: ScriptedModelOptions = {}): Pr
     requests.push(request)
     options.onRequest?.(request)
     const given = await Promise.race([options.answer?.(request), aborted(ending.signal)])
-    const answer = given ?? (await scripted(request, ending.signal))
+    const answer = asOffered(given ?? (await scripted(request, ending.signal)), request.tools)
     if (answer.hang === true) {
       await aborted(ending.signal)
       response.destroy()
