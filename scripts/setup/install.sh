@@ -4,7 +4,7 @@
 set -euo pipefail
 
 readonly least_node=20.19.0
-readonly least_opencode=1.2.0 unknown_opencode=2.0.0
+readonly least_opencode=1.2.0 unknown_opencode=3.0.0
 
 usage() {
   cat <<'END'
@@ -95,7 +95,7 @@ trap 'rm -rf "$temporary"' EXIT
 if [ "$opencode" = yes ]; then
   found=$(opencode --version 2>/dev/null || true)
   if [ -n "$found" ] && at_least "$found" "$unknown_opencode"; then
-    die "opencode $found is not supported yet ($(command -v opencode)): kugetsu works with version 1" \
+    die "opencode $found is not supported yet ($(command -v opencode)): kugetsu works with versions 1 and 2" \
       'Install version 1 beside it (npm install --prefix ~/.opencode-1 opencode-ai), set KUGETSU_OPENCODE=~/.opencode-1/node_modules/.bin/opencode, and run this with --no-opencode.'
   elif [ -n "$found" ] && at_least "$found" "$least_opencode"; then
     say "opencode $found is there already ($(command -v opencode))"

@@ -8,14 +8,14 @@ import { connect } from './client.ts'
 import { launch, pluginText } from './launch.ts'
 import { copyLogins } from './logins.ts'
 import { closeOutputs, lookAtOutputs } from './outputs.ts'
-import { knownSessions, lookAtStore, storeFile, storeRules } from './store.ts'
+import { closeStore, knownSessions, lookAtStore, storeFile, storeRules } from './store.ts'
 import { models, primaryAgents } from './suggest.ts'
 
 const commandTimeoutMs = 120_000
 
 export const opencode2: Driver = {
   kind: 'opencode2',
-  versions: { from: '2.0.0', below: '3.0.0', named: '2.x', tested: '2.0.15' },
+  versions: { from: '2.0', below: '3.0.0', named: '2.x', tested: '2.0.15' },
   requireWorkable: () => {},
   preload: () => void pluginText(),
   beforeLaunch: closeOutputs,
@@ -23,6 +23,7 @@ export const opencode2: Driver = {
   markFor: () => '',
   isToBeLaunchedAnew: async (home, endpoint) => {
     await requireOperations(createRoutes(endpoint, home.signal))
+    closeStore(home)
     copyLogins(home) // the first server of a home has only now made the database
     return false
   },

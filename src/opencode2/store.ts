@@ -30,6 +30,14 @@ export function lookAtStore(home: Home): StoreLook | undefined {
   }
 }
 
+/** Closes the database to other users: it holds logins, and what agents were told and printed. */
+export function closeStore(home: Home): void {
+  for (const end of ['', '-wal', '-shm']) {
+    const file = storeFile(home) + end
+    if (fs.existsSync(file)) fs.chmodSync(file, 0o600)
+  }
+}
+
 /** Which of these sessions it has; undefined when it cannot be told. */
 export function knownSessions(home: Home, ids: readonly string[]): Set<string> | undefined {
   try {

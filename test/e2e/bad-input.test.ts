@@ -242,7 +242,11 @@ describe('a home that cannot be', () => {
     ['is not there', undefined, /no opencode program at .*KUGETSU_OPENCODE/],
     ['fails', ['echo sorry >&2; exit 3'], /opencode does not run .*exit code 3/],
     ['is too old', ['echo 1.1.9'], /opencode 1\.1\.9 is too old: kugetsu needs 1\.2/],
-    ['is of version 2', ['echo 2.0.15'], /opencode 2\.0\.15 is not supported: kugetsu works with 1\.2 to 1\.x/],
+    [
+      'is of version 3',
+      ['echo 3.0.1'],
+      /opencode 3\.0\.1 is not supported: kugetsu works with 1\.2 to 1\.x, 2\.0 to 2\.x/,
+    ],
     ['is another program', ['echo hello'], /does not tell its version/],
     ['does not serve', serving, /opencode serve did not start: .*exit code 4.*port is on fire/],
   ])('with an opencode that %s', async (_, lines, saying) => {

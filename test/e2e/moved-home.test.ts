@@ -50,6 +50,8 @@ describe.skipIf(why !== '')(`a home whose opencode is replaced by opencode 2${wh
     expect(asked).toContain('It is begun.')
     expect(await stage.ok(['logs', ref(1)])).toMatch(/one\.txt[^]*It is done\./)
     expect(fs.existsSync(stage.home.opencodeDatabase)).toBe(true)
+    const own = path.join(stage.home.kugetsuDir, 'opencode', 'opencode2.db')
+    for (const file of [own, `${own}-wal`]) expect(fs.statSync(file).mode & 0o777).toBe(0o600)
   })
 
   it('does its daily work there', async () => {

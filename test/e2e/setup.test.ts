@@ -132,16 +132,16 @@ describe('what cannot be done', () => {
   })
 })
 
-it('is refused beside an opencode of version 2: install.sh', () => {
+it('is refused beside an opencode of version 3: install.sh', () => {
   const second = path.join(home.root, 'second')
   fs.mkdirSync(second)
-  fs.writeFileSync(path.join(second, 'opencode'), '#!/bin/sh\necho 2.0.15\n', { mode: 0o755 })
+  fs.writeFileSync(path.join(second, 'opencode'), '#!/bin/sh\necho 3.0.1\n', { mode: 0o755 })
   const prefix = path.join(home.root, 'prefix-second')
   const said = run(script('install.sh', '--prefix', prefix), { PATH: `${second}:${home.env['PATH']}` })
   expect(said).toMatchObject({
     code: 1,
     out: '',
-    err: expect.stringMatching(/^Error: opencode 2\.0\.15 is not supported yet.*\nHint: .*KUGETSU_OPENCODE/),
+    err: expect.stringMatching(/^Error: opencode 3\.0\.1 is not supported yet.*\nHint: .*KUGETSU_OPENCODE/),
   })
   expect(fs.existsSync(path.join(prefix, 'bin'))).toBe(false)
 })

@@ -84,10 +84,10 @@ describe('checking opencode', () => {
     })
   })
 
-  it('refuses one of version 2, whose API is another', async () => {
-    await expect(checkOpencode(saying('2.0.15'), env)).rejects.toMatchObject({
+  it('refuses one of version 3, whose API may be another', async () => {
+    await expect(checkOpencode(saying('3.0.1'), env)).rejects.toMatchObject({
       code: 'opencode_unsupported',
-      message: expect.stringMatching(/2\.0\.15.*1\.2 to 1\.x/),
+      message: expect.stringMatching(/3\.0\.1.*1\.2 to 1\.x, 2\.0 to 2\.x/),
       hint: expect.stringContaining(root),
     })
   })
