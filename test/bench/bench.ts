@@ -21,9 +21,9 @@ export interface Figure {
   /** Measured by baseline, round by round. */
   ratio?: Summary
   /** The bound on the ratio, or on the figure itself where there is no baseline; above it, with `atLeast` below it. */
-  reach?: number
+  limit?: number
   atLeast?: boolean
-  /** Whether the median is within reach. */
+  /** Whether the median is within the limit. */
   within?: boolean
 }
 
@@ -33,7 +33,7 @@ export interface Taken {
   /** Sample by sample beside the measured ones; a single one counts for all of them. */
   baseline?: readonly number[]
   against?: string
-  reach?: number
+  limit?: number
   atLeast?: boolean
   /** The ratio is of speeds, not of times: baseline by measured. */
   bySpeed?: boolean
@@ -55,7 +55,7 @@ export interface Bench {
 
 /** Puts a figure together. */
 export function figureOf(what: string, taken: Taken): Figure {
-  const { unit, measured, baseline, against, reach, atLeast = false, bySpeed = false } = taken
+  const { unit, measured, baseline, against, limit, atLeast = false, bySpeed = false } = taken
   const figure: Figure = { what, unit, measured: summary(measured) }
   if (baseline !== undefined) {
     figure.baseline = summary(baseline)
@@ -63,11 +63,11 @@ export function figureOf(what: string, taken: Taken): Figure {
     figure.ratio = summary(measured.map((value, index) => (bySpeed ? beside(index) / value : value / beside(index))))
   }
   if (against !== undefined) figure.against = against
-  if (reach !== undefined) {
+  if (limit !== undefined) {
     const counts = (figure.ratio ?? figure.measured).median
-    figure.reach = reach
+    figure.limit = limit
     figure.atLeast = atLeast
-    figure.within = atLeast ? counts >= reach : counts <= reach
+    figure.within = atLeast ? counts >= limit : counts <= limit
   }
   return figure
 }

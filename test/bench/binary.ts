@@ -22,7 +22,7 @@ export const binary: Row = {
       measured: [fs.statSync(program).size / 1e6],
       baseline: [fs.statSync(process.execPath).size / 1e6],
       against: 'Node itself',
-      reach: 1,
+      limit: 1,
     })
     const home = filledHome(bench, 10)
     for (const args of [['--version'], ['list'], ['queue', 'list']]) {
@@ -33,8 +33,8 @@ export const binary: Row = {
         node: () => timeOf(emptyNode(home)),
       })
       const [what, measured] = [args.join(' '), samples.binary]
-      bench.figure(what, { unit: 'ms', measured, baseline: samples.node, against: 'node -e 0', reach: 1.5 })
-      bench.figure(what, { unit: 'ms', measured, baseline: samples.kugetsu, against: 'the same on Node', reach: 1.1 })
+      bench.figure(what, { unit: 'ms', measured, baseline: samples.node, against: 'node -e 0', limit: 1.5 })
+      bench.figure(what, { unit: 'ms', measured, baseline: samples.kugetsu, against: 'the same on Node', limit: 1.1 })
     }
   },
 }

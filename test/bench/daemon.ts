@@ -47,7 +47,7 @@ async function idle(bench: Bench): Promise<void> {
   const after = { daemon: activityOf(pid), node: activityOf(nodePid) }
   const against = 'a node that waits'
   const rate = (of: 'daemon' | 'node', what: 'cpuMs' | 'wakeUps') => [(after[of][what] - before[of][what]) / seconds]
-  bench.figure('idle: processor', { unit: 'ms/s', measured: rate('daemon', 'cpuMs'), reach: 2 })
+  bench.figure('idle: processor', { unit: 'ms/s', measured: rate('daemon', 'cpuMs'), limit: 2 })
   bench.figure('idle: wake-ups', { unit: '/s', measured: rate('daemon', 'wakeUps') })
   bench.figure('a node that waits: wake-ups', { unit: '/s', measured: rate('node', 'wakeUps') })
   bench.figure('idle: memory (PSS)', {
@@ -55,7 +55,7 @@ async function idle(bench: Bench): Promise<void> {
     measured: [memoryOf([pid]) / megabyte],
     baseline: [memoryOf([nodePid]) / megabyte],
     against,
-    reach: 2,
+    limit: 2,
   })
 }
 
@@ -89,7 +89,7 @@ async function busy(bench: Bench): Promise<void> {
   const wall = performance.now() - from
   talking = false
   const share = (of: 'daemon' | 'server') => ((after[of].cpuMs - before[of].cpuMs) / wall) * 100
-  bench.figure(`${talkers} agents talk: processor`, { unit: '%', measured: [share('daemon')], reach: 5 })
+  bench.figure(`${talkers} agents talk: processor`, { unit: '%', measured: [share('daemon')], limit: 5 })
   bench.figure(`${talkers} agents talk: per turn`, {
     unit: 'ms',
     measured: [(after.daemon.cpuMs - before.daemon.cpuMs) / (after.turns - before.turns)],

@@ -59,10 +59,10 @@ export const dispatch: Row = {
     })
     const against = 'kugetsu start, warm'
     const baseline = samples.start
-    bench.figure('enqueued, a slot is free', { unit: 'ms', measured: samples.enqueue, baseline, against, reach: 1.3 })
-    bench.figure('a slot comes free', { unit: 'ms', measured: samples.freed, baseline, against, reach: 1.3 })
-    bench.figure('enqueued, a slot is free', { unit: 'ms', measured: samples.enqueue, reach: 1500 })
-    bench.figure('a slot comes free', { unit: 'ms', measured: samples.freed, reach: 1500 })
+    bench.figure('enqueued, a slot is free', { unit: 'ms', measured: samples.enqueue, baseline, against, limit: 1.3 })
+    bench.figure('a slot comes free', { unit: 'ms', measured: samples.freed, baseline, against, limit: 1.3 })
+    bench.figure('enqueued, a slot is free', { unit: 'ms', measured: samples.enqueue, limit: 1500 })
+    bench.figure('a slot comes free', { unit: 'ms', measured: samples.freed, limit: 1500 })
     bench.figure("the model's last word to the next's first", { unit: 'ms', measured: sinceAnswer })
   },
 }

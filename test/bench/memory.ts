@@ -44,7 +44,7 @@ export const memory: Row = {
         measured: [kugetsu[index] ?? Number.NaN],
         baseline: [runs[index] ?? Number.NaN],
         against: 'as many opencode run',
-        ...(count === 6 ? { reach: 0.4 } : {}),
+        ...(count === 6 ? { limit: 0.4 } : {}),
       }),
     )
     const last = counts.length - 1
@@ -55,7 +55,7 @@ export const memory: Row = {
         measured: [more(kugetsu)],
         baseline: [more(runs)],
         against: 'one more opencode run',
-        reach: 0.25,
+        limit: 0.25,
       })
     }
     if (!counts.includes(12) && !bench.quick) bench.note('there is not enough memory for more opencode run')

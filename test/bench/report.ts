@@ -11,21 +11,21 @@ export function head(name: string, title: string): string {
     'other'.padStart(widths.value),
     'ratio'.padStart(widths.ratio),
     'quartiles'.padStart(widths.spread),
-    '  reach',
+    '  limit',
   ]
   return `\n${name}: ${title}\n${columns.join('')}\n`
 }
 
 /** One line, and what it was compared with where that has changed since the line before. */
 export function line(figure: Figure, before: Figure | undefined): string {
-  const { what, unit, measured, baseline, ratio, reach, atLeast, within } = figure
+  const { what, unit, measured, baseline, ratio, limit, atLeast, within } = figure
   const columns = [
     `  ${what}`.padEnd(widths.what),
     value(measured.median, unit).padStart(widths.value),
     (baseline === undefined ? '' : value(baseline.median, unit)).padStart(widths.value),
     (ratio === undefined ? '' : factor(ratio.median)).padStart(widths.ratio),
     spread(figure).padStart(widths.spread),
-    reach === undefined ? '' : `  ${atLeast === true ? '≥' : '≤'} ${reach} ${within === true ? '✓' : '✗'}`,
+    limit === undefined ? '' : `  ${atLeast === true ? '≥' : '≤'} ${limit} ${within === true ? '✓' : '✗'}`,
   ]
   const against = figure.against === undefined || figure.against === before?.against ? '' : `  (${figure.against})\n`
   return `${against}${columns.join('').trimEnd()}\n`

@@ -76,7 +76,7 @@ export const worktrees: Row = {
       measured: few.kugetsu,
       baseline: few.clone,
       against: 'git clone, as the bash tool did for each issue',
-      reach: 0.033,
+      limit: 0.033,
     })
     const checkout = sizeOf(last.worktree)
     bench.figure('disk', {
@@ -95,7 +95,7 @@ export const worktrees: Row = {
       measured: many.kugetsu,
       baseline: many.plain,
       against: 'git worktree add by hand, without a fetch',
-      reach: 1.1,
+      limit: 1.1,
     })
     bench.figure('time, over git://', {
       unit: 'ms',
@@ -108,7 +108,7 @@ export const worktrees: Row = {
       measured: grown.map((bytes) => bytes / megabyte),
       baseline: [checkout / megabyte],
       against: 'the files that are checked out',
-      reach: 1.1,
+      limit: 1.1,
     })
     const objects = run(repository, 'count-objects', '-v').toString()
     const packed = Number(/^size-pack: (\d+)$/m.exec(objects)?.[1] ?? 0) / 1000
