@@ -28,7 +28,7 @@ const usage = `npm run bench -- [options]
   --json <file>    write everything that was measured, sample by sample
   --list           the rows
 
-It fails on nothing: a figure out of reach is marked, a row that cannot be
+It fails on nothing: a figure that misses its limit is marked, a row that cannot be
 measured says why. Leave the machine alone while it runs.
 `
 
@@ -82,7 +82,7 @@ async function main(): Promise<void> {
   if (interrupted) return
   const figures = measured.flatMap((row) => row.figures).filter(({ within }) => within !== undefined)
   const within = figures.filter((figure) => figure.within)
-  print(`\n${within.length} of ${figures.length} figures within reach; load average ${load()} (was ${about.load})\n`)
+  print(`\n${within.length} of ${figures.length} figures within the limit; load average ${load()} (was ${about.load})\n`)
   if (flags.json !== undefined) {
     fs.writeFileSync(flags.json, `${JSON.stringify({ ...about, rows: measured }, undefined, 1)}\n`)
   }
