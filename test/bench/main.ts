@@ -82,7 +82,9 @@ async function main(): Promise<void> {
   if (interrupted) return
   const figures = measured.flatMap((row) => row.figures).filter(({ within }) => within !== undefined)
   const within = figures.filter((figure) => figure.within)
-  print(`\n${within.length} of ${figures.length} figures within the limit; load average ${load()} (was ${about.load})\n`)
+  print(
+    `\n${within.length} of ${figures.length} figures within the limit; load average ${load()} (was ${about.load})\n`,
+  )
   if (flags.json !== undefined) {
     fs.writeFileSync(flags.json, `${JSON.stringify({ ...about, rows: measured }, undefined, 1)}\n`)
   }
