@@ -67,7 +67,7 @@ export function setVariable(text: string, name: string, value: string): string {
   const expected = new Map(before.values).set(name, value)
   if (after.size === expected.size && [...expected].every(([each, its]) => after.get(each) === its)) return result
   throw new KugetsuError(`${name} cannot be added: a line of the file leaves a quote open or ends in a backslash`, {
-    hint: `Mend the file first: ${before.warnings[0] ?? 'look at its last lines'}`,
+    hint: `Fix the file first: ${before.warnings[0] ?? 'look at its last lines'}`,
     code: 'bad_env_file',
   })
 }
@@ -191,7 +191,7 @@ function readStatement(text: string, start: number): Outcome {
       if ('problem' in value) return { end: lineEnd, assignments: [], problem: value.problem }
       assignments.push({ name, value: value.text })
       problem ??= value.unexpanded
-        ? `${name} holds a $, \` or ~ that a shell would expand; it is taken as it stands`
+        ? `${name} holds a $, \` or ~ that a shell would expand; it is used unchanged`
         : undefined
       position = value.end
       continue

@@ -33,7 +33,7 @@ export function readEnvFile({ paths }: EnvHome, owner: EnvOwner): StoredEnv {
     if (!isNoText(error)) throw error
     const isFile = fs.statSync(file, { throwIfNoEntry: false })?.isFile() === true
     throw new KugetsuError(messageOf(error), {
-      hint: `${isFile ? 'Convert it (iconv), or move' : 'Move'} it away and set its variables anew.`,
+      hint: `${isFile ? 'Convert it (iconv), or move' : 'Move'} it away and set its variables again.`,
       code: isFile ? 'bad_env_file' : 'unreadable',
       cause: error,
     })
@@ -79,10 +79,13 @@ function closeToOthers(directory: string): void {
   try {
     fs.chmodSync(directory, mode & 0o700)
   } catch (cause) {
-    throw new KugetsuError(`others may look into ${directory}, and that cannot be changed: ${messageOf(cause)}`, {
-      hint: 'Secrets belong into a directory of your own: see who owns it, or choose another home with KUGETSU_DIR.',
-      code: 'unwritable',
-      cause,
-    })
+    throw new KugetsuError(
+      `other users can read ${directory}, and its permissions cannot be changed: ${messageOf(cause)}`,
+      {
+        hint: 'Secrets need a directory that only you can read. Check who owns it, or choose another home with KUGETSU_DIR.',
+        code: 'unwritable',
+        cause,
+      },
+    )
   }
 }

@@ -34,7 +34,7 @@ function advice(permission: string): string {
     case 'external_directory':
       return 'Do it inside your worktree, or use $KUGETSU_TEMP_DIR for scratch files.'
     case 'read':
-      return 'Files that may hold secrets are not for reading: use the variables in your environment by name, and look at an example file for their meaning.'
+      return 'Do not read files that may hold secrets: use the variables in your environment by name, and look at an example file for their meaning.'
     default:
       return 'Do it in a way that does not need it; if there is none, stop and say in your report what you need and why.'
   }

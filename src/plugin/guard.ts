@@ -80,5 +80,5 @@ function refusedToOthers(
   args: Record<string, unknown>,
 ): string | undefined {
   if (tool !== 'bash' || home === '' || !String(args['command']).includes(`kugetsu ${pmShellCommand}`)) return undefined
-  return isDevAgent(home, sessionID) ? undefined : `kugetsu ${pmShellCommand} is not called by hand`
+  return isDevAgent(home, sessionID) ? undefined : `kugetsu ${pmShellCommand} is not for direct use`
 }

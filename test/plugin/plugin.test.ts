@@ -253,7 +253,7 @@ describe('what the PM agent calls', () => {
   test('is one of the tools that it is known to have', async () => {
     await run({ url: 'https://forge.test' }, 'ses_pm', 'webfetch')
     for (const tool of ['write', 'edit', 'task', 'batch', 'some_mcp_tool', 'constructor']) {
-      await expect(run({}, 'ses_pm', tool)).rejects.toThrow('is not for you')
+      await expect(run({}, 'ses_pm', tool)).rejects.toThrow('you may not use the tool')
     }
   })
 
@@ -266,7 +266,7 @@ describe('what the PM agent calls', () => {
 
   test('is not run unjudged where its session cannot be told', async () => {
     write('sessions/pm-agent.json', 'torn')
-    await expect(bash("kugetsu pm-shell 'kugetsu list' > file")).rejects.toThrow('by hand')
+    await expect(bash("kugetsu pm-shell 'kugetsu list' > file")).rejects.toThrow('for direct use')
     expect(await bash('grep "kugetsu pm-shell" src', 'ses_one')).toBe('grep "kugetsu pm-shell" src')
   })
 

@@ -41,7 +41,7 @@ function judgePipeline({ calls, after }: Pipeline): JudgedPipeline {
     throw new Refused('"cd" in a pipe changes nothing: put && behind it')
   }
   if (judged.slice(1).some(({ input }) => input !== undefined)) {
-    throw new Refused('a call behind a pipe reads from that, not from the text behind <<')
+    throw new Refused('a call after a pipe reads from the pipe, not from the text after <<')
   }
   return { calls: judged, after }
 }
@@ -72,7 +72,7 @@ function ruleFor(words: readonly string[]): { name: string; rules: Allowed; dept
     }
   }
   throw new Refused(
-    `${shown(words.slice(0, 3).join(' '))} is not among the commands for you; they are those of your instructions, in their plain form`,
+    `${shown(words.slice(0, 3).join(' '))} is not one of your commands; use those of your instructions, in plain form`,
   )
 }
 
@@ -119,7 +119,7 @@ function read(words: readonly string[], rules: Allowed, name: string): { operand
       bundled.forEach((each) => given.add(each))
       continue
     }
-    throw new Refused(`${shown(word)} is not among the options of ${name} that are for you`)
+    throw new Refused(`${shown(word)} is not an option of ${name} that you may use`)
   }
   return { operands, given }
 }
@@ -150,7 +150,7 @@ function filesOf(name: string, rules: Allowed, operands: string[], given: Set<st
     case 'names':
       for (const each of operands) {
         if (/^https:\/\/(?:github|gitlab)\.com\/[\w./-]+$/.test(each) || /^[\w./#-]*$/.test(each)) continue
-        throw new Refused(`${shown(each)} is no number and no name`)
+        throw new Refused(`${shown(each)} is neither a number nor a name`)
       }
       return []
     case 'repository':

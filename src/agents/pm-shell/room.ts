@@ -37,7 +37,7 @@ export function unopenable(home: string, file: string, directory: string, recurs
   if (problem !== undefined) return problem
   const stats = fs.statSync(path.resolve(directory, file), { throwIfNoEntry: false })
   if (stats === undefined || stats.isFile() || (recursive && stats.isDirectory())) return undefined
-  return `${JSON.stringify(file)} is no file${stats.isDirectory() ? ' but a directory' : ''}`
+  return `${JSON.stringify(file)} is not a file${stats.isDirectory() ? ' but a directory' : ''}`
 }
 
 /** The path with all links followed, as far as it exists. */

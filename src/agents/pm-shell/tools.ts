@@ -24,7 +24,7 @@ export function refuseTool(
   // No argument of opencode's grep keeps it from .env files: it searches hidden files, and any that `include` matches.
   if (tool === 'grep') return 'search with grep -r in your shell: cd <worktree> && grep -rn <pattern> .'
   const name = Object.hasOwn(reading, tool) ? reading[tool] : undefined
-  if (name === undefined) return `the tool ${tool} is not for you`
+  if (name === undefined) return `you may not use the tool ${tool}`
   const given = args[name] ?? '.'
   if (typeof given !== 'string') return `${name} must be a path`
   const pattern = args['pattern']
@@ -36,7 +36,7 @@ export function refuseTool(
 
 function refuseCommand(args: Record<string, unknown>): string | undefined {
   const { command } = args
-  if (typeof command !== 'string') return 'there is no command'
+  if (typeof command !== 'string') return 'the command is missing'
   const judged = judge(command)
   if ('problem' in judged) return judged.problem
   args['command'] = pmShellCall(command)
