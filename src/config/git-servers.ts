@@ -136,7 +136,7 @@ export async function removeServer(home: ServerHome, name: string): Promise<GitS
     if (server.source !== 'servers.json') {
       throw new KugetsuError(`the git server ${server.name} cannot be removed here`, {
         code: 'not_removable',
-        hint: server.source === 'config' ? `It stands in GIT_SERVERS in ${home.paths.config}.` : 'It is built in.',
+        hint: server.source === 'config' ? `It is set in GIT_SERVERS in ${home.paths.config}.` : 'It is built in.',
       })
     }
     file.servers = file.servers.filter((one) => !sameName(one.name, name))
@@ -179,7 +179,7 @@ export function readJsonFile<T>(
     hint:
       read.aside === undefined
         ? 'Correct the file.'
-        : `It was set aside as ${read.aside}: correct it and move it back, or go on without it.`,
+        : `It was set aside as ${read.aside}: correct it and move it back, or continue without it.`,
   })
 }
 
@@ -251,7 +251,7 @@ function forgeTypeOf(text: string): ForgeType {
   const wanted = text.toLowerCase() === 'forgejo' ? 'gitea' : text.toLowerCase()
   const type = forgeTypes.find((known) => known === wanted)
   if (type !== undefined) return type
-  throw new KugetsuError(`${JSON.stringify(startOf(text, 60))} is no type of git server`, {
+  throw new KugetsuError(`${JSON.stringify(startOf(text, 60))} is not a type of git server`, {
     code: 'bad_server',
     hint: 'The types are gitea (for Forgejo too), github, gitlab and unknown.',
   })

@@ -65,7 +65,7 @@ function problemOf(text: string): { reason: string; hint?: string } | undefined 
   if (url.password !== '' || (isHttp && url.username !== '')) {
     return {
       reason: 'holds a user name or password',
-      hint: 'Leave it out, and let a credential helper of git or an SSH key prove who you are.',
+      hint: 'Leave it out, and use a credential helper of git or an SSH key.',
     }
   }
   if (url.hostname.startsWith('-') || url.username.startsWith('-'))

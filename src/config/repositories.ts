@@ -35,7 +35,7 @@ export function cloneUrl(
     const url = repositories.get(key)
     if (url === undefined) continue
     if (typeof url === 'string') return checkRemoteUrl(url, `the URL of ${key} in repos.json`)
-    throw new KugetsuError(`the URL of ${key} in repos.json is not a text`, {
+    throw new KugetsuError(`the URL of ${key} in repos.json is not a string`, {
       code: 'bad_url',
       hint: `Write it as "${key}": "https://forge.test/owner/repo.git"`,
     })

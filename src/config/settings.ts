@@ -54,10 +54,14 @@ export interface SettingsSource {
 
 /** Every option, as it appears in a new config file: its name, its default as text, what it is for. */
 const options = [
-  ['MAX_CONCURRENT_AGENTS', '3', 'How many dev agents may be at work at once.'],
-  ['MIN_FREE_MEMORY_MB', '256', 'MB of memory that must be left beside one more agent; 0 does not look.'],
-  ['TASK_TIMEOUT_HOURS', '1', 'Hours after which an agent is aborted; fractions are allowed.'],
-  ['QUEUE_DAEMON_INTERVAL_MINUTES', '5', 'Minutes between two looks at the queue, should a wake-up get lost.'],
+  ['MAX_CONCURRENT_AGENTS', '3', 'How many agents may run at once.'],
+  ['MIN_FREE_MEMORY_MB', '256', 'MB of memory that must be left beside one more agent; 0 turns the check off.'],
+  ['TASK_TIMEOUT_HOURS', '1', 'Hours after which an agent is stopped; fractions are allowed.'],
+  [
+    'QUEUE_DAEMON_INTERVAL_MINUTES',
+    '5',
+    'Minutes after which the daemon looks at the queue even if it heard of no change.',
+  ],
   ['QUEUE_CLEANUP_AGE_DAYS', '7', 'Days that finished queue items are kept.'],
   ['QUEUE_KEEP_FINISHED', '2000', 'How many finished queue items are kept at most, the newest.'],
   ['KUGETSU_VERBOSITY', 'default', 'How much the PM agent says: verbose, default or quiet.'],
@@ -70,7 +74,7 @@ const options = [
   [
     'KUGETSU_MODEL_PROVIDERS',
     'connected',
-    'Whose models opencode loads: connected, all, or ids such as anthropic,openai.',
+    'The providers whose models opencode loads: connected, all, or ids such as anthropic,openai.',
   ],
   ['KUGETSU_SERVER_IDLE_MINUTES', '10', 'Minutes without work after which the opencode server is stopped.'],
 ] as const
@@ -79,7 +83,7 @@ type OptionName = (typeof options)[number][0]
 
 /** What `init` writes: every option with its default, commented out. */
 export const defaultConfigText: string = [
-  '# Configuration of kugetsu. It is read on every call: changes count at once, environment variables win over it.',
+  '# Configuration of kugetsu. Every command reads it, so a change holds at once. Environment variables win over it.',
   '# Remove the "# " before a setting to change it.',
   ...options.map(([name, value, meaning]) => `\n# ${meaning}\n# ${name}=${value}`),
   '\n# Git servers are best added with: kugetsu server add <name> <url>\n',
