@@ -69,7 +69,7 @@ export function resolveRef(text: string, around: Around & { tracked: string[] })
   if (typeof ref === 'string') {
     const found = matchTail(text, around.tracked)
     if (found !== undefined) return parseRef(found, around)
-    throw badRef(text, isTail(text) ? `${ref}, and no known issue ends so` : ref)
+    throw badRef(text, isTail(text) ? `${ref}, and no known issue ref ends like this` : ref)
   }
   if (!isWithoutInstance(text) || around.tracked.includes(formatRef(ref))) return ref
   const found = matchTail(`${ref.owner}/${ref.repo}#${ref.id}`, around.tracked)
@@ -116,8 +116,8 @@ function read(text: string, around: Around): IssueRef | string {
   if (mark === -1) return /^[^/]*[.:][^/]*\/./.test(text) ? readPage(text, ':443') : 'it has no #identifier'
   const id = text.slice(mark + 1)
   if (mark === 0) {
-    if (around.here === undefined) return 'this is no clone, so the repository is missing'
-    if (around.here === 'unknown') return 'the repository of this clone cannot be told by its remote "origin"'
+    if (around.here === undefined) return 'this is not a clone, so the repository is missing'
+    if (around.here === 'unknown') return 'the remote "origin" of this clone does not tell the repository'
     return checked(around.here, id)
   }
   const segments = text.slice(0, mark).split('/')
@@ -171,7 +171,7 @@ function idOf(text: string): string | undefined {
 
 function hostProblem(text: string): string | undefined {
   const [, name = text, port] = /^(.*?)(?::([^:]*))?$/.exec(text) ?? []
-  if (port !== undefined && !(/^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65535)) return 'has a port that is none'
+  if (port !== undefined && !(/^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65535)) return 'has an invalid port'
   return nameProblem(name) ?? (/^[A-Za-z0-9]/.test(name) ? undefined : 'must begin with a letter or a digit')
 }
 
@@ -180,7 +180,7 @@ function nameProblem(text: string): string | undefined {
   if (text.length > longestPart) return 'is too long'
   if (text.startsWith('-')) return 'must not begin with a hyphen'
   if (!/^[A-Za-z0-9._-]+$/.test(text)) return 'may only have letters, digits, dots, hyphens and underscores'
-  if (text.includes('..') || text.endsWith('.')) return 'has a dot where none may be'
+  if (text.includes('..') || text.endsWith('.')) return 'has a dot in a wrong place'
   // The mirror of owner/repo is a directory owner/repo.git: nothing else may lie in it.
   return ['.lock', '.git'].includes(text.slice(text.lastIndexOf('.')).toLowerCase())
     ? 'must not end in .lock or .git'

@@ -76,7 +76,7 @@ class CommandReader {
         if (this.at >= this.text.length) throw new NotUnderstood(`nothing follows ${after}`)
       }
     }
-    if (this.pending.length > 0) throw new NotUnderstood('the text behind << is missing')
+    if (this.pending.length > 0) throw new NotUnderstood('the text after << is missing')
     return found
   }
 
@@ -140,16 +140,16 @@ class CommandReader {
     this.at += found.length
     if (found === '<<' || found === '<<-') {
       if (number !== '' || call.input !== undefined || this.pending.some((each) => each.call === call)) {
-        throw new NotUnderstood('one text behind << is enough for a call')
+        throw new NotUnderstood('a call takes only one text after <<')
       }
       const { text, quoted } = this.operand(found)
-      if (text.includes('\n')) throw new NotUnderstood('what ends the text behind << must be one word')
+      if (text.includes('\n')) throw new NotUnderstood('the word that ends the text after << must be one word')
       this.pending.push({ call, delimiter: text, literal: quoted, tabs: found === '<<-' })
       return
     }
     if (found.startsWith('<')) {
       throw new NotUnderstood(
-        `"<" is refused, but for text of several lines behind a quoted word: kugetsu start <issue-ref> - <<'END'`,
+        `"<" is refused, except for text of several lines after a quoted word: kugetsu start <issue-ref> - <<'END'`,
       )
     }
     const refused = new NotUnderstood('output cannot be redirected (">" is fine inside quotes)')
@@ -164,7 +164,7 @@ class CommandReader {
 
   private operand(operator: string): Word {
     const next = this.peek()
-    if (next === undefined || '\n;&|<>'.includes(next)) throw new NotUnderstood(`a word is missing behind ${operator}`)
+    if (next === undefined || '\n;&|<>'.includes(next)) throw new NotUnderstood(`a word is missing after ${operator}`)
     const word = this.word()
     // In `>&1<<END` and the like, bash reads the digits in its own way.
     if (/[<>]/.test(this.text[this.at] ?? '')) throw new NotUnderstood('a space is missing between redirections')
@@ -201,13 +201,13 @@ class CommandReader {
       this.at = end === -1 ? this.text.length : end + 1
       if (line === delimiter) {
         if (!literal && /[$`\\]/.test(body)) {
-          throw new NotUnderstood(`text with $, \` or \\ needs quotes around the word behind <<: <<'${delimiter}'`)
+          throw new NotUnderstood(`text with $, \` or \\ needs quotes around the word after <<: <<'${delimiter}'`)
         }
         return body
       }
       body += `${line}\n`
     }
-    throw new NotUnderstood(`the text behind << does not end in a line ${delimiter}`)
+    throw new NotUnderstood(`the text after << does not end in a line ${delimiter}`)
   }
 
   private word(): Word {

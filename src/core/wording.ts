@@ -3,13 +3,13 @@
 /** How long something has been going on: `for 4 min`. */
 export function lasting(from: string | null | undefined, now: Date): string {
   const span = spanOf(from, now)
-  return span === undefined ? 'since a time that was not noted' : `for ${span}`
+  return span === undefined ? 'since an unknown time' : `for ${span}`
 }
 
 /** How long ago something was: `4 min ago`. */
 export function ago(at: string | null | undefined, now: Date): string {
   const span = spanOf(at, now)
-  return span === undefined ? 'at a time that was not noted' : `${span} ago`
+  return span === undefined ? 'at an unknown time' : `${span} ago`
 }
 
 /** A time as a person reads it, where they are: `2026-11-20 12:00:00`. */

@@ -311,7 +311,7 @@ describe('resolveRef', () => {
     for (const text of ['#14', '14', '#-discuss']) {
       const place = { ...outside, here: 'unknown' as const }
       const error = errorOf(() => resolve(text, ['github.com/a/b#14', 'github.com/a/b#-discuss'], place))
-      expect([error.code, error.message]).toEqual(['bad_ref', expect.stringContaining('cannot be told')])
+      expect([error.code, error.message]).toEqual(['bad_ref', expect.stringContaining('does not tell the repository')])
     }
   })
 

@@ -17,8 +17,8 @@ it.each([
 })
 
 it('says when a time is not known, and counts', () => {
-  expect(ago(null, now)).toBe('at a time that was not noted')
-  expect(lasting('yesterday', now)).toBe('since a time that was not noted')
+  expect(ago(null, now)).toBe('at an unknown time')
+  expect(lasting('yesterday', now)).toBe('since an unknown time')
   expect(clock('nonsense')).toBe('nonsense')
   expect(clock(now.toISOString())).toMatch(/^2026-05-0\d \d\d:\d\d:00$/)
   expect([1, 2, 3].map(times)).toEqual(['once', 'twice', '3 times'])

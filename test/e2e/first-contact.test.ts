@@ -94,9 +94,7 @@ it('a model that is not there', async () => {
   expect(await check('model')).toMatchObject({ status: 'pass' })
   const said = await stage.kugetsu(['start', ref(2), 'SAY{{two}}', '--model', 'scripted/tow', '--wait'])
   expect(said.code).toBe(1)
-  expect(said.stderr).toContain(
-    'Error: opencode has no model scripted/tow\nHint: "opencode models" lists those there are.',
-  )
+  expect(said.stderr).toContain('Error: opencode has no model scripted/tow\nHint: "opencode models" lists its models.')
   expect([stage.file(2), fs.existsSync(stage.worktree(2)), stage.slots()]).toEqual([undefined, false, []])
   expect(await stage.ok(['start', ref(2), 'SAY{{two}}', '--model', 'scripted/one', '--wait'])).toMatch(/^idle /m)
 
@@ -117,10 +115,10 @@ it('a model that is not there', async () => {
 it('a ref that is none, a repository that is not there, a base that is not there', async () => {
   const said = await stage.kugetsu(['start', 'app#4', 'SAY{{four}}'])
   expect(said.stderr).toMatch(
-    /"app#4" is not an issue ref: the owner is missing, and no known issue ends so\nHint: Expected instance\/owner\/repo#14/,
+    /"app#4" is not an issue ref: the owner is missing, and no known issue ref ends like this\nHint: Expected instance\/owner\/repo#14/,
   )
   const unknown = await stage.kugetsu(['start', 'forge.test/me/ap#4', 'SAY{{four}}'])
-  expect(unknown.stderr).toMatch(/repository not found, or you may not see it\nHint: .*kugetsu server list/)
+  expect(unknown.stderr).toMatch(/repository not found, or you have no access to it\nHint: .*kugetsu server list/)
   const base = await stage.kugetsu(['start', ref(4), 'SAY{{four}}', '--base', 'master'])
   expect(base.stderr).toMatch(/no branch "master".*\nHint: It has: main/)
   expect(await stage.ok(['start', ref(4), 'SAY{{four}}', '--base', 'main', '--wait'])).toMatch(/^idle /m)
@@ -132,7 +130,7 @@ it('all slots taken, and no daemon that takes tasks from the queue', async () =>
   expect(said).toMatchObject({ code: 2 })
   expect(said.stderr).toMatch(/Hint: .*\(--queue\)/)
   const queued = await stage.ok(['start', ref(6), 'SAY{{six}}', '--queue'])
-  const advice = /no daemon takes tasks: kugetsu (queue-daemon start)$/m.exec(queued)?.[1]
+  const advice = /no daemon takes tasks\. Run: kugetsu (queue-daemon start)$/m.exec(queued)?.[1]
   expect(await stage.ok((advice ?? 'the advice').split(' '))).toContain('The queue daemon runs')
   await stage.model.turn('five')
   await stage.model.release('five')
