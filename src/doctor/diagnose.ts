@@ -84,7 +84,10 @@ async function limited(check: Check, subject: Subject, limitMs: number): Promise
   const over = new AbortController()
   const late = awaitedLater(
     sleep(limitMs, undefined, { signal: over.signal }).then(() =>
-      fail(`no result within ${limitMs / 1000} s`, 'Try again; if it stays so, something it asks hangs.'),
+      fail(
+        `no result within ${limitMs / 1000} s`,
+        'Try again. If it happens again, a program or a disk that it asks hangs.',
+      ),
     ),
   )
   try {
@@ -100,10 +103,10 @@ async function look(check: Check, subject: Subject): Promise<Found> {
   } catch (error) {
     // The check `config` says which setting, so it is said only once.
     if (check.name !== 'config' && codeOf(error) === 'bad_setting')
-      return warn('not looked at: a setting makes no sense (config)', 'Correct it first.')
+      return warn('not checked: a setting is invalid (config)', 'Correct it first.')
     if (error instanceof KugetsuError)
       return fail(messageOf(error), error.hint ?? 'Check what is at that path and who owns it.')
-    return fail(`this check broke: ${messageOf(error)}`, 'That is a defect of kugetsu: report it.')
+    return fail(`this check failed: ${messageOf(error)}`, 'That is a defect of kugetsu: report it.')
   }
 }
 

@@ -135,7 +135,7 @@ describe('a look', () => {
       ['broken', 'fail'],
       ['hangs', 'fail'],
     ])
-    expect(findings[1]?.detail).toBe('this check broke: x is not a function')
+    expect(findings[1]?.detail).toBe('this check failed: x is not a function')
   })
 
   it('goes on with the other repairs when one cannot be done', async () => {
@@ -229,10 +229,10 @@ describe('sessions', () => {
     write('sessions/broken.json', '{')
     const found = await look('sessions')
     expect(found.status).toBe('warn')
-    expect(found.detail).toBe('in the index without a file: forge.test/me/app#1; in no index: forge.test/me/app#3')
+    expect(found.detail).toBe('in the index without a file: forge.test/me/app#1; not in the index: forge.test/me/app#3')
     expect((await mend('sessions')).done).toEqual([
       'put forge.test/me/app#3 back into the index',
-      'took forge.test/me/app#1, which has no file, out of it',
+      'removed forge.test/me/app#1, which has no file, from it',
     ])
     expect(readJson('index.json')).toEqual({
       base: 'ses_b',
@@ -477,7 +477,7 @@ it('names what one agent has set for all worktrees, and undoes it', async () => 
   const mirror = at('repos', 'forge.test', 'me', 'app.git')
   spawnSync('git', ['init', '--quiet', '--bare', mirror])
   spawnSync('git', ['-C', mirror, 'config', 'user.email', 'bot@example.com'])
-  const detail = `${mirror} has for all what one agent has set: user.email=bot@example.com`
+  const detail = `${mirror}: an agent has set for all worktrees: user.email=bot@example.com`
   expect(await look('git files')).toMatchObject({ status: 'fail', detail })
   expect(await mend('git files')).toMatchObject({ failed: [], after: 'pass' })
   fs.writeFileSync(path.join(mirror, 'config'), '[[[')

@@ -19,7 +19,7 @@ const files: Check = {
     if (broken.length > 0) {
       return fail(
         `${some(broken)} cannot be understood`,
-        'Mend it by hand now; the next command that reads it keeps it under another name and goes on without.',
+        'Repair it by hand now. Otherwise the next command that reads it renames it and continues without it.',
       )
     }
     const aside = stateDirectories(home.paths).flatMap((directory) =>
@@ -30,8 +30,8 @@ const files: Check = {
     return aside.length === 0
       ? pass('all can be understood')
       : warn(
-          `set aside because nobody could understand ${aside.length === 1 ? 'it' : 'them'}: ${some(aside, 5)}`,
-          'Take from it what is worth keeping and delete it; kugetsu never does.',
+          `set aside because kugetsu could not understand ${aside.length === 1 ? 'it' : 'them'}: ${some(aside, 5)}`,
+          'Keep what you need from it, then delete it. kugetsu never deletes it.',
         )
   },
 }

@@ -38,7 +38,7 @@ export const gitFiles: Check = {
     for (const mirror of listMirrors(paths)) {
       add(mirror.path, () => lostPartsOfMirror(mirror.path))
       const stray = await straySettings(gitIn(subject.home, mirror.path))
-      if (stray.length > 0) lost.push(`${mirror.path} has for all what one agent has set: ${stray.join(', ')}`)
+      if (stray.length > 0) lost.push(`${mirror.path}: an agent has set for all worktrees: ${stray.join(', ')}`)
     }
     for (const worktree of worktreesOf(subject)) {
       const options = { ...worktree, mirror: paths.mirror(worktree.ref) }
@@ -56,7 +56,7 @@ export const gitFiles: Check = {
       const wait = { timeoutMs: mirrorLockWaitMs, signal: home.signal }
       await exclusively(home.paths.mirrorLock(repository), wait, async () => {
         const mended = await mendMirror(options)
-        done.push(...mended.map((part) => `mended in ${path}: ${part}`))
+        done.push(...mended.map((part) => `repaired in ${path}: ${part}`))
         const stray = await straySettings(options)
         await removeStraySettings(options, stray)
         done.push(...stray.map((setting) => `no longer set in ${path} for all worktrees: ${setting}`))
@@ -79,7 +79,7 @@ async function mendWorktreeOf(home: Home, worktree: IssueWorktree): Promise<stri
       throw error
     }),
   )
-  return (mended ?? []).map((part) => `mended in ${worktree.path}: ${part}`)
+  return (mended ?? []).map((part) => `repaired in ${worktree.path}: ${part}`)
 }
 
 function worktreesOf(subject: Subject): IssueWorktree[] {

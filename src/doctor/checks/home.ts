@@ -25,7 +25,7 @@ const permissions: Check = {
     const { paths } = home
     const loose = looseIn(home)
     if (loose.length === 0) return pass(fs.existsSync(paths.home) ? paths.home : `${paths.home} (not there yet)`)
-    const detail = `${some(loose.map(({ file }) => path.relative(paths.home, file) || paths.home))} can be read by others, or ${loose.length === 1 ? 'is' : 'are'} theirs`
+    const detail = `${some(loose.map(({ file }) => path.relative(paths.home, file) || paths.home))} can be read by other users, or ${loose.length === 1 ? 'belongs' : 'belong'} to them`
     if (loose.some(({ owned }) => !owned)) return fail(detail, `Make them yours: chown -R "$(id -un)" ${paths.home}`)
     return loose.some(({ grave }) => grave) ? fail(detail, byItself) : warn(detail, byItself)
   },
@@ -76,7 +76,7 @@ const config: Check = {
     const { warnings, gone, mistyped, maxConcurrentAgents } = settings()
     const odd = [...warnings, ...gone.values(), ...mistyped.values()]
     if (odd.length > 0) return warn(odd.join('; '), `Correct it in ${home.paths.config}.`)
-    const where = fs.existsSync(home.paths.config) ? home.paths.config : 'no file, so all defaults'
+    const where = fs.existsSync(home.paths.config) ? home.paths.config : 'no file: every setting has its default'
     return pass(`${where}, up to ${counted(maxConcurrentAgents, 'agent')} at once`)
   },
 }
@@ -99,8 +99,8 @@ const memory: Check = {
     const shortage = memoryShortage(room)
     const mend = 'New work waits: end other programs, or lower MIN_FREE_MEMORY_MB.'
     if (shortage !== undefined) return warn(shortage, mend)
-    if (room.neededMb === 0) return pass('not looked at (MIN_FREE_MEMORY_MB=0)')
-    if (room.availableMb === undefined) return pass('not known on this system, so not looked at')
+    if (room.neededMb === 0) return pass('not checked (MIN_FREE_MEMORY_MB=0)')
+    if (room.availableMb === undefined) return pass('not known on this system, so not checked')
     return pass(`${room.availableMb} MB available, ${room.neededMb} MB needed for one more agent`)
   },
 }

@@ -11,7 +11,7 @@ export const mcpServers: Check = {
   look: async ({ home, server: record, sessions }) => {
     // findServer would set aside a file that it cannot understand.
     const server = record() === undefined ? undefined : findServer(home)
-    if (server === undefined) return pass('how they are is told while the server runs')
+    if (server === undefined) return pass('their state is known only while the server runs')
     // Repositories of agents may have their own MCP servers. Only worktrees with a run: asking would open the others.
     const open = sessions().flatMap(({ record: { run, worktree_path: place } }) => (run && place ? [place] : []))
     const directories = [...new Set([home.paths.base, ...open])]
@@ -22,7 +22,7 @@ export const mcpServers: Check = {
       ? pass('none that opencode has trouble with')
       : warn(
           maskerOf(home)(some(trouble)),
-          'Each agent waits for it before its first request. Mend it, or turn it off: "mcp" in opencode.json ("enabled": false).',
+          'Each agent waits for it before its first request. Repair it, or turn it off: "mcp" in opencode.json ("enabled": false).',
         )
   },
 }

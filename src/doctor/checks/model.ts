@@ -22,13 +22,16 @@ export const providers: Check = {
     if (all === undefined) {
       return warn(
         'all: opencode has no catalogue of models on file',
-        'It makes one itself when it can reach its source.',
+        'opencode makes one when it can reach its source.',
       )
     }
     const isKnown = (id: string) => all.includes(id) || connected.includes(id)
     const unknown = server === undefined ? undefined : wanted.find((id) => !isKnown(id))
     if (unknown === undefined) return pass(`${wanted.join(', ')} (KUGETSU_MODEL_PROVIDERS)`)
-    return warn(`no provider "${unknown}" (KUGETSU_MODEL_PROVIDERS)`, '"opencode models" lists what there is.')
+    return warn(
+      `no provider "${unknown}" (KUGETSU_MODEL_PROVIDERS)`,
+      '"opencode models" lists the providers and their models.',
+    )
   },
 }
 
@@ -37,24 +40,24 @@ export const model: Check = {
   look: async ({ home, server: record }) => {
     // findServer would set aside a file that it cannot understand.
     const server = record() === undefined ? undefined : findServer(home)
-    if (server === undefined) return pass('that of opencode; which, is told while the server runs')
+    if (server === undefined) return pass("opencode's own; its name is known only while the server runs")
     try {
       const { model: wanted } = await server.client.defaults(home.paths.base)
       if (wanted === undefined) {
         const { providers, isOnlyFree } = await server.client.usable(home.paths.base)
         return isOnlyFree
-          ? warn('none is configured: agents get what opencode has for free', 'opencode auth login')
+          ? warn("none is configured: agents get opencode's free models", 'opencode auth login')
           : pass(`the one that opencode chooses, of ${providers.join(', ')}`)
       }
       return (await server.client.usable(home.paths.base)).has(wanted)
         ? pass(wanted)
         : fail(
             `opencode is set to ${wanted}, which it does not have`,
-            '"opencode models" lists those there are; the setting is "model" in opencode.json.',
+            '"opencode models" lists its models; the setting is "model" in opencode.json.',
           )
     } catch (error) {
       home.signal.throwIfAborted()
-      return warn(`opencode does not tell: ${messageOf(error)}`, 'See "opencode models".')
+      return warn(`opencode did not answer: ${messageOf(error)}`, 'See "opencode models".')
     }
   },
 }

@@ -41,7 +41,10 @@ const server: Check = {
     if (running === undefined) return pass(`${about}, ${record.stopping === true ? 'ending' : 'starting'}`)
     return (await running.client.isUp(answerMs))
       ? pass(about)
-      : fail(`it does not answer (${about})`, `See ${home.paths.serverLog}; kill ${record.pid} and agents are resumed.`)
+      : fail(
+          `it does not answer (${about})`,
+          `See ${home.paths.serverLog}; kill ${record.pid} and its agents are resumed.`,
+        )
   },
   fix: async (home) =>
     (await clearDeadServer(home))
@@ -62,17 +65,20 @@ const daemon: Check = {
       if (running.dispatching === true) return pass(`pid ${running.pid}, takes tasks from the queue`)
       return waiting === 0
         ? pass(`pid ${running.pid}, follows the agents`)
-        : warn(`${counted(waiting, 'task')} in the queue, and it takes none (pid ${running.pid})`, startDispatching)
+        : warn(
+            `${counted(waiting, 'task')} in the queue, and the daemon takes none (pid ${running.pid})`,
+            startDispatching,
+          )
     }
     if (isHeld(home)) {
       return fail('a daemon runs and does not answer', `See ${home.paths.daemonLog}; killing it loses nothing.`)
     }
-    if (isDispatchingWanted(home)) return fail('it was to take tasks from the queue, and has died', startDispatching)
-    if (waiting > 0) return warn(`${counted(waiting, 'task')} in the queue, and nobody takes them`, startDispatching)
+    if (isDispatchingWanted(home)) return fail('the daemon that took tasks from the queue has died', startDispatching)
+    if (waiting > 0) return warn(`${counted(waiting, 'task')} in the queue, and no daemon takes them`, startDispatching)
     const atWork = sessions().find(({ record }) => record.run)
     if (atWork !== undefined) {
       const ref = atWork.record.issue_ref ?? atWork.name
-      return warn(`nobody follows the agent of ${ref}`, `kugetsu wait ${ref}`)
+      return warn(`no daemon follows the agent of ${ref}`, `kugetsu wait ${ref}`)
     }
     const dead = remnants(home)
     return dead.length > 0

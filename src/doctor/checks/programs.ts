@@ -42,7 +42,7 @@ const opencode: Check = {
     program.driver.requireWorkable(home.paths.home)
     return program.warning === undefined
       ? pass(`${program.version} (${program.path})`)
-      : warn(program.warning, 'Should something go wrong, try that version: npm install -g opencode-ai@<version>')
+      : warn(program.warning, 'If something goes wrong, try that version: npm install -g opencode-ai@<version>')
   },
 }
 

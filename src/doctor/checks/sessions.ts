@@ -57,14 +57,14 @@ const sessions: Check = {
     )
     const problems = [
       gone.length > 0 && `in the index without a file: ${some(gone.map(([ref]) => ref))}`,
-      unlisted.length > 0 && `in no index: ${some(unlisted.map(nameOf))}`,
+      unlisted.length > 0 && `not in the index: ${some(unlisted.map(nameOf))}`,
       lost.length > 0 && `opencode does not know the session of ${some(lost.map(nameOf))} any more`,
     ].filter((each) => each !== false)
     if (problems.length === 0) return pass(counted(files.length, 'issue'))
     const hint =
       gone.length + unlisted.length > 0
         ? byItself
-        : `Nothing is lost but its memory: "kugetsu continue ${lost[0]?.record.issue_ref ?? '<issue-ref>'}" makes a new session in the worktree.`
+        : `Only its memory is lost: "kugetsu continue ${lost[0]?.record.issue_ref ?? '<issue-ref>'}" makes a new session in the worktree.`
     return warn(problems.join('; '), hint)
   },
   fix: async (home) => (subjectOf(home).index() === undefined ? [] : repairIndex(home)),
@@ -88,8 +88,8 @@ const worktrees: Check = {
     if (orphans.length > 0) return warn(`without a session: ${some(orphans)}`, 'kugetsu prune')
     return homeless.length > 0
       ? warn(
-          `gone from the disk: that of ${some(homeless.map(nameOf))}`,
-          `"kugetsu continue ${homeless[0]?.record.issue_ref ?? '<issue-ref>'}" makes it anew on its branch.`,
+          `missing on disk: the worktree of ${some(homeless.map(nameOf))}`,
+          `"kugetsu continue ${homeless[0]?.record.issue_ref ?? '<issue-ref>'}" makes it again on its branch.`,
         )
       : pass(`${present.length} in use`)
   },

@@ -18,7 +18,10 @@ const slots: Check = {
     const all = reservations(subject.home)
     const forgotten = forgottenOf(subject, all)
     if (forgotten.length > 0) {
-      return warn(`held by nobody: that of ${some(forgotten.map(({ issueRef }) => issueRef))}`, byItself)
+      return warn(
+        `without a process or a run: the slot of ${some(forgotten.map(({ issueRef }) => issueRef))}`,
+        byItself,
+      )
     }
     return pass(`${all.length} of ${subject.settings().maxConcurrentAgents} in use`)
   },
@@ -50,13 +53,13 @@ const locks: Check = {
     })
     if (odd.length > 0) {
       return warn(
-        `not empty, so not of kugetsu: locks/${odd.join(', locks/')}`,
-        'See what it is; the next command that needs it keeps it under another name.',
+        `not empty, so not made by kugetsu: locks/${odd.join(', locks/')}`,
+        'Check what it is. The next command that needs the lock renames it.',
       )
     }
     return isStuck(home)
       ? warn(`${path.relative(home.paths.home, orderLock(home))} was left by a process that died`, byItself)
-      : pass('held by the kernel, so none can go stale')
+      : pass('held by the kernel, so none can become stale')
   },
   fix: async (home) => {
     if (!isStuck(home)) return []
