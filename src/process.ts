@@ -85,13 +85,13 @@ export function requireHome(env: NodeJS.ProcessEnv): void {
   const chosen = env['KUGETSU_DIR'] ?? ''
   if (chosen !== '' && !path.isAbsolute(chosen)) {
     throw new KugetsuError(`KUGETSU_DIR is a relative path: ${JSON.stringify(chosen)}`, {
-      hint: 'Set it to a full path: else each directory that you are in would have a home of its own.',
+      hint: 'Set it to a full path. A relative one would mean another home in each directory.',
       code: 'bad_home',
     })
   }
   if (given === '' && chosen === '') {
     throw new KugetsuError('HOME is not set, and the system knows no home directory of this user', {
-      hint: 'Set HOME, or KUGETSU_DIR to where kugetsu shall keep its files.',
+      hint: "Set HOME, or set KUGETSU_DIR to the directory for kugetsu's files.",
       code: 'bad_home',
     })
   }

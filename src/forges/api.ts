@@ -96,7 +96,7 @@ async function exchange(
         length += chunk.length
         chunks.push(chunk)
         if (length <= longestAnswer) return
-        reject(new Unclear(`${url.host} sends more than an answer can be`))
+        reject(new Unclear(`${url.host} sends too long an answer`))
         sent.destroy()
       })
       response.on('error', reject)
@@ -121,14 +121,14 @@ function redirectOf({ status, headers }: Answer, from: URL): URL | undefined {
     if (to.search === '') to.search = from.search
     return to
   } catch {
-    throw new Unclear(`${from.host} redirects to what is no URL`)
+    throw new Unclear(`${from.host} redirects to an invalid URL`)
   }
 }
 
 function refusal({ status, headers }: Answer, sent: Record<string, string>): string {
   const hasToken = Object.keys(sent).some((name) => /^(?:authorization|private-token)$/i.test(name))
   if (status === 429 || (status === 403 && isRateLimited(headers)))
-    return `is asked too often (rate limit${until(headers)})`
+    return `refuses because of its rate limit (${until(headers)})`
   if (status === 401) return hasToken ? 'does not accept the token' : 'wants a token'
   if (status === 403) return 'refuses access'
   return `answers with status ${status}`

@@ -81,7 +81,7 @@ async function told(work: () => Promise<PullRequest | undefined>): Promise<LookU
   try {
     const pullRequest = await work()
     if (pullRequest === undefined) return { kind: 'none' }
-    if (!isWebUrl(pullRequest.url)) throw new Unclear('the forge gives a pull request without a proper URL')
+    if (!isWebUrl(pullRequest.url)) throw new Unclear('the forge returned a pull request without a valid URL')
     return { kind: 'found', pullRequest }
   } catch (error) {
     if (error instanceof Unclear) return { kind: 'unknown', reason: error.message }

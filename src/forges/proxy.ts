@@ -47,7 +47,7 @@ export async function tunnel(proxy: URL, url: URL, signal: AbortSignal): Promise
   const { request } = proxy.protocol === 'https:' ? https : http
   const options = { host: bare(proxy.hostname), port: proxy.port, method: 'CONNECT', path: target, headers, signal }
   return new Promise((resolve, reject) => {
-    const sent = request({ ...options, agent: false }, () => reject(new Unclear(`${proxy.host} is no proxy`)))
+    const sent = request({ ...options, agent: false }, () => reject(new Unclear(`${proxy.host} is not a proxy`)))
     sent.on('connect', (response, socket) => {
       if (response.statusCode !== 200) {
         socket.destroy()
@@ -68,7 +68,7 @@ export async function tunnel(proxy: URL, url: URL, signal: AbortSignal): Promise
 }
 
 function refusal(status: number | undefined): string {
-  return status === 407 ? 'wants a login (in HTTPS_PROXY)' : `answers with status ${status}`
+  return status === 407 ? 'needs a login (in HTTPS_PROXY)' : `answers with status ${status}`
 }
 
 function portOf(url: URL): string {

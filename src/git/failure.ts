@@ -65,13 +65,13 @@ export function reasonOf(stderr: string): FailureReason {
 }
 
 const sentences: Partial<Record<FailureReason, { text: string; hint: string }>> = {
-  aborted: { text: 'interrupted', hint: 'Nothing was left half done; run it again when you like.' },
-  timed_out: { text: 'timed out', hint: 'The other side went silent. Check the network and try again.' },
+  aborted: { text: 'interrupted', hint: 'Nothing half made is left. Run it again.' },
+  timed_out: { text: 'timed out', hint: 'The server stopped answering. Check the network and try again.' },
   git_missing: { text: 'git is not installed or not on the PATH', hint: 'Install git and try again.' },
   disk_full: { text: 'the disk is full', hint: 'Free some space and try again.' },
   locked: { text: 'another git is busy in the same repository', hint: 'Wait for it to finish and try again.' },
   not_found: {
-    text: 'repository not found, or you may not see it',
+    text: 'repository not found, or you have no access to it',
     hint: 'Check the address ("kugetsu server list", repos.json) and that you have access to it.',
   },
   authentication: {

@@ -4,7 +4,7 @@ import * as os from 'node:os'
 import { codeOf, KugetsuError, messageOf } from '../core/errors.ts'
 
 /** What to do when no handles are left. */
-export const handlesHint = 'Raise the limit of open files (ulimit -n), or end what holds so many.'
+export const handlesHint = 'Raise the limit of open files (ulimit -n), or end programs that hold many.'
 
 /** Whether an error says that this process, or the system, has no file handles left. */
 export function isOutOfHandles(error: unknown): boolean {

@@ -105,7 +105,7 @@ export async function exclusively<T>(file: string, wait: WaitOptions, work: () =
       }
     }
     if (performance.now() >= until) {
-      throw new KugetsuError(`another kugetsu is busy with ${path.basename(file, '.lock')}`, {
+      throw new KugetsuError(`another kugetsu process holds the lock ${path.basename(file, '.lock')}`, {
         hint: 'Wait for it to finish and try again.',
         code: 'busy',
       })

@@ -92,7 +92,7 @@ const addon = lazy((): Open => {
   } catch (cause) {
     if (isPacked) {
       throw new KugetsuError(`the SQLite driver does not load: ${messageOf(cause)}`, {
-        hint: 'Set XDG_CACHE_HOME to a directory of yours from which programs may be run.',
+        hint: 'Set XDG_CACHE_HOME to a directory of yours that is not mounted noexec.',
         cause,
       })
     }

@@ -36,7 +36,7 @@ export function readState<T>(
       } catch {
         // reported below
       }
-      reason = 'it has not the form it should have'
+      reason = 'it does not have the expected form'
     } else reason = text === undefined ? 'it is a link to nowhere' : 'it is not JSON'
   } catch (error) {
     if (!isNoText(error)) throw error

@@ -87,7 +87,7 @@ it('a forge that NO_PROXY names is not', async () => {
 it('says what is wrong with the proxy, and never its password', async () => {
   const proxied = new URL(at('')).host
   const wrong = await setPr({ HTTPS_PROXY: at('me:wrong-pass@') })
-  expect(wrong.stdout).toContain(`the proxy ${proxied} wants a login (in HTTPS_PROXY)`)
+  expect(wrong.stdout).toContain(`the proxy ${proxied} needs a login (in HTTPS_PROXY)`)
   expect(`${wrong.stdout}${wrong.stderr}`).not.toContain('wrong-pass')
   const gone = await setPr({ https_proxy: 'http://me:wrong-pass@127.0.0.1:9' })
   expect(gone.stdout).toContain('the proxy 127.0.0.1:9 cannot be reached (ECONNREFUSED)')

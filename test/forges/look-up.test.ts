@@ -283,7 +283,7 @@ const troubles: [Trouble, RegExp][] = [
   ['is cut off', /cannot be reached/],
   ['is not JSON', /answers with text\/html; charset=utf-8, not with JSON$/],
   ['has another shape', /an answer that kugetsu does not understand$/],
-  ['is rate limited', /is asked too often \(rate limit/],
+  ['is rate limited', /refuses because of its rate limit \(/],
   ['forbids', /refuses access$/],
   ['wants a login', /redirects to http:\/\/login\.test$/],
 ]
