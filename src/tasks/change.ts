@@ -36,7 +36,7 @@ export async function removeTask(home: Home, supervision: Supervision, text: str
     const now = (await queue.get(item.id)) ?? item
     throw new KugetsuError(`${item.id} is not pending any more: ${now.state === 'pending' ? 'starting' : now.state}`, {
       hint: isFinished(now)
-        ? 'What has ended is removed by "kugetsu queue clear --all".'
+        ? '"kugetsu queue clear --all" removes tasks that ended.'
         : `Stop its agent: kugetsu stop ${now.issue_ref ?? 'pm-agent'}`,
       code: 'not_pending',
     })
@@ -72,7 +72,7 @@ export async function retryTask(home: Home, supervision: Supervision, text: stri
   })
   if (item === undefined || before?.state !== 'error') {
     throw new KugetsuError(`${id} has not ended as an error: it is ${before?.state ?? 'gone'}`, {
-      hint: 'Only what ended as an error can be tried again.',
+      hint: 'Only a task that ended as an error can be retried.',
       code: 'not_failed',
     })
   }

@@ -67,7 +67,7 @@ export async function waitForTask(
     if (performance.now() >= until) {
       const how = item.state === 'pending' ? 'still queued' : 'still at work'
       throw new KugetsuError(`${item.issue_ref ?? id} is ${how}`, {
-        hint: `See how it stands: kugetsu queue show ${id}`,
+        hint: `See its state: kugetsu queue show ${id}`,
         code: 'timed_out',
         exitCode: exitCodes.timedOut,
       })

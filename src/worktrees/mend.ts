@@ -143,7 +143,7 @@ async function requireBranch(options: MendOptions): Promise<void> {
 
 function broken({ path: place }: Pick<MendOptions, 'path'>, why: string): KugetsuError {
   return new KugetsuError(`git does not work in ${place}: ${why}`, {
-    hint: `Its files are as they were. Move that directory away and try again: a new one is made, to which you can copy what is missing.`,
+    hint: `Its files are unchanged. Move that directory away and try again: kugetsu makes a new worktree, to which you can copy what is missing.`,
     code: 'worktree_broken',
   })
 }

@@ -66,7 +66,7 @@ export async function chooseStart(options: StartOptions): Promise<Start> {
     return { kind: behind ? 'at commit' : 'existing', commit, isNew: false, onRemote, baseBranch }
   }
   if (begin === undefined) {
-    throw new KugetsuError('the remote has no default branch to begin at', {
+    throw new KugetsuError('the remote has no default branch to start from', {
       hint: `Name one with --base or KUGETSU_BASE_BRANCH: ${await branchList(options)}`,
       code: 'no_default_branch',
     })
@@ -86,7 +86,7 @@ async function isAncestor(options: StartOptions, one: string, other: string): Pr
 }
 
 async function unknownBase(options: StartOptions, base: string): Promise<KugetsuError> {
-  return new KugetsuError(`the remote has no branch "${base}" to begin at`, {
+  return new KugetsuError(`the remote has no branch "${base}" to start from`, {
     hint: `It has: ${await branchList(options)}`,
     code: 'unknown_base',
   })

@@ -78,7 +78,7 @@ function add(
   const name = `${displayName(at)}/`
   const place = path.join(root, displayName(at))
   if (charactersOf(byteName(displayName(at))) !== inside) {
-    found.unknown.push(`${name} is a repository, whose name is no UTF-8`)
+    found.unknown.push(`${name} is a repository with a name that is not UTF-8`)
     return
   }
   if (entry === undefined) {
@@ -89,7 +89,7 @@ function add(
   const own = gitDirectoryOf(place, entry)
   if (own === undefined) return
   if (!isGitDirectory(own)) {
-    found.unknown.push(`${name} has a .git that is no whole repository`)
+    found.unknown.push(`${name} has a .git that is not a complete repository`)
     return
   }
   const isEntry = fs.existsSync(path.join(own, 'commondir'))

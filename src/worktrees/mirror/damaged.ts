@@ -13,7 +13,7 @@ export function setAsideDamaged(repository: string): void {
   const worktrees = listEntries(repository).filter((entry) => entry.present)
   if (worktrees.length > 0) {
     throw new KugetsuError(`the mirror ${repository} is damaged, and ${worktrees.length} worktrees depend on it`, {
-      hint: 'Try "kugetsu doctor --fix". Where that does not do: save what you need from those worktrees, move the mirror and them away, and try again.',
+      hint: 'Try "kugetsu doctor --fix". If that does not help: save what you need from those worktrees, move the mirror and them away, and try again.',
       code: 'mirror_damaged',
     })
   }

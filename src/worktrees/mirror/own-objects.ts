@@ -34,7 +34,7 @@ export function isFetched({ name }: ObjectRef): boolean {
 
 /** Reasons to keep a mirror, a line each: those refs by name, and what programs other than git keep in it. */
 export function reasonsOf(mirror: string, refs: readonly string[]): string[] {
-  const named = refs.length === 0 ? [] : [`what its remote is not known to have is in it (${sample(refs)})`]
+  const named = refs.length === 0 ? [] : [`it has what its remote is not known to have (${sample(refs)})`]
   const stored = Object.entries(stores).filter(([store]) => !isNothing(path.join(mirror, store)))
   return [...named, ...stored.map(([store, program]) => `files of ${program} are in ${path.join(mirror, store)}`)]
 }

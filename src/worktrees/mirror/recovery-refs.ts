@@ -95,7 +95,7 @@ export function pointNamed<T extends RecoveryPoint>(points: readonly T[], text: 
   // Saved twice, by a command that was killed before the removal and by the next one: it is the same work.
   if (new Set(found.map(({ commit }) => commit)).size < 2) return found[0]
   throw new KugetsuError(`${text} fits ${found.length} recovery points`, {
-    hint: `Say more of it: ${found.map(({ commit }) => commit.slice(0, 16)).join(', ')}`,
+    hint: `Give more of its id: ${found.map(({ commit }) => commit.slice(0, 16)).join(', ')}`,
     code: 'ambiguous_recovery',
   })
 }

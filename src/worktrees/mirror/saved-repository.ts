@@ -89,7 +89,7 @@ export async function bringBack(
   await holdPublic(options, options.mirror, made.ref, borrowed).catch((cause: unknown) => {
     options.signal?.throwIfAborted()
     throw new KugetsuError(`${options.failure.message}: ${options.mirror} lacks a commit that it is based on`, {
-      hint: 'Start an issue of that repository, so that it is fetched, and try again.',
+      hint: 'Start an issue of that repository, which fetches it, and try again.',
       code: options.failure.code,
       cause,
     })

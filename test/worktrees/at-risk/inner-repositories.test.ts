@@ -100,7 +100,7 @@ describe('the inventory names what only a repository inside the worktree has', (
       expect.stringMatching(/^tmp\/stashed\/: \d commits that no remote has \(.*WIP on main/),
       'vendor/pushed/: 1 commit that no remote has (gone)',
     ])
-    expect(found.unknown).toEqual(['node_modules/broken/ has a .git that is no whole repository'])
+    expect(found.unknown).toEqual(['node_modules/broken/ has a .git that is not a complete repository'])
     expect(isAtRisk(found)).toBe(true)
     const save = saveWork({ ...options('everywhere'), name: 'x', now: new Date() }, found)
     await expect(save).rejects.toMatchObject({ code: 'unsavable', message: expect.stringContaining('app/') })
@@ -199,7 +199,7 @@ describe('the remotes of a repository inside the worktree are asked now', () => 
     ground.git(ground.root, 'clone', '--quiet', '--depth=1', `file://${place}`, at('scratch/shallow'))
     expect(await told('gone-source')).toEqual([])
     fs.rmSync(place, { recursive: true })
-    const gone = `; its remote could not be asked: ${place}: repository not found, or you may not see it`
+    const gone = `; its remote could not be asked: ${place}: repository not found, or you have no access to it`
     expect(await told('gone-source')).toEqual([
       expect.stringMatching(/^scratch\/bare.git\/: 3 commits that may be nowhere else .*could not be asked/),
       `scratch/copy/: 2 commits that may be nowhere else (second, first)${gone}`,
