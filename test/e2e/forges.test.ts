@@ -70,7 +70,7 @@ describe('the pull request of an agent that pushes its branch', () => {
     expect(said).toMatchObject({ code: 1, stdout: '' })
     expect(said.stderr).toBe(
       `Error: ${ref(1)} is not destroyed: its pull request ${page(3)} is open\n` +
-        'Hint: Merge or close it first, or go on with --force.\n',
+        'Hint: Merge or close it first, or use --force.\n',
     )
     const { json } = await runJson(stage.home, ['destroy', ref(1), '-y', '--json'])
     expect(json).toMatchObject({ error: { code: 'pull_request_open' } })

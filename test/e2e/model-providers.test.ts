@@ -216,7 +216,7 @@ describe('some by name', () => {
     )
     expect(fs.existsSync(stage.worktree(32))).toBe(false)
     const known = await start(32, '--model', 'alpha/nine')
-    expect(known.stderr).toContain('"opencode models" lists those there are')
+    expect(known.stderr).toContain('"opencode models" lists its models')
   })
 
   it('doctor names them, and one that nobody knows', async () => {

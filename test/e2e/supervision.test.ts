@@ -256,7 +256,7 @@ describe('an agent whose model', () => {
     expect(await end(4)).toBe('0 idle')
     expect(await transcript(4)).toMatch(/half a\n[^]*▶ message\n {2}Your last turn ended without an answer[^]*Done\./)
     expect(await end(5)).toBe(
-      '1 error: no answer: it thought, and neither said nor did anything, also when it was told to go on',
+      '1 error: no answer: it thought, and neither said nor did anything, even after it was told to go on',
     )
     expect(turns('Your last turn ended')).toBe(2) // once each
     expect(await end(6)).toBe('0 idle') // it has nothing to add to what it did

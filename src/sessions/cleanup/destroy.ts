@@ -122,7 +122,7 @@ export async function destroyIssue(
           ? `Stop it first: kugetsu stop ${issueRef}, or use --force: it saves the work first.`
           : hintFor(found)
       throw new KugetsuError(`${issueRef} is not destroyed: ${reasons.join('; ')}`, {
-        hint: onlyOpen ? 'Merge or close it first, or go on with --force.' : hint,
+        hint: onlyOpen ? 'Merge or close it first, or use --force.' : hint,
         code: onlyOpen ? 'pull_request_open' : 'work_at_risk',
       })
     }
@@ -153,8 +153,8 @@ async function mend(home: Home, work: IssueWork): Promise<void> {
 function hintFor(found: Inventory | undefined): string {
   if (found?.place.kind === 'unknown') return moveItAway
   return found !== undefined && found.unsavable.length + found.unknown.length > 0
-    ? 'Push, move or delete that first: --force could not save it, and refuses as well.'
-    : 'Push or commit what is worth keeping, or use --force: it saves the work under a recovery ref first.'
+    ? 'Push, move or delete that first. --force cannot save it and refuses too.'
+    : 'Push what you want to keep, or use --force: it saves the work under a recovery ref first.'
 }
 
 /** Another command may have stopped it at the same moment. */
@@ -233,7 +233,7 @@ async function removeIssueWorktree(
 ): Promise<Recovery | undefined> {
   // Saved even if all of it is on the remote: small ignored files, and commits only in git's records, cost nothing to keep.
   const saved = await saveWork({ ...work, name, issue: formatRef(work.ref), now: home.now() }, found)
-  for (const line of describeLost(found)) home.warn(`not saved, and gone with the worktree: ${line}`)
+  for (const line of describeLost(found)) home.warn(`not saved, and removed with the worktree: ${line}`)
   const { leftBehind } = await removeWorktree({ ...work, deleteBranch: saved !== undefined })
   if (leftBehind !== undefined) home.warn(`some files could not be deleted; they are in ${leftBehind}`)
   return saved === undefined ? undefined : { ref: saved.ref, mirror: work.mirror }
@@ -260,7 +260,9 @@ function openOnes({ found }: PullRequests): string[] {
 async function atWork(home: Home, record: SessionRecord): Promise<string[]> {
   if (record.run || record.state === 'starting') return ['an agent is at work on it']
   try {
-    return (await isAtWorkByHand(home, record)) ? ['its agent is at work on what it was told in opencode itself'] : []
+    return (await isAtWorkByHand(home, record))
+      ? ["its agent is at work on a message from opencode's own interface"]
+      : []
   } catch (error) {
     home.signal.throwIfAborted()
     return [`whether its agent is at work cannot be told: ${messageOf(error)}`]

@@ -98,7 +98,7 @@ function requireOwn(home: Home, worktree: string, mirror: string): void {
   const isOfBashTool =
     path.basename(parent) === '.kugetsu-worktrees' && placeOf({ path: worktree, mirror }).kind === 'clone'
   if (isOfBashTool) return
-  throw new KugetsuError(`the worktree ${worktree} lies outside of this home`, {
+  throw new KugetsuError(`the worktree ${worktree} is outside of this home`, {
     hint: `It may be of another home, of which this is a copy. Remove it there, or move it to ${home.paths.worktrees}.`,
     code: 'foreign_worktree',
   })

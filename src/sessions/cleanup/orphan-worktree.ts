@@ -55,10 +55,10 @@ export function worktreeOrphan(
   async function look(): Promise<{ kept: string[]; inventory: Inventory }> {
     const kept = asidesOf(home, `${name}.json`)
     if (!place.startsWith(`${home.paths.worktrees}${path.sep}`))
-      kept.push('it lies outside of this home, and may be of another one')
+      kept.push('it is outside of this home, and may be of another one')
     if (slotHolders(home).some(({ session }) => session === name)) kept.push('an agent is at work in it')
     const inventory = await takeInventory(inspected)
-    if (inventory.place.kind === 'unknown') kept.push('cannot tell what is in it: it is no git worktree')
+    if (inventory.place.kind === 'unknown') kept.push('cannot tell what is in it: it is not a git worktree')
     else if (isAtRisk(inventory)) kept.push(...describeInventory(inventory))
     // Without a mirror nothing can be saved.
     if (found === undefined) kept.push(...describeSavedByItself(inventory))
@@ -73,7 +73,7 @@ export function worktreeOrphan(
         ({ record }) => record.worktree_path && isSamePlace(record.worktree_path, place),
       )
       const { kept, inventory } = await look()
-      if (isNamed) kept.unshift('a session has it by now')
+      if (isNamed) kept.unshift('a session uses it now')
       if (kept.length > 0) throw new KugetsuError(kept.join('; '), { code: 'work_at_risk' })
       await quietWorktree(home, { issueRef, worktree: place })
       const repository = found?.mirror.repository
@@ -83,7 +83,7 @@ export function worktreeOrphan(
         found === undefined
           ? undefined
           : await saveWork({ ...inspected, lockFile, name, issue: issueRef, now: home.now() }, inventory)
-      for (const line of describeLost(inventory)) home.warn(`not saved, and gone with the worktree: ${line}`)
+      for (const line of describeLost(inventory)) home.warn(`not saved, and removed with the worktree: ${line}`)
       const deletion = branch === '' ? {} : { branch }
       const removal = { ...inspected, branch: undefined, ...deletion, lockFile, deleteBranch: saved !== undefined }
       const { leftBehind } = await removeWorktree(removal)

@@ -39,7 +39,7 @@ export async function findOrphans(home: Home, supervision: Supervision, index: I
     ...lostEntries(home, index, sessions),
     ...lostWorktrees(home, sessions, await awaited(home), remotes),
     ...saved.map((point): Orphan => {
-      const why = `${point.summary}; it was kept for its time, since ${point.savedAt.toISOString().slice(0, 10)}`
+      const why = `${point.summary}; its time is over, it was saved on ${point.savedAt.toISOString().slice(0, 10)}`
       const issueRef = point.record?.issue ?? null
       return {
         kind: 'recovery',
@@ -76,7 +76,7 @@ function sessionOrphan(
   if (isIndexed && !lost.has(record.opencode_session_id ?? '')) return undefined
   const why = isIndexed
     ? `opencode does not have its session ${record.opencode_session_id} any more`
-    : 'it is in no index'
+    : 'the index does not list it'
   const other = sessions.find((each) => each.name !== name && indexed.has(`${each.name}.json`) && shares(each, record))
   if (!isIndexed && other !== undefined) {
     const shared = `${why}; its worktree or session belongs to ${other.record.issue_ref ?? other.name}, which keeps it`

@@ -73,9 +73,9 @@ export async function dropSaved(home: Home, point: SavedPoint): Promise<void> {
 
 async function intoIssue(home: Home, point: SavedPoint): Promise<Restored & { path: string }> {
   const { issue } = point
-  const elsewhere = `Put it elsewhere: kugetsu recover ${point.id} --to <directory>`
+  const elsewhere = `Restore it elsewhere: kugetsu recover ${point.id} --to <directory>`
   if (issue === undefined) {
-    throw new KugetsuError(`${point.id} does not say which issue it is of`, { hint: elsewhere, code: 'no_issue' })
+    throw new KugetsuError(`${point.id} does not name its issue`, { hint: elsewhere, code: 'no_issue' })
   }
   const issueRef = formatRef(issue)
   const name = nameOf(home, issue)

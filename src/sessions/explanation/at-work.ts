@@ -95,7 +95,7 @@ export function queued(facts: Facts, item: Item): Explanation {
   const failed = item.attempts.slice(item.attempts_before).filter(({ outcome }) => outcome === 'failed')
   if (failed.length > 0) {
     sentences.push(
-      `It could not be started ${times(failed.length)}: ${failed.at(-1)?.reason ?? 'for no reason that was noted'}.`,
+      `It could not be started ${times(failed.length)}: ${failed.at(-1)?.reason ?? 'for an unknown reason'}.`,
     )
   }
   if (pauseMs > 0) sentences.push(`The next attempt is in ${Math.ceil(pauseMs / 1000)} s.`)
@@ -120,7 +120,7 @@ function noted({ decisions }: Facts, from: string | undefined): string[] {
   const last = (decision: string) => own.findLast((entry) => entry.decision === decision)
   const [again, repeats, unblocked] = [last('prompted_again'), last('repeats'), last('unblocked')]
   return [
-    ...(again === undefined ? [] : [`It was told something again at ${clock(again.at)}: ${again.reason}.`]),
+    ...(again === undefined ? [] : [`kugetsu sent it a message again at ${clock(again.at)}: ${again.reason}.`]),
     ...(repeats === undefined ? [] : [`At ${clock(repeats.at)} it had made ${repeats.reason}.`]),
     ...(unblocked === undefined ? [] : [`At ${clock(unblocked.at)} ${unblocked.reason}.`]),
   ]

@@ -52,7 +52,7 @@ function howItEnded(session: SessionView, end: Entry | undefined, when: string, 
     return {
       state: 'timed_out',
       sentences: [
-        `Its agent was ${session.last_error ?? 'stopped because its time was over'}, ${when}. Its work is where it was.`,
+        `Its agent was ${session.last_error ?? 'stopped because its time was over'}, ${when}. Its work is still in the worktree.`,
       ],
       next: [go, `kugetsu logs ${ref}`],
     }
@@ -68,7 +68,7 @@ function howItEnded(session: SessionView, end: Entry | undefined, when: string, 
     // The issue was recovered, or the journal does not reach back far enough: an idle session does not say why it is idle.
     return {
       state: 'idle',
-      sentences: ['Nobody is at work on it, and no end of an agent that did is noted.'],
+      sentences: ['No agent is running on it, and kugetsu has no record of how the last one ended.'],
       next: [go, `kugetsu logs ${ref}`],
     }
   }
@@ -79,7 +79,7 @@ function howItEnded(session: SessionView, end: Entry | undefined, when: string, 
   ].filter((each) => each !== undefined)
   return {
     state: 'done',
-    sentences: [`Its agent has done what it was told, ${when}: ${result.join(', ')}. Nobody is at work on it.`],
+    sentences: [`Its agent finished its task ${when}: ${result.join(', ')}. No agent is running on it.`],
     next: [`kugetsu logs ${ref}`, go, `kugetsu destroy ${ref}`],
   }
 }
@@ -139,7 +139,7 @@ export function withoutSession(facts: Facts, last: Entry): Explanation | undefin
     case 'undone':
       return {
         state: 'failed',
-        sentences: [`A start failed ${when}, and what it had made was taken back: ${last.reason}.`],
+        sentences: [`A start failed ${when}, and kugetsu removed what it had made: ${last.reason}.`],
         next: [start, 'kugetsu doctor'],
       }
     case 'gave_up':

@@ -23,7 +23,9 @@ export function explain(facts: Facts): Explanation | undefined {
   if (item?.state === 'notified') {
     return {
       state: 'working',
-      sentences: [`An agent has had it ${lasting(item.notified_at, facts.now)}, and how that ended is not noted yet.`],
+      sentences: [
+        `An agent has had it ${lasting(item.notified_at, facts.now)}, and kugetsu has not recorded its end yet.`,
+      ],
       next: [`kugetsu queue show ${item.id}`],
     }
   }

@@ -56,7 +56,7 @@ function refuseAgain(home: Home, { force }: { force: boolean }): void {
   const index = readIndex(home)
   if (force || !index?.base || !index.pm_agent) return
   throw new KugetsuError(`kugetsu is initialised already (${home.paths.home})`, {
-    hint: 'Use --force for new base and PM agent sessions: what was said to the PM agent is gone then, everything else stays.',
+    hint: 'Use --force to make new base and PM agent sessions. It deletes the messages to the PM agent and transcripts of removed sessions, and keeps everything else.',
     code: 'already_initialised',
   })
 }

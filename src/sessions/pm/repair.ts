@@ -25,10 +25,10 @@ export async function repairSpecial(
   const kept =
     named.find((id) => isKnown(id, record ?? {}) === true) ??
     named.find((id) => isKnown(id, record ?? {}) === undefined)
-  if (kept === undefined) return `made ${what} anew: ${await recreateSession(home, which)}`
+  if (kept === undefined) return `made ${what} again: ${await recreateSession(home, which)}`
   if (indexed === kept && filed === kept) return undefined
   await storeSpecial(home, which, kept)
-  return `wrote down again that ${what} is ${kept}`
+  return `recorded again that ${what} is ${kept}`
 }
 
 /** Adds the session files that the index lacks, and removes entries without a session file. Returns what was done. */
@@ -48,7 +48,7 @@ export async function repairIndex(home: Home): Promise<string[]> {
     const kept = Object.entries(index.issues).filter((entry) => !gone.some(([ref]) => ref === entry[0]))
     for (const [ref] of gone) {
       if (!missing.some(({ record }) => record.issue_ref === ref))
-        done.push(`took ${ref}, which has no file, out of it`)
+        done.push(`removed ${ref}, which has no file, from it`)
     }
     const added = missing.map(({ name, record }) => [record.issue_ref ?? '', `${name}.json`] as const)
     return { ...index, issues: Object.fromEntries([...kept, ...added]) }

@@ -68,7 +68,7 @@ export async function endProcessesOf(home: Home, owner: Owner): Promise<string[]
   }
   const { gone, left } = await endProcesses(find, graceMs)
   if (left.length > 0) {
-    home.warn(`could not be ended, and goes on: ${left.map((pid) => names.get(pid) ?? pid).join(', ')}`)
+    home.warn(`could not be ended, and still runs: ${left.map((pid) => names.get(pid) ?? pid).join(', ')}`)
   }
   return gone.map((pid) => names.get(pid) ?? String(pid))
 }

@@ -21,6 +21,6 @@ export async function mendIfBroken(
   const mended = await exclusively(home.paths.mirrorLock(ref), wait, () =>
     mendWorktree({ ...options, env, timeoutMs: localGitMs, signal }),
   )
-  if (mended.length > 0) home.warn(`git did not work in ${worktree.path}, and was mended: ${mended.join(', ')}`)
+  if (mended.length > 0) home.warn(`git did not work in ${worktree.path}; repaired: ${mended.join(', ')}`)
   return mended
 }

@@ -146,7 +146,7 @@ export function endingOf(look: Look, run: Run, unansweredFor: number): Ending | 
         : { state: 'error', error: look.outcome.error, ...spent }
     case 'lacking':
       return isToldToGoOn(run)
-        ? { state: 'error', error: `no answer: ${look.outcome.how}, also when it was told to go on`, ...spent }
+        ? { state: 'error', error: `no answer: ${look.outcome.how}, even after it was told to go on`, ...spent }
         : undefined // promptAgain
     case 'troubled':
       return look.outcome.hasWorked || (run.troubles ?? 0) < mostTroubles

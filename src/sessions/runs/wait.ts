@@ -83,7 +83,7 @@ export async function requireDispatching(
   const pending = waiting.find(({ state }) => state === 'pending')
   if (pending === undefined || (await supervision.takesTasks())) return
   throw new KugetsuError(
-    `${ownerOf(pending)} has a task in the queue (${pending.id}), and nothing takes tasks from it`,
+    `${ownerOf(pending)} has a task in the queue (${pending.id}), and no daemon takes tasks from it`,
     {
       hint: 'Start the daemon: kugetsu queue-daemon start',
       code: 'not_dispatching',

@@ -27,7 +27,7 @@ export async function modelFor(
   const isLeftOut = typeof providers !== 'string' && !providers.some((id) => model.startsWith(`${id}/`))
   const hint = isLeftOut
     ? `KUGETSU_MODEL_PROVIDERS leaves its provider out (${providers.join(',')})`
-    : '"opencode models" lists those there are'
+    : '"opencode models" lists its models'
   if (wanted.asked !== undefined) {
     throw new KugetsuError(`opencode has no model ${model}`, { hint: `${hint}.`, code: 'unknown_model' })
   }

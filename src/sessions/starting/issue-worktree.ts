@@ -56,7 +56,7 @@ export async function ensureIssueWorktree(home: Home, request: WorktreeRequest, 
     signal: home.signal,
   }).catch((error: unknown) => {
     home.signal.throwIfAborted()
-    home.warn(`what an older kugetsu has saved stays where agents push: ${messageOf(error)}`)
+    home.warn(`work that an older kugetsu saved stays in the mirror, from which agents push: ${messageOf(error)}`)
   })
   if (recorded && fs.existsSync(path.join(recorded, '.git'))) {
     const baseBranch = request.existing?.base_branch ?? undefined
@@ -89,9 +89,9 @@ export async function ensureIssueWorktree(home: Home, request: WorktreeRequest, 
     url,
     access: remoteAccess(home, url),
     onProgress: (text) => home.progress(text, 'passing'),
-    onMended: (parts) => home.warn(`git did not work in ${mirror}, and was mended: ${parts.join(', ')}`),
+    onMended: (parts) => home.warn(`git did not work in ${mirror}; repaired: ${parts.join(', ')}`),
     onStray: (settings) =>
-      home.warn(`an agent had set for all worktrees of ${mirror}, and it is undone: ${settings.join(', ')}`),
+      home.warn(`undid what an agent had set for all worktrees of ${mirror}: ${settings.join(', ')}`),
     onPlaced: (early) => {
       undoIt(early)
       request.onPlaced?.(worktree)

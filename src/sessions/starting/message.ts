@@ -6,7 +6,7 @@ const longestMessage = 256 * 1024
 export function checkMessage(message: string): void {
   if (message.includes('\0')) {
     throw badMessage(
-      'the message is no text: it has a NUL character',
+      'the message is not text: it has a NUL character',
       'Put the file where the agent can read it, and say where.',
     )
   }

@@ -17,7 +17,7 @@ export async function agentFor(client: Client, at: Place & { asked: string | und
   const found = name === undefined ? usable.find((each) => each.name !== pmAgentName) : named(usable, name)
   if (found !== undefined) return found
   const names = usable.flatMap((each) => (each.name === pmAgentName ? [] : [each.name])).join(', ')
-  const hint = `Those that can be given work there: ${names || 'none'}`
+  const hint = `Agents that can be used there: ${names || 'none'}`
   const isOther = name !== undefined && named(agents, name) !== undefined
   if (at.asked === undefined && configured !== undefined) {
     const why = isOther ? 'which only works for other agents' : 'which it does not have'

@@ -14,7 +14,7 @@ export function createUndo(warn: (text: string) => void) {
         try {
           await take()
         } catch (error) {
-          warn(`could not take back ${what}: ${messageOf(error)}`)
+          warn(`could not undo ${what}: ${messageOf(error)}`)
         }
       }
     },

@@ -23,18 +23,18 @@ export function refuseWithoutEffect(wishes: Wishes, record: SessionRecord | unde
     const given = Object.entries({ '--base': base, '--model': model, '--agent': agent, 'a pull request': prUrl })
     const asked = given.filter(([, value]) => value !== undefined).map(([name]) => name)
     if (asked.length === 0) return
-    throw new KugetsuError(`an agent is at work on ${ref}, and a message to it cannot bring ${asked.join(' and ')}`, {
+    throw new KugetsuError(`an agent is at work on ${ref}, and a message to it cannot set ${asked.join(' and ')}`, {
       hint:
         prUrl !== undefined && asked.length === 1
-          ? `Note it by itself: kugetsu set-pr ${ref} ${prUrl}`
+          ? `Record it separately: kugetsu set-pr ${ref} ${prUrl}`
           : `Leave that out, or stop the agent first: kugetsu stop ${ref}`,
       code: 'running',
     })
   }
   const has = record.base_branch
   if (base === undefined || !has || base === has || !fs.existsSync(record.worktree_path ?? '')) return
-  throw new KugetsuError(`${ref} has a worktree already, which began at ${has} and not at ${base}`, {
-    hint: 'Leave --base out, or begin anew with --fresh, which saves the work first.',
+  throw new KugetsuError(`${ref} already has a worktree, which started from ${has} and not from ${base}`, {
+    hint: 'Leave out --base, or start again with --fresh, which saves the work first.',
     code: 'usage',
   })
 }

@@ -112,7 +112,7 @@ it('mends a worktree whose .git file is gone before it judges it, and names the 
   fs.writeFileSync(path.join(place, 'x'), 'not committed')
   fs.rmSync(path.join(place, '.git'))
   await expect(destroy(name)).rejects.toThrow('1 untracked file: x')
-  expect(ground.service.warnings.at(-1)).toMatch(/was mended: its \.git file$/)
+  expect(ground.service.warnings.at(-1)).toMatch(/repaired: its \.git file$/)
   fs.rmSync(path.join(place, '.git'))
   expect((await destroy(name, true)).recovery).toBeDefined()
   expect(fs.existsSync(place)).toBe(false)

@@ -68,7 +68,7 @@ describe('a worktree that no session names', () => {
     fs.mkdirSync(ground.file('worktrees', 'mine'))
     write(ground.file('worktrees', 'mine'), 'file')
     const mine = (await orphans()).find(({ what }) => path.basename(what) === 'mine')
-    expect(await mine?.reasons()).toEqual(['cannot tell what is in it: it is no git worktree'])
+    expect(await mine?.reasons()).toEqual(['cannot tell what is in it: it is not a git worktree'])
     await expect(mine?.remove()).rejects.toMatchObject({ code: 'work_at_risk' })
   })
 
@@ -87,7 +87,7 @@ describe('a worktree that no session names', () => {
     await forgetSession(ground.service, name)
     const orphan = await only('worktree')
     await ground.issue(1)
-    await expect(orphan.remove()).rejects.toThrow(/a session has it by now/)
+    await expect(orphan.remove()).rejects.toThrow(/a session uses it now/)
     expect(fs.existsSync(place)).toBe(true)
   })
 
@@ -218,7 +218,7 @@ describe('a mirror that nothing uses', () => {
     await destroyIssue(ground.service, noSupervision, name, { force: false })
     const unused = await only('mirror')
     expect(await unused.reasons()).toEqual([])
-    const error = { code: 'work_at_risk', message: 'what its remote is not known to have is in it (refs/tags/mine)' }
+    const error = { code: 'work_at_risk', message: 'it has what its remote is not known to have (refs/tags/mine)' }
     await expect(unused.remove()).rejects.toMatchObject(error)
     expect(ground.git(mirror(), 'cat-file', '-p', 'mine')).toContain('release notes of mine')
     ground.git(mirror(), 'tag', '-d', 'mine')
@@ -235,7 +235,7 @@ describe('a mirror that nothing uses', () => {
     await destroyIssue(ground.service, noSupervision, name, { force: false })
     const unused = await only('mirror')
     expect(await unused.reasons()).toEqual([
-      'what its remote is not known to have is in it (refs/mine/note, refs/mine/tree)',
+      'it has what its remote is not known to have (refs/mine/note, refs/mine/tree)',
     ])
     for (const ref of ['note', 'tree']) ground.git(mirror(), 'update-ref', '-d', `refs/mine/${ref}`)
     for (const [directory, program] of Object.entries({ 'lfs/objects': 'git-lfs', annex: 'git-annex' })) {

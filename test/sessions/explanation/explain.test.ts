@@ -105,7 +105,7 @@ describe('an issue with an agent', () => {
     ]
     const { state, text } = told({ session: session('running'), run, decisions })
     expect(state).toBe('working')
-    expect(text).toMatch(/It was told something again at [^.]+: cut off at its output limit\./)
+    expect(text).toMatch(/kugetsu sent it a message again at [^.]+: cut off at its output limit\./)
     expect(text).toMatch(
       /it had made 10 times in a row the same call of bash, which succeeds: \{"command":"gh pr checks"\}\./,
     )
@@ -220,7 +220,7 @@ describe('an issue on which nobody is at work', () => {
   it('is done, stopped, failed or timed out', () => {
     expect(told({ session: session('idle'), decisions: [noted(5, 'finished')] })).toMatchObject({
       state: 'done',
-      text: 'Its agent has done what it was told, 5 min ago: branch fix/issue-14, no pull request known, $0.2500 so far. Nobody is at work on it.',
+      text: 'Its agent finished its task 5 min ago: branch fix/issue-14, no pull request known, $0.2500 so far. No agent is running on it.',
     })
     expect(told({ session: session('idle') })).toMatchObject({
       state: 'idle', // recovered, or of a journal that is gone: nothing says that anything was done
@@ -236,7 +236,7 @@ describe('an issue on which nobody is at work', () => {
     const over = session('timeout', { last_error: 'stopped after 1 h (TASK_TIMEOUT_HOURS)' })
     expect(told({ session: over, decisions: [noted(5, 'timed_out')] })).toMatchObject({
       state: 'timed_out',
-      text: 'Its agent was stopped after 1 h (TASK_TIMEOUT_HOURS), 5 min ago. Its work is where it was.',
+      text: 'Its agent was stopped after 1 h (TASK_TIMEOUT_HOURS), 5 min ago. Its work is still in the worktree.',
     })
   })
 
@@ -245,7 +245,7 @@ describe('an issue on which nobody is at work', () => {
     const refused = told({ session: session('idle'), decisions })
     expect(refused.state).toBe('refused')
     expect(refused.text).toMatch(
-      /refused 4 min ago, .*3 of 3 agents are at work\. Now 3 of 3 slots are free\. Its agent has done/,
+      /refused 4 min ago, .*3 of 3 agents are at work\. Now 3 of 3 slots are free\. Its agent finished its task/,
     )
     expect(refused.next).toEqual([`kugetsu continue ${ref} "…"`])
     const kept = [noted(30, 'finished'), noted(4, 'not_destroyed', '2 commits are not pushed')]
@@ -264,7 +264,7 @@ describe('an issue on which nobody is at work', () => {
       'kugetsu wait a/b/c#1',
     ])
     expect(told({ decisions: [noted(4, 'undone', 'repository not found')] }).text).toContain(
-      'taken back: repository not found.',
+      'removed what it had made: repository not found.',
     )
     expect(told({ decisions: [noted(9, 'queued'), noted(4, 'removed', 'queue item q_1')] }).state).toBe('removed')
     expect(told({ decisions: [noted(9, 'finished'), noted(4, 'destroyed', 'nothing was lost')] }).state).toBe(

@@ -59,7 +59,7 @@ it('prune names what is left over in a home of the bash tool', async () => {
   try {
     const orphans = await findOrphans(home, noSupervision, readIndex(home)!)
     expect(orphans.map(({ kind, issueRef, why }) => [kind, issueRef, why])).toEqual([
-      ['session_file', 'github.com/shoko/kugetsu#23', 'it is in no index'],
+      ['session_file', 'github.com/shoko/kugetsu#23', 'the index does not list it'],
       ['index_entry', 'github.com/shoko/kugetsu#22', 'its session file github.com-shoko-kugetsu-22.json is gone'],
     ])
     for (const orphan of orphans) {

@@ -55,7 +55,7 @@ describe('how a run ends', () => {
     const told = { ...run, message_ids: ['msg_1', 'msg_2'], told_to_go_on_with: 'msg_2' }
     expect(endingOf(lacking, told, 0)).toMatchObject({
       state: 'error',
-      error: 'no answer: cut off at its output limit, also when it was told to go on',
+      error: 'no answer: cut off at its output limit, even after it was told to go on',
     })
     expect(endingOf(lacking, { ...told, stop_requested: true }, 0)).toMatchObject({ state: 'idle', stopped: true })
     expect(endingOf(lacking, { ...told, message_ids: ['msg_1', 'msg_2', 'msg_3'] }, 0)).toBeUndefined()

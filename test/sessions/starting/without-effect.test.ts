@@ -15,7 +15,7 @@ const saidOf = (wishes: Parameters<typeof refuseWithoutEffect>[0], record: Sessi
 
 it('a message that joins the work brings no other model, agent, base or pull request', () => {
   expect(saidOf({ model: 'a/b', agent: 'plan' }, atWork)).toBe(
-    'an agent is at work on h/me/app#1, and a message to it cannot bring --model and --agent',
+    'an agent is at work on h/me/app#1, and a message to it cannot set --model and --agent',
   )
   expect(saidOf({ prUrl: 'https://x/pull/1' }, atWork)).toContain('a pull request')
   expect(saidOf({}, atWork)).toBeUndefined()
@@ -23,7 +23,9 @@ it('a message that joins the work brings no other model, agent, base or pull req
 })
 
 it('a worktree stays on the base that it has, unless it is made anew', () => {
-  expect(saidOf({ base: 'next' }, idle)).toBe('h/me/app#1 has a worktree already, which began at main and not at next')
+  expect(saidOf({ base: 'next' }, idle)).toBe(
+    'h/me/app#1 already has a worktree, which started from main and not from next',
+  )
   for (const record of [undefined, { ...idle, worktree_path: '/nowhere' }, { ...idle, base_branch: null }]) {
     expect(saidOf({ base: 'next' }, record as SessionRecord)).toBeUndefined()
   }
