@@ -55,7 +55,7 @@ export function createUpkeep(home: Home, queue: Queue): Upkeep {
       }
     }
     const steps = [clearFinished, clearTranscripts, clearDelegations, clearLocks]
-    for (const step of steps) await step(home, queue).catch((error) => tell('clear away what is over', error))
+    for (const step of steps) await step(home, queue).catch((error) => tell('remove old tasks and logs', error))
     if (!hourly) return
     for (const { path } of listMirrors(home.paths)) {
       if (closing.signal.aborted) return

@@ -94,7 +94,7 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
   async function noteAll(actions: Noting[]): Promise<boolean> {
     const noted = await Promise.allSettled(actions.map((action) => noteOn(home, queue, action)))
     const reasons = noted.flatMap((each) => (each.status === 'rejected' ? [messageOf(each.reason)] : []))
-    for (const reason of reasons) home.warn(`cannot note on the queue: ${reason}`)
+    for (const reason of reasons) home.warn(`cannot write to the queue: ${reason}`)
     return reasons.length === 0
   }
 
@@ -251,7 +251,7 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
       issue_ref: item.issue_ref,
       reason: `queue item ${item.id}: ${reason}`,
     })
-    home.warn(`${labelOf(item)}: ${reason}${gaveUp ? '; it ends as an error' : '; it is tried again'}`)
+    home.warn(`${labelOf(item)}: ${reason}${gaveUp ? '; it ends as an error' : '; it is retried'}`)
     outages = failure.outage ? outages + 1 : 0
     if (outages > 0) pause(Math.min(outagePauseMs.first * 2 ** (outages - 1), outagePauseMs.longest))
     if (gaveUp) tellGivenUp(home, after, reason)

@@ -105,7 +105,7 @@ export async function noteOn(home: Home, queue: Queue, action: Noting): Promise<
 
 /** `after` is the item with the interruption noted on it. */
 export async function tellInterrupted(home: Home, item: Item, after: Item | undefined, reason: string): Promise<void> {
-  if (after?.state !== 'error') return home.warn(`${labelOf(item)}: ${reason}; it is started anew`)
+  if (after?.state !== 'error') return home.warn(`${labelOf(item)}: ${reason}; it is started again`)
   home.warn(`${labelOf(item)} ended as an error: ${after.error}`)
   note(home, 'gave_up', { issue_ref: item.issue_ref, reason: `queue item ${item.id}: ${after.error}` })
   tellGivenUp(home, after, after.error ?? reason)
