@@ -60,7 +60,7 @@ function tellIncomplete(error) {
   process.stderr.write(
     'Error: kugetsu is not complete: ' +
       String(error.message).split('\n')[0] +
-      '\nHint: It is being installed or upgraded: try again in a moment. If it stays so, install it again.\n',
+      '\nHint: During an installation or upgrade, try again in a moment. Otherwise install kugetsu again.\n',
   )
   process.exit(1)
 }

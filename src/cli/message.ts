@@ -8,7 +8,7 @@ import type { Context } from './terminal/context.ts'
 export async function messageFrom(context: Context, argument: string): Promise<string> {
   const { io } = context
   if (argument !== '-') {
-    if (!io.isExact(argument)) throw notText('Give it by standard input: "kugetsu … - < message.md", in UTF-8.')
+    if (!io.isExact(argument)) throw notText('Give it on standard input: "kugetsu … - < message.md", in UTF-8.')
     return argument
   }
   if (io.interactive) io.err('The message, then Ctrl-D on a line of its own:\n')
@@ -16,10 +16,10 @@ export async function messageFrom(context: Context, argument: string): Promise<s
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {
-    throw notText('Make it UTF-8 first, for example with iconv, or put the file where the agent can read it.')
+    throw notText('Convert it to UTF-8, for example with iconv, or put the file where the agent can read it.')
   }
 }
 
 function notText(hint: string) {
-  return badMessage('the message is no text: it has bytes that are not UTF-8', hint)
+  return badMessage('the message is not text: it has bytes that are not UTF-8', hint)
 }

@@ -13,7 +13,7 @@ export function tellQueued(context: Context, options: { json?: boolean }, { item
   const ahead = item.priority > 0 ? ', ahead of new work' : ''
   context.io.out(
     `${styled(context, 'green', 'Queued')} ${what} as ${item.id}${ahead}` +
-      `${dispatching ? '' : '; no daemon takes tasks: kugetsu queue-daemon start'}\n`,
+      `${dispatching ? '' : '; no daemon takes tasks. Run: kugetsu queue-daemon start'}\n`,
   )
 }
 

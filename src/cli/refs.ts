@@ -55,7 +55,7 @@ export async function trackedSession(context: Context, text: string): Promise<Tr
   const record = readSession(context, name)
   if (record !== undefined) return { ref, name, record }
   throw new KugetsuError(`no session for ${formatRef(ref)}`, {
-    hint: 'See "kugetsu list" for those there are, or begin with "kugetsu start".',
+    hint: '"kugetsu list" shows all sessions; "kugetsu start" makes one.',
     code: 'unknown_session',
   })
 }

@@ -17,5 +17,5 @@ export function tellIfRemoved({ cwd, io }: Pick<Context, 'cwd' | 'io'>): void {
   if (cwd === undefined) return
   const there = fs.statSync(cwd, { throwIfNoEntry: false })
   if (there === undefined) io.err('The directory you are in is gone: cd ~\n')
-  else if (there.ino !== fs.statSync('.').ino) io.err('The directory you are in was made anew: cd "$PWD"\n')
+  else if (there.ino !== fs.statSync('.').ino) io.err('The directory you are in was replaced: cd "$PWD"\n')
 }

@@ -94,7 +94,9 @@ it('a start that was cut off is no agent at work: its slot is free, and what wai
   slot('held')
   await session('starting')
   expect(await status()).toMatch(/slots +0 of/)
-  expect(await list()).toMatch(/interrupted[^]*What was starting an agent has died: kugetsu explain \S+#1\n$/)
+  expect(await list()).toMatch(
+    /interrupted[^]*The process that was starting an agent has died. See: kugetsu explain \S+#1\n$/,
+  )
   expect(await explain()).toContain(`kugetsu continue ${ref}`)
   write(path.join(context.paths.queueItems, 'q_1777629600000.json'), {
     id: 'q_1777629600000',

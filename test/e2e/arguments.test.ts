@@ -153,14 +153,14 @@ describe('a command', () => {
 
 describe('flags and messages', () => {
   it.each([
-    [['start', 'me/app#1', 'x', '--timeout', '5'], '--timeout means nothing without --wait'],
-    [['continue', 'me/app#1', '--timeout', '5'], '--timeout means nothing without --wait'],
-    [['delegate', 'x', '--timeout', '5'], '--timeout means nothing without --wait'],
+    [['start', 'me/app#1', 'x', '--timeout', '5'], '--timeout has no effect without --wait'],
+    [['continue', 'me/app#1', '--timeout', '5'], '--timeout has no effect without --wait'],
+    [['delegate', 'x', '--timeout', '5'], '--timeout has no effect without --wait'],
     [['continue', 'me/app#1', '--now', '--queue'], "option '--now' cannot be used with option '--queue'"],
-    [['destroy', '#14', '--pm-agent'], 'only one of an issue ref, --pm-agent and --base can be destroyed at a time'],
-    [['prune', '-y'], '-y means nothing without --force'],
-    [['recover', '-y'], '-y means nothing without --drop'],
-    [['logs', '-f'], '-f follows one transcript, and this is the list of delegations'],
+    [['destroy', '#14', '--pm-agent'], 'destroy takes only one of an issue ref, --pm-agent and --base'],
+    [['prune', '-y'], '-y has no effect without --force'],
+    [['recover', '-y'], '-y has no effect without --drop'],
+    [['logs', '-f'], '-f follows one transcript, but a number lists delegations'],
   ])('%j is refused: it would not do what it says', async (args, said) => {
     const before = contents()
     const finished = await run(home, args, { env })

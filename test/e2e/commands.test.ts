@@ -292,7 +292,7 @@ describe('start and continue', () => {
 
   it('make the session where continue finds none', async () => {
     const said = await stage.ok(['continue', ref(4), 'SAY{{made}}', '--wait'])
-    expect(said.split('\n')[0]).toBe(`Nothing was known of ${ref(4)}: it begins with this`)
+    expect(said.split('\n')[0]).toBe(`kugetsu did not know ${ref(4)}: it starts an agent now`)
     expect(await stage.session(4)).toMatchObject({ state: 'idle', branch: 'fix/issue-4' })
   })
 })

@@ -72,7 +72,7 @@ describe.skipIf(!hasNamespaces)('the daemon as the main process of a container',
 
     process.kill(second.pid(), 'SIGTERM')
     expect(await second.ended).toBe(0)
-    expect(second.said()).toContain('ended; agents at work go on')
+    expect(second.said()).toContain('ended; running agents continue')
     fs.closeSync(namespace)
   })
 })

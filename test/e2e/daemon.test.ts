@@ -88,7 +88,7 @@ describe('daemons started at the same instant', () => {
         lines: [
           'takes tasks from the queue, at most 3 agents at a time',
           'kugetsu is not initialised, so there are none yet; run "kugetsu init"',
-          'ended; agents at work go on',
+          'ended; running agents continue',
           '',
         ],
       })
@@ -163,24 +163,24 @@ describe('a daemon that runs for long', () => {
     fs.writeFileSync(at('config'), 'MAX_CONCURRENT_AGENTS=lots\n')
     await waitFor('it to be told', () => count(bad) === 1)
     expect(log()).toMatch(
-      /the configuration is not taken over: MAX_CONCURRENT_AGENTS is "lots" \(from .*\), but must be/,
+      /the configuration is invalid, so the last valid one stays: MAX_CONCURRENT_AGENTS is "lots" \(from .*\), but must be/,
     )
     const refused = await run(home, ['queue-daemon', 'start'])
     expect(refused.code).toBe(1)
     expect(refused.stderr).toMatch(/^Error: MAX_CONCURRENT_AGENTS is "lots" [^\n]+\nHint: [^\n]+\n$/)
     expect(await status()).toMatchObject({ dispatching: true })
     fs.writeFileSync(at('config'), 'MAX_CONCURRENT_AGENTS=4\n')
-    await waitFor('it to be told', () => count('the configuration is in order again') === 1)
+    await waitFor('it to be told', () => count('the configuration is valid again') === 1)
     fs.writeFileSync(at('config'), 'MAX_CONCURRENT_AGENTS = 4\n')
     await waitFor('the line that is not understood', () => count('is not an assignment') === 1)
     expect(count(bad)).toBe(1)
     fs.rmSync(at('config'))
-    await waitFor('it to be told', () => count('the configuration is in order again') === 2)
+    await waitFor('it to be told', () => count('the configuration is valid again') === 2)
   })
 
   it('has a log that can be followed, until that is interrupted', async () => {
     const following = spawnKugetsu(home, ['queue-daemon', 'logs', '1', '-f'])
-    await waitFor('the last line', () => following.stdout().includes('in order again'))
+    await waitFor('the last line', () => following.stdout().includes('is valid again'))
     fs.writeFileSync(at('queue', 'items', 'q_5.json'), 'one more')
     await runOk(home, ['queue-daemon', 'start'])
     await waitFor('the new line', () => following.stdout().includes('q_5.json is no task'))
@@ -220,7 +220,7 @@ describe.skipIf(!programPath.endsWith('.js'))('a daemon whose program is replace
     await runOk(home, ['queue', 'enqueue', ref, 'a task'])
     // Without a base session nothing can be started, which is what is told by the part that starts agents.
     const said = () => running?.stdout() ?? log()
-    await waitFor('the task to be tried', () => /forge\.test\/me\/app#1: .*; it is tried again/.test(said()))
+    await waitFor('the task to be tried', () => /forge\.test\/me\/app#1: .*; it is retried/.test(said()))
     expect(said()).not.toMatch(/Cannot find|ENOENT.*dist/)
     await (running === undefined ? runOk(home, ['queue-daemon', 'stop']) : running.kill('SIGTERM'))
     await runOk(home, ['queue', 'clear', '--all'])

@@ -116,7 +116,7 @@ describe('doctor in a home where much has gone wrong', () => {
     const base = (JSON.parse(fs.readFileSync(at('index.json'), 'utf8')) as Record<string, unknown>)['base']
     const said = await run(stage.home, ['doctor', '--fix'])
     expect(said.code).toBe(0)
-    expect(said.stdout).toMatch(/^fixed {2}made the PM agent anew: ses_/m)
+    expect(said.stdout).toMatch(/^fixed {2}made the PM agent again: ses_/m)
     expect(said.stdout).toMatch(/^fixed {2}put forge\.test\/me\/app#1 back into the index$/m)
     expect(said.stdout).toMatch(/^warn {2}worktrees +without a session: stray\n +→ kugetsu prune$/m)
     expect(said.stdout.split('\n').filter((line) => line.length > 80 && !line.includes(stage.home.root))).toEqual([])

@@ -37,7 +37,7 @@ describe('explain', () => {
     const said = await stage.kugetsu(['explain', ref(1)])
     expect(said).toMatchObject({ code: 1, stdout: '' })
     expect(said.stderr).toMatch(
-      /^Error: nothing is known of forge\.test\/me\/app#1: [^\n]+\nHint: See "kugetsu list"[^\n]+\n$/,
+      /^Error: kugetsu knows nothing of forge\.test\/me\/app#1: [^\n]+\nHint: See "kugetsu list"[^\n]+\n$/,
     )
     expect((await stage.kugetsu(['explain', 'q_1'])).stderr).toMatch(/^Error: no item "q_1" in the queue\nHint: /)
     expect((await stage.kugetsu(['explain', '../x'])).code).toBe(1)
@@ -76,7 +76,7 @@ describe('explain', () => {
     expect((await stage.kugetsu(['start', 'forge.test/me/none#1', 'x'])).code).toBe(1)
     const undone = await explain('forge.test/me/none#1')
     expect(undone.state).toBe('failed')
-    expect(undone.text).toMatch(/what it had made was taken back: .*not found/)
+    expect(undone.text).toMatch(/kugetsu removed what it had made: .*not found/)
     await stage.kugetsu(['start', ref(4), 'FAIL=400', '--wait'])
     await noted('app#4', 'failed')
     const failed = await explain('app#4')
@@ -124,7 +124,7 @@ describe('explain', () => {
 
   it('says that the model fails while opencode tries again', async () => {
     await stage.ok(['start', ref(9), 'FAIL=503'])
-    const told = /An agent has been at work .* Its model fails, and opencode tries again \(attempt \d+\): \S/
+    const told = /An agent has been at work .* Its model fails, and opencode retries \(attempt \d+\): \S/
     await waitFor('a second attempt', async () => told.test((await explain(ref(9))).text))
     expect((await explain(ref(9))).state).toBe('working')
     await stage.ok(['stop', ref(9)])
@@ -171,7 +171,7 @@ describe('explain', () => {
     await waitFor('the end of the server', async () => (await explain(ref(7))).state === 'interrupted')
     expect((await explain(ref(7))).next).toEqual([`kugetsu wait ${ref(7)}`])
     expect((await stage.kugetsu(['list'])).stderr).toContain(`kugetsu wait ${ref(7)}`)
-    expect(await stage.ok(['status'])).toMatch(/^daemon +not running, and nobody follows .*: kugetsu wait \S+#7$/m)
+    expect(await stage.ok(['status'])).toMatch(/^daemon +not running; no daemon follows .*: kugetsu wait \S+#7$/m)
   })
 
   it('fits 80 columns, with the next step and the last decisions', async () => {
@@ -179,7 +179,7 @@ describe('explain', () => {
     expect(text.split('\n').filter((line) => line.length > 80)).toEqual([])
     expect(text).toMatch(/^forge\.test\/me\/app#4 {2}failed\n {2}Its agent failed \d+ (s|min) ago: /)
     expect(text).toMatch(/\nNext:\n {2}kugetsu logs forge\.test\/me\/app#4\n/)
-    expect(text).toMatch(/\nWhat was decided:\n {2}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}started +asked to by a command\n/)
+    expect(text).toMatch(/\nDecisions:\n {2}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}started +asked to by a command\n/)
   })
 
   it('leaves no process behind', async () => {

@@ -53,7 +53,7 @@ describe('a message for the PM agent', () => {
 
   it('waits in the queue, and says that nothing takes it out', async () => {
     const said = await stage.ok(['delegate', `SAY{{a plan}} for ${ref(1)}, me/app#2 and #3.`])
-    expect(said).toMatch(/^Queued for the PM agent as q_\d+; no daemon takes tasks: kugetsu queue-daemon start$/m)
+    expect(said).toMatch(/^Queued for the PM agent as q_\d+; no daemon takes tasks\. Run: kugetsu queue-daemon start$/m)
     expect(said).toContain(`  about   ${ref(1)}\n`)
     id = /q_\d+/.exec(said)?.[0] ?? ''
     expect(said).toContain(`kugetsu logs -f ${id}`)

@@ -124,7 +124,7 @@ describe('prune', () => {
       ['index_entry', ref(3), 'would_remove', []],
     ])
     const said = await stage.ok(['prune'])
-    expect(said).toMatch(/\n2 things can go: kugetsu prune --force; 1 thing stays\n$/)
+    expect(said).toMatch(/\n2 things can be removed: kugetsu prune --force; 1 thing stays\n$/)
     expect(Math.max(...said.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
     expect([stage.file(1), stage.file(2)]).not.toContain(undefined)
   })
@@ -139,7 +139,7 @@ describe('prune', () => {
 
   it('is not for the PM agent to force', async () => {
     const refused = await stage.kugetsu(['prune', '--force'], { env: { KUGETSU_AGENT: 'pm-agent' } })
-    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('for a person to decide') })
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('a person decides it') })
   })
 })
 

@@ -69,7 +69,7 @@ describe('the queue without a daemon that dispatches', () => {
   it('takes tasks and says that nothing takes them out', async () => {
     const said = await stage.ok(['queue', 'enqueue', ref(90), 'SAY{{never}}'])
     expect(said).toMatch(
-      /^Queued forge\.test\/me\/app#90 as q_\d+; no daemon takes tasks: kugetsu queue-daemon start$/m,
+      /^Queued forge\.test\/me\/app#90 as q_\d+; no daemon takes tasks\. Run: kugetsu queue-daemon start$/m,
     )
     const [only] = await items()
     expect(only).toMatchObject({ state: 'pending', kind: 'dev', issue_ref: ref(90), attempts: [] })
@@ -204,7 +204,7 @@ describe('a task that cannot be done', () => {
       expect(done?.state).toBe('completed')
       const explained = await stage.ok(['explain', one])
       expect(explained.replaceAll(/\s+/g, ' ')).toMatch(new RegExp(`starting .* waits for ${url}/me/app`))
-      expect(await stage.ok(['stop', one])).toBe(`Stopped the start of ${one}; what it had made was taken back\n`)
+      expect(await stage.ok(['stop', one])).toBe(`Stopped the start of ${one}; what it had made was removed again\n`)
       expect(await item(first)).toMatchObject({ state: 'error', error: 'stopped' })
       expect(await stage.ok(['queue', 'remove', second])).toContain(`Removed ${second}`)
 

@@ -43,7 +43,7 @@ function notLoaded(error: unknown): KugetsuError | undefined {
   if (isOutOfHandles(error)) return noHandles(error)
   if (codeOf(error) !== 'MODULE_NOT_FOUND') return undefined
   return new KugetsuError(`kugetsu is not complete: ${messageOf(error)}`, {
-    hint: 'It is being installed or upgraded: try again in a moment. If it stays so, install it again.',
+    hint: 'During an installation or upgrade, try again in a moment. Otherwise install kugetsu again.',
     code: 'incomplete',
     cause: error,
   })

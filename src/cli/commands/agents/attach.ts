@@ -12,14 +12,14 @@ import { agentSession } from '../../refs.ts'
 export async function runAttach(context: Context, options: { ref: string }): Promise<void> {
   if (!context.io.interactive) {
     throw new KugetsuError('attach needs a terminal', {
-      hint: `To read along without one: kugetsu logs -f ${options.ref}`,
+      hint: `To follow the agent without a terminal: kugetsu logs -f ${options.ref}`,
       code: 'usage',
     })
   }
   const { record } = await agentSession(context, options.ref)
   if (!record.opencode_session_id || !record.worktree_path) {
     throw new KugetsuError(`${options.ref} has no opencode session yet`, {
-      hint: 'Begin with "kugetsu start".',
+      hint: 'Run "kugetsu start" first.',
       code: 'no_session',
     })
   }

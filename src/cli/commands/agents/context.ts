@@ -37,7 +37,7 @@ export async function runContext(context: Context, options: ContextOptions): Pro
   context.io.out(
     remembered === undefined || remembered.entries.length === 0 ? nothing(issue) : text(context, issue, remembered),
   )
-  if (!enabled) context.io.out('ENABLE_CONTEXT_DUMP is false: nothing is added to it or used.\n')
+  if (!enabled) context.io.out('ENABLE_CONTEXT_DUMP is false: kugetsu neither adds to it nor uses it.\n')
 }
 
 function nothing(issue: string): string {

@@ -61,8 +61,8 @@ export async function runExplain(context: Context, options: { what: string; json
     now: context.now(),
   })
   if (explanation === undefined) {
-    throw new KugetsuError(`nothing is known of ${ref}: it has no session, no task, and nothing was noted of it`, {
-      hint: `See "kugetsu list" and "kugetsu queue list", or begin: kugetsu start ${ref} "…"`,
+    throw new KugetsuError(`kugetsu knows nothing of ${ref}: it has no session, no task and no record`, {
+      hint: `See "kugetsu list" and "kugetsu queue list", or start it: kugetsu start ${ref} "…"`,
       code: 'unknown_session',
     })
   }
@@ -97,7 +97,7 @@ async function retryOf(client: Client, id: string, directory: string): Promise<s
   const retry = await client.retryOf(id, directory).catch(() => undefined)
   if (retry === undefined) return []
   const why = plainLine(retry.text || 'no reason was given', 200).replace(/[.!]$/, '')
-  return [`its model fails, and opencode tries again (attempt ${retry.attempt}): ${why}`]
+  return [`its model fails, and opencode retries (attempt ${retry.attempt}): ${why}`]
 }
 
 /** The issue, or the task, that a person means: `q_…` or the end of such an id, else a ref. */
@@ -139,7 +139,7 @@ function print(
     for (const command of next) io.out(`  ${plainLine(command, longestText)}\n`)
   }
   if (decisions.length === 0) return
-  io.out('\nWhat was decided:\n')
+  io.out('\nDecisions:\n')
   for (const { at, decision, reason } of decisions.slice(-shownDecisions)) {
     const head = `  ${clock(at)}  ${plainLine(decision.replaceAll('_', ' '), 20).padEnd(13)} `
     const text = wrap(plainLine(reason, longestText), width - head.length, ' '.repeat(head.length))

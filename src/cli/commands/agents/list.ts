@@ -39,12 +39,14 @@ async function interruption(context: Context, views: SessionView[]): Promise<str
   const [first] = await tellOfInterrupted(context)
   if (first !== undefined) {
     const ref = plainLine(first.record.issue_ref ?? 'pm-agent', 300)
-    return `Interrupted agents are resumed by the next daemon, which this starts: kugetsu wait ${ref}`
+    return `The next daemon resumes interrupted agents. To start one: kugetsu wait ${ref}`
   }
   if (await isWatched(context)) return undefined
   // A start that was cut off is not resumed; its task, if it has one, begins anew.
   const ref = views.find(({ state }) => state === 'interrupted')?.issue_ref ?? undefined
-  return ref === undefined ? undefined : `What was starting an agent has died: kugetsu explain ${plainLine(ref, 300)}`
+  return ref === undefined
+    ? undefined
+    : `The process that was starting an agent has died. See: kugetsu explain ${plainLine(ref, 300)}`
 }
 
 async function isWatched(context: Context): Promise<boolean> {

@@ -28,8 +28,8 @@ export interface LogsOptions {
 export async function runLogs(context: Context, options: LogsOptions): Promise<void> {
   const { what = '10' } = options
   if (/^\d+$/.test(what) && options.follow === true) {
-    throw new KugetsuError('-f follows one transcript, and this is the list of delegations', {
-      hint: 'Say which: kugetsu logs -f <issue-ref>, or with the id of a task, or pm-agent.',
+    throw new KugetsuError('-f follows one transcript, but a number lists delegations', {
+      hint: 'Name it: kugetsu logs -f <issue-ref>, the id of a task, or pm-agent.',
       code: 'usage',
     })
   }
@@ -47,7 +47,7 @@ export async function runLogs(context: Context, options: LogsOptions): Promise<v
   if (options.json === true) return printJson(context, { ...about, file, text: text ?? null })
   if (text === undefined) {
     throw new KugetsuError(`there is no transcript of ${log.label}`, {
-      hint: `It begins with the next message to its agent: kugetsu logs -f ${log.label}`,
+      hint: `It starts with the next message to the agent: kugetsu logs -f ${log.label}`,
       code: 'no_transcript',
     })
   }

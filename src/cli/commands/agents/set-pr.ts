@@ -32,7 +32,7 @@ export async function runSetPr(context: Context, options: SetPrOptions): Promise
 }
 
 function inWords({ pullRequest, standing, unknown }: StoredPullRequest): string {
-  if (pullRequest === undefined) return `how it stands is not known: ${unknown ?? 'the forge did not say'}`
+  if (pullRequest === undefined) return `its state is not known: ${unknown ?? 'the forge did not say'}`
   const { mergeable } = standing
   const conflicts = mergeable === undefined ? undefined : mergeable ? 'no conflicts' : 'cannot be merged as it is'
   const checks = {

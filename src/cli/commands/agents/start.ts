@@ -42,7 +42,7 @@ export async function runStart(context: Context, options: StartOptions): Promise
     })
   }
   if (options.now === true && isPmAgent(context.env)) {
-    throw new KugetsuError('--now is for a person to say, not for the PM agent', {
+    throw new KugetsuError('the PM agent may not use --now', {
       hint: 'Without it the message waits for a free slot.',
       code: 'not_for_pm_agent',
     })
@@ -84,7 +84,7 @@ export async function runStart(context: Context, options: StartOptions): Promise
 
 /** `continue` of an issue that was never begun begins it. It may be the wrong issue, so this says so. */
 function tellIfNew(context: Context, options: StartOptions, ref: IssueRef, isNew: boolean): void {
-  if (isNew && options.json !== true) context.io.out(`Nothing was known of ${formatRef(ref)}: it begins with this\n`)
+  if (isNew && options.json !== true) context.io.out(`kugetsu did not know ${formatRef(ref)}: it starts an agent now\n`)
 }
 
 function hasSession(context: Context, ref: IssueRef): boolean {

@@ -14,7 +14,7 @@ export async function runStop(context: Context, options: { ref: string; json?: b
     return printJson(context, sessionView(context, name, record ?? gone))
   }
   if (what === 'start') {
-    return context.io.out(`Stopped the start of ${label}; what it had made was taken back\n`)
+    return context.io.out(`Stopped the start of ${label}; what it had made was removed again\n`)
   }
   const next = name === pmAgentSession ? 'kugetsu delegate "…"' : `kugetsu continue ${label} "…"`
   const kept = name === pmAgentSession ? 'Its session stays' : 'Its session and worktree stay'

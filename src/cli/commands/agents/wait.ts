@@ -79,7 +79,7 @@ export async function reportEnds(
     )
   }
   if (refs.length === 0) {
-    throw new KugetsuError('what was waited for is gone: its task was removed, or its session destroyed', {
+    throw new KugetsuError('nothing is left to wait for: the task was removed, or the session was destroyed', {
       hint: 'See "kugetsu list" and "kugetsu queue list".',
       code: 'agent_failed',
     })

@@ -22,15 +22,15 @@ const words = { action: 'destroy', declined: 'not destroyed' }
 export async function runDestroy(context: Context, options: DestroyOptions): Promise<void> {
   const chosen = [options.ref !== undefined, options.pmAgent === true, options.base === true].filter(Boolean)
   if (chosen.length !== 1) {
-    const several = 'only one of an issue ref, --pm-agent and --base can be destroyed at a time'
+    const several = 'destroy takes only one of an issue ref, --pm-agent and --base'
     throw new KugetsuError(chosen.length > 1 ? several : 'say what to destroy: an issue ref, --pm-agent or --base', {
       hint: 'kugetsu destroy <issue-ref>, kugetsu destroy --pm-agent, or kugetsu destroy --base',
       code: 'usage',
     })
   }
   if (isPmAgent(context.env) && (options.ref === undefined || options.force === true)) {
-    throw new KugetsuError('that is for a person to decide, not for the PM agent', {
-      hint: 'Report what stands in the way: "kugetsu destroy" without --force says it.',
+    throw new KugetsuError('the PM agent may not do this: a person decides it', {
+      hint: 'Report the reason that "kugetsu destroy" gives without --force.',
       code: 'not_for_pm_agent',
     })
   }

@@ -37,7 +37,7 @@ export async function runPrune(context: Context, options: PruneOptions): Promise
     throw new KugetsuError('kugetsu is not initialised', { hint: 'Run "kugetsu init" first.', code: 'not_initialised' })
   }
   if (options.force === true && isPmAgent(context.env)) {
-    throw new KugetsuError('that is for a person to decide, not for the PM agent', {
+    throw new KugetsuError('the PM agent may not do this: a person decides it', {
       hint: 'Report what "kugetsu prune" shows.',
       code: 'not_for_pm_agent',
     })
@@ -122,7 +122,7 @@ function report(context: Context, options: PruneOptions, judged: Judged[], askin
   const stay = count('stays') + count('unknown')
   const parts = [
     count('removed') > 0 ? `Removed ${counted(count('removed'), 'thing')}` : '',
-    count('would_remove') > 0 ? `${counted(count('would_remove'), 'thing')} can go: kugetsu prune --force` : '',
+    count('would_remove') > 0 ? `${counted(count('would_remove'), 'thing')} can be removed: kugetsu prune --force` : '',
     stay > 0 ? `${counted(stay, 'thing')} ${stay === 1 ? 'stays' : 'stay'}` : '',
     count('failed') > 0 ? `${counted(count('failed'), 'thing')} could not be removed` : '',
   ]

@@ -31,7 +31,7 @@ const dayMs = 86_400_000
 
 export async function runRecover(context: Context, options: RecoverOptions): Promise<void> {
   if (options.drop !== undefined && (options.what !== undefined || options.to !== undefined)) {
-    throw new KugetsuError('--drop goes with nothing else', { hint: 'kugetsu recover --drop <id>', code: 'usage' })
+    throw new KugetsuError('--drop takes no other arguments', { hint: 'kugetsu recover --drop <id>', code: 'usage' })
   }
   if (options.to !== undefined && options.what === undefined) {
     throw new KugetsuError('say what to restore', { hint: 'kugetsu recover <id> --to <directory>', code: 'usage' })
@@ -100,7 +100,7 @@ function report(
 
 /** What was in progress, and where its patches, lists and messages are. */
 function notTaken({ inProgress, operationFiles }: Recovered): string | undefined {
-  const kept = operationFiles === undefined ? undefined : `what git kept of it is in ${operationFiles}/`
+  const kept = operationFiles === undefined ? undefined : `git's own files of it are in ${operationFiles}/`
   if (inProgress === undefined)
     return kept && `messages and lists that were not committed: they are in ${operationFiles}/`
   return `${inProgress} was in progress; its files are here${kept === undefined ? '' : `, and ${kept}`}`
@@ -108,7 +108,7 @@ function notTaken({ inProgress, operationFiles }: Recovered): string | undefined
 
 async function drop(context: Context, options: RecoverOptions, point: SavedPoint): Promise<void> {
   if (isPmAgent(context.env)) {
-    throw new KugetsuError('that is for a person to decide, not for the PM agent', { code: 'not_for_pm_agent' })
+    throw new KugetsuError('the PM agent may not do this: a person decides it', { code: 'not_for_pm_agent' })
   }
   const what = `${point.id}, ${plainLine(point.summary, 200)}`
   await confirm(context, options, `Remove ${what} for good?`, { action: 'recover --drop', declined: 'not removed' })
@@ -141,7 +141,7 @@ function only(points: SavedPoint[], text: string): SavedPoint {
 
 function nothing(text: string): KugetsuError {
   return new KugetsuError(`nothing is saved as ${JSON.stringify(plainLine(text, 100))}`, {
-    hint: 'See "kugetsu recover" for what is.',
+    hint: '"kugetsu recover" lists what is saved.',
     code: 'unknown_recovery',
   })
 }

@@ -41,16 +41,16 @@ export async function runSupervise(context: Context, options: { foreground: bool
         last = loadSettings({ configFile: context.paths.config, env: context.env, userHome: context.userHome })
         text = last.warnings.join('; ')
       } catch (error) {
-        text = `the configuration is not taken over: ${messageOf(error)}`
+        text = `the configuration is invalid, so the last valid one stays: ${messageOf(error)}`
       }
-      if (text !== misread) log(text === '' ? 'the configuration is in order again' : text)
+      if (text !== misread) log(text === '' ? 'the configuration is valid again' : text)
       misread = text
       return last
     },
   }
   await runDaemon(home, options)
   if (options.foreground) {
-    log('ended; agents at work go on')
+    log('ended; running agents continue')
     context.setExitCode(exitCodes.done)
   }
 }

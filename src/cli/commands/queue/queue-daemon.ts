@@ -30,7 +30,7 @@ export async function runDaemonStop(context: Context, options: Options): Promise
   context.io.out(
     stopped === undefined
       ? 'The queue daemon was not running\n'
-      : `The queue daemon (pid ${stopped.pid}) has stopped; agents at work go on\n`,
+      : `The queue daemon (pid ${stopped.pid}) has stopped; running agents continue\n`,
   )
 }
 
@@ -49,8 +49,8 @@ export async function runDaemonStatus(context: Context, options: Options): Promi
     status.dispatching
       ? `running (pid ${status.pid}, since ${age(status.since, context.now())}${status.foreground ? ', in the foreground' : ''})\n`
       : status.running
-        ? `not dispatching (a daemon, pid ${status.pid}, only looks after the agents at work)\n`
-        : `not running${isDispatchingWanted(context) ? ', though it was started: it has died' : ''}\n`,
+        ? `not dispatching (a daemon, pid ${status.pid}, only follows running agents)\n`
+        : `not running${isDispatchingWanted(context) ? ': it was started and has died' : ''}\n`,
   )
   context.io.out(
     `queue   ${queue.pending} pending, ${queue.notified} at work, ${queue.completed} completed, ${queue.error} with an error\n`,

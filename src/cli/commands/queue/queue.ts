@@ -131,7 +131,7 @@ async function whyItWaits(context: Context, queue: Queue, item: Item): Promise<s
   if (waiting.starting) return 'it is being started'
   const reasons: string[] = []
   if ((await daemonStatus(context))?.dispatching !== true)
-    reasons.push('no daemon takes tasks: kugetsu queue-daemon start')
+    reasons.push('no daemon takes tasks (run: kugetsu queue-daemon start)')
   if (pauseMs > 0) reasons.push(`the next attempt is in ${Math.ceil(pauseMs / 1000)} s`)
   if (ahead > 0) reasons.push(`${ahead} ${ahead === 1 ? 'is' : 'are'} ahead of it`)
   if (busy !== undefined) reasons.push(`${busy.id} is at work on the same issue`)

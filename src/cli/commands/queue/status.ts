@@ -62,7 +62,7 @@ export async function runStatus(context: Context, options: { json?: boolean }): 
   }
   const shortage = memoryShortage(room)
   if (shortage !== undefined) context.io.out(`memory  ${shortage}, so new work waits (MIN_FREE_MEMORY_MB)\n`)
-  const dispatches = report.daemon.dispatching ? '' : '; no daemon takes tasks: kugetsu queue-daemon start'
+  const dispatches = report.daemon.dispatching ? '' : '; no daemon takes tasks. Run: kugetsu queue-daemon start'
   const halted = interrupted.filter(({ record }) => record.run.queue_item !== undefined).length
   const halts = halted === 0 ? '' : `, ${halted} interrupted`
   const atWork = Math.max(0, queue.notified - halted)
@@ -72,7 +72,7 @@ export async function runStatus(context: Context, options: { json?: boolean }): 
   const without =
     first === undefined
       ? 'not running (it starts by itself when needed)'
-      : `not running, and nobody follows the agents: kugetsu wait ${plainLine(first.record.issue_ref ?? 'pm-agent', 300)}`
+      : `not running; no daemon follows the agents. To start one: kugetsu wait ${plainLine(first.record.issue_ref ?? 'pm-agent', 300)}`
   const running = `running${does}${replacement === undefined ? '' : `; of another build: ${replacement}`}`
   context.io.out(`daemon  ${report.daemon.running ? running : without}\n`)
   context.io.out(

@@ -70,7 +70,7 @@ function summary(findings: Finding[], fixed: boolean): string {
     number('warn') > 0 && `${number('warn')} to look at`,
   ].filter((each) => each !== false)
   if (bad.length === 0) return 'All is well'
-  const mend = !fixed && isMendable(findings) ? '; to mend what can be: kugetsu doctor --fix' : ''
+  const mend = !fixed && isMendable(findings) ? '; to fix what can be fixed: kugetsu doctor --fix' : ''
   return `${findings.length} checks: ${bad.join(', ')}${mend}`
 }
 

@@ -44,7 +44,7 @@ export function runEnvList(context: Context, options: { json?: boolean }): void 
   const others = foreign.map((name) => ['(none)', plainLine(name, 60), ''])
   context.io.out(`${styled(context, 'bold', 'Environment files')} in ${tilde(context, context.paths.env)}\n\n`)
   context.io.out(table(['AGENT', 'FILE', 'VARIABLES'], [...rows, ...others], fit(context)))
-  context.io.out('\nAn agent gets what is in default.env, and its own file over it.\n')
+  context.io.out('\nAn agent gets the variables of default.env; those of its own file win.\n')
 }
 
 /** `env show [agent]`: what an agent gets, and which file it is from; secrets masked. */
@@ -114,7 +114,7 @@ function ownerNamed(text: string | undefined, how?: 'quietly'): EnvOwner {
   const found = envOwners.find((owner) => owner === (text ?? 'pm-agent'))
   if (found !== undefined) return found
   const what = how === 'quietly' ? 'what follows the value' : JSON.stringify(plainLine(text ?? '', 60))
-  throw new KugetsuError(`${what} is no agent`, {
+  throw new KugetsuError(`${what} is not an agent`, {
     hint: `The agents are ${envOwners.join(', ')}.${how === 'quietly' ? ' Put a value with blanks into quotes.' : ''}`,
     code: 'unknown_agent',
   })
@@ -149,7 +149,7 @@ function missing(context: Context, key: string, owner: EnvOwner): KugetsuError {
   const others = envOwners.filter((one) => one !== owner && readEnvFile(context, one).values.has(key))
   const hint =
     others[0] === undefined
-      ? `"kugetsu env show ${owner}" has those there are.`
+      ? `"kugetsu env show ${owner}" lists the variables.`
       : `It is in the file of ${others.join(' and of ')}: name that as the agent.`
   return new KugetsuError(`no variable ${JSON.stringify(plainLine(key, 60))} for ${owner}`, {
     hint,

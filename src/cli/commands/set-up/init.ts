@@ -22,7 +22,7 @@ export async function runInit(context: Context, options: InitOptions): Promise<v
   const { cwd } = context
   if (cwd !== undefined && fs.existsSync(path.join(cwd, '.git'))) {
     context.warn(
-      `this is a project (${tilde(context, cwd)}), which the base session will know nothing of: it has a directory of its own`,
+      `this is a project (${tilde(context, cwd)}); the base session does not read it, because it has its own directory`,
     )
   }
   const made = await initialise(context, { force: options.force === true })

@@ -40,7 +40,7 @@ export async function runServerAdd(
   print(context, `Added git server ${server.name}: ${server.url} (${server.type})`)
   if (server.type === 'unknown') {
     const how = `kugetsu server add ${server.name} ${server.url} --type gitea`
-    context.io.err(`Which forge it speaks could not be guessed. To say so: ${how} (or github, gitlab)\n`)
+    context.io.err(`kugetsu could not guess the type of its forge. To set it: ${how} (or github, gitlab)\n`)
   }
 }
 
