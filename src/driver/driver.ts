@@ -62,6 +62,8 @@ export interface Driver {
   lookAtOutputs(home: Home): { directory: string; files: number; bytes: number; open: boolean } | undefined
   /** Keeps other users from reading those. Never throws. */
   closeOutputs(home: Home): void
+  /** It loads the models of all providers: KUGETSU_MODEL_PROVIDERS has no effect. */
+  readonly loadsAllModels: boolean
   /** The ids of all providers of models that can be configured; undefined when that is not on file. */
   knownProviders(home: Home): string[] | undefined
   /** Whether reading the project in a directory changes files there, so that it must not be read ahead of its agent. */

@@ -58,6 +58,7 @@ export const opencode: Driver = {
   closeOutputs: closeToolOutput,
   isChangedByReading,
   isMadeByReading,
+  loadsAllModels: false,
   knownProviders: (home) => {
     const found = findCatalogue(home)
     return found && Object.keys(found.catalogue)

@@ -41,6 +41,7 @@ export const opencode2: Driver = {
   forgetWorktree: ({ env, userHome }, worktree) => void removeSnapshots(env, userHome, worktree),
   lookAtOutputs,
   closeOutputs,
+  loadsAllModels: true,
   knownProviders: () => undefined,
   isChangedByReading: () => false,
   isMadeByReading: () => false,

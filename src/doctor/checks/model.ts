@@ -8,6 +8,7 @@ import { fail, pass, warn, type Check } from '../check.ts'
 export const providers: Check = {
   name: 'providers',
   look: async ({ home, server: record }) => {
+    if (driverFor(home).loadsAllModels) return pass('all that opencode knows')
     const { modelProviders: wanted } = home.settings()
     if (wanted === 'all') return pass('all that opencode knows (KUGETSU_MODEL_PROVIDERS)')
     const found = record()
