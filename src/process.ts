@@ -9,8 +9,10 @@ import { isNews } from './config/said-once.ts'
 import { loadSettings, type Settings } from './config/settings.ts'
 import { fit } from './core/columns.ts'
 import { codeOf, exitCodes, KugetsuError, messageOf } from './core/errors.ts'
+import { lazy } from './core/lazy.ts'
 import { plainLine, plainText } from './core/plain-text.ts'
 import { isPacked } from './platform/single-executable.ts'
+import { openQueue } from './queue/file-queue.ts'
 
 export interface ProcessOptions {
   /** No person reads the output. */
@@ -42,6 +44,7 @@ export function createContext(interruption: Interruption, { inBackground, exit }
       return interruption.signal()
     },
     settings: () => (settings ??= readSettings()),
+    queue: lazy(() => openQueue(context)),
     warn: (text) => io.err(`${styled(context, 'yellow', 'Warning:')} ${plainText(text)}\n`),
     progress: io.progress,
     system: '/',

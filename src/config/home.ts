@@ -1,3 +1,4 @@
+import type { Queue } from '../queue/queue.ts'
 import type { Paths } from './paths.ts'
 import type { Settings } from './settings.ts'
 
@@ -10,6 +11,8 @@ export interface Home {
   now: () => Date
   /** The configuration, read on first use (config file, then environment over it). Throws KugetsuError. */
   settings: () => Settings
+  /** The tasks, wherever they are stored. The same object each time. */
+  queue: () => Queue
   /** Aborted when the caller was told to stop (SIGINT, SIGTERM). */
   signal: AbortSignal
   /** Tells the person about something odd that does not stop the work; one line. */

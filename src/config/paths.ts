@@ -56,9 +56,6 @@ export function pathsOf(home: string) {
     /** The directory at the front of the agents' search path. */
     bin: at('opencode', 'bin'),
     queue: at('queue'),
-    queueItems: at('queue', 'items'),
-    /** The number of the newest item, as the name of a file. */
-    queueNumbers: at('queue', 'numbers'),
     /** How the runs of items ended, until that is noted on the items. */
     queueEnded: at('queue', 'ended'),
     /** Exists while tasks are to be taken from the queue, whichever daemon runs. */

@@ -9,7 +9,6 @@ import { buildMark } from '../platform/build-mark.ts'
 import { listDirectory, readText, removeFile, writeAtomic } from '../platform/files.ts'
 import { tryExclusive, type Release } from '../platform/locks.ts'
 import { currentProcess, isAlive, anIdentity } from '../platform/processes.ts'
-import { openQueue } from '../queue/file-queue.ts'
 import { takeOverOldQueue } from '../queue/old-queue.ts'
 import { sessionsAtWork } from '../sessions/runs/at-work.ts'
 import { slotHolders } from '../sessions/slots/slots.ts'
@@ -79,7 +78,8 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
   })
   writeAtomic(home.paths.daemonPid, `${currentProcess().pid}\n`)
   if (foreground) tellWhatItDoes(home)
-  const queue = openQueue(home)
+  const queue = home.queue()
+  const unwatch = queue.watch(wakeUp.now)
   const finder = createPullRequestFinder(home, queue, wakeUp.now)
   const upkeep = createUpkeep(home, queue)
   const instances = createInstances(home, () => somebodyIsAttached(home))
@@ -129,6 +129,7 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
     }
   } finally {
     fs.unwatchFile(home.paths.config, wakeUp.now)
+    unwatch()
     await Promise.all([dispatcher.close(), finder.close(), upkeep.close(), instances.close()])
     supervisor.close()
     await socket.close()

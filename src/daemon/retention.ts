@@ -21,8 +21,12 @@ const delegationDays = 7
 /** Removes the finished tasks beyond what is kept. Returns how many were removed. */
 export async function clearFinished(home: Home, queue: Queue): Promise<number> {
   const { queueCleanupAgeDays: days } = home.settings()
-  const finished = (await queue.all()).items.filter(isFinished)
-  const gone = beyond(home, days, finished, (item) => Date.parse(item.completed_at ?? item.pending_since ?? ''))
+  const { shown } = await queue.each((item) => {
+    const { id, issue_ref, state, completed_at, error, pending_since } = item
+    return isFinished(item) ? [{ id, issue_ref, state, completed_at, error, pending_since }] : []
+  })
+  const timeOf = (item: Ended) => Date.parse(item.completed_at ?? item.pending_since ?? '')
+  const gone = beyond(home, days, shown.flat(), timeOf)
   const removed = new Set(
     await queue.remove(
       gone.map(({ id }) => id),
@@ -35,7 +39,9 @@ export async function clearFinished(home: Home, queue: Queue): Promise<number> {
   return removed.size
 }
 
-function fateOf({ state, completed_at: at, error }: Item): string {
+type Ended = Pick<Item, 'id' | 'issue_ref' | 'state' | 'completed_at' | 'error' | 'pending_since'>
+
+function fateOf({ state, completed_at: at, error }: Ended): string {
   return `${state === 'completed' ? 'completed' : `ended as an error (${error ?? 'without a reason'})`} at ${at ?? '?'}, kept long enough`
 }
 
@@ -48,12 +54,9 @@ export async function clearTranscripts(home: Home, queue: Queue): Promise<number
   if (sessions === undefined) return 0
   const names = new Set(sessions.map(({ name }) => name))
   const isUnclear = slotHolders(home).some(({ phase, session }) => phase === 'run' && !names.has(session))
-  const { items, unread } = await queue.all()
+  const { shown, unread } = await queue.each(({ opencode_session_id: id }) => id)
   if (isUnclear || unread.length > 0) return 0
-  const used = new Set([
-    ...sessions.map(({ record }) => record.opencode_session_id),
-    ...items.map((item) => item.opencode_session_id),
-  ])
+  const used = new Set([...sessions.map(({ record }) => record.opencode_session_id), ...shown])
   const idOf = (name: string) => /^dev-(.+)\.log$/.exec(name)?.[1]
   const { queueCleanupAgeDays: days } = home.settings()
   return remove(home, days, (name) => idOf(name) !== undefined && !used.has(idOf(name)))
@@ -61,8 +64,8 @@ export async function clearTranscripts(home: Home, queue: Queue): Promise<number
 
 /** The same for the messages to the PM agent, except those of unfinished tasks. */
 export async function clearDelegations(home: Home, queue: Queue): Promise<number> {
-  const { items, unread } = await queue.all()
-  const open = new Set([...unread, ...items.filter((item) => !isFinished(item)).map(({ id }) => id)])
+  const { shown, unread } = await queue.each((item) => (isFinished(item) ? [] : [item.id]))
+  const open = new Set([...unread, ...shown.flat()])
   const idOf = (name: string) => /^delegate-(.+)\.log$/.exec(name)?.[1]
   return remove(home, delegationDays, (name) => idOf(name) !== undefined && !open.has(idOf(name) ?? ''))
 }

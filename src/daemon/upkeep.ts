@@ -9,6 +9,7 @@ import { messageOf } from '../core/errors.ts'
 import { findServer, launchOf } from '../server/server.ts'
 import { rotateInPlace } from '../platform/files.ts'
 import { sweepLitter } from '../platform/litter.ts'
+import { writtenDirectories } from '../queue/places.ts'
 import type { Queue } from '../queue/queue.ts'
 import { clearDelegations, clearFinished, clearLocks, clearTranscripts } from './retention.ts'
 import { packMirror } from '../worktrees/mirror/pack.ts'
@@ -108,7 +109,6 @@ const written = [
   'home',
   'sessions',
   'queue',
-  'queueItems',
   'queueEnded',
   'slots',
   'locks',
@@ -121,5 +121,6 @@ const written = [
 
 /** Sweeps the places where state is written. */
 function sweepHome({ paths }: Home): void {
-  for (const name of written) sweepLitter(paths[name])
+  for (const directory of [...written.map((name) => paths[name]), ...writtenDirectories({ paths })])
+    sweepLitter(directory)
 }

@@ -16,7 +16,7 @@ import type { StoreLook } from '../driver/driver.ts'
 import { parseServer, type ServerRecord } from '../server/server-file.ts'
 import { listDirectory, readText } from '../platform/files.ts'
 import { parseJson } from '../platform/state-file.ts'
-import { parseItem, type Item } from '../queue/item.ts'
+import type { Item } from '../queue/item.ts'
 import { parseIndex, parseRecord, type Index } from '../sessions/file/session-file.ts'
 import type { StoredSession } from '../sessions/file/store.ts'
 
@@ -27,14 +27,16 @@ export interface Subject {
   /** Undefined when the file is missing or cannot be understood. */
   index: () => Index | undefined
   sessions: () => StoredSession[]
-  items: () => Item[]
+  items: () => Promise<Item[]>
   server: () => ServerRecord | undefined
   gitServers: () => GitServer[]
   /** The content of opencode's database; undefined without one. Throws when it cannot be read. */
   database: () => StoreLook | undefined
   daemon: () => ReturnType<typeof daemonStatus>
-  /** Existing state files that cannot be understood, relative to the home. */
+  /** Existing state files that cannot be understood, relative to the home; without those of tasks. */
   unreadable: () => string[]
+  /** Those of tasks. */
+  damagedTasks: () => Promise<string[]>
 }
 
 /** Everything is read at most once, when it is first asked for. */
@@ -71,11 +73,7 @@ export function subjectOf(outer: Home): Subject {
       return record === undefined ? [] : [{ name, record }]
     }),
   )
-  const items = lazy(() =>
-    namesIn(paths.queueItems).flatMap(
-      (id) => read(path.join(paths.queueItems, `${id}.json`), (text) => parseItem(id, text)) ?? [],
-    ),
-  )
+  const tasks = lazy(() => home.queue().inspect())
   const server = lazy(() => read(paths.server, parseServer))
   const sound = <T>(file: string, check: Read<T>) =>
     !fs.existsSync(file) || read(file, (text) => (text.trim() === '' ? ({} as T) : parsed(check)(text))) !== undefined
@@ -85,13 +83,14 @@ export function subjectOf(outer: Home): Subject {
     settings,
     index,
     sessions,
-    items,
+    items: async () => (await tasks()).items,
+    damagedTasks: async () => (await tasks()).damaged.map(({ file }) => path.relative(paths.home, file)),
     server,
     gitServers: lazy(() => (areServersSound() ? listServers(home) : [])),
     database: lazy(() => driverFor(home).lookAtStore(home)),
     daemon: lazy(() => daemonStatus(home)),
     unreadable: lazy(() => {
-      for (const look of [index, sessions, items, server, areServersSound]) look()
+      for (const look of [index, sessions, server, areServersSound]) look()
       sound(paths.repositories, aRepositoriesFile)
       return [...unreadable]
     }),

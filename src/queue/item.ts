@@ -95,11 +95,15 @@ const fields = {
 export type Item = Described<Omit<typeof fields, 'kind' | 'state'>> & {
   kind: (typeof kinds)[number]
   state: ItemState
+  /** Its place in the order, see rankOf(); only on items that are not in the place of their id. */
+  rank?: string
+  /** Where it came from; only on items that were added with an id of the caller's own. */
+  source?: string
 }
 
 /** What is enqueued: the rest follows from it. */
 export interface Task extends Partial<
-  Pick<Item, 'kind' | 'priority' | 'pr_url' | 'base' | 'model' | 'agent' | 'fresh' | 'mentions'>
+  Pick<Item, 'kind' | 'priority' | 'pr_url' | 'base' | 'model' | 'agent' | 'fresh' | 'mentions' | 'rank'>
 > {
   issue_ref: string | null
   message: string
@@ -117,14 +121,15 @@ export function parseItem(id: string, content: string): Item | undefined {
   return { ...read, id, kind: read.kind ?? kindFor(issueRef), issue_ref: issueRef } as Item
 }
 
-/** A new item for a task. */
-export function newItem(id: string, task: Task, now: Date): Item {
-  const { message, priority, pr_url, base, model, agent, fresh, mentions } = task
+/** A new item for a task, from `source` if that is given. */
+export function newItem(id: string, task: Task, now: Date, source?: string): Item {
+  const { message, priority, pr_url, base, model, agent, fresh, mentions, rank } = task
   const issueRef = task.issue_ref || null
   const kind = task.kind ?? kindFor(issueRef)
   const own = { id, kind, issue_ref: issueRef, state: 'pending', pending_since: now.toISOString() }
   const asked = { message, priority, pr_url, base, model, agent, fresh, mentions }
-  return readFields(fields, { ...defaultsOf(fields), ...asked, ...own }) as Item
+  const more = { ...(rank === undefined ? {} : { rank }), ...(source === undefined ? {} : { source }) }
+  return readFields(fields, { ...defaultsOf(fields), ...asked, ...own, ...more }) as Item
 }
 
 function kindFor(issueRef: string | null): (typeof kinds)[number] {

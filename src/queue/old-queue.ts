@@ -1,12 +1,12 @@
 /** Converts queue.json, the whole queue in the bash tool's first versions, into one file for each task, once. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import type { Home } from '../config/home.ts'
 import { messageOf } from '../core/errors.ts'
 import { createExclusive, ensureDirectory, isNoText, readText, setAside } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
 import { parseJson } from '../platform/state-file.ts'
 import { isItemId, parseItem } from './item.ts'
+import { placesOf, type QueueHome } from './places.ts'
 
 const lockWaitMs = 30_000
 const waiting = new Set(['', 'pending', 'queued'])
@@ -19,10 +19,10 @@ type OldTask = Record<string, unknown>
  * tasks there were. Nothing of a task is dropped, and no task is taken over twice after an interrupted call. A file that
  * cannot be understood is set aside with a warning.
  */
-export async function takeOverOldQueue(home: Pick<Home, 'paths' | 'now' | 'warn' | 'signal'>): Promise<number> {
-  const file = path.join(home.paths.home, 'queue.json')
+export async function takeOverOldQueue(home: QueueHome): Promise<number> {
+  const { oldQueue: file, items, queueLock } = placesOf(home)
   if (!fs.existsSync(file)) return 0
-  return exclusively(home.paths.lock('queue'), { timeoutMs: lockWaitMs, signal: home.signal }, () => {
+  return exclusively(queueLock, { timeoutMs: lockWaitMs, signal: home.signal }, () => {
     const text = textOf(home, file)
     if (text === undefined) return 0
     const tasks = tasksIn(text)
@@ -31,7 +31,7 @@ export async function takeOverOldQueue(home: Pick<Home, 'paths' | 'now' | 'warn'
       home.warn(`${file} cannot be understood and was kept as ${path.basename(aside ?? file)}`)
       return 0
     }
-    ensureDirectory(home.paths.queueItems)
+    ensureDirectory(items)
     const written = fs.statSync(file).mtime
     tasks.forEach((task, index) => takeOver(home, task, index, written))
     fs.renameSync(file, freeName(`${file}.taken-over`))
@@ -40,7 +40,7 @@ export async function takeOverOldQueue(home: Pick<Home, 'paths' | 'now' | 'warn'
 }
 
 /** A path that can hold no text gives invalid content; a file that cannot be read now is left for another time. */
-function textOf(home: Pick<Home, 'warn'>, file: string): string | undefined {
+function textOf(home: Pick<QueueHome, 'warn'>, file: string): string | undefined {
   try {
     return readText(file)
   } catch (error) {
@@ -64,14 +64,14 @@ function tasksIn(text: string): OldTask[] | undefined {
 }
 
 /** Stores a task under an id that is the same at every attempt: its own, else one made of its time and list position. */
-function takeOver(home: Pick<Home, 'paths'>, task: OldTask, index: number, written: Date): void {
+function takeOver(home: Pick<QueueHome, 'paths'>, task: OldTask, index: number, written: Date): void {
   const at = timeOf(task, written)
   const own = typeof task['id'] === 'string' && isItemId(task['id']) ? task['id'] : undefined
   const base = own ?? `q_${Math.floor(at.getTime() / 1000)}_${index}`
   for (let attempt = 1; ; attempt++) {
     const id = attempt === 1 ? base : `${base}_${attempt}`
     const content = contentOf(id, task, at)
-    const file = path.join(home.paths.queueItems, `${id}.json`)
+    const file = placesOf(home).item(id)
     if (createExclusive(file, content)) return
     if (parseItem(id, readText(file) ?? '')?.message === parseItem(id, content)?.message) return
   }

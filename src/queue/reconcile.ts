@@ -7,7 +7,7 @@
  * was never started. An item that a run names was started, whatever its own file says.
  */
 import type { Item } from './item.ts'
-import { isFinished, openAttempt, type RunEnd } from './transitions.ts'
+import { isBegun, isFinished, type RunEnd } from './transitions.ts'
 
 export interface Facts<Run, End extends RunEnd> {
   /** The run that names the item. */
@@ -37,8 +37,7 @@ function actionFor<Run, End extends RunEnd>(item: Item, facts: Facts<Run, End>):
   if (isFinished(item) || facts.isStarting(item.id)) return undefined
   const run = facts.run(item.id)
   if (run !== undefined) return item.state === 'pending' ? { do: 'note the agent', item, run } : undefined
-  const isBegun = item.state === 'notified' || openAttempt(item) !== undefined
-  if (!isBegun || facts.isUnclear(item)) return undefined
+  if (!isBegun(item) || facts.isUnclear(item)) return undefined
   const end = facts.end(item.id)
   if (end !== undefined) {
     return end.never_began

@@ -27,13 +27,23 @@ export interface RunEnd {
 }
 
 /** The attempt that is still going on, if any. */
-export function openAttempt(item: Item): Attempt | undefined {
+export function openAttempt(item: Pick<Item, 'attempts'>): Attempt | undefined {
   const last = item.attempts.at(-1)
   return last?.outcome === null ? last : undefined
 }
 
-export function isFinished(item: Item): boolean {
-  return item.state === 'completed' || item.state === 'error'
+export function isFinished({ state }: Pick<Item, 'state'>): boolean {
+  return state === 'completed' || state === 'error'
+}
+
+/** Whether somebody has it: an agent, or a process that starts one. */
+export function isBegun(item: Pick<Item, 'state' | 'attempts'>): boolean {
+  return item.state === 'notified' || (item.state === 'pending' && openAttempt(item) !== undefined)
+}
+
+/** What shows that a process has the item as it is now: each attempt that is begun gives a new one. */
+export function fenceOf(item: Pick<Item, 'attempts'>): number {
+  return item.attempts.length
 }
 
 /** Begins an attempt; undefined when the item is not pending or is being started already. */
@@ -144,7 +154,7 @@ export function retried(item: Item, now: Date): Item | undefined {
  * When it may be tried again, in milliseconds from now; 0 is at once. If the clock was set back, nothing waits too long:
  * a pause counts as over when more is left of it than its full length.
  */
-export function waitsMs(item: Item, now: Date): number {
+export function waitsMs(item: Pick<Item, 'not_before' | 'attempts'>, now: Date): number {
   if (item.not_before === null) return 0
   const until = Date.parse(item.not_before)
   const pauseMs = until - Date.parse(item.attempts.at(-1)?.ended_at ?? '')

@@ -85,7 +85,8 @@ export async function clearTasks(home: Home, supervision: Supervision, days: num
   const before = days === 'all' ? Infinity : home.now().getTime() - days * dayMs
   const isOld = (item: Item) => days === 'all' || Date.parse(item.completed_at ?? item.pending_since ?? '') < before
   const mayGo = (item: Item) => isFinished(item) && isOld(item)
-  const ids = (await queue.all()).items.filter(mayGo).map(({ id }) => id)
+  const { items } = await queue.list({ states: ['completed', 'error'] })
+  const ids = items.filter(mayGo).map(({ id }) => id)
   const removed = await queue.remove(ids, mayGo)
   if (removed.length > 0) await supervision.takesTasks()
   return removed

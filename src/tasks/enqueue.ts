@@ -4,7 +4,6 @@ import { note } from '../activity/journal.ts'
 import { notifyNew } from '../activity/notifications.ts'
 import type { Home } from '../config/home.ts'
 import { exitCodes, KugetsuError } from '../core/errors.ts'
-import { openQueue } from '../queue/file-queue.ts'
 import type { Item, Task } from '../queue/item.ts'
 import { takeOverOldQueue } from '../queue/old-queue.ts'
 import type { Queue } from '../queue/queue.ts'
@@ -27,7 +26,7 @@ export interface Queued {
 /** The queue, with the tasks that a first version of the bash tool may have left in queue.json. */
 export async function openTasks(home: Home): Promise<Queue> {
   await takeOverOldQueue(home)
-  return openQueue(home)
+  return home.queue()
 }
 
 /** Puts a task into the queue and wakes the daemon. Throws KugetsuError when the task is not safely in the queue. */
@@ -57,7 +56,7 @@ export async function waitForTask(
   supervision: TakesTasks,
   { id, timeoutMs = Infinity }: { id: string; timeoutMs?: number | undefined },
 ): Promise<Item> {
-  const queue = openQueue(home)
+  const queue = home.queue()
   const until = performance.now() + timeoutMs
   let looked = -Infinity
   for (;;) {

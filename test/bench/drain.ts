@@ -40,7 +40,7 @@ async function drained(bench: Bench, { tasks, slots, limit, rounds }: Drained): 
     const from = performance.now()
     await stage.ok(['queue-daemon', 'start'])
     const items = await waitFor('the end of all tasks', async () => {
-      const { items } = await queue.all()
+      const { items } = await queue.list()
       return items.every(isFinished) && items
     })
     took.push((performance.now() - from) / 1000)

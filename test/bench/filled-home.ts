@@ -4,6 +4,7 @@ import * as path from 'node:path'
 import { pathsOf } from '../../src/config/paths.ts'
 import { newItem, type Item } from '../../src/queue/item.ts'
 import { begun, finished, notified } from '../../src/queue/transitions.ts'
+import { placesOf } from '../../src/queue/places.ts'
 import { createHome, type Home } from '../helpers/home.ts'
 import { ref } from '../helpers/stage.ts'
 import type { Bench } from './bench.ts'
@@ -18,7 +19,8 @@ export function filledHome(bench: Bench, count: number): Home {
   const home = createHome({ findsProviders: true })
   bench.afterwards(() => home.cleanup())
   const paths = pathsOf(home.kugetsuDir)
-  for (const directory of [paths.sessions, paths.queueItems]) fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
+  for (const directory of [paths.sessions, placesOf({ paths }).items])
+    fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
   const write = (file: string, value: unknown) =>
     fs.writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 })
   const special = { worktree_path: null, created_at: at(0), updated_at: at(0), state: 'idle' }
@@ -30,10 +32,19 @@ export function filledHome(bench: Bench, count: number): Home {
     issues[ref(number)] = `${name}.json`
     write(path.join(paths.sessions, `${name}.json`), session(number, path.join(paths.worktrees, name)))
     const item = number % onePendingIn === 0 ? waiting(number) : done(number)
-    write(path.join(paths.queueItems, `${item.id}.json`), item)
+    write(path.join(placesOf({ paths }).items, `${item.id}.json`), item)
   }
   write(paths.index, { base: 'ses_base', pm_agent: 'ses_pm', issues })
   return home
+}
+
+/** Adds `count` tasks that wait to a queue, each of an issue of its own, from issue 10,001 on. */
+export function writeWaiting(queueItems: string, count: number): void {
+  fs.mkdirSync(queueItems, { recursive: true, mode: 0o700 })
+  for (let number = 10_001; number <= 10_000 + count; number++) {
+    const item = waiting(number)
+    fs.writeFileSync(path.join(queueItems, `${item.id}.json`), `${JSON.stringify(item, null, 2)}\n`, { mode: 0o600 })
+  }
 }
 
 function session(number: number, worktree: string): object {

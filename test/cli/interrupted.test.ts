@@ -8,6 +8,7 @@ import { runNotifyList } from '../../src/cli/commands/queue/notify.ts'
 import { runStatus } from '../../src/cli/commands/queue/status.ts'
 import { currentProcess, uptime } from '../../src/platform/processes.ts'
 import { changeSession } from '../../src/sessions/file/store.ts'
+import { placesOf } from '../../src/queue/places.ts'
 import { collectingIo, createFakeContext, type FakeContext } from '../helpers/fake-context.ts'
 
 const [ref, name] = ['forge.test/me/app#1', 'forge.test-me-app-1']
@@ -98,7 +99,7 @@ it('a start that was cut off is no agent at work: its slot is free, and what wai
     /interrupted[^]*The process that was starting an agent has died. See: kugetsu explain \S+#1\n$/,
   )
   expect(await explain()).toContain(`kugetsu continue ${ref}`)
-  write(path.join(context.paths.queueItems, 'q_1777629600000.json'), {
+  write(path.join(placesOf(context).items, 'q_1777629600000.json'), {
     id: 'q_1777629600000',
     kind: 'dev',
     issue_ref: ref,

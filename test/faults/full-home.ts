@@ -2,6 +2,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { pathsOf, type Paths } from '../../src/config/paths.ts'
+import { placesOf } from '../../src/queue/places.ts'
 import { currentProcess } from '../../src/platform/processes.ts'
 
 const long = 'x'.repeat(300)
@@ -258,11 +259,13 @@ export const stateFiles: StateFile[] = [
   { name: 'locks/opencode-server.lock', content: '' },
 ]
 
+type Kind = 'file' | 'files' | 'one of many' | 'none'
+
 /**
  * What each path of a home is: a file or a folder of files that stateFiles has, or none of them. Whoever adds a path has
  * to say here what it is.
  */
-export const kinds: Record<keyof Paths, 'file' | 'files' | 'one of many' | 'none'> = {
+export const kinds: Record<keyof Paths, Kind> = {
   home: 'none',
   config: 'file',
   index: 'file',
@@ -294,8 +297,6 @@ export const kinds: Record<keyof Paths, 'file' | 'files' | 'one of many' | 'none
   connected: 'file',
   bin: 'none', // the same
   queue: 'none', // its files are named below
-  queueItems: 'files',
-  queueNumbers: 'files',
   queueEnded: 'files',
   dispatching: 'none', // there or not, never read
   daemonPid: 'file',
@@ -310,6 +311,15 @@ export const kinds: Record<keyof Paths, 'file' | 'files' | 'one of many' | 'none
   said: 'files',
 }
 
+/** The same for the places of the queue. */
+const kindsOfQueue: Record<keyof ReturnType<typeof placesOf>, Kind> = {
+  items: 'files',
+  item: 'one of many',
+  numbers: 'files',
+  queueLock: 'file',
+  oldQueue: 'file',
+}
+
 /** Fills the directory with all of it. */
 export function makeFullHome(directory: string): void {
   for (const { name, content } of stateFiles) {
@@ -322,8 +332,8 @@ export function makeFullHome(directory: string): void {
 /** The paths of the home, by what they are, that no state file stands for. */
 export function forgottenPaths(directory: string): string[] {
   const files = stateFiles.map(({ name }) => path.join(directory, name))
-  const paths: Record<string, unknown> = pathsOf(directory)
-  return Object.entries(kinds).flatMap(([key, kind]) => {
+  const paths: Record<string, unknown> = { ...pathsOf(directory), ...placesOf({ paths: { home: directory } }) }
+  return Object.entries({ ...kinds, ...kindsOfQueue }).flatMap(([key, kind]) => {
     const place = paths[key]
     if (kind === 'none' || kind === 'one of many' || typeof place !== 'string') return []
     const found = files.some((file) => (kind === 'file' ? file === place : path.dirname(file) === place))

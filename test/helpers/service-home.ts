@@ -3,6 +3,8 @@ import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
 import type { Home } from '../../src/config/home.ts'
+import { lazy } from '../../src/core/lazy.ts'
+import { openQueue } from '../../src/queue/file-queue.ts'
 import { loadSettings } from '../../src/config/settings.ts'
 import { bareHome } from './bare-home.ts'
 
@@ -24,8 +26,9 @@ export function createServiceHome(options: { from?: string } = {}): ServiceHome 
   const warnings: string[] = []
   const clock = { now: new Date('2026-05-01T12:00:00Z') }
   const bare = bareHome(directory, (text) => warnings.push(text))
-  return {
+  const home: ServiceHome = {
     ...bare,
+    queue: lazy(() => openQueue(home)),
     env,
     userHome: root,
     now: () => clock.now,
@@ -34,4 +37,5 @@ export function createServiceHome(options: { from?: string } = {}): ServiceHome 
     clock,
     cleanup: () => fs.rmSync(root, { recursive: true, force: true }),
   }
+  return home
 }

@@ -2,6 +2,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openQueue } from '../../src/queue/file-queue.ts'
+import { placesOf } from '../../src/queue/places.ts'
 import { createServiceHome, type ServiceHome } from '../helpers/service-home.ts'
 
 let home: ServiceHome
@@ -11,7 +12,7 @@ beforeEach(() => {
 afterEach(() => home.cleanup())
 
 const task = (message = 'do it') => ({ issue_ref: 'forge.test/me/app#1', message })
-const place = (name: string) => path.join(home.paths.queueItems, name)
+const place = (name: string) => path.join(placesOf(home).items, name)
 
 describe('the queue of files', () => {
   it('keeps what was put in, in order, also when the clock is put back', async () => {
@@ -19,9 +20,9 @@ describe('the queue of files', () => {
     const first = await queue.add(task('first'))
     home.clock.now = new Date(home.clock.now.getTime() - 3_600_000)
     const second = await openQueue(home).add(task('second'))
-    fs.rmSync(home.paths.queueNumbers, { recursive: true })
+    fs.rmSync(placesOf(home).numbers, { recursive: true })
     const third = await openQueue(home).add(task('third'))
-    const { items } = await queue.all()
+    const { items } = await queue.list()
     expect(items.map(({ message }) => message)).toEqual(['first', 'second', 'third'])
     expect(items).toEqual([first, second, third])
     expect(fs.statSync(place(`${first.id}.json`)).mode & 0o777).toBe(0o600)
@@ -32,7 +33,7 @@ describe('the queue of files', () => {
     async (said) => {
       const queue = openQueue(home)
       const first = await queue.add(task('first'))
-      fs.writeFileSync(path.join(home.paths.queueNumbers, said), '')
+      fs.writeFileSync(path.join(placesOf(home).numbers, said), '')
       fs.writeFileSync(place('q_999999999999998.json'), '{"state":"pending"}')
       const more = [await queue.add(task()), await queue.add(task()), await queue.add(task())]
       const numbers = [first, ...more].map(({ id }) => Number(id.slice(2)))
@@ -44,7 +45,7 @@ describe('the queue of files', () => {
     const queues = Array.from({ length: 8 }, () => openQueue(home))
     const added = await Promise.all(queues.flatMap((queue) => [1, 2, 3].map(() => queue.add(task()))))
     expect(new Set(added.map(({ id }) => id)).size).toBe(24)
-    expect((await openQueue(home).all()).items).toHaveLength(24)
+    expect((await openQueue(home).list()).items).toHaveLength(24)
   })
 
   it('sorts those of the bash tool, whose ids are seconds, among its own', async () => {
@@ -56,7 +57,7 @@ describe('the queue of files', () => {
     ] as const) {
       fs.writeFileSync(place(`q_${at}.json`), JSON.stringify({ id: `q_${at}`, ...task(old), state: 'pending' }))
     }
-    const ids = (await openQueue(home).all()).items.map((item) => item.id)
+    const ids = (await openQueue(home).list()).items.map((item) => item.id)
     expect(ids).toEqual([`q_${seconds - 5}`, id, `q_${seconds + 5}`])
   })
 
@@ -66,7 +67,7 @@ describe('the queue of files', () => {
     const more = (queue: typeof one) => queue.change(id, (item) => ({ ...item, priority: item.priority + 1 }))
     await Promise.all([more(one), more(other), more(one), more(other)])
     expect((await one.get(id))?.priority).toBe(4)
-    expect((await other.all()).items[0]?.priority).toBe(4)
+    expect((await other.list()).items[0]?.priority).toBe(4)
     expect(await one.change(id, () => undefined)).toMatchObject({ priority: 4 })
     expect(await one.change('q_1', (item) => item)).toBeUndefined()
     expect(await one.change('../../index', (item) => item)).toBeUndefined()
@@ -77,12 +78,12 @@ describe('the queue of files', () => {
     const { id } = await queue.add(task('one'))
     const long = new Date(Date.now() - 60_000)
     fs.utimesSync(place(`${id}.json`), long, long)
-    const messages = async () => (await queue.all()).items.map(({ message }) => message)
+    const messages = async () => (await queue.list()).items.map(({ message }) => message)
     for (let look = 0; look < 4; look++) expect(await messages()).toEqual(['one'])
     await openQueue(home).change(id, (item) => ({ ...item, message: 'two' }))
     fs.utimesSync(place(`${id}.json`), long, long)
     expect(await messages()).toEqual(['two'])
-    expect(await queue.each(({ message }) => message)).toEqual(['two'])
+    expect((await queue.each(({ message }) => message)).shown).toEqual(['two'])
     fs.rmSync(place(`${id}.json`))
     expect(await messages()).toEqual([])
   })
@@ -100,7 +101,7 @@ describe('the queue of files', () => {
     const queue = openQueue(home)
     const [one, two] = [await queue.add(task()), await queue.add(task('stay'))]
     expect(await queue.remove([one.id, two.id, 'q_0'], ({ message }) => message !== 'stay')).toEqual([one.id])
-    expect((await queue.all()).items.map(({ id }) => id)).toEqual([two.id])
+    expect((await queue.list()).items.map(({ id }) => id)).toEqual([two.id])
     expect(await queue.get(one.id)).toBeUndefined()
   })
 
@@ -120,15 +121,15 @@ describe('the queue of files', () => {
     fs.symlinkSync('/nowhere', place('q_7.json'))
     fs.writeFileSync(place('README'), 'not a task, and none that could be meant for one')
     for (let look = 0; look < 2; look++) {
-      expect((await queue.all()).items.map((item) => item.id)).toEqual([id])
+      expect((await queue.list()).items.map((item) => item.id)).toEqual([id])
       expect(home.warnings).toHaveLength(8)
     }
     for (const [name, content] of Object.entries(bad)) {
-      const [kept = ''] = fs.readdirSync(home.paths.queueItems).filter((each) => each.startsWith(`${name}.unreadable-`))
+      const [kept = ''] = fs.readdirSync(placesOf(home).items).filter((each) => each.startsWith(`${name}.unreadable-`))
       expect(fs.readFileSync(place(kept), 'utf8') === content).toBe(true)
     }
     expect(fs.existsSync(place('README'))).toBe(true)
     await queue.add(task())
-    expect((await queue.all()).items).toHaveLength(2)
+    expect((await queue.list()).items).toHaveLength(2)
   })
 })

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { openQueue } from '../../src/queue/file-queue.ts'
 import { takeOverOldQueue } from '../../src/queue/old-queue.ts'
+import { placesOf } from '../../src/queue/places.ts'
 import { createServiceHome, type ServiceHome } from '../helpers/service-home.ts'
 
 let home: ServiceHome
@@ -13,8 +14,8 @@ beforeEach(() => {
 afterEach(() => home.cleanup())
 
 const old = () => path.join(home.paths.home, 'queue.json')
-const items = async () => (await openQueue(home).all()).items
-const file = (id: string) => path.join(home.paths.queueItems, `${id}.json`)
+const items = async () => (await openQueue(home).list()).items
+const file = (id: string) => path.join(placesOf(home).items, `${id}.json`)
 
 it('becomes items of their own, with every field they had, and is kept under another name', async () => {
   const text = fs.readFileSync(old(), 'utf8')
@@ -63,7 +64,7 @@ it('is taken over once, whenever a call is killed', async () => {
 })
 
 it('leaves a task alone that has the id of another one', async () => {
-  fs.mkdirSync(home.paths.queueItems, { recursive: true })
+  fs.mkdirSync(placesOf(home).items, { recursive: true })
   fs.writeFileSync(file('q_1774860000'), '{"id": "q_1774860000", "state": "completed", "message": "something else"}')
   await takeOverOldQueue(home)
   expect((await items()).map(({ id, message }) => [id, message])).toContainEqual(['q_1774860000', 'something else'])

@@ -131,7 +131,7 @@ describe('an item', () => {
 
 describe('what is started next', () => {
   const picked = (items: Item[], around: { free?: number; busy?: string[] } = {}) =>
-    pick(items, { free: around.free ?? 9, now, isBusy: (issue) => (around.busy ?? []).includes(issue) })
+    pick(items, { free: around.free ?? 9, now, busyIssues: new Set(around.busy) })
   const numbers = (items: Item[], around: { free?: number; busy?: string[] } = {}) =>
     picked(items, around).items.map(({ id }) => Number(id.slice(2)) - 1000)
 

@@ -11,18 +11,23 @@ export interface Candidate {
  * The values of an argument: its name as in its command's usage (`issue-ref`), the words of the command it belongs to
  * (`queue`, `show`), the part that was typed, and the arguments before it.
  */
-export type Values = (name: string, path: readonly string[], typed: string, given: readonly string[]) => Candidate[]
+export type Values = (
+  name: string,
+  path: readonly string[],
+  typed: string,
+  given: readonly string[],
+) => Promise<Candidate[]>
 
 /** The candidates for the last of `words`, which is typed only in part. `isHidden`: commands not to offer. */
-export function candidates(
+export async function candidates(
   program: Command,
   words: readonly string[],
   values: Values,
   isHidden: (command: Command) => boolean,
-): Candidate[] {
+): Promise<Candidate[]> {
   const typed = words.at(-1) ?? ''
   const place = placeOf(program, words.slice(0, -1))
-  const found = place === undefined ? [] : offered(place, typed, values, isHidden)
+  const found = place === undefined ? [] : await offered(place, typed, values, isHidden)
   return found.filter(({ value }) => value.startsWith(typed) && value !== '')
 }
 
@@ -74,14 +79,19 @@ function placeOf(program: Command, words: readonly string[]): Place | undefined 
   return place
 }
 
-function offered(place: Place, typed: string, values: Values, isHidden: (command: Command) => boolean): Candidate[] {
+async function offered(
+  place: Place,
+  typed: string,
+  values: Values,
+  isHidden: (command: Command) => boolean,
+): Promise<Candidate[]> {
   const { command, path, option, used } = place
   if (option !== undefined) return valuesOf(option, option.attributeName(), place, typed, values)
   if (!place.literal && typed.startsWith('-')) {
     const [flag = '', value] = typed.split(/=(.*)/s)
     const known = value === undefined ? undefined : optionOf(command, flag)
     if (known !== undefined && value !== undefined) {
-      const found = valuesOf(known, known.attributeName(), place, value, values)
+      const found = await valuesOf(known, known.attributeName(), place, value, values)
       return found.map((each) => ({ ...each, value: `${flag}=${each.value}` }))
     }
     const flags = command.options.flatMap(({ long, description, variadic }) =>
@@ -101,8 +111,14 @@ function offered(place: Place, typed: string, values: Values, isHidden: (command
   return argument === undefined ? [] : valuesOf(argument, argument.name(), place, typed, values)
 }
 
-function valuesOf(of: Option | Argument, name: string, place: Place, typed: string, values: Values): Candidate[] {
-  return of.argChoices?.map((value) => ({ value })) ?? values(name, place.path, typed, place.given)
+async function valuesOf(
+  of: Option | Argument,
+  name: string,
+  place: Place,
+  typed: string,
+  values: Values,
+): Promise<Candidate[]> {
+  return of.argChoices?.map((value) => ({ value })) ?? (await values(name, place.path, typed, place.given))
 }
 
 function optionOf(command: Command, flag: string | undefined): Option | undefined {

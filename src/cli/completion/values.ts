@@ -21,12 +21,12 @@ const itemStates: Record<string, string> = { remove: 'pending', retry: 'error' }
 
 /** The values of arguments by their names in the usage of their commands. */
 export function valuesIn(home: Home): Values {
-  return (name, words, typed, given) => {
+  return async (name, words, typed, given) => {
     const [command, subcommand = ''] = words
     const found: Candidate[] = []
     if (name.includes('issue-ref')) found.push(...issueRefs(home, typed))
     if (/(^|\W)id$/.test(name) && (command === 'queue' || name.includes('issue-ref'))) {
-      found.push(...items(home, itemStates[subcommand]))
+      found.push(...(await tasks(home, itemStates[subcommand])))
     }
     if (command === 'server' && name === 'name' && subcommand !== 'add') found.push(...servers(home))
     if (command === 'env' && name === 'agent') found.push(...candidatesOf(agents(home)))
@@ -53,15 +53,11 @@ function issueRefs(home: Home, typed: string): Candidate[] {
   return candidatesOf([...refs, ...unique])
 }
 
-function items(home: Home, state: string | undefined): Candidate[] {
-  const ids = listDirectory(home.paths.queueItems)
-    .filter((name) => /^q_[\w-]+\.json$/.test(name))
-    .map((name) => name.slice(0, -'.json'.length))
-  return ids.slice(-mostItems).flatMap((id) => {
-    const item = jsonOf(path.join(home.paths.queueItems, `${id}.json`))
-    if (state !== undefined && item['state'] !== state) return []
-    return [{ value: id, description: `${textOf(item['state'])} ${textOf(item['issue_ref'])}`.trim() }]
-  })
+async function tasks(home: Home, state: string | undefined): Promise<Candidate[]> {
+  const { items, damaged } = await home.queue().inspect({ newest: mostItems })
+  const meant = items.filter((item) => state === undefined || item.state === state)
+  const named = meant.map((item) => ({ value: item.id, description: `${item.state} ${textOf(item.issue_ref)}`.trim() }))
+  return state === undefined ? [...named, ...candidatesOf(damaged.map(({ id }) => id))] : named
 }
 
 function servers(home: Home): Candidate[] {

@@ -5,9 +5,9 @@
 import type { Home } from '../../config/home.ts'
 import { codeOf, KugetsuError, messageOf } from '../../core/errors.ts'
 import type { Item } from '../../queue/item.ts'
-import { issueKey, pick, pickForPm } from '../../queue/pick.ts'
-import type { Queue } from '../../queue/queue.ts'
-import { begun, failed, finished, interrupted, notified, openAttempt, released } from '../../queue/transitions.ts'
+import { issueKey } from '../../queue/pick.ts'
+import type { Grant, Queue } from '../../queue/queue.ts'
+import { failed, finished, interrupted, notified, released } from '../../queue/transitions.ts'
 import { tellGivenUp } from '../../sessions/runs/announce.ts'
 import { note } from '../../activity/journal.ts'
 import { dropEnd } from '../../sessions/runs/kept-ends.ts'
@@ -44,8 +44,7 @@ export interface Starts<T = unknown> extends Preparing<T> {
   tell: (home: Home, delegation: Delegation) => Promise<SessionRecord>
 }
 
-interface Starting {
-  item: Item
+interface Starting extends Grant {
   abort: AbortController
   done: Promise<void>
   /** The start waits for a remote, and has given its slot away. */
@@ -84,7 +83,7 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
     if (others.length > 0) seen = await look(home, queue, (id) => before.has(id))
     // Ends are noted last: counting commits takes a moment, and another task waits for the slot.
     if (!dispatching) preparer.next([])
-    const againInMs = dispatching ? dispatch(seen) : Infinity
+    const againInMs = dispatching ? await dispatch(seen) : Infinity
     if (!(await noteAll(ends)) || !notedOthers) return { busy: true, againInMs: Math.min(againInMs, retryNotesMs) }
     if (ends.length > 0) changed() // the next task of the same issue can go on
     return { busy: starting.size > 0, againInMs }
@@ -99,10 +98,10 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
   }
 
   /** Starts what there is room for; returns how soon to look again. */
-  function dispatch(seen: Seen): number {
+  async function dispatch(seen: Seen): Promise<number> {
     const { maxConcurrentAgents: limit, queueIntervalMinutes } = home.settings()
     const intervalMs = queueIntervalMinutes * 60_000
-    if (!seen.items.some(({ state }) => state === 'pending')) {
+    if ((await queue.counts()).pending === 0) {
       preparer.next([])
       return intervalMs
     }
@@ -114,19 +113,24 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
     // In an outage, one start is enough to see whether it is over.
     const room = outages > 0 ? Math.min(free, Math.max(0, 1 - starting.size)) : free
     const ahead = outages > 0 ? 0 : Math.min(limit, preparedAhead)
-    const picked = pick(seen.items, { free: room + ahead, now: home.now(), isBusy: isBusy(seen, holders) })
-    const first = picked.items.slice(0, room)
     const memory = memoryRoom(home, holders)
     const roomInMemory = Math.max(0, memory.agents - without)
-    const startable = first.slice(0, roomInMemory)
-    if (first.length > 0) tellOfMemory(memoryShortage(memory))
-    const pm = isPmBusy(seen) ? {} : pickForPm(seen.items, home.now())
-    for (const item of [...startable, ...(pm.item === undefined ? [] : [pm.item])]) begin(item)
+    const startable = Math.min(room, roomInMemory)
+    const pm = !isPmBusy(seen)
+    const busyIssues = busyIssuesOf(seen, holders)
+    const { taken, next, dueInMs } = await queue.take({
+      free: startable,
+      ahead: room + ahead - startable,
+      busyIssues,
+      pm,
+    })
+    for (const grant of taken) begin(grant)
+    const issues = [...taken.map(({ item }) => item).filter(({ kind }) => kind === 'dev'), ...next]
+    if (room > 0 && issues.length > 0) tellOfMemory(memoryShortage(memory))
     // Prepared tasks take memory too: when memory is short, they are discarded.
-    const prepareInMs = prepareAhead(picked.items.slice(room, roomInMemory))
+    const prepareInMs = prepareAhead(issues.slice(room, roomInMemory))
     const unclear = holders.some(({ phase }) => phase !== 'run')
-    const dueInMs = Math.min(picked.dueInMs ?? Infinity, pm.dueInMs ?? Infinity)
-    return Math.min(intervalMs, dueInMs, prepareInMs, unclear ? watchMs : Infinity)
+    return Math.min(intervalMs, dueInMs ?? Infinity, prepareInMs, unclear ? watchMs : Infinity)
   }
 
   /** Prepares the next tasks once no start is going on; returns how soon that may be, in milliseconds. */
@@ -160,25 +164,23 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
     return isAtWork || [...starting.values()].some(({ item }) => item.kind === 'pm')
   }
 
-  /** An issue is busy while an agent works or is about to work on it, and until the end of its last task is noted. */
-  function isBusy({ items, sessions }: Seen, holders: Holder[]): (issue: string) => boolean {
+  /** An issue is busy while an agent works or is about to work on it; the queue adds those with a begun task. */
+  function busyIssuesOf({ sessions }: Seen, holders: Holder[]): ReadonlySet<string> {
     const working = sessions.filter(({ record }) => record.run || record.state === 'starting')
-    const had = items.filter((item) => item.state === 'notified' || (item.state === 'pending' && openAttempt(item)))
-    const busy = new Set(
+    return new Set(
       [
         ...working.map(({ record }) => record.issue_ref),
         ...holders.map(({ issueRef }) => issueRef),
-        ...had.map((item) => item.issue_ref),
         ...[...starting.values()].map(({ item }) => item.issue_ref),
       ].map(issueKey),
     )
-    return (issue) => busy.has(issue)
   }
 
-  function begin(item: Item): void {
+  function begin({ item, fence }: Grant): void {
     preparer.begins(item)
     const start: Starting = {
       item,
+      fence,
       abort: new AbortController(),
       done: Promise.resolve(),
       isAtRemote: false,
@@ -199,24 +201,17 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
   }
 
   async function run(start: Starting): Promise<void> {
-    const { item } = start
+    const { item, fence } = start
     const { signal } = start.abort
-    let mine = false
-    const claimed = await queue.change(item.id, (current) => {
-      const next = begun(current, home.now())
-      mine = next !== undefined
-      return next
-    })
-    if (!mine || claimed === undefined) return // removed, or begun before
     dropEnd(home, item.id) // the end of a run before a retry
     try {
-      const record = await agentFor({ ...home, signal }, claimed, start)
+      const record = await agentFor({ ...home, signal }, item, start)
       outages = 0
-      await queue.change(item.id, (current) => notified(current, agentOf(home, record, record.run)))
+      await queue.change(item.id, (current) => notified(current, agentOf(home, record, record.run)), fence)
       home.progress(`${labelOf(item)} has ${item.kind === 'pm' ? 'the PM agent' : 'an agent'}`)
     } catch (error) {
-      if (start.isCancelled) await noteStopped(claimed)
-      else await noteFailure(claimed, error, signal)
+      if (start.isCancelled) await noteStopped(start)
+      else await noteFailure(start, error, signal)
     }
   }
 
@@ -229,23 +224,23 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
     return starts.tell(at, { message: item.message, mentions: item.mentions, queueItem: item.id })
   }
 
-  async function noteFailure(item: Item, error: unknown, signal: AbortSignal): Promise<void> {
+  async function noteFailure({ item, fence }: Grant, error: unknown, signal: AbortSignal): Promise<void> {
     const isDefect = codeOf(signal.reason) === 'unexpected'
     const failure = startFailure(isDefect ? signal.reason : error)
     if (failure.kind === 'not tried' || (signal.aborted && !isDefect)) {
       const isBusyIssue = error instanceof KugetsuError && (error.code === 'busy' || error.code === 'running')
       const notBefore = isBusyIssue ? new Date(home.now().getTime() + busyPauseMs) : null
-      await queue.change(item.id, (current) => released(current, notBefore))
+      await queue.change(item.id, (current) => released(current, notBefore), fence)
       if (!isBusyIssue) pause(watchMs)
       return
     }
     const { reason } = failure
     if (failure.kind === 'interrupted') {
-      const after = await queue.change(item.id, (current) => interrupted(current, reason, home.now()))
+      const after = await queue.change(item.id, (current) => interrupted(current, reason, home.now()), fence)
       return tellInterrupted(home, item, after, reason)
     }
     const hopeless = failure.kind === 'hopeless'
-    const after = await queue.change(item.id, (current) => failed(current, { reason, hopeless }, home.now()))
+    const after = await queue.change(item.id, (current) => failed(current, { reason, hopeless }, home.now()), fence)
     const gaveUp = after?.state === 'error'
     note(home, gaveUp ? 'gave_up' : 'retried', {
       issue_ref: item.issue_ref,
@@ -258,9 +253,9 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
   }
 
   /** Notes the same end as when a person stops the task's agent. */
-  async function noteStopped(item: Item): Promise<void> {
+  async function noteStopped({ item, fence }: Grant): Promise<void> {
     const end = { state: 'idle', error: null, stopped: true, never_began: true, ended_at: home.now().toISOString() }
-    await queue.change(item.id, (current) => finished(current, end, null))
+    await queue.settle(item.id, fence, (current) => finished(current, end, null))
     note(home, 'stopped', { issue_ref: item.issue_ref, reason: `the start of queue item ${item.id}` })
     home.progress(`${labelOf(item)}: its start was stopped`)
   }

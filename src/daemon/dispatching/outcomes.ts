@@ -8,7 +8,7 @@ import { listDirectory } from '../../platform/files.ts'
 import type { Item, Result } from '../../queue/item.ts'
 import type { Queue } from '../../queue/queue.ts'
 import { reconcile, type Action } from '../../queue/reconcile.ts'
-import { finished, interrupted, isFinished, notified } from '../../queue/transitions.ts'
+import { fenceOf, finished, interrupted, isBegun, notified } from '../../queue/transitions.ts'
 import { tellBegin, tellGivenUp } from '../../sessions/runs/announce.ts'
 import { note } from '../../activity/journal.ts'
 import { dropEnd, itemsWithEnd, readEnd, type KeptEnd } from '../../sessions/runs/kept-ends.ts'
@@ -25,9 +25,8 @@ export interface AgentOf {
 }
 export type Noting = Action<AgentOf, KeptEnd>
 
-/** The queue and the sessions as they are now. */
+/** The sessions as they are now, and what follows for the queue. */
 export interface Seen {
-  items: Item[]
   sessions: StoredSession[]
   /** What is to be noted on the items. */
   notes: Noting[]
@@ -38,13 +37,14 @@ export interface Seen {
  * Ends that concern no item are dropped. `isStarting`: whether this daemon is starting the item.
  */
 export async function look(home: Home, queue: Queue, isStarting: (id: string) => boolean): Promise<Seen> {
-  const { items, unread } = await queue.all()
+  const { items: begunItems, unread } = await queue.list({ begun: true })
   const sessions = readSessions(home)
   const unclear = [...unreadNames(home, sessions), ...namesWithoutSession(home, sessions)]
   const runs = new Map<string, AgentOf>()
   for (const { record } of sessions) {
     if (record.run?.queue_item !== undefined) runs.set(record.run.queue_item, { run: record.run, record })
   }
+  const items = [...begunItems, ...(await missing(queue, runs.keys(), begunItems))]
   const ends = new Map<string, KeptEnd>()
   for (const id of itemsWithEnd(home)) {
     const end = readEnd(home, id)
@@ -56,9 +56,26 @@ export async function look(home: Home, queue: Queue, isStarting: (id: string) =>
     isStarting,
     isUnclear: (item) => unclear.some((name) => name.startsWith(sessionNameOf(item))),
   })
-  const wanted = new Set([...unread, ...items.filter((item) => awaitsEnd(item)).map(({ id }) => id)])
-  for (const id of ends.keys()) if (!wanted.has(id) && !isStarting(id)) dropEnd(home, id)
-  return { items, sessions, notes }
+  const wanted = new Set([...unread, ...begunItems.map(({ id }) => id)])
+  for (const id of ends.keys()) {
+    if (!wanted.has(id) && !isStarting(id) && !(await awaitsEnd(queue, id))) dropEnd(home, id)
+  }
+  return { sessions, notes }
+}
+
+/** The items with these ids that are not among `items`. */
+async function missing(queue: Queue, ids: Iterable<string>, items: readonly Item[]): Promise<Item[]> {
+  const there = new Set(items.map(({ id }) => id))
+  const found = await Promise.all([...ids].filter((id) => !there.has(id)).map((id) => readable(queue, id)))
+  return found.filter((item) => item !== undefined && item !== 'unread')
+}
+
+async function readable(queue: Queue, id: string): Promise<Item | undefined | 'unread'> {
+  try {
+    return await queue.get(id)
+  } catch {
+    return 'unread'
+  }
 }
 
 /** How the log names a task. */
@@ -79,7 +96,7 @@ export async function noteOn(home: Home, queue: Queue, action: Noting): Promise<
       const result = await resultOf(home, action.end)
       // Read inside the change: a later find goes into the session first, and then on the item if that is finished.
       const prUrl = () => result.pr_url ?? readSession(home, action.end.session)?.pr_url ?? null
-      const after = await queue.change(item.id, (current) =>
+      const after = await queue.settle(item.id, fenceOf(item), (current) =>
         finished(current, action.end, { ...result, pr_url: prUrl() }),
       )
       dropEnd(home, item.id)
@@ -88,14 +105,15 @@ export async function noteOn(home: Home, queue: Queue, action: Noting): Promise<
       return
     }
     case 'give back': {
-      const after = await queue.change(item.id, (current) => interrupted(current, action.reason, home.now()))
+      const back = (current: Item) => interrupted(current, action.reason, home.now())
+      const after = await queue.change(item.id, back, fenceOf(item))
       dropEnd(home, item.id)
       return tellInterrupted(home, item, after, action.reason)
     }
     case 'give up': {
       tellGivenUp(home, item, action.reason)
       const end = { state: 'error', error: action.reason, stopped: false, never_began: false }
-      await queue.change(item.id, (current) =>
+      await queue.settle(item.id, fenceOf(item), (current) =>
         finished(current, { ...end, ended_at: home.now().toISOString() }, current.result),
       )
       home.warn(`${about} ended as an error: ${action.reason}`)
@@ -162,7 +180,8 @@ function sessionNameOf(item: Item): string {
   }
 }
 
-/** Whether the end of the item's run has still to be noted on it. */
-function awaitsEnd(item: Item): boolean {
-  return !isFinished(item) && item.attempts.at(-1)?.outcome === null
+/** Whether the end of the item's run may still have to be noted on it. */
+async function awaitsEnd(queue: Queue, id: string): Promise<boolean> {
+  const item = await readable(queue, id)
+  return item === 'unread' || (item !== undefined && isBegun(item))
 }

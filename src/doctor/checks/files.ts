@@ -7,6 +7,7 @@ import { counted } from '../../core/wording.ts'
 import { listDirectory, removeFile } from '../../platform/files.ts'
 import { identify } from '../../platform/processes.ts'
 import { isLeftTemporary, sweepTemporary } from '../../git/temporary.ts'
+import { writtenDirectories } from '../../queue/places.ts'
 import { byItself, fail, pass, some, warn, type Check } from '../check.ts'
 
 /** A writer in another pid namespace cannot be seen from here, and still needs its temporary file for a moment. */
@@ -14,8 +15,8 @@ const quietMs = 60_000
 
 const files: Check = {
   name: 'files',
-  look: ({ home, unreadable }) => {
-    const broken = unreadable()
+  look: async ({ home, unreadable, damagedTasks }) => {
+    const broken = [...unreadable(), ...(await damagedTasks())]
     if (broken.length > 0) {
       return fail(
         `${some(broken)} cannot be understood`,
@@ -86,8 +87,8 @@ function placeOf(sibling: string): string {
 }
 
 function stateDirectories(paths: Paths): string[] {
-  const { home, sessions, slots, locks, env, logs, queue, queueItems, queueEnded, opencode } = paths
-  return [home, sessions, slots, locks, env, logs, queue, queueItems, queueEnded, opencode]
+  const { home, sessions, slots, locks, env, logs, queue, queueEnded, opencode } = paths
+  return [home, sessions, slots, locks, env, logs, queue, ...writtenDirectories({ paths }), queueEnded, opencode]
 }
 
 export const fileChecks = { files, temporary }

@@ -56,7 +56,7 @@ const daemon: Check = {
   name: 'daemon',
   look: async ({ home, daemon, sessions, items }) => {
     const running = await daemon()
-    const waiting = items().filter(({ state }) => state === 'pending').length
+    const waiting = (await items()).filter(({ state }) => state === 'pending').length
     const replacement = running && replacementOf(running)
     if (running !== undefined && replacement !== undefined) {
       return warn(`pid ${running.pid}, of another build of kugetsu than this one`, replacement)

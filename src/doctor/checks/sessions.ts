@@ -72,12 +72,12 @@ const sessions: Check = {
 
 const worktrees: Check = {
   name: 'worktrees',
-  look: (subject): Found => {
+  look: async (subject): Promise<Found> => {
     const { paths } = subject.home
     const files = issueSessions(subject)
     const claimed = new Set(files.flatMap(({ record }) => (record.worktree_path ? [real(record.worktree_path)] : [])))
     const beingMade = new Set(files.flatMap(({ name, record }) => (record.state === 'starting' ? [name] : [])))
-    const awaited = new Set(awaitedNames(subject))
+    const awaited = new Set(await awaitedNames(subject))
     const present = listDirectory(paths.worktrees).filter((name) => !name.startsWith('.'))
     const orphans = present.filter(
       (name) => !claimed.has(real(path.join(paths.worktrees, name))) && !beingMade.has(name) && !awaited.has(name),
@@ -96,12 +96,11 @@ const worktrees: Check = {
 }
 
 /** The session names of tasks that wait, found without a reader that sets files aside. */
-function awaitedNames(subject: Subject): string[] {
+async function awaitedNames(subject: Subject): Promise<string[]> {
   const refOf = (name: string) =>
     subject.sessions().find((session) => session.name === name)?.record.issue_ref ?? undefined
-  return subject
-    .items()
-    .flatMap((item) => awaitedName(item, (ref) => unusedNameOf(subject.home.paths, ref, refOf)) ?? [])
+  const items = await subject.items()
+  return items.flatMap((item) => awaitedName(item, (ref) => unusedNameOf(subject.home.paths, ref, refOf)) ?? [])
 }
 
 function issueSessions(subject: Subject): StoredSession[] {

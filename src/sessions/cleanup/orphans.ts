@@ -7,7 +7,6 @@ import { messageOf } from '../../core/errors.ts'
 import { driverFor } from '../../driver/choose.ts'
 import { sessionOn } from '../file/session-of-kind.ts'
 import { listDirectory } from '../../platform/files.ts'
-import { openQueue } from '../../queue/file-queue.ts'
 import { createRemotes, type Remotes } from '../../worktrees/at-risk/remotes.ts'
 import { isSamePlace, listEntries } from '../../git/worktree-entries.ts'
 import { destroyIssue, reasonsToKeep } from './destroy.ts'
@@ -140,8 +139,8 @@ function lostEntries(home: Home, index: Index, sessions: StoredSession[]): Orpha
 
 /** The session names of the tasks that wait in the queue. */
 async function awaited(home: Home): Promise<string[]> {
-  const names = await openQueue(home).each((item) => awaitedName(item, (ref) => nameOf(home, ref)) ?? [])
-  return names.flat()
+  const { shown } = await home.queue().each((item) => awaitedName(item, (ref) => nameOf(home, ref)) ?? [])
+  return shown.flat()
 }
 
 /** Worktree directories that no session names and no task waits for, also those where the bash tool put them. */

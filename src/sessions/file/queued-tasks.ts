@@ -1,9 +1,7 @@
 /** The tasks in the queue that are for a session and have not ended. */
 import type { Home } from '../../config/home.ts'
-import { openQueue } from '../../queue/file-queue.ts'
 import type { Item } from '../../queue/item.ts'
-import { issueKey } from '../../queue/pick.ts'
-import { isFinished } from '../../queue/transitions.ts'
+import { issueKey, ownerKey } from '../../queue/pick.ts'
 import { pmAgentSession, readSession } from './store.ts'
 
 export interface QueuedTasks {
@@ -20,17 +18,16 @@ export async function hasTask(home: Home, issueRef: string): Promise<boolean> {
 
 /** Follows the tasks of the sessions with these names, and those of issues that have none yet, by their refs. */
 export function followTasks(home: Home, names: readonly string[], refs: readonly string[] = []): QueuedTasks {
-  const queue = openQueue(home)
+  const queue = home.queue()
   const known = names.flatMap((name) => readSession(home, name)?.issue_ref ?? [])
-  const issues = new Set([...known, ...refs].map(issueKey))
-  const isMeant = ({ kind, issue_ref }: Item) =>
-    kind === 'pm' ? names.includes(pmAgentSession) : issues.has(issueKey(issue_ref))
+  const owners = new Set([...known, ...refs].map(issueKey))
+  if (names.includes(pmAgentSession)) owners.add(ownerKey({ kind: 'pm', issue_ref: null }))
   const seen = new Set<string>()
   return {
     unfinished: async () => {
-      const found = await queue.each((item) => (isMeant(item) && !isFinished(item) ? [item] : []))
-      for (const { id } of found.flat()) seen.add(id)
-      return found.flat()
+      const { items } = await queue.list({ states: ['pending', 'notified'], owners })
+      for (const { id } of items) seen.add(id)
+      return items
     },
     failed: async () => {
       const items = (await Promise.all([...seen].map((id) => queue.get(id)))).filter((item) => item !== undefined)

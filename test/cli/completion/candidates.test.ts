@@ -6,6 +6,7 @@ import { candidates } from '../../../src/cli/completion/candidates.ts'
 import { valuesIn } from '../../../src/cli/completion/values.ts'
 import { isHidden } from '../../../src/cli/define.ts'
 import { createProgram } from '../../../src/cli/program.ts'
+import { placesOf } from '../../../src/queue/places.ts'
 import { createFakeContext, type FakeContext } from '../../helpers/fake-context.ts'
 
 let context: FakeContext
@@ -25,13 +26,17 @@ beforeAll(() => {
   })
   write(paths.servers, { servers: [{ name: 'work', url: 'ssh://git@work.test' }, { name: 7 }, 'none'] })
   fs.writeFileSync(paths.config, 'declare -A GIT_SERVERS=(["old"]="https://old.test")\n')
-  write(path.join(paths.queueItems, 'q_1001.json'), {
+  write(path.join(placesOf({ paths }).items, 'q_1001.json'), {
     id: 'q_1001',
     state: 'pending',
     issue_ref: 'forge.test/me/app#14',
   })
-  write(path.join(paths.queueItems, 'q_1002.json'), { id: 'q_1002', state: 'error', issue_ref: 'forge.test/me/app#15' })
-  fs.writeFileSync(path.join(paths.queueItems, 'q_1003.json'), '{"state": ')
+  write(path.join(placesOf({ paths }).items, 'q_1002.json'), {
+    id: 'q_1002',
+    state: 'error',
+    issue_ref: 'forge.test/me/app#15',
+  })
+  fs.writeFileSync(path.join(placesOf({ paths }).items, 'q_1003.json'), '{"state": ')
 })
 afterAll(() => context.cleanup())
 
@@ -41,71 +46,75 @@ function write(file: string, value: unknown): void {
 }
 
 /** What is offered at the end of `kugetsu <line>`, words separated by single blanks. */
-function offered(line: string): string[] {
+async function offered(line: string): Promise<string[]> {
   const words = line.split(' ')
   const program = createProgram(context, '0', ['__complete', '--', ...words])
-  return candidates(program, words, valuesIn(context), isHidden).map(({ value }) => value)
+  return (await candidates(program, words, valuesIn(context), isHidden)).map(({ value }) => value)
 }
 
 describe('completion', () => {
-  it('offers commands and subcommands, and nothing that is hidden', () => {
-    expect(offered('st')).toEqual(['start', 'status', 'stop'])
-    expect(offered('')).toEqual(expect.arrayContaining(['start', 'queue', 'doctor', 'help']))
-    expect(offered('').filter((name) => name.startsWith('_') || name === 'supervise')).toEqual([])
-    expect(offered('queue re')).toEqual(['remove', 'retry'])
-    expect(offered('help queue-')).toEqual(['queue-daemon'])
-    expect(offered('help queue ret')).toEqual(['retry'])
-    expect(offered('nonsense ')).toEqual([])
+  it('offers commands and subcommands, and nothing that is hidden', async () => {
+    expect(await offered('st')).toEqual(['start', 'status', 'stop'])
+    expect(await offered('')).toEqual(expect.arrayContaining(['start', 'queue', 'doctor', 'help']))
+    expect((await offered('')).filter((name) => name.startsWith('_') || name === 'supervise')).toEqual([])
+    expect(await offered('queue re')).toEqual(['remove', 'retry'])
+    expect(await offered('help queue-')).toEqual(['queue-daemon'])
+    expect(await offered('help queue ret')).toEqual(['retry'])
+    expect(await offered('nonsense ')).toEqual([])
   })
 
-  it('offers the flags of a command, each once, and the values that are fixed', () => {
-    expect(offered('init --')).toEqual(['--json', '--debug', '--force', '--tui', '--help'])
-    expect(offered('init --force --f')).toEqual([])
-    expect(offered('logs -f --f')).toEqual([])
-    expect(offered('server add x git://x --type ')).toEqual(['gitea', 'github', 'gitlab', 'unknown'])
-    expect(offered('server add x git://x --type=gitl')).toEqual(['--type=gitlab'])
-    expect(offered('completion ')).toEqual(['bash', 'zsh', 'fish'])
-    expect(offered('wait --timeout ')).toEqual([])
-    expect(offered('wait --timeout 5 --timeout=9 forge.test/m')).toContain('forge.test/me/app#14')
-    expect(offered('start -- --f')).toEqual([])
+  it('offers the flags of a command, each once, and the values that are fixed', async () => {
+    expect(await offered('init --')).toEqual(['--json', '--debug', '--force', '--tui', '--help'])
+    expect(await offered('init --force --f')).toEqual([])
+    expect(await offered('logs -f --f')).toEqual([])
+    expect(await offered('server add x git://x --type ')).toEqual(['gitea', 'github', 'gitlab', 'unknown'])
+    expect(await offered('server add x git://x --type=gitl')).toEqual(['--type=gitlab'])
+    expect(await offered('completion ')).toEqual(['bash', 'zsh', 'fish'])
+    expect(await offered('wait --timeout ')).toEqual([])
+    expect(await offered('wait --timeout 5 --timeout=9 forge.test/m')).toContain('forge.test/me/app#14')
+    expect(await offered('start -- --f')).toEqual([])
   })
 
-  it('offers the refs of sessions, whole or as a tail that only one has', () => {
-    expect(offered('logs ')).toEqual([
+  it('offers the refs of sessions, whole or as a tail that only one has', async () => {
+    expect(await offered('logs ')).toEqual([
       'forge.test/me/app#14',
       'forge.test/me/app#15',
       'forge.test/you/app#15',
       '127.0.0.1:3000/me/tool#7',
     ])
-    expect(offered('logs app')).toEqual(['app#14'])
-    expect(offered('logs me/a')).toEqual(['me/app#14', 'me/app#15'])
-    expect(offered('logs 1')).toEqual(['127.0.0.1:3000/me/tool#7', '14'])
-    expect(offered('logs 127.0.0.1:3000/')).toEqual(['127.0.0.1:3000/me/tool#7'])
-    expect(offered('wait forge.test/me/app#14 forge.test/y')).toEqual(['forge.test/you/app#15'])
-    expect(offered('start forge.test/me/app#14 fo')).toEqual([])
+    expect(await offered('logs app')).toEqual(['app#14'])
+    expect(await offered('logs me/a')).toEqual(['me/app#14', 'me/app#15'])
+    expect(await offered('logs 1')).toEqual(['127.0.0.1:3000/me/tool#7', '14'])
+    expect(await offered('logs 127.0.0.1:3000/')).toEqual(['127.0.0.1:3000/me/tool#7'])
+    expect(await offered('wait forge.test/me/app#14 forge.test/y')).toEqual(['forge.test/you/app#15'])
+    expect(await offered('start forge.test/me/app#14 fo')).toEqual([])
   })
 
-  it('offers tasks by what can be done with them, and servers', () => {
-    expect(offered('queue show q')).toEqual(['q_1001', 'q_1002', 'q_1003'])
-    expect(offered('queue remove ')).toEqual(['q_1001'])
-    expect(offered('queue retry ')).toEqual(['q_1002'])
-    expect(offered('explain q_1')).toEqual(['q_1001', 'q_1002', 'q_1003'])
-    expect(offered('explain forge.test/y')).toEqual(['forge.test/you/app#15'])
-    expect(offered('server get ')).toEqual(['work', 'old', 'github.com'])
-    expect(offered('server add ')).toEqual([])
+  it('offers tasks by what can be done with them, and servers', async () => {
+    expect(await offered('queue show q')).toEqual(['q_1001', 'q_1002', 'q_1003'])
+    expect(await offered('queue remove ')).toEqual(['q_1001'])
+    expect(await offered('queue retry ')).toEqual(['q_1002'])
+    expect(await offered('explain q_1')).toEqual(['q_1001', 'q_1002', 'q_1003'])
+    expect(await offered('explain forge.test/y')).toEqual(['forge.test/you/app#15'])
+    expect(await offered('server get ')).toEqual(['work', 'old', 'github.com'])
+    expect(await offered('server add ')).toEqual([])
   })
 
-  it('knows the names of variables and their agents', () => {
+  it('knows the names of variables and their agents', async () => {
     const { env } = context.paths
     fs.mkdirSync(env)
     fs.writeFileSync(path.join(env, 'default.env'), 'export GITEA_TOKEN="secret"\n# NOT_THIS=1\n')
     fs.writeFileSync(path.join(env, 'dev.env'), 'EDITOR=vi\nGITEA_TOKEN=other\n')
     const values = valuesIn(context)
-    expect(values('key', ['env', 'get'], '', []).map(({ value }) => value)).toEqual(['GITEA_TOKEN', 'EDITOR'])
-    expect(values('agent', ['env', 'show'], '', []).map(({ value }) => value)).toEqual(['default', 'dev', 'pm-agent'])
+    expect((await values('key', ['env', 'get'], '', [])).map(({ value }) => value)).toEqual(['GITEA_TOKEN', 'EDITOR'])
+    expect((await values('agent', ['env', 'show'], '', [])).map(({ value }) => value)).toEqual([
+      'default',
+      'dev',
+      'pm-agent',
+    ])
   })
 
-  it('offers the models of the providers in use, and those of the configuration', () => {
+  it('offers the models of the providers in use, and those of the configuration', async () => {
     const { userHome, paths, env } = context
     const models = (...names: string[]) => Object.fromEntries(names.map((name) => [name, {}]))
     const catalogue = path.join(userHome, '.cache', 'opencode', 'models.json')
@@ -124,23 +133,23 @@ describe('completion', () => {
     })
     env['VARIABLE_KEY'] = 'set'
     const all = ['asked/my', 'asked/one', 'asked/vendor/two', 'by-login/four', 'by-variable/three:free', 'own/six']
-    expect(offered('start app#14 "x" --model ')).toEqual(all)
-    expect(offered('queue enqueue app#14 x --model=by-')).toEqual([
+    expect(await offered('start app#14 "x" --model ')).toEqual(all)
+    expect(await offered('queue enqueue app#14 x --model=by-')).toEqual([
       '--model=by-login/four',
       '--model=by-variable/three:free',
     ])
     fs.writeFileSync(catalogue, '{"asked": ')
-    expect(offered('start app#14 "x" --model ')).toEqual(['asked/my', 'asked/one', 'own/six'])
+    expect(await offered('start app#14 "x" --model ')).toEqual(['asked/my', 'asked/one', 'own/six'])
   })
 
-  it('offers the agents of opencode that a session can be with', () => {
+  it('offers the agents of opencode that a session can be with', async () => {
     const configuration = path.join(context.userHome, '.config', 'opencode')
     write(path.join(configuration, 'agent', 'writer.md'), '')
     write(path.join(configuration, 'agents', 'tester.md'), '')
-    expect(offered('start app#14 x --agent ')).toEqual(['build', 'odd', 'plan', 'review', 'tester', 'writer'])
+    expect(await offered('start app#14 x --agent ')).toEqual(['build', 'odd', 'plan', 'review', 'tester', 'writer'])
   })
 
-  it('reads a configuration with comments, and goes by what the last of its files says', () => {
+  it('reads a configuration with comments, and goes by what the last of its files says', async () => {
     const configuration = path.join(context.userHome, '.config', 'opencode')
     const review = `{
       // who looks at it
@@ -148,13 +157,13 @@ describe('completion', () => {
       "provider": { "own": { "models": { "seven": {} } } },
     }`
     fs.writeFileSync(path.join(configuration, 'opencode.jsonc'), review)
-    expect(offered('start app#14 x --agent ')).toEqual(['build', 'critic', 'odd', 'plan', 'tester', 'writer'])
-    expect(offered('start app#14 x --model own/')).toEqual(['own/seven', 'own/six'])
+    expect(await offered('start app#14 x --agent ')).toEqual(['build', 'critic', 'odd', 'plan', 'tester', 'writer'])
+    expect(await offered('start app#14 x --model own/')).toEqual(['own/seven', 'own/six'])
     fs.writeFileSync(path.join(configuration, 'opencode.jsonc'), '{ "agent": { "critic": {}, "rev')
-    expect(offered('start app#14 x --agent ')).toEqual(['build', 'odd', 'plan', 'review', 'tester', 'writer'])
+    expect(await offered('start app#14 x --agent ')).toEqual(['build', 'odd', 'plan', 'review', 'tester', 'writer'])
   })
 
-  it('offers the branches of the repository that is named, as its mirror has them', () => {
+  it('offers the branches of the repository that is named, as its mirror has them', async () => {
     const mirror = (repository: string) => path.join(context.paths.repos, `${repository}.git`)
     const git = (at: string, ...args: string[]) => execFileSync('git', ['-C', at, ...args], { encoding: 'utf8' }).trim()
     for (const [repository, names] of [
@@ -172,17 +181,17 @@ describe('completion', () => {
     }
     git(mirror('forge.test/me/app'), 'pack-refs', '--all')
     git(mirror('forge.test/me/app'), 'update-ref', 'refs/remotes/origin/new', 'refs/remotes/origin/main')
-    expect(offered('start me/app#14 x --base ')).toEqual(['main', 'new', 'release/1.0'])
-    expect(offered('queue enqueue forge.test/you/app#3 --base ')).toEqual(['trunk'])
-    expect(offered('start app#14 --base re')).toEqual(['release/1.0'])
-    expect(offered('start --base ')).toEqual(['main', 'new', 'release/1.0', 'trunk'])
-    expect(offered('start pp#14 --base ')).toEqual([])
+    expect(await offered('start me/app#14 x --base ')).toEqual(['main', 'new', 'release/1.0'])
+    expect(await offered('queue enqueue forge.test/you/app#3 --base ')).toEqual(['trunk'])
+    expect(await offered('start app#14 --base re')).toEqual(['release/1.0'])
+    expect(await offered('start --base ')).toEqual(['main', 'new', 'release/1.0', 'trunk'])
+    expect(await offered('start pp#14 --base ')).toEqual([])
   })
 
-  it('changes nothing, whatever it reads', () => {
+  it('changes nothing, whatever it reads', async () => {
     fs.writeFileSync(context.paths.index, '{"issues": ')
-    expect(offered('logs ')).toEqual([])
+    expect(await offered('logs ')).toEqual([])
     expect(fs.readFileSync(context.paths.index, 'utf8')).toBe('{"issues": ')
-    expect(fs.readFileSync(path.join(context.paths.queueItems, 'q_1003.json'), 'utf8')).toBe('{"state": ')
+    expect(fs.readFileSync(path.join(placesOf(context).items, 'q_1003.json'), 'utf8')).toBe('{"state": ')
   })
 })

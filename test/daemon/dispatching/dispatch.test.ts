@@ -22,6 +22,7 @@ import { handOver, slotHolders } from '../../../src/sessions/slots/slots.ts'
 import { takeSlot } from '../../../src/sessions/slots/take-slot.ts'
 import type { StartRequest } from '../../../src/sessions/starting/request.ts'
 import { changeSession, forgetSession, pmAgentSession, readSession } from '../../../src/sessions/file/store.ts'
+import { placesOf } from '../../../src/queue/places.ts'
 import { createServiceHome, type ServiceHome } from '../../helpers/service-home.ts'
 import { waitFor } from '../../helpers/wait-for.ts'
 
@@ -131,7 +132,7 @@ async function looks(of: Dispatcher, dispatching = true): Promise<Item[]> {
     const { busy } = await of.tick(dispatching)
     return !busy && asked.length + told.length === before
   })
-  return (await queue.all()).items
+  return (await queue.list()).items
 }
 
 const add = (...numbers: number[]) =>
@@ -186,7 +187,7 @@ describe('dispatching', () => {
       return asked.length === 4
     })
     expect(asked.map(({ message }) => message).sort()).toEqual(['do 1', 'do 2', 'do 3', 'do 4'])
-    await waitFor('the agents', async () => (await queue.all()).items[3]?.state === 'notified')
+    await waitFor('the agents', async () => (await queue.list()).items[3]?.state === 'notified')
     answers.forEach((answer) => answer())
     await add(5)
     await it.tick(true)
@@ -194,7 +195,7 @@ describe('dispatching', () => {
     await endRun(4, { state: 'idle' })
     await waitFor('the first two', async () => {
       await it.tick(true)
-      return states((await queue.all()).items).filter((state) => state === 'notified').length === 2
+      return states((await queue.list()).items).filter((state) => state === 'notified').length === 2
     })
     expect(asked).toHaveLength(4)
   })
@@ -204,12 +205,12 @@ describe('dispatching', () => {
     behaviour = untilAborted
     const it = daemon()
     await it.tick(true)
-    const [first] = (await queue.all()).items
+    const [first] = (await queue.list()).items
     expect(it.cancel({ issue: issue(7) })).toBe(false)
     expect(it.cancel({ issue: issue(1), item: 'q_other' })).toBe(false)
     expect(it.cancel({ issue: issue(1).toUpperCase(), item: first?.id ?? '' })).toBe(true)
-    await waitFor('its end', async () => (await queue.all()).items[0]?.state === 'error')
-    expect((await queue.all()).items.map(({ state, error }) => [state, error])).toEqual([
+    await waitFor('its end', async () => (await queue.list()).items[0]?.state === 'error')
+    expect((await queue.list()).items.map(({ state, error }) => [state, error])).toEqual([
       ['error', 'stopped'],
       ['pending', null],
     ])
@@ -371,14 +372,14 @@ describe('dispatching', () => {
     await it.tick(true)
     await waitFor('the start', () => asked.length === 1)
     await it.close()
-    expect((await queue.all()).items[0]).toMatchObject({ state: 'pending', attempts: [] })
+    expect((await queue.list()).items[0]).toMatchObject({ state: 'pending', attempts: [] })
   })
 })
 
 describe('a daemon that was killed', () => {
   it('before it started the agent leaves a task that is started once', async () => {
     await add(1, 2, 3)
-    const [item] = (await queue.all()).items
+    const [item] = (await queue.list()).items
     await queue.change(item?.id ?? '', (current) => begun(current, home.now()))
     const [after] = await looks(daemon())
     expect(after?.attempts.map(({ outcome }) => outcome)).toEqual(['interrupted', null])
@@ -387,7 +388,7 @@ describe('a daemon that was killed', () => {
 
   it('after that, before it noted it, leaves one that is not started again, ended or not', async () => {
     await add(1, 2)
-    for (const { id, issue_ref } of (await queue.all()).items) {
+    for (const { id, issue_ref } of (await queue.list()).items) {
       await queue.change(id, (current) => begun(current, home.now()))
       const number = issue_ref?.split('#')[1] ?? ''
       const ref = { host: 'forge.test', owner: 'me', repo: 'app', id: number }
@@ -508,7 +509,7 @@ describe('a session file that is spoiled while its agent works', () => {
     [
       'started, and not noted yet by a daemon that was killed',
       async () => {
-        const [item] = (await queue.all()).items
+        const [item] = (await queue.list()).items
         await queue.change(item?.id ?? '', (current) => begun(current, home.now()))
         const ref = { host: 'forge.test', owner: 'me', repo: 'app', id: '1' }
         await begin(home, { ref, message: '', queueItem: item?.id })
@@ -556,7 +557,7 @@ describe('a clock that jumps', () => {
       await add(number)
       jump()
     }
-    expect((await queue.all()).items.map(({ message }) => message)).toEqual(['do 1', 'do 2', 'do 3'])
+    expect((await queue.list()).items.map(({ message }) => message)).toEqual(['do 1', 'do 2', 'do 3'])
     await looks(it)
     for (const number of [1, 2, 3]) {
       jump()
@@ -585,7 +586,7 @@ describe('a clock that jumps', () => {
 describe('what lies in the queue and is no task', () => {
   it('is named once by a daemon that lives long, and holds up nobody', async () => {
     await add(1, 2)
-    const at = (name: string) => path.join(home.paths.queueItems, name)
+    const at = (name: string) => path.join(placesOf(home).items, name)
     const bad = ['q_1.json', 'q_2.json', 'q_3.json', 'q_4.json', 'q_5.json', 'foreign.json']
     fs.writeFileSync(at(bad[0]!), '')
     fs.writeFileSync(at(bad[1]!), '{"id":"q_2","state":"pend')

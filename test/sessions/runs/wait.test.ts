@@ -4,6 +4,7 @@ import { openQueue } from '../../../src/queue/file-queue.ts'
 import { failed, begun } from '../../../src/queue/transitions.ts'
 import { changeSession } from '../../../src/sessions/file/store.ts'
 import { waitForRuns } from '../../../src/sessions/runs/wait.ts'
+import { placesOf } from '../../../src/queue/places.ts'
 import { noSupervision } from '../../helpers/issue-ground.ts'
 import { createServiceHome, type ServiceHome } from '../../helpers/service-home.ts'
 
@@ -13,7 +14,7 @@ const issue_ref = 'forge.test/me/app#1'
 let home: ServiceHome
 beforeEach(async () => {
   home = createServiceHome()
-  for (const directory of [home.paths.sessions, home.paths.queueItems]) fs.mkdirSync(directory, { recursive: true })
+  for (const directory of [home.paths.sessions, placesOf(home).items]) fs.mkdirSync(directory, { recursive: true })
   await changeSession(home, name, () => ({ type: 'forked', state: 'idle', issue_ref }))
 })
 afterEach(() => home.cleanup())

@@ -6,7 +6,6 @@ import { clock } from '../../../core/wording.ts'
 import { daemonStatus } from '../../../daemon/control.ts'
 import type { Client } from '../../../driver/client.ts'
 import { findServer } from '../../../server/server.ts'
-import { openQueue } from '../../../queue/file-queue.ts'
 import { findId } from '../../../queue/find.ts'
 import type { Item } from '../../../queue/item.ts'
 import { explain } from '../../../sessions/explanation/explain.ts'
@@ -35,7 +34,7 @@ const mcpPatienceMs = 2_000
 
 /** Explains how an issue or a task of the queue stands and why, and what can be done. */
 export async function runExplain(context: Context, options: { what: string; json?: boolean }): Promise<void> {
-  const { items: queue } = await openQueue(context).all()
+  const { items: queue } = await context.queue().list()
   const { ref, item } = await meant(context, options.what, queue)
   const name = ref === null ? undefined : nameOf(context, await issueRef(context, ref))
   const record = name === undefined ? undefined : readSession(context, name)

@@ -5,7 +5,6 @@ import { KugetsuError } from '../../../core/errors.ts'
 import { plainLine, plainText } from '../../../core/plain-text.ts'
 import { supervisionOf } from '../../../daemon/control.ts'
 import { listDirectory, readLog, removeFile } from '../../../platform/files.ts'
-import { openQueue } from '../../../queue/file-queue.ts'
 import { findId } from '../../../queue/find.ts'
 import { isFinished } from '../../../queue/transitions.ts'
 import { pmAgentSession, readSession, readSessions } from '../../../sessions/file/store.ts'
@@ -94,7 +93,7 @@ async function logOfAgent(context: Context, what: string): Promise<Log> {
 
 /** The transcript of the agent that has, or had, a task of the queue. */
 async function logOfItem(context: Context, text: string): Promise<Log> {
-  const queue = openQueue(context)
+  const queue = context.queue()
   const id = findId(await queue.ids(), text)
   let item = await queue.get(id)
   return {
@@ -144,7 +143,7 @@ async function delegationLogs(context: Context, count: number, options: LogsOpti
   }
   const logs = all.filter(({ modified }) => modified.getTime() >= limit).slice(-count)
   const shown = count === 0 ? [] : logs
-  const queue = openQueue(context)
+  const queue = context.queue()
   const listed = await Promise.all(
     shown.map(async ({ file, modified }) => {
       const id = path.basename(file, '.log').replace(/^delegate-/, '')

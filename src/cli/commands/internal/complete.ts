@@ -8,10 +8,10 @@ import { isHidden } from '../../define.ts'
  * Answers a shell with candidates for the last of the words: one a line, with a tab and its description after it. A person
  * is typing, so errors are never shown.
  */
-export function runComplete(context: Context, program: Command | null, words: readonly string[]): void {
+export async function runComplete(context: Context, program: Command | null, words: readonly string[]): Promise<void> {
   let found: Candidate[] = []
   try {
-    if (program !== null) found = candidates(program, words, valuesIn({ ...context, warn: () => {} }), isHidden)
+    if (program !== null) found = await candidates(program, words, valuesIn({ ...context, warn: () => {} }), isHidden)
   } catch {
     // no candidates then
   }

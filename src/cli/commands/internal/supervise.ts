@@ -1,9 +1,12 @@
 import { maskerOf } from '../../../agents/known-secrets.ts'
+import type { Home } from '../../../config/home.ts'
 import { loadSettings, type Settings } from '../../../config/settings.ts'
 import { exitCodes, messageOf } from '../../../core/errors.ts'
+import { lazy } from '../../../core/lazy.ts'
 import { onUnhandled } from '../../../daemon/last-resort.ts'
 import { runDaemon } from '../../../daemon/daemon.ts'
 import { preload } from '../../../driver/choose.ts'
+import { openQueue } from '../../../queue/file-queue.ts'
 import type { Context } from '../../terminal/context.ts'
 
 /** How soon the same warning is written again, in milliseconds: every look meets a problem that lasts. */
@@ -31,8 +34,9 @@ export async function runSupervise(context: Context, options: { foreground: bool
     log(text)
   }
   let misread = ''
-  const home = {
+  const home: Home = {
     ...context,
+    queue: lazy(() => openQueue(home)), // what it warns of goes to the log
     warn,
     progress: (text: string, kind?: 'passing') => kind === undefined && log(text),
     settings: () => {

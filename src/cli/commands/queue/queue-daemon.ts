@@ -3,8 +3,6 @@ import { plainText } from '../../../core/plain-text.ts'
 import { daemonStatus, startDispatching, stopDispatching } from '../../../daemon/control.ts'
 import { isDispatchingWanted } from '../../../daemon/dispatching/is-wanted.ts'
 import { readLog } from '../../../platform/files.ts'
-import { openQueue } from '../../../queue/file-queue.ts'
-import { countItems } from '../../../queue/find.ts'
 import { requireBase } from '../../../sessions/file/base-session.ts'
 import type { Context } from '../../terminal/context.ts'
 import { followLines } from '../../terminal/follow-lines.ts'
@@ -89,6 +87,6 @@ async function report(context: Context) {
     dispatching: daemon?.dispatching === true,
     foreground: daemon?.foreground === true,
     since: daemon?.since ?? null,
-    queue: countItems(await openQueue(context).each(({ state }) => ({ state }))),
+    queue: await context.queue().counts(),
   }
 }

@@ -2,7 +2,6 @@ import { KugetsuError } from '../../../core/errors.ts'
 import { formatRef } from '../../../core/issue-ref.ts'
 import { plainLine, plainText } from '../../../core/plain-text.ts'
 import { daemonStatus, supervisionOf } from '../../../daemon/control.ts'
-import { countItems } from '../../../queue/find.ts'
 import type { Attempt, Item } from '../../../queue/item.ts'
 import type { Queue } from '../../../queue/queue.ts'
 import { waitingOf } from '../../../queue/waiting.ts'
@@ -25,9 +24,9 @@ const shownMessage = 200
 
 export async function runQueueList(context: Context, options: Options): Promise<void> {
   const queue = await openTasks(context)
-  if (options.json === true) return printJson(context, (await queue.all()).items)
+  if (options.json === true) return printJson(context, (await queue.list()).items)
   const now = context.now()
-  const rows = await queue.each((item) => [
+  const { shown: rows } = await queue.each((item) => [
     item.id,
     item.state,
     age(item.pending_since, now),
@@ -66,7 +65,7 @@ export async function runQueueEnqueue(
 }
 
 export async function runQueueStats(context: Context, options: Options): Promise<void> {
-  const counts = countItems(await (await openTasks(context)).each(({ state }) => ({ state })))
+  const counts = await (await openTasks(context)).counts()
   if (options.json === true) return printJson(context, counts)
   context.io.out(
     table(
@@ -126,7 +125,8 @@ export async function runQueueClear(context: Context, options: Options & { all?:
 }
 
 async function whyItWaits(context: Context, queue: Queue, item: Item): Promise<string> {
-  const waiting = waitingOf(item, (await queue.all()).items, context.now())
+  const { items } = await queue.list({ states: ['pending', 'notified'] })
+  const waiting = waitingOf(item, items, context.now())
   const { ahead, busy, pauseMs } = waiting
   if (waiting.starting) return 'it is being started'
   const reasons: string[] = []

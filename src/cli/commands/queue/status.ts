@@ -2,8 +2,6 @@ import { plainLine } from '../../../core/plain-text.ts'
 import { daemonStatus, replacementOf } from '../../../daemon/control.ts'
 import { readServer } from '../../../server/server-file.ts'
 import { isAlive } from '../../../platform/processes.ts'
-import { openQueue } from '../../../queue/file-queue.ts'
-import { countItems } from '../../../queue/find.ts'
 import { sessionsAtWork } from '../../../sessions/runs/at-work.ts'
 import { memoryRoom, memoryShortage } from '../../../sessions/slots/memory.ts'
 import { countUnread } from '../../../activity/notifications.ts'
@@ -28,7 +26,7 @@ export async function runStatus(context: Context, options: { json?: boolean }): 
   const left = daemon === undefined ? sessionsAtWork(context) : []
   const interrupted =
     left.length === 0 ? [] : await (await import('../../interrupted.ts')).tellOfInterrupted(context, left)
-  const queue = countItems(await openQueue(context).each(({ state }) => ({ state })))
+  const queue = await context.queue().counts()
   const report = {
     status: word(context),
     slots: { limit: context.settings().maxConcurrentAgents, used: holders.length, holders },
