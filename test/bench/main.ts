@@ -5,6 +5,7 @@ import * as os from 'node:os'
 import * as path from 'node:path'
 import { parseArgs } from 'node:util'
 import { figureOf, type Bench, type Figure, type Row } from './bench.ts'
+import { backlog } from './backlog.ts'
 import { binary } from './binary.ts'
 import { commands } from './commands.ts'
 import { daemon } from './daemon.ts'
@@ -18,7 +19,7 @@ import { head, line } from './report.ts'
 import { start } from './start.ts'
 import { worktrees } from './worktrees.ts'
 
-const rows: Row[] = [start, memory, worktrees, enqueue, dispatch, commands, daemon, drain, binary]
+const rows: Row[] = [start, memory, worktrees, enqueue, dispatch, commands, daemon, backlog, drain, binary]
 
 const usage = `npm run bench -- [options]
 
