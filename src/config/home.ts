@@ -9,8 +9,11 @@ export interface Home {
   /** The user's home directory. */
   userHome: string
   now: () => Date
-  /** The configuration, read on first use (config file, then environment over it). Throws KugetsuError. */
-  settings: () => Settings
+  /**
+   * The configuration, read on first use (config file, then environment over it); `issueRef` is the canonical ref of the
+   * issue that it is asked for, if it is for one. Throws KugetsuError.
+   */
+  settings: (issueRef?: string | null) => Settings
   /** The tasks, wherever they are stored. The same object each time. */
   queue: () => Queue
   /** Aborted when the caller was told to stop (SIGINT, SIGTERM). */

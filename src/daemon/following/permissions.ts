@@ -19,10 +19,10 @@ export async function answerRequests(
   issueOf: (sessionId: string) => string | undefined,
 ): Promise<number> {
   let waiting = 0
-  const { permissionPolicy: policy } = home.settings()
   for (const ask of await client.asks(directory)) {
     const issue = issueOf(ask.sessionId)
     if (issue === undefined) continue
+    const { permissionPolicy: policy } = home.settings(issue)
     try {
       await client.answer(ask, directory, answerTo(ask, policy))
       note(home, 'permission', { issue_ref: issue, reason: wordsFor(ask, policy) })

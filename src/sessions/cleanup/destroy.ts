@@ -250,7 +250,7 @@ async function forgetConversation(home: Home, name: string): Promise<void> {
 
 /** The session's pull requests, if they are to be checked (WORKTREE_CHECK_PR_STATUS). */
 async function pullRequestsToCheck(home: Home, record: SessionRecord): Promise<PullRequests> {
-  return home.settings().checkPrStatus ? pullRequestsOf(home, record) : noPullRequests
+  return home.settings(record.issue_ref).checkPrStatus ? pullRequestsOf(home, record) : noPullRequests
 }
 
 function openOnes({ found }: PullRequests): string[] {

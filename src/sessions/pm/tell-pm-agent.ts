@@ -80,13 +80,13 @@ async function send(
     message: request.message,
     verbosity: home.settings().verbosity,
     context: describeMentions(home, request.mentions),
-    remembered: isNew ? recall(home, pmAgentSession, pmAgentSession) : undefined,
+    remembered: isNew ? recall(home, pmAgentSession, null) : undefined,
   })
   const run = {
     slot: `${pmAgentSession}-${messageId}`, // not a real slot: it only tells the PM agent's runs apart
     message_ids: [messageId],
     started_at: home.now().toISOString(),
-    ...deadline(home),
+    ...deadline(home, null),
     interruptions: 0,
     server: server.record.marker,
     queue_item: request.queueItem,

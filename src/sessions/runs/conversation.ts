@@ -73,11 +73,11 @@ export function readRemembered(home: Home, name: string, issueRef: string): Reme
 }
 
 /** What a new session on the issue is told; undefined with ENABLE_CONTEXT_DUMP off, or when it cannot be read. */
-export function recall(home: Home, name: string, issueRef: string): Remembered | undefined {
+export function recall(home: Home, name: string, issueRef: string | null): Remembered | undefined {
   try {
-    return home.settings().contextDump ? readRemembered(home, name, issueRef) : undefined
+    return home.settings(issueRef).contextDump ? readRemembered(home, name, issueRef ?? name) : undefined
   } catch (error) {
-    home.warn(`what was asked and answered on ${issueRef} cannot be recalled: ${messageOf(error)}`)
+    home.warn(`what was asked and answered on ${issueRef ?? name} cannot be recalled: ${messageOf(error)}`)
     return undefined
   }
 }
@@ -143,7 +143,7 @@ function change(
   edit: (before: Remembered, mask: (text: string) => string) => Remembered,
 ): void {
   try {
-    if (!home.settings().contextDump) return
+    if (!home.settings(record.issue_ref).contextDump) return
     const file = home.paths.remembered(name)
     const issueRef = record.issue_ref ?? name
     const before = readRemembered(home, name, issueRef) ?? { entries: [], left_out: 0 }

@@ -109,7 +109,7 @@ async function tell(
     interruptions: turn === 'asked for' ? Math.min(1, deathsOf(run, true)) : deathsOf(run, true),
     resumed_with: messageId,
     // A new deadline: the time of the interruption does not count, and its length is not known.
-    ...deadline(home),
+    ...deadline(home, record.issue_ref),
     server: server.record.marker,
   }))
   const text = name === pmAgentSession ? pmResumeMessage : resumeMessage

@@ -4,7 +4,7 @@ import { cloneUrlOf } from '../../config/clone-url.ts'
 import type { Home } from '../../config/home.ts'
 import { withoutCredentials } from '../../config/remote-url.ts'
 import { messageOf } from '../../core/errors.ts'
-import { branchOf, type IssueRef } from '../../core/issue-ref.ts'
+import { branchOf, formatRef, type IssueRef } from '../../core/issue-ref.ts'
 import { branchAt } from '../../git/worktree-entries.ts'
 import { placeWorktree } from '../../worktrees/place-worktree.ts'
 import { moveOldSaved } from '../../worktrees/mirror/saved-repository.ts'
@@ -66,7 +66,7 @@ export async function ensureIssueWorktree(home: Home, request: WorktreeRequest, 
   const url = cloneUrlOf(home, request.ref)
   if (!fs.existsSync(mirror)) home.progress(`cloning ${withoutCredentials(url)}`)
   const worktree = path.join(home.paths.worktrees, request.name)
-  const base = request.base ?? home.settings().baseBranch
+  const base = request.base ?? home.settings(formatRef(request.ref)).baseBranch
   const wanted = {
     lockFile: home.paths.mirrorLock(request.ref),
     // A filter such as git-lfs may have to log in for a checkout too.

@@ -87,7 +87,7 @@ interface Beginning extends StartRequest {
 
 async function begin(home: Home, supervision: Supervision, request: Beginning): Promise<Started> {
   const issueRef = formatRef(request.ref)
-  const limit = request.now === true ? undefined : home.settings().maxConcurrentAgents
+  const limit = request.now === true ? undefined : home.settings(issueRef).maxConcurrentAgents
   const onWait = request.onRemoteWait
   const remote = await admitStart(home, supervision, { issueRef, session: request.name, limit, onWait })
   request = { ...request, remote }
@@ -212,7 +212,7 @@ async function beginRun(
     slot,
     message_ids: [messageId],
     started_at: home.now().toISOString(),
-    ...deadline(home),
+    ...deadline(home, issueRef),
     interruptions: 0,
     server: server.record.marker,
     ...(request.queueItem === undefined ? {} : { queue_item: request.queueItem }),

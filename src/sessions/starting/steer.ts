@@ -25,10 +25,10 @@ export async function steer(home: Home, name: string, message: string): Promise<
   await carryOn(home, name, server, 'asked for') // the previous server may have died unnoticed
   const messageId = newMessageId(home.now())
   // First on file, then sent: settling waits for every prompt that is on file.
-  const joined = await changeRun(home, name, (run) => ({
+  const joined = await changeRun(home, name, (run, issueRef) => ({
     ...run,
     message_ids: [...run.message_ids, messageId],
-    ...deadline(home),
+    ...deadline(home, issueRef),
   }))
   const id = joined?.opencode_session_id
   const directory = joined?.worktree_path
@@ -90,13 +90,17 @@ function followUp(record: SessionRecord, message: string): string {
   })
 }
 
-function changeRun(home: Home, name: string, change: (run: Run) => Run): Promise<SessionRecord | undefined> {
+function changeRun(
+  home: Home,
+  name: string,
+  change: (run: Run, issueRef: string | null | undefined) => Run,
+): Promise<SessionRecord | undefined> {
   let ended = false
   return changeSession(home, name, (current) => {
     if (!current?.run) {
       ended = true
       return undefined
     }
-    return { ...current, run: change(current.run) }
+    return { ...current, run: change(current.run, current.issue_ref) }
   }).then((record) => (ended ? undefined : record))
 }

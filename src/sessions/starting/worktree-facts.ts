@@ -30,7 +30,8 @@ export async function factsOf(home: Home, client: Client, wanted: WantedFacts): 
   const at = { directory, base: home.paths.base, defaults: awaitedLater(client.defaults(directory)) }
   const agent = awaitedLater(agentFor(client, { ...at, asked: wanted.agent ?? existing?.agent ?? undefined }))
   const asked = wanted.model ?? (forked ? (existing?.model ?? undefined) : undefined)
-  const model = awaitedLater(modelFor(client, { ...at, asked, forked, providers: home.settings().modelProviders }))
+  const { modelProviders: providers } = home.settings(formatRef(wanted.ref))
+  const model = awaitedLater(modelFor(client, { ...at, asked, forked, providers }))
   await Promise.allSettled([agent, model])
   const facts = { model: await model, agent: (await agent).name }
   // Warned about here, because its run would still end as a success.

@@ -29,7 +29,7 @@ export async function runContext(context: Context, options: ContextOptions): Pro
     return context.io.out(cleared ? `Forgot what was asked and answered on ${issue}\n` : nothing(issue))
   }
   const remembered = readRemembered(context, name, issue)
-  const enabled = context.settings().contextDump
+  const enabled = context.settings(issue).contextDump
   if (options.json === true) {
     const file = context.paths.remembered(name)
     return printJson(context, { entries: [], ...remembered, issue_ref: issue, file, enabled })

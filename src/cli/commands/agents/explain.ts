@@ -53,7 +53,7 @@ export async function runExplain(context: Context, options: { what: string; json
     holders,
     atRemote: name === undefined ? undefined : waitingStartOf(context, name),
     ...(await agentFacts(context, ref, record)),
-    limit: context.settings().maxConcurrentAgents,
+    limit: context.settings(ref).maxConcurrentAgents,
     shortage: memoryShortage(memoryRoom(context, holders)),
     dispatching: (await daemonStatus(context))?.dispatching === true,
     decisions,
