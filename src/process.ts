@@ -9,10 +9,9 @@ import { isNews } from './config/said-once.ts'
 import { loadSettings, type Settings } from './config/settings.ts'
 import { fit } from './core/columns.ts'
 import { codeOf, exitCodes, KugetsuError, messageOf } from './core/errors.ts'
-import { lazy } from './core/lazy.ts'
 import { plainLine, plainText } from './core/plain-text.ts'
 import { isPacked } from './platform/single-executable.ts'
-import { openQueue } from './queue/file-queue.ts'
+import { loadedLater } from './queue/later.ts'
 
 export interface ProcessOptions {
   /** No person reads the output. */
@@ -31,6 +30,7 @@ export function createContext(interruption: Interruption, { inBackground, exit }
   const io = createIo(interruption, exit)
   let settings: Settings | undefined
   const paths = pathsOf(homeDirectory(env, userHome))
+  const queue = loadedLater(async () => (await import('./queue/file-queue.ts')).openQueue(context))
   const context: Context = {
     io,
     env,
@@ -44,7 +44,7 @@ export function createContext(interruption: Interruption, { inBackground, exit }
       return interruption.signal()
     },
     settings: () => (settings ??= readSettings()),
-    queue: lazy(() => openQueue(context)),
+    queue: () => queue,
     warn: (text) => io.err(`${styled(context, 'yellow', 'Warning:')} ${plainText(text)}\n`),
     progress: io.progress,
     system: '/',

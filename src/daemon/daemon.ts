@@ -79,7 +79,7 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
   writeAtomic(home.paths.daemonPid, `${currentProcess().pid}\n`)
   if (foreground) tellWhatItDoes(home)
   const queue = home.queue()
-  const unwatch = queue.watch(wakeUp.now)
+  const unwatch = await queue.watch(wakeUp.now)
   const finder = createPullRequestFinder(home, queue, wakeUp.now)
   const upkeep = createUpkeep(home, queue)
   const instances = createInstances(home, () => somebodyIsAttached(home))

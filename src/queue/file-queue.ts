@@ -187,7 +187,7 @@ export function openQueue(home: QueueHome): Queue {
       }
       return gone
     },
-    watch: standings.watch,
+    watch: async (changed) => standings.watch(changed),
     inspect: async ({ newest: most } = {}) => files.inspect(most),
   }
 }

@@ -85,7 +85,7 @@ export interface Queue {
    * From now on take(), counts() and list() with a filter take no longer when more is in the queue. `changed` is called
    * soon after another process has changed something that was not noticed before. Returns what ends it.
    */
-  watch: (changed: () => void) => () => void
+  watch: (changed: () => void) => Promise<() => void>
   /**
    * Reads all items, or as many of the `newest` ids, and changes nothing: what cannot be understood stays, and nothing is
    * told of it.

@@ -46,7 +46,7 @@ describe('taking tasks', () => {
 
   it('leaves what was removed meanwhile, and takes the next', async () => {
     const [first] = [await add(1), await add(2)]
-    const unwatch = queue.watch(() => {})
+    const unwatch = await queue.watch(() => {})
     expect(await take({ free: 0, ahead: 1 })).toMatchObject({ messages: [], next: ['do 1'] })
     await openQueue(home).remove([first.id], () => true)
     expect((await take({ free: 1 })).messages).toEqual(['do 2'])
@@ -138,7 +138,7 @@ describe('a watched queue', () => {
   it('tells of what others change, and knows it at once', async () => {
     const { id } = await add(1)
     let told = 0
-    const unwatch = queue.watch(() => (told += 1))
+    const unwatch = await queue.watch(() => (told += 1))
     expect((await queue.counts()).pending).toBe(1)
     await openQueue(home).add({ issue_ref: issue(2), message: 'do 2' })
     await waitFor('word of it', () => told === 1)
@@ -154,7 +154,7 @@ describe('a watched queue', () => {
 
   it('sees what it changes itself without a word', async () => {
     let told = 0
-    const unwatch = queue.watch(() => (told += 1))
+    const unwatch = await queue.watch(() => (told += 1))
     const { id } = await add(1)
     expect(await queue.counts()).toMatchObject({ total: 1, pending: 1 })
     await queue.change(id, (item) => ({ ...item, state: 'error' }))
