@@ -55,7 +55,7 @@ async function enqueued(bench: Bench, homes: Homes): Promise<void> {
     measured: samples.many,
     baseline: samples.few,
     against: `one more to ${few}`,
-    reach: 1.3,
+    limit: 1.3,
   })
 }
 
@@ -69,7 +69,7 @@ async function idle(bench: Bench, homes: Homes): Promise<void> {
   const after = { few: activityOf(pids.few), many: activityOf(pids.many) }
   const rate = (of: keyof Homes) => [(after[of].cpuMs - before[of].cpuMs) / seconds]
   const [measured, baseline, against] = [rate('many'), rate('few'), `${few} tasks`]
-  bench.figure('idle: processor', { unit: 'ms/s', measured, reach: 10 })
+  bench.figure('idle: processor', { unit: 'ms/s', measured, limit: 10 })
   bench.figure('idle: processor', { unit: 'ms/s', measured, baseline, against })
   const memory = (of: keyof Homes) => [memoryOf([pids[of]]) / megabyte]
   bench.figure('idle: memory (PSS)', { unit: 'MB', measured: memory('many'), baseline: memory('few'), against })
