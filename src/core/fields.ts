@@ -74,6 +74,7 @@ export function list<T>(read: Read<T>): Field<T[]> {
 }
 
 export const aText: Read<string> = (value) => (isText(value) ? value : undefined)
+export const aFilledText: Read<string> = (value) => (isText(value) && value !== '' ? value : undefined)
 export const aNumber: Read<number> = (value) => (Number.isFinite(value) ? (value as number) : undefined)
 export const anInteger: Read<number> = (value) => (Number.isSafeInteger(value) ? (value as number) : undefined)
 export const aBoolean: Read<boolean> = (value) => (typeof value === 'boolean' ? value : undefined)
