@@ -1,6 +1,6 @@
 import * as path from 'node:path'
 import { fileNameOf } from '../core/issue-names.ts'
-import type { IssueRef, Repository } from '../core/issue-ref.ts'
+import type { Repository } from '../core/issue-ref.ts'
 
 /** Where everything of one kugetsu home lives; docs/state.md describes each file. */
 export type Paths = ReturnType<typeof pathsOf>
@@ -26,7 +26,7 @@ export function pathsOf(home: string) {
     repos: at('repos'),
     /** The lock of everything that writes to a repository's mirror. */
     mirrorLock: (repository: Repository) => at('locks', `mirror-${fileNameOf(repository)}.lock`),
-    mirror: (ref: IssueRef) => at('repos', ref.host, ...ref.owner.split('/'), `${ref.repo}.git`),
+    mirror: (of: Repository) => at('repos', of.host, ...of.owner.split('/'), `${of.repo}.git`),
     /** What was asked and answered on an issue. */
     remembered: (name: string) => at('context', `${name}.json`),
     slots: at('slots'),

@@ -12,6 +12,8 @@ import { sweepLitter } from '../platform/litter.ts'
 import { writtenDirectories } from '../queue/places.ts'
 import type { Queue } from '../queue/queue.ts'
 import { clearDelegations, clearFinished, clearLocks, clearTranscripts } from './retention.ts'
+import type { GitRepository } from '../git/repository.ts'
+import { mirrorOf } from '../sessions/file/worktree-handles.ts'
 import { packMirror } from '../worktrees/mirror/pack.ts'
 import { isWorthPacking } from '../worktrees/mirror/worth-packing.ts'
 
@@ -58,16 +60,16 @@ export function createUpkeep(home: Home, queue: Queue): Upkeep {
     const steps = [clearFinished, clearTranscripts, clearDelegations, clearLocks]
     for (const step of steps) await step(home, queue).catch((error) => tell('remove old tasks and logs', error))
     if (!hourly) return
-    for (const { path } of listMirrors(home.paths)) {
+    for (const { path, repository } of listMirrors(home.paths)) {
       if (closing.signal.aborted) return
-      await pack(path).catch((error) => tell(`pack ${path}`, error))
+      await pack(mirrorOf(home, repository)).catch((error) => tell(`pack ${path}`, error))
     }
   }
 
-  async function pack(mirror: string): Promise<void> {
-    if (!isWorthPacking(mirror)) return
+  async function pack(mirror: GitRepository): Promise<void> {
+    if (!isWorthPacking(mirror.path)) return
     const signal = AbortSignal.any([home.signal, closing.signal])
-    await packMirror({ env: home.env, timeoutMs: packMs, signal, path: mirror })
+    await packMirror(mirror.with({ timeoutMs: packMs, signal }))
   }
 
   function attempt<T>(what: string, step: () => T, otherwise?: T): T {

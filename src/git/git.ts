@@ -169,22 +169,6 @@ export async function askGit(args: readonly string[], call: GitCall): Promise<st
   }
 }
 
-/** A call on the mirror at `path`. */
-export function inMirror(options: GitOptions & { path: string }): GitCall {
-  const { env, timeoutMs, signal, loginHint } = options
-  // GIT_DIR is set, not found from the directory: the user may have set safe.bareRepository=explicit.
-  return { env, timeoutMs, signal, loginHint, cwd: options.path, variables: { GIT_DIR: options.path } }
-}
-
-/**
- * A call in the worktree at `path`. Git is told where it is, so a broken `.git` file never leads to a repository further up.
- */
-export function inWorktree(options: GitOptions & { path: string }, gitDirectory: string): GitCall {
-  const { env, timeoutMs, signal } = options
-  const variables = { ...gitDirectories(gitDirectory), GIT_WORK_TREE: options.path }
-  return { env, timeoutMs, signal, cwd: options.path, variables }
-}
-
 /**
  * The variables for the git directory of a worktree or clone. The repository is named too, because a file in the git
  * directory could point to another one.

@@ -15,20 +15,18 @@ export type Place =
   | { kind: 'missing'; repository: string; entry: WorktreeEntry | undefined }
   | { kind: 'unknown' }
 
-/** Looks at the directory `options.path`, which should be a worktree of `options.mirror`. */
-export function placeOf(options: { path: string; mirror: string }): Place {
-  const entry = entryOf(options.mirror, options.path)
-  if (entry?.present === true) {
-    return { kind: 'worktree', gitDirectory: entry.directory, repository: options.mirror, entry }
-  }
-  if (isNothing(options.path)) return { kind: 'missing', repository: options.mirror, entry }
-  const own = path.join(options.path, '.git')
+/** Looks at a directory, which should be a worktree of the mirror at that path. */
+export function placeOf(directory: string, mirror: string): Place {
+  const entry = entryOf(mirror, directory)
+  if (entry?.present === true) return { kind: 'worktree', gitDirectory: entry.directory, repository: mirror, entry }
+  if (isNothing(directory)) return { kind: 'missing', repository: mirror, entry }
+  const own = path.join(directory, '.git')
   if (isRepository(own)) return { kind: 'clone', gitDirectory: own, repository: own }
-  const link = linkOf(options.path)
+  const link = linkOf(directory)
   const common = link === undefined ? undefined : readText(path.join(link, 'commondir'))?.trim()
   if (link === undefined || !common) return { kind: 'unknown' }
   const repository = path.resolve(link, common)
-  const other = isSamePlace(repository, options.mirror) ? undefined : entryOf(repository, options.path)
+  const other = isSamePlace(repository, mirror) ? undefined : entryOf(repository, directory)
   if (other?.present !== true || !isRepository(repository)) return { kind: 'unknown' }
   return { kind: 'elsewhere', gitDirectory: other.directory, repository, entry: other }
 }

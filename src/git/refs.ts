@@ -2,7 +2,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { readText } from '../platform/files.ts'
-import { type GitOptions, inMirror, runGit } from './git.ts'
+import type { GitRepository } from './repository.ts'
 
 export interface Ref {
   commit: string
@@ -13,10 +13,10 @@ export interface Ref {
 /** By full name, `refs/heads/main`. Missing and broken refs are left out. */
 export type Refs = ReadonlyMap<string, Ref>
 
-/** Asks git for the refs of these names in the mirror at `options.path`. Throws KugetsuError when git fails. */
-export async function askRefs(options: GitOptions & { path: string }, names: readonly string[]): Promise<Refs> {
+/** Asks git for the refs of these names. Throws KugetsuError when git fails. */
+export async function askRefs(mirror: GitRepository, names: readonly string[]): Promise<Refs> {
   const format = '--format=%(refname)%00%(objectname)%00%(symref)'
-  const text = await runGit(['for-each-ref', format, ...names], inMirror(options))
+  const text = await mirror.git(['for-each-ref', format, ...names])
   const refs = new Map<string, Ref>()
   for (const line of text.split('\n')) {
     const [name = '', commit = '', target = ''] = line.split('\0')

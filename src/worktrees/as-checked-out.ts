@@ -7,17 +7,16 @@ import * as path from 'node:path'
 import { type ByteName, byteName } from '../platform/byte-names.ts'
 import { ensureDirectory } from '../platform/files.ts'
 import { copyRegular } from '../platform/regular-file.ts'
-import { askGit, type GitCall, runGit } from '../git/git.ts'
+import type { GitRepository } from '../git/repository.ts'
 import { removeTree, sweepTemporary, temporarySibling } from '../git/temporary.ts'
 
 /**
- * Whether nothing is staged, and each tracked file of the worktree of `call` (inWorktree) that git reports as changed is
- * byte for byte what a checkout of the index writes. The files are checked out again beside the worktree and compared.
+ * Whether nothing is staged, and each tracked file of the worktree that git reports as changed is byte for byte what a checkout of the index writes. The files are checked out again beside the worktree and compared.
  * Untracked files, submodules and the files in `except` are not checked. Throws KugetsuError when git fails.
  */
-export async function isAsCheckedOut(call: GitCall, except: readonly ByteName[] = []): Promise<boolean> {
-  if ((await askGit(['diff-index', '--cached', '--quiet', 'HEAD', '--'], call)) === undefined) return false
-  const place = `${call.cwd}.again` // in the same file system, which may fold names
+export async function isAsCheckedOut(worktree: GitRepository, except: readonly ByteName[] = []): Promise<boolean> {
+  if ((await worktree.ask(['diff-index', '--cached', '--quiet', 'HEAD', '--'])) === undefined) return false
+  const place = `${worktree.path}.again` // in the same file system, which may fold names
   const directory = temporarySibling(place)
   const [list, index, again] = ['list', 'index', 'files'].map((name) => path.join(directory, name)) as [
     string,
@@ -28,18 +27,15 @@ export async function isAsCheckedOut(call: GitCall, except: readonly ByteName[] 
     await sweepTemporary(place, 'ofTheDead')
     ensureDirectory(again)
     // git writes the list to a file, not to its output, because names are bytes.
-    await runGit(['diff-files', '--name-only', '-z', `--output=${list}`], call)
+    await worktree.git(['diff-files', '--name-only', '-z', `--output=${list}`])
     const names = namesIn(fs.readFileSync(list)).filter((name) => !except.includes(byteName(name)))
     fs.writeFileSync(list, Buffer.concat(names.flatMap((name) => [name, Buffer.from([0])])))
     if (names.length === 0) return true
-    copyRegular(path.join(call.variables?.['GIT_DIR'] ?? '', 'index'), index)
-    const variables = { ...call.variables, GIT_WORK_TREE: again, GIT_INDEX_FILE: index, GIT_LITERAL_PATHSPECS: '1' }
-    await runGit(['checkout', '--quiet', `--pathspec-from-file=${list}`, '--pathspec-file-nul'], {
-      ...call,
-      cwd: again,
-      variables,
-    })
-    for (const name of names) if (!(await isSame(within(call.cwd, name), within(again, name)))) return false
+    copyRegular(path.join(worktree.call.variables?.['GIT_DIR'] ?? '', 'index'), index)
+    const variables = { GIT_WORK_TREE: again, GIT_INDEX_FILE: index, GIT_LITERAL_PATHSPECS: '1' }
+    const checkout = ['checkout', '--quiet', `--pathspec-from-file=${list}`, '--pathspec-file-nul']
+    await worktree.with({ cwd: again, variables }).git(checkout)
+    for (const name of names) if (!(await isSame(within(worktree.path, name), within(again, name)))) return false
     return true
   } finally {
     await removeTree(directory)

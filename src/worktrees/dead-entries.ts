@@ -4,18 +4,15 @@
  */
 import * as fs from 'node:fs'
 import { KugetsuError } from '../core/errors.ts'
-import { exclusively } from '../platform/locks.ts'
 import { inside } from './at-risk/inside.ts'
 import { operationIn } from './at-risk/operations.ts'
 import { parkedOf } from './at-risk/parked.ts'
 import type { Remotes } from './at-risk/remotes.ts'
 import { dropEntry, isBeingSetUp, listEntries, type WorktreeEntry } from '../git/worktree-entries.ts'
-import { askGit, type GitCall, gitDirectories, type GitOptions, runGit } from '../git/git.ts'
+import { gitDirectories } from '../git/git.ts'
+import type { GitRepository } from '../git/repository.ts'
 import { isUnfinished } from './leftovers.ts'
-import { mirrorLockWaitMs } from './mirror/mirror.ts'
 import { isSaved } from './mirror/recovery-refs.ts'
-
-type Options = GitOptions & { mirror: string; remotes: Remotes }
 
 /** The entries whose worktree is missing. A worktree that is being made right now may be among them. */
 export function deadEntries(mirror: string): WorktreeEntry[] {
@@ -23,47 +20,49 @@ export function deadEntries(mirror: string): WorktreeEntry[] {
 }
 
 /** Why a dead entry must not be dropped; empty when nothing would be lost. Throws KugetsuError when git fails. */
-export async function reasonsToKeepEntry(options: Options, entry: WorktreeEntry): Promise<string[]> {
+export async function reasonsToKeepEntry(
+  mirror: GitRepository,
+  remotes: Remotes,
+  entry: WorktreeEntry,
+): Promise<string[]> {
   if (isUnfinished(entry)) return []
   if (entry.path === undefined) return ['cannot tell where its worktree is']
   if (fs.existsSync(entry.path)) return [`cannot tell what ${entry.path} is, which does not belong to it`]
   if (entry.locked !== undefined && !isBeingSetUp(entry)) return [`it is locked: ${entry.locked || 'no reason given'}`]
-  const { env, timeoutMs, signal } = options
-  const call: GitCall = { env, timeoutMs, signal, cwd: options.mirror, variables: gitDirectories(entry.directory) }
-  if ((await askGit(['rev-parse', '--verify', '--quiet', 'HEAD'], call)) === undefined) return []
+  const own = mirror.with({ variables: gitDirectories(entry.directory) })
+  if ((await own.ask(['rev-parse', '--verify', '--quiet', 'HEAD'])) === undefined) return []
   const reasons: string[] = []
   if (fs.existsSync(`${entry.directory}/index`)) {
-    const isClean = (await askGit(['diff-index', '--cached', '--quiet', 'HEAD', '--'], call)) !== undefined
+    const isClean = (await own.ask(['diff-index', '--cached', '--quiet', 'HEAD', '--'])) !== undefined
     if (!isClean) reasons.push('changes were staged in it')
   }
   if (entry.branch === undefined) {
     const elsewhere = ['--not', '--remotes=origin', '--branches']
-    const count = (await runGit(['rev-list', '--count', 'HEAD', ...elsewhere, '--'], call)).trim()
+    const count = (await own.git(['rev-list', '--count', 'HEAD', ...elsewhere, '--'])).trim()
     const { detached } = entry
-    if (count !== '0' && (detached === undefined || !(await isSaved(options, detached))))
+    if (count !== '0' && (detached === undefined || !(await isSaved(mirror, detached))))
       reasons.push(`its detached HEAD has unpushed commits (${count})`)
   }
-  const place = { kind: 'missing', repository: options.mirror, entry } as const
+  const place = { kind: 'missing', repository: mirror.path, entry } as const
   // The entry's branch stays when the entry goes, so no branch is listed here.
   const heads = { head: entry.detached, on: entry.branch, branches: new Map<string, string>(), incoming: [] }
-  const parked = await parkedOf({ ...options, branch: '' }, place, heads, [])
+  const parked = await parkedOf({ mirror, branch: '' }, place, heads, [])
   if (parked.length > 0)
     reasons.push(`only its records name some commits (${parked.map(({ from }) => from).join(', ')})`)
   const operation = operationIn(entry.directory)
   if (operation !== undefined) reasons.push(`${operation} was in progress in it`)
   // `pushed` is empty, so the remotes are asked: it is not known here whether the mirror is up to date.
-  const look = { env, timeoutMs, signal, root: entry.path, mirror: options.mirror, gitDirectory: entry.directory }
-  const { lost, unknown } = await inside({ ...look, remotes: options.remotes, pushed: [] })
+  const look = { root: entry.path, mirror, gitDirectory: entry.directory, remotes, pushed: [] }
+  const { lost, unknown } = await inside(look)
   return [...reasons, ...lost, ...unknown.map((reason) => `cannot tell: ${reason}`)]
 }
 
 /** Drops an entry if it is still dead. Throws KugetsuError `work_at_risk` when it now has to stay. */
-export async function dropDeadEntry(options: Options & { lockFile: string }, directory: string): Promise<void> {
-  const wait = { timeoutMs: mirrorLockWaitMs, signal: options.signal }
-  await exclusively(options.lockFile, wait, async () => {
-    const entry = deadEntries(options.mirror).find((each) => each.directory === directory)
+export async function dropDeadEntry(mirror: GitRepository, remotes: Remotes, directory: string): Promise<void> {
+  await mirror.exclusively(async () => {
+    const entry = deadEntries(mirror.path).find((each) => each.directory === directory)
     if (entry === undefined) return
-    const reasons = await reasonsToKeepEntry(options, entry)
+    const reasons = await reasonsToKeepEntry(mirror, remotes, entry)
     if (reasons.length > 0) throw new KugetsuError(reasons.join('; '), { code: 'work_at_risk' })
     dropEntry(entry)
   })

@@ -10,11 +10,11 @@ import {
   listEntries,
   type WorktreeEntry,
 } from '../git/worktree-entries.ts'
-import type { GitOptions } from '../git/git.ts'
-import { withPlainRepository } from '../git/throwaway-repository.ts'
+import type { GitRepository } from '../git/repository.ts'
 import { recoveryRef } from './mirror/recovery-refs.ts'
-import { lend, storeSaved } from './mirror/saved-repository.ts'
+import { storeOwn } from './mirror/saved-repository.ts'
 import { removeTree } from '../git/temporary.ts'
+import type { IssueWorktree } from './issue-worktree.ts'
 
 /**
  * Clears the way for a worktree at `path` on `branch`. The caller holds the mirror's lock, so nothing half made is still
@@ -26,12 +26,10 @@ import { removeTree } from '../git/temporary.ts'
  *
  * Returns the entries that stay.
  */
-export async function sweepLeftovers(
-  options: GitOptions & { mirror: string; path: string; branch: string },
-): Promise<WorktreeEntry[]> {
+export async function sweepLeftovers(options: IssueWorktree): Promise<WorktreeEntry[]> {
   const isHere = isAt(options.path)
   const staying: WorktreeEntry[] = []
-  for (const entry of listEntries(options.mirror)) {
+  for (const entry of listEntries(options.mirror.path)) {
     const here = isHere(entry.path)
     if (isBeingSetUp(entry) || isBarelyBegun(entry)) {
       if (here) await removeTree(options.path)
@@ -44,12 +42,12 @@ export async function sweepLeftovers(
       staying.push(entry)
       continue
     }
-    await keepDetached(options, entry)
+    await keepDetached(options.mirror, entry)
     dropEntry(entry)
   }
   const link = linkOf(options.path)
   const pointsNowhere =
-    link !== undefined && isSamePlace(path.dirname(path.dirname(link)), options.mirror) && !fs.existsSync(link)
+    link !== undefined && isSamePlace(path.dirname(path.dirname(link)), options.mirror.path) && !fs.existsSync(link)
   if (pointsNowhere && fs.readdirSync(options.path).length === 1) await removeTree(options.path)
   return staying
 }
@@ -74,14 +72,10 @@ function isCutOff(entry: WorktreeEntry): boolean {
   return entry.path === undefined || (entry.locked === 'initializing' && !fs.existsSync(entry.path))
 }
 
-async function keepDetached(options: GitOptions & { mirror: string }, entry: WorktreeEntry): Promise<void> {
+async function keepDetached(mirror: GitRepository, entry: WorktreeEntry): Promise<void> {
   const { detached: commit, directory } = entry
   if (commit === undefined) return
   const ref = recoveryRef(path.basename(entry.path ?? directory), new Date())
   const failure = { message: `cannot save the detached HEAD of ${entry.path ?? directory}`, code: 'save_failed' }
-  const { mirror } = options
-  await withPlainRepository({ ...options, beside: mirror, sha256: commit.length === 64, failure }, async (plain) => {
-    lend(plain, [mirror])
-    await storeSaved({ ...options, failure }, { ref, commit, plain })
-  })
+  await storeOwn(mirror.with({ failure }), ref, commit)
 }

@@ -6,15 +6,15 @@ import { isAt, sweepEntry, type WorktreeEntry } from '../git/worktree-entries.ts
 import { sweepLeftovers } from './leftovers.ts'
 import { isNothing } from '../git/place.ts'
 import { sweepTemporary } from '../git/temporary.ts'
-import type { WorktreeOptions } from './options.ts'
+import type { IssueWorktree, WorktreePlace } from './issue-worktree.ts'
 
 /**
  * Clears away leftovers of earlier worktrees. Throws when something else has the path or the branch. Returns the entries of
  * the other worktrees.
  */
-export async function makeRoom(options: WorktreeOptions, branch: string): Promise<WorktreeEntry[]> {
+export async function makeRoom(options: WorktreePlace, branch: string): Promise<WorktreeEntry[]> {
   await sweepTemporary(options.path)
-  await sweepEntry(options.mirror, options.path)
+  await sweepEntry(options.mirror.path, options.path)
   const others = await sweepLeftovers({ ...options, branch })
   requireFree({ ...options, branch }, others)
   removeDirectories(options.path)
@@ -32,7 +32,7 @@ function removeDirectories(place: string): void {
 }
 
 /** Throws when the path or the branch is taken, before git is asked. */
-function requireFree(options: WorktreeOptions & { branch: string }, entries: readonly WorktreeEntry[]): void {
+function requireFree(options: IssueWorktree, entries: readonly WorktreeEntry[]): void {
   const taken = entries.find((entry) => entry.branch === options.branch)
   if (taken !== undefined) {
     throw new KugetsuError(`branch ${options.branch} is checked out in ${taken.path ?? taken.directory}`, {
@@ -51,7 +51,7 @@ function requireFree(options: WorktreeOptions & { branch: string }, entries: rea
     })
   }
   if (isNothing(options.path)) return
-  throw new KugetsuError(`${options.path} exists and is not a worktree of ${options.mirror}`, {
+  throw new KugetsuError(`${options.path} exists and is not a worktree of ${options.mirror.path}`, {
     hint: 'Move it away and try again; nothing in it was touched.',
     code: 'path_taken',
   })

@@ -9,35 +9,28 @@ import { KugetsuError } from '../core/errors.ts'
 import { setAside, writeAtomic } from '../platform/files.ts'
 import { beginningOf, isNoText } from '../platform/regular-file.ts'
 import { entryOf, isBeingSetUp, isSamePlace, listEntries } from '../git/worktree-entries.ts'
-import { type GitOptions, inWorktree, runGit } from '../git/git.ts'
+import type { IssueWorktree } from './issue-worktree.ts'
 import { headOfMirror, isDirectory, isFile, isPlace, linkToMirror, type Part, refPart, textOf } from './mirror/mend.ts'
 import { askRefs } from '../git/refs.ts'
-
-export interface MendOptions extends GitOptions {
-  mirror: string
-  /** The worktree. */
-  path: string
-  /** The branch to be on when nothing else records it. */
-  branch: string
-}
 
 /**
  * What the worktree has lost, in words (`its .git file`). Empty when git works, when nothing is there, and when the
  * directory is not a worktree of the mirror. Reads files only. Throws KugetsuError `worktree_broken` when it cannot be
  * mended.
  */
-export function lostParts(options: Pick<MendOptions, 'mirror' | 'path' | 'branch'>): string[] {
-  return partsOf({ ...options, env: {}, timeoutMs: 0 })
+export function lostParts(worktree: IssueWorktree): string[] {
+  return partsOf(worktree)
     .filter(({ isBroken }) => isBroken())
     .map(({ name }) => name)
 }
 
 /**
- * Mends the lost parts and returns their names. The caller holds the mirror's lock. Throws KugetsuError `worktree_broken`.
+ * Mends the lost parts and returns their names; it will be on its branch when nothing else records one. The caller holds the
+ * mirror's lock. Throws KugetsuError `worktree_broken`.
  */
-export async function mendWorktree(options: MendOptions): Promise<string[]> {
+export async function mendWorktree(worktree: IssueWorktree): Promise<string[]> {
   const mended: string[] = []
-  for (const { name, isBroken, mend } of partsOf(options)) {
+  for (const { name, isBroken, mend } of partsOf(worktree)) {
     if (!isBroken()) continue
     await mend()
     mended.push(name)
@@ -45,8 +38,9 @@ export async function mendWorktree(options: MendOptions): Promise<string[]> {
   return mended
 }
 
-function partsOf(options: MendOptions): Part[] {
-  const { mirror, path: place, branch } = options
+function partsOf(worktree: IssueWorktree): Part[] {
+  const { path: place, branch } = worktree
+  const mirror = worktree.mirror.path
   const own = path.join(place, '.git')
   const ownFile = fs.lstatSync(own, { throwIfNoEntry: false })
   if (!isDirectory(place) || ownFile?.isDirectory() === true) return []
@@ -55,12 +49,12 @@ function partsOf(options: MendOptions): Part[] {
   if (isElsewhere && isDirectory(link)) return []
   if (!isDirectory(path.join(mirror, 'objects')) || !isDirectory(path.join(mirror, 'refs'))) {
     if (link === undefined) return []
-    throw broken(options, `the repository that it belongs to, ${path.dirname(path.dirname(link))}, is gone`)
+    throw broken(place, `the repository that it belongs to, ${path.dirname(path.dirname(link))}, is gone`)
   }
   const directory = entryFor(mirror, place, link)
   if (directory === undefined) {
     if (!isElsewhere) return []
-    throw broken(options, `its .git file names ${link}, which is gone`)
+    throw broken(place, `its .git file names ${link}, which is gone`)
   }
   const known = entryOf(mirror, place)
   if (known !== undefined && isBeingSetUp(known)) return []
@@ -73,7 +67,7 @@ function partsOf(options: MendOptions): Part[] {
       name: 'its entry in the mirror',
       isBroken: () => !isDirectory(directory),
       mend: async () => {
-        await requireBranch(options)
+        await requireBranch(worktree)
         fs.mkdirSync(directory, { recursive: true })
       },
     },
@@ -92,21 +86,21 @@ function partsOf(options: MendOptions): Part[] {
       name: 'its HEAD',
       isBroken: () => !/^(ref: refs\/\S+|[0-9a-f]{40}|[0-9a-f]{64})\n?$/.test(textOf(at('HEAD')) ?? ''),
       mend: async () => {
-        await requireBranch(options)
+        await requireBranch(worktree)
         writeAtomic(at('HEAD'), `ref: refs/heads/${branch}\n`)
       },
     },
     {
       name: 'its branch',
-      isBroken: () => ref() !== undefined && refPart(options, mirror, ref() ?? '', []).isBroken(),
-      mend: () => refPart(options, mirror, ref() ?? '', [at('logs/HEAD')]).mend(),
+      isBroken: () => ref() !== undefined && refPart(worktree.mirror, ref() ?? '', []).isBroken(),
+      mend: () => refPart(worktree.mirror, ref() ?? '', [at('logs/HEAD')]).mend(),
     },
     {
       name: 'its index',
       isBroken: () => !isIndex(at('index')) && (ref() === undefined || isBorn(mirror, ref() ?? '')),
       mend: async () => {
         if (fs.existsSync(at('index'))) setAside(at('index'), new Date())
-        await runGit(['reset', '--mixed', '--quiet'], inWorktree(options, directory))
+        await worktree.mirror.worktree(place, directory).git(['reset', '--mixed', '--quiet'])
       },
     },
   ]
@@ -128,20 +122,19 @@ function entryFor(mirror: string, place: string, link: string | undefined): stri
 }
 
 /** Throws unless the branch exists and is free: nothing else says which commit the files are based on. */
-async function requireBranch(options: MendOptions): Promise<void> {
-  const { mirror, branch, path: place } = options
+async function requireBranch({ mirror, branch, path: place }: IssueWorktree): Promise<void> {
   const ref = `refs/heads/${branch}`
-  const part = refPart(options, mirror, ref, [])
+  const part = refPart(mirror, ref, [])
   if (part.isBroken()) await part.mend()
-  if (!(await askRefs({ ...options, path: mirror }, [ref])).has(ref)) {
-    throw broken(options, `the mirror has no branch ${branch} any more`)
+  if (!(await askRefs(mirror, [ref])).has(ref)) {
+    throw broken(place, `the mirror has no branch ${branch} any more`)
   }
-  const other = listEntries(mirror).find((entry) => entry.branch === branch && !isPlace(entry.path, place))
+  const other = listEntries(mirror.path).find((entry) => entry.branch === branch && !isPlace(entry.path, place))
   if (other !== undefined)
-    throw broken(options, `its branch ${branch} is checked out in ${other.path ?? other.directory}`)
+    throw broken(place, `its branch ${branch} is checked out in ${other.path ?? other.directory}`)
 }
 
-function broken({ path: place }: Pick<MendOptions, 'path'>, why: string): KugetsuError {
+function broken(place: string, why: string): KugetsuError {
   return new KugetsuError(`git does not work in ${place}: ${why}`, {
     hint: `Its files are unchanged. Move that directory away and try again: kugetsu makes a new worktree, to which you can copy what is missing.`,
     code: 'worktree_broken',

@@ -1,24 +1,15 @@
 /** The whole way to the worktree of an issue: clones or fetches the mirror, and makes the worktree meanwhile. */
 import { nameWithRoom } from './branch-name.ts'
 import { entryOf, isBeingSetUp } from '../git/worktree-entries.ts'
-import type { GitOptions } from '../git/git.ts'
-import { openMirror } from './mirror/mirror.ts'
-import type { AddWorktreeOptions } from './options.ts'
+import { type MirrorOptions, openMirror } from './mirror/mirror.ts'
+import type { AddWorktreeOptions } from './issue-worktree.ts'
 import { askRefs, readRefs, sameRefs } from '../git/refs.ts'
 import { remoteStartRefs, startRefs } from './start-point.ts'
 import { type AddedWorktree, addWorktree, beginWorktree, completeWorktree, discardWorktree } from './worktrees.ts'
 
-export interface PlaceWorktreeOptions extends Omit<AddWorktreeOptions, 'madeAt'> {
-  /** The clone URL. */
-  url: string
-  /** How the remote is reached, where that differs from the other calls. */
-  access?: Partial<Pick<GitOptions, 'env' | 'loginHint'>>
-  /** Gets what git says while it clones or fetches, a line at a time. */
-  onProgress?: ((text: string) => void) | undefined
-  /** Called with the parts of the mirror that were lost and are now mended. */
-  onMended?: ((parts: string[]) => void) | undefined
-  /** Called with removed settings (`name=value`) that belonged to one worktree but applied to all. */
-  onStray?: ((settings: string[]) => void) | undefined
+type Sources = Omit<AddWorktreeOptions, 'madeAt'> & Omit<MirrorOptions, 'beforeFetch'>
+
+export interface PlaceWorktreeOptions extends Sources {
   /**
    * Called when all files of a worktree that this call made are there, possibly before the remote has answered. If the
    * answer differs, the worktree is moved afterwards. From here on, undoing it is up to the caller.
@@ -43,23 +34,24 @@ export interface PlacedWorktree extends AddedWorktree {
  */
 export async function placeWorktree(options: PlaceWorktreeOptions): Promise<PlacedWorktree> {
   const { mirror } = options
-  const read = () => readRefs(mirror, startRefs(options))
+  const { path: repository, signal } = mirror
+  const read = () => readRefs(repository, startRefs(options))
   const failing = new AbortController()
-  const signal = options.signal === undefined ? failing.signal : AbortSignal.any([options.signal, failing.signal])
+  const either = signal === undefined ? failing.signal : AbortSignal.any([signal, failing.signal])
   let told = false
   let isStill = () => false
   let early = Promise.resolve<AddedWorktree | undefined>(undefined)
 
   const beginEarly = async () => {
-    const existing = entryOf(mirror, options.path)
+    const existing = entryOf(repository, options.path)
     if (existing?.present === true && !isBeingSetUp(existing)) return
     // When the branch needs another name, ask the remote first: it may have work on the usual one.
-    if (nameWithRoom(mirror, options.branch) !== options.branch) return
-    const before = read() ?? (await askRefs({ ...options, path: mirror }, startRefs(options)))
+    if (nameWithRoom(repository, options.branch) !== options.branch) return
+    const before = read() ?? (await askRefs(mirror, startRefs(options)))
     isStill = () => sameRefs(before, read(), remoteStartRefs(options))
     const begun = await beginWorktree(options, before)
     const complete = async () => {
-      const made = await completeWorktree({ ...options, signal }, begun)
+      const made = await completeWorktree({ ...options, mirror: mirror.with({ signal: either }) }, begun)
       if (options.onPlaced === undefined || !isStill()) return made
       told = true
       options.onPlaced(made)
@@ -71,10 +63,10 @@ export async function placeWorktree(options: PlaceWorktreeOptions): Promise<Plac
 
   try {
     const beforeFetch = () => beginEarly().catch(() => {})
-    await openMirror({ ...options, ...options.access, path: mirror, beforeFetch })
+    await openMirror(mirror, { ...options, beforeFetch })
     options.onAnswered?.()
     const made = await early
-    options.signal?.throwIfAborted()
+    signal?.throwIfAborted()
     if (made?.isOfRemote === true && isStill()) return { ...made, told }
     const late = await addWorktree({ ...options, madeAt: made?.isOfRemote === true ? made.head : undefined })
     return made === undefined
@@ -84,7 +76,7 @@ export async function placeWorktree(options: PlaceWorktreeOptions): Promise<Plac
     failing.abort()
     const made = await early
     if (made !== undefined && !told) {
-      const undo = { ...options, branch: made.branch, signal: undefined, deleteBranch: made.branchCreated }
+      const undo = { ...options, branch: made.branch, deleteBranch: made.branchCreated }
       await discardWorktree(undo).catch(() => {})
     }
     throw error

@@ -11,13 +11,11 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { ensureDirectory } from '../platform/files.ts'
 import { lockedByAdd, placeOfAdded, type WorktreeEntry } from '../git/worktree-entries.ts'
-import { inMirror, runGit } from '../git/git.ts'
 import { type MirrorConfig, readMirrorConfig } from '../git/mirror-config.ts'
 import { hasRoom, readRefs } from '../git/refs.ts'
-import { despiteLocks } from '../git/stale-locks.ts'
 import { temporarySibling } from '../git/temporary.ts'
 import { operationIn } from './at-risk/operations.ts'
-import type { WorktreeOptions } from './options.ts'
+import type { WorktreePlace } from './issue-worktree.ts'
 
 /** What HEAD will be: an existing branch, a branch to be made at (or moved to) a commit, or a commit alone. */
 export type Target = { branch: string; commit?: string } | { branch?: never; commit: string }
@@ -28,7 +26,7 @@ export type Target = { branch: string; commit?: string } | { branch?: never; com
  * a branch that was to be made may exist then.
  */
 export async function register(
-  options: WorktreeOptions,
+  options: WorktreePlace,
   target: Target,
   others: readonly WorktreeEntry[],
 ): Promise<void> {
@@ -36,10 +34,9 @@ export async function register(
   if (!registerAtOnce(options, target, others)) await registerByGit(options, target)
 }
 
-async function registerByGit(options: WorktreeOptions, { branch, commit }: Target): Promise<void> {
-  const { mirror, signal } = options
+async function registerByGit(options: WorktreePlace, { branch, commit }: Target): Promise<void> {
   const failure = { message: `cannot make the worktree ${options.path}`, code: 'worktree_failed' }
-  const call = { ...inMirror({ ...options, path: mirror }), failure }
+  const mirror = options.mirror.with({ failure })
   const where =
     branch === undefined
       ? ['--detach', '--', options.path, commit]
@@ -48,18 +45,18 @@ async function registerByGit(options: WorktreeOptions, { branch, commit }: Targe
         : ['-B', branch, '--no-track', '--', options.path, commit]
   // --lock marks it as unfinished until the checkout is complete; git does it before anything else.
   const add = ['worktree', 'add', '--no-checkout', '--lock', ...where]
-  await despiteLocks(mirror, signal, () => runGit(add, call))
+  await mirror.despiteLocks(() => mirror.git(add))
 }
 
 /** False, with nothing changed, when git has to do it or has to report what is wrong. */
 function registerAtOnce(
-  { mirror, path: place }: WorktreeOptions,
+  { mirror, path: place }: WorktreePlace,
   { branch, commit }: Target,
   others: readonly WorktreeEntry[],
 ): boolean {
   const made: string[] = []
   try {
-    const [repository, home] = [fs.realpathSync(mirror), fs.realpathSync(path.dirname(place))]
+    const [repository, home] = [fs.realpathSync(mirror.path), fs.realpathSync(path.dirname(place))]
     const id = path.basename(place)
     const entry = path.join(repository, 'worktrees', id)
     if (!isPlainName(id) || !isPlainPath(repository) || !isPlainPath(home) || !isPlainMirror(repository)) return false

@@ -1,10 +1,10 @@
 /** A worktree that nobody has worked in yet is as good as a new one, once it is moved to where a new one would begin. */
 import { type ByteName, charactersOf, namesIn } from '../platform/byte-names.ts'
 import { isAsCheckedOut } from './as-checked-out.ts'
-import type { AddWorktreeOptions } from './options.ts'
+import type { AddWorktreeOptions } from './issue-worktree.ts'
 import type { WorktreeEntry } from '../git/worktree-entries.ts'
-import { askGit, type GitCall, inMirror, inWorktree, runGit, runGitForBytes } from '../git/git.ts'
-import { chooseStart, followRemote, type Start } from './start-point.ts'
+import type { GitRepository } from '../git/repository.ts'
+import { chooseStart, followRemote, isAncestor, type Start } from './start-point.ts'
 import { readStatus } from './at-risk/status.ts'
 import { operationIn } from './at-risk/operations.ts'
 
@@ -22,14 +22,14 @@ export async function renewUntouched(
 ): Promise<(Start & { moved: boolean }) | undefined> {
   const { mirror, branch, path } = options
   if (entry.branch !== branch || operationIn(entry.directory) !== undefined) return undefined
-  const here = inWorktree({ ...options, path }, entry.directory)
+  const here = mirror.worktree(path, entry.directory)
   const own = ['rev-list', '--count', `refs/heads/${branch}`, '--not', '--remotes=origin']
   const [count, status, head] = await Promise.all([
-    runGit(own, inMirror({ ...options, path: mirror })).catch(() => undefined),
+    mirror.git(own).catch(() => undefined),
     readStatus(here).catch(() => undefined),
-    askGit(['rev-parse', '--verify', '--quiet', 'HEAD'], here).then((text) => text?.trim()),
+    here.ask(['rev-parse', '--verify', '--quiet', 'HEAD']).then((text) => text?.trim()),
   ])
-  options.signal?.throwIfAborted()
+  mirror.signal?.throwIfAborted()
   // The remote may have dropped the commit meanwhile: the branch was merged, or the base was rewritten.
   const isAsMade = options.madeAt !== undefined && head === options.madeAt
   if ((count?.trim() !== '0' && !isAsMade) || status === undefined) return undefined
@@ -37,29 +37,25 @@ export async function renewUntouched(
   const isClean = status.uncommitted.length === 0
   // Git reports some files as changed that it has just written. Their worktrees would otherwise never be moved up.
   if (!isClean && !(await isAsCheckedOut(here, status.byOpencode).catch(() => false))) return undefined
-  options.signal?.throwIfAborted()
-  const start = await chooseStart({ ...options, path: mirror, ownCommits: false })
-  if (start.commit !== head && !isAsMade && !(await isBehind(options, start.commit))) return undefined
+  mirror.signal?.throwIfAborted()
+  const start = await chooseStart({ ...options, ownCommits: false })
+  // The branch may have commits that the remote has on another branch.
+  const isBehind = () => isAncestor(mirror, `refs/heads/${branch}`, start.commit)
+  if (start.commit !== head && !isAsMade && !(await isBehind())) return undefined
   // git reset overwrites ignored files.
   if (await hasInTheWay(here, start.commit, status.ignored)) return undefined
   // --keep refuses when a file was changed since the check, and when git only reports one as changed.
   const how = isClean && status.byOpencode.length === 0 ? '--keep' : '--hard'
-  if (start.kind === 'at commit') await runGit(['reset', how, '--quiet', start.commit], here)
-  if (start.onRemote) await followRemote({ ...options, path: mirror })
+  if (start.kind === 'at commit') await here.git(['reset', how, '--quiet', start.commit])
+  if (start.onRemote) await followRemote(options)
   return { ...start, moved: start.commit !== head }
 }
 
-/** The branch may have commits that the remote has on another branch. */
-async function isBehind({ branch, mirror, ...options }: AddWorktreeOptions, commit: string): Promise<boolean> {
-  const args = ['merge-base', '--is-ancestor', `refs/heads/${branch}`, commit]
-  return (await askGit(args, inMirror({ ...options, path: mirror }))) !== undefined
-}
-
 /** Whether the commit has files that HEAD does not have, at paths where ignored files are. */
-async function hasInTheWay(here: GitCall, commit: string, ignored: readonly ByteName[]): Promise<boolean> {
+async function hasInTheWay(here: GitRepository, commit: string, ignored: readonly ByteName[]): Promise<boolean> {
   if (ignored.length === 0) return false
   const args = ['diff-tree', '-r', '-z', '--name-only', '--no-renames', '--diff-filter=A', 'HEAD', commit, '--']
-  const added = namesIn(await runGitForBytes(args, here)).map(charactersOf)
+  const added = namesIn(await here.bytes(args)).map(charactersOf)
   // The name of a directory ends in `/`.
   const there = ignored.map(charactersOf)
   return added.some((name) =>

@@ -1,8 +1,7 @@
 /** Where the branch of a new worktree begins. */
 import { KugetsuError } from '../core/errors.ts'
-import { askGit, type GitOptions, inMirror, runGit } from '../git/git.ts'
 import { askRefs, type Refs } from '../git/refs.ts'
-import { despiteLocks } from '../git/stale-locks.ts'
+import type { GitRepository } from '../git/repository.ts'
 
 export interface Start {
   /** `existing`: on the local branch as it is. `at commit`: the branch is made at, or moved up to, the commit. */
@@ -16,9 +15,8 @@ export interface Start {
 
 const origin = 'refs/remotes/origin/'
 
-export interface StartOptions extends GitOptions {
-  /** The mirror. */
-  path: string
+export interface StartOptions {
+  mirror: GitRepository
   branch: string
   base?: string | undefined
   /** False: the local branch has no commits of its own, so it may be moved. */
@@ -40,20 +38,20 @@ export function startRefs(options: { branch: string; base?: string | undefined }
 /** The branch that work on `branch` is based on: the given one, else the remote's default branch. */
 export async function baseOf(options: StartOptions): Promise<string> {
   if (options.base !== undefined) return options.base
-  const head = (await askRefs(options, [`${origin}HEAD`])).get(`${origin}HEAD`)
+  const head = (await askRefs(options.mirror, [`${origin}HEAD`])).get(`${origin}HEAD`)
   return head?.target.slice(origin.length) ?? options.branch
 }
 
 /** Throws KugetsuError `unknown_base`, `no_default_branch`. */
 export async function chooseStart(options: StartOptions): Promise<Start> {
-  const { branch, base } = options
+  const { mirror, branch, base } = options
   const local = `refs/heads/${branch}`
-  const refs = options.refs ?? (await askRefs(options, startRefs(options)))
+  const refs = options.refs ?? (await askRefs(mirror, startRefs(options)))
   const defaultBranch = refs.get(`${origin}HEAD`)?.target.slice(origin.length)
   const baseBranch = base ?? defaultBranch ?? branch
   const remote = refs.get(origin + branch)?.commit
   const baseCommit = refs.get(base === undefined ? `${origin}HEAD` : origin + base)?.commit
-  if (base !== undefined && baseCommit === undefined) throw await unknownBase(options, base)
+  if (base !== undefined && baseCommit === undefined) throw await unknownBase(mirror, base)
 
   const ours = refs.get(local)?.commit
   const begin = remote ?? baseCommit
@@ -61,13 +59,13 @@ export async function chooseStart(options: StartOptions): Promise<Start> {
   if (ours !== undefined) {
     // Left over from an earlier worktree. Its own commits stay; without any, it is moved up to the start.
     const isElsewhere = begin !== undefined && begin !== ours
-    const behind = isElsewhere && (options.ownCommits === false || (await isAncestor(options, ours, begin)))
+    const behind = isElsewhere && (options.ownCommits === false || (await isAncestor(mirror, ours, begin)))
     const commit = behind ? begin : ours
     return { kind: behind ? 'at commit' : 'existing', commit, isNew: false, onRemote, baseBranch }
   }
   if (begin === undefined) {
     throw new KugetsuError('the remote has no default branch to start from', {
-      hint: `Name one with --base or KUGETSU_BASE_BRANCH: ${await branchList(options)}`,
+      hint: `Name one with --base or KUGETSU_BASE_BRANCH: ${await branchList(mirror)}`,
       code: 'no_default_branch',
     })
   }
@@ -75,27 +73,27 @@ export async function chooseStart(options: StartOptions): Promise<Start> {
 }
 
 /** Makes the local branch follow the remote's. */
-export async function followRemote(options: StartOptions): Promise<void> {
-  const track = ['branch', `--set-upstream-to=origin/${options.branch}`, options.branch]
-  const set = () => runGit(track, inMirror(options))
-  await despiteLocks(options.path, options.signal, set).catch(() => {}) // a push works without it
+export async function followRemote({ mirror, branch }: StartOptions): Promise<void> {
+  const track = ['branch', `--set-upstream-to=origin/${branch}`, branch]
+  await mirror.despiteLocks(() => mirror.git(track)).catch(() => {}) // a push works without it
 }
 
-async function isAncestor(options: StartOptions, one: string, other: string): Promise<boolean> {
-  return (await askGit(['merge-base', '--is-ancestor', one, other], inMirror(options))) !== undefined
+/** Whether `one` is `other` or a commit before it. */
+export async function isAncestor(mirror: GitRepository, one: string, other: string): Promise<boolean> {
+  return (await mirror.ask(['merge-base', '--is-ancestor', one, other])) !== undefined
 }
 
-async function unknownBase(options: StartOptions, base: string): Promise<KugetsuError> {
+async function unknownBase(mirror: GitRepository, base: string): Promise<KugetsuError> {
   return new KugetsuError(`the remote has no branch "${base}" to start from`, {
-    hint: `It has: ${await branchList(options)}`,
+    hint: `It has: ${await branchList(mirror)}`,
     code: 'unknown_base',
   })
 }
 
-async function branchList(options: StartOptions): Promise<string> {
+async function branchList(mirror: GitRepository): Promise<string> {
   const shown = 10
   const args = ['for-each-ref', '--sort=-committerdate', '--format=%(refname)', origin]
-  const names = (await runGit(args, inMirror(options)))
+  const names = (await mirror.git(args))
     .split('\n')
     .filter((name) => name.startsWith(origin) && name !== `${origin}HEAD`)
     .map((name) => name.slice(origin.length))

@@ -1,7 +1,6 @@
 /** The working directory of an issue: a worktree of its repository's mirror, on its own branch. */
 import * as fs from 'node:fs'
 import { KugetsuError } from '../core/errors.ts'
-import { exclusively } from '../platform/locks.ts'
 import { namesFor, nameWithRoom } from './branch-name.ts'
 import {
   dropEntry,
@@ -11,15 +10,13 @@ import {
   unlockEntry,
   type WorktreeEntry,
 } from '../git/worktree-entries.ts'
-import { askGit, type GitOptions, inMirror, inWorktree, runGit } from '../git/git.ts'
 import { makeRoom } from './make-room.ts'
-import { mirrorLockWaitMs } from './mirror/mirror.ts'
 import { placeOf } from '../git/place.ts'
+import type { GitRepository } from '../git/repository.ts'
 import type { Refs } from '../git/refs.ts'
 import { register } from './register.ts'
 import { renewUntouched } from './renew.ts'
-import { despiteLocks } from '../git/stale-locks.ts'
-import type { AddWorktreeOptions, WorktreeOptions } from './options.ts'
+import { type AddWorktreeOptions, unaborted, type WorktreePlace } from './issue-worktree.ts'
 import { baseOf, chooseStart, followRemote, type Start } from './start-point.ts'
 import { removeTree, sweepTemporary, temporarySibling } from '../git/temporary.ts'
 
@@ -59,8 +56,8 @@ const none = { created: false, moved: false, isOfRemote: false, isUntouched: fal
  */
 export async function addWorktree(options: AddWorktreeOptions): Promise<AddedWorktree> {
   const { mirror } = options
-  const result = await exclusively(options.lockFile, lockWait(options), async () => {
-    const existing = entryOf(mirror, options.path)
+  const result = await mirror.exclusively(async () => {
+    const existing = entryOf(mirror.path, options.path)
     if (existing?.present === true && !isBeingSetUp(existing)) {
       const branch = existing.branch ?? options.branch
       const isOurs = namesFor(options.branch).includes(branch)
@@ -69,8 +66,9 @@ export async function addWorktree(options: AddWorktreeOptions): Promise<AddedWor
         const { baseBranch, commit, onRemote, moved } = renewed
         return { ...none, moved, isOfRemote: true, isUntouched: !onRemote, branch, baseBranch, head: commit }
       }
-      const head = await askGit(['rev-parse', '--verify', '--quiet', 'HEAD'], inWorktree(options, existing.directory))
-      const baseBranch = await baseOf({ ...options, path: mirror })
+      const here = mirror.worktree(options.path, existing.directory)
+      const head = await here.ask(['rev-parse', '--verify', '--quiet', 'HEAD'])
+      const baseBranch = await baseOf(options)
       return { ...none, branch, baseBranch, head: head?.trim() ?? '' }
     }
     return await beginWorktree(options)
@@ -83,18 +81,20 @@ export async function addWorktree(options: AddWorktreeOptions): Promise<AddedWor
  * `refs` (startRefs), if given. The caller holds the mirror's lock. Throws as addWorktree.
  */
 export async function beginWorktree(options: AddWorktreeOptions, refs?: Refs): Promise<BegunWorktree> {
-  const branch = nameWithRoom(options.mirror, options.branch)
+  const branch = nameWithRoom(options.mirror.path, options.branch)
   const others = await makeRoom(options, branch)
   const known = branch === options.branch ? refs : undefined
-  const start = await chooseStart({ ...options, branch, path: options.mirror, refs: known })
+  const start = await chooseStart({ ...options, branch, refs: known })
   const target = start.kind === 'existing' ? { branch } : { branch, commit: start.commit }
   try {
     await register(options, target, others)
   } catch (error) {
     // git undoes the worktree, but not the branch that it made first
-    const call = inMirror({ ...options, path: options.mirror, signal: undefined })
     const undo = ['update-ref', '-d', `refs/heads/${branch}`, start.commit]
-    if (start.isNew) await runGit(undo, call).catch(() => {})
+    if (start.isNew)
+      await unaborted(options)
+        .mirror.git(undo)
+        .catch(() => {})
     throw error
   }
   return { ...start, branch }
@@ -109,8 +109,7 @@ export async function completeWorktree(wanted: AddWorktreeOptions, start: BegunW
   try {
     await checkOut(options, start)
   } catch (error) {
-    const undo = { ...options, signal: undefined } // undo even when the signal caused the failure
-    await discardWorktree({ ...undo, deleteBranch: isNew }).catch(() => {})
+    await discardWorktree({ ...options, deleteBranch: isNew }).catch(() => {})
     throw error
   }
   const isOfRemote = kind === 'at commit'
@@ -124,13 +123,13 @@ export async function completeWorktree(wanted: AddWorktreeOptions, start: BegunW
  * `worktree_failed`.
  */
 export async function registerWorktree(
-  options: WorktreeOptions,
+  options: WorktreePlace,
   target: { branch: string } | { commit: string },
 ): Promise<void> {
   await register(options, target, await makeRoom(options, 'branch' in target ? target.branch : ''))
 }
 
-export interface RemoveWorktreeOptions extends WorktreeOptions {
+export interface RemoveWorktreeOptions extends WorktreePlace {
   branch?: string | undefined
   deleteBranch: boolean
 }
@@ -144,11 +143,11 @@ export interface RemovedWorktree {
 }
 
 /**
- * Undoes an addWorktree of the same call. Deletes the branch only with `deleteBranch`, and only when all of its commits
- * are on the remote. The worktree is deleted whatever is in it.
+ * Undoes an addWorktree of the same call, even when that was aborted. Deletes the branch only with `deleteBranch`, and only
+ * when all of its commits are on the remote. The worktree is deleted whatever is in it.
  */
 export async function discardWorktree(options: RemoveWorktreeOptions): Promise<RemovedWorktree> {
-  return await takeDown(options, options.deleteBranch ? 'when pushed' : 'never')
+  return await takeDown(unaborted(options), options.deleteBranch ? 'when pushed' : 'never')
 }
 
 /**
@@ -165,15 +164,15 @@ async function takeDown(
   deletion: 'never' | 'when pushed' | 'always',
 ): Promise<RemovedWorktree> {
   const { mirror, branch } = options
-  const place = placeOf(options)
+  const place = placeOf(options.path, mirror.path)
   const isOwn = place.kind === 'clone' || place.kind === 'elsewhere'
-  const { removed, branchDeleted, trash } = await exclusively(options.lockFile, lockWait(options), async () => {
+  const { removed, branchDeleted, trash } = await mirror.exclusively(async () => {
     // Removes what a killed call had moved away.
     await sweepTemporary(options.path)
-    await sweepEntry(mirror, options.path)
+    await sweepEntry(mirror.path, options.path)
     // A single rename: a kill from here on leaves no half worktree that looks like a whole one.
     const moved = moveAway(options.path)
-    const entry = entryOf(mirror, options.path)
+    const entry = entryOf(mirror.path, options.path)
     if (entry !== undefined) dropEntry(entry)
     if (place.kind === 'elsewhere') dropEntry(place.entry)
     // A clone, or a worktree of another repository, was not on the mirror's branch.
@@ -181,8 +180,8 @@ async function takeDown(
       branch !== undefined &&
       !isOwn &&
       deletion !== 'never' &&
-      (deletion === 'always' || (await isPushed(options, branch)))
-    const deleted = unwanted ? await deleteBranch(options, branch) : false
+      (deletion === 'always' || (await isPushed(mirror, branch)))
+    const deleted = unwanted ? await deleteBranch(mirror, branch) : false
     return { removed: moved !== undefined || entry !== undefined, branchDeleted: deleted, trash: moved }
   })
   const cleared = trash === undefined || (await removeTree(trash))
@@ -194,14 +193,14 @@ async function checkOut(options: AddWorktreeOptions, start: Start): Promise<void
   const entry = ownEntry(options)
   const failure = { message: `cannot check out ${options.path}`, code: 'checkout_failed' }
   const reset = ['reset', '--hard', '--quiet', ...(start.kind === 'existing' ? [] : [start.commit])]
-  const call = { ...inWorktree(options, entry.directory), failure }
-  await despiteLocks(options.mirror, options.signal, () => runGit(reset, call))
-  if (start.onRemote) await followRemote({ ...options, path: options.mirror })
+  const here = options.mirror.worktree(options.path, entry.directory).with({ failure })
+  await here.despiteLocks(() => here.git(reset))
+  if (start.onRemote) await followRemote(options)
   unlockEntry(entry)
 }
 
-function ownEntry(options: WorktreeOptions): WorktreeEntry {
-  const entry = entryOf(options.mirror, options.path)
+function ownEntry(options: WorktreePlace): WorktreeEntry {
+  const entry = entryOf(options.mirror.path, options.path)
   if (entry?.present === true) return entry
   throw new KugetsuError(`the worktree ${options.path} vanished while it was made`, {
     hint: 'Try again.',
@@ -209,21 +208,21 @@ function ownEntry(options: WorktreeOptions): WorktreeEntry {
   })
 }
 
-async function isPushed(options: WorktreeOptions, branch: string): Promise<boolean> {
+async function isPushed(mirror: GitRepository, branch: string): Promise<boolean> {
   const args = ['rev-list', '--count', `refs/heads/${branch}`, '--not', '--remotes=origin']
-  const count = await runGit(args, inMirror({ ...options, path: options.mirror })).catch(() => 'unknown')
+  const count = await mirror.git(args).catch(() => 'unknown')
   return count.trim() === '0'
 }
 
 /** False when there is no such branch, or when another worktree is on it, which git refuses. */
-async function deleteBranch(options: WorktreeOptions, branch: string): Promise<boolean> {
-  const { mirror, signal } = options
+async function deleteBranch(mirror: GitRepository, branch: string): Promise<boolean> {
   const args = ['branch', '--delete', '--force', '--quiet', '--', branch]
-  const call = inMirror({ ...options, path: mirror })
-  return await despiteLocks(mirror, signal, () => runGit(args, call)).then(
-    () => true,
-    () => false,
-  )
+  return await mirror
+    .despiteLocks(() => mirror.git(args))
+    .then(
+      () => true,
+      () => false,
+    )
 }
 
 function moveAway(place: string): string | undefined {
@@ -239,8 +238,4 @@ function moveAway(place: string): string | undefined {
       cause,
     })
   }
-}
-
-function lockWait(options: GitOptions) {
-  return { timeoutMs: mirrorLockWaitMs, signal: options.signal }
 }

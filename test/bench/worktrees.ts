@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
+import { repositoryAt } from '../../src/git/repository.ts'
 import { placeWorktree } from '../../src/worktrees/place-worktree.ts'
 import { startGitServer } from '../helpers/git-server.ts'
 import { createHome } from '../helpers/home.ts'
@@ -27,8 +28,9 @@ export const worktrees: Row = {
     const url = `${web.url}/${name}.git`
     const at = (...parts: string[]) => path.join(home.root, ...parts)
     const from = (remote: string, place: string) => (directory: string, branch: string) => {
-      const own = { mirror: at('repos', `${place}.git`), lockFile: at(`${place}.lock`), path: directory, branch }
-      return placeWorktree({ env: home.env, timeoutMs: 600_000, url: remote, ...own })
+      const how = { env: home.env, timeoutMs: 600_000, lockFile: at(`${place}.lock`) }
+      const own = repositoryAt(at('repos', `${place}.git`), how)
+      return placeWorktree({ mirror: own, url: remote, path: directory, branch })
     }
     const mirror = at('repos', 'http.git')
     const overHttp = from(url, 'http')

@@ -26,8 +26,7 @@ beforeEach(() => {
 afterEach(() => ground.cleanup())
 
 const at = (...parts: string[]) => path.join(ground.root, ...parts)
-const running = () => ({ lockFile: ground.lockFile, env: ground.env, timeoutMs: 30_000 })
-const work = () => ({ path: place, mirror: ground.mirror, branch: 'fix/issue-1', ...running() })
+const work = () => ({ path: place, mirror: ground.repository, branch: 'fix/issue-1' })
 
 /** A program that leaves a canary of that name wherever git runs it, and passes its input on. */
 function trap(name: string, then = 'cat'): string {
@@ -48,13 +47,13 @@ function careless(cwd: string, command: string): void {
 
 /** All that kugetsu does with a repository, from the first start to the end. */
 async function wholeLife(): Promise<void> {
-  await openMirror({ path: ground.mirror, url: ground.url, ...running() })
+  await openMirror(ground.repository, { url: ground.url })
   await addWorktree({ ...work() })
   // Same size and time as before: git has to look into the file, and so runs its filter.
   fs.writeFileSync(path.join(place, 'a.txt'), 'two\n')
   fs.writeFileSync(path.join(place, 'new.txt'), 'new\n')
-  await takeInventory({ ...work(), askRemote: () => fetchMirror({ ...work(), path: ground.mirror }) })
-  await commitsAhead({ ...running(), path: place, branch: 'fix/issue-1', base: 'main' })
+  await takeInventory({ ...work(), askRemote: () => fetchMirror(ground.repository) })
+  await commitsAhead({ env: ground.env, timeoutMs: 30_000, path: place, branch: 'fix/issue-1', base: 'main' })
   await saveWork({ ...work(), name: 'forge.test-owner-repo-1', now: new Date() }, await takeInventory(work()))
   await removeWorktree({ ...work(), deleteBranch: true })
   await addWorktree({ ...work(), path: ground.worktree('two'), branch: 'fix/issue-2' })
@@ -105,7 +104,7 @@ function armMirror(config = path.join(ground.mirror, 'config')): void {
 
 describe('a mirror that an agent has tampered with', () => {
   beforeEach(async () => {
-    await openMirror({ path: ground.mirror, url: ground.url, ...running() })
+    await openMirror(ground.repository, { url: ground.url })
   })
 
   it.each([
@@ -152,7 +151,7 @@ describe('a mirror that an agent has tampered with', () => {
   })
 
   it('is not asked where its configuration is a pipe, which would tell git something else than us', async () => {
-    await openMirror({ path: ground.mirror, url: ground.url, ...running() })
+    await openMirror(ground.repository, { url: ground.url })
     await addWorktree({ ...work() })
     const config = path.join(ground.mirror, 'worktrees', 'one', 'config.worktree')
     execFileSync('mkfifo', [config])
@@ -199,7 +198,7 @@ describe('a mirror that an agent has tampered with', () => {
     armMirror()
     ground.push('topic', { 'new.txt': 'new\n' })
     const commit = ground.git(ground.remote, 'rev-parse', 'topic')
-    expect(await hasCommit({ path: ground.mirror, commit, ref: 'refs/heads/topic', ...running() })).toBe(true)
+    expect(await hasCommit(ground.repository, { commit, ref: 'refs/heads/topic' })).toBe(true)
     expect(ran()).toEqual([])
   })
 
@@ -225,7 +224,7 @@ describe("the user's own settings", () => {
     fs.writeFileSync(at('clean'), '#!/bin/sh\ntr A-Z a-z\n', { mode: 0o755 })
     ground.git(ground.root, 'config', '--global', 'filter.lfs.smudge', smudge)
     ground.git(ground.root, 'config', '--global', 'filter.lfs.clean', at('clean'))
-    await openMirror({ path: ground.mirror, url: ground.url, ...running() })
+    await openMirror(ground.repository, { url: ground.url })
     armMirror()
     await addWorktree(work())
     expect(fs.readFileSync(path.join(place, 'b.md'), 'utf8')).toBe('POINTER\n')
@@ -235,21 +234,21 @@ describe("the user's own settings", () => {
   })
 
   it('hold: the ssh command is theirs, and not the one of the mirror', async () => {
-    await openMirror({ path: ground.mirror, url: ground.url, ...running() })
+    await openMirror(ground.repository, { url: ground.url })
     armMirror()
     ground.git(ground.root, 'config', '--global', 'core.sshCommand', trap('users-ssh', 'exit 1'))
     const url = 'ssh://git@forge.test/owner/repo.git'
-    await expect(openMirror({ path: ground.mirror, url, ...running() })).rejects.toMatchObject({ code: 'fetch_failed' })
+    await expect(openMirror(ground.repository, { url })).rejects.toMatchObject({ code: 'fetch_failed' })
     expect(ran()).toEqual(['users-ssh'])
   })
 })
 
 describe('a remote that asks for something', () => {
   const asked = async (url: string) => {
-    await openMirror({ path: ground.mirror, url: ground.url, ...running() })
+    await openMirror(ground.repository, { url: ground.url })
     armMirror()
     ground.git(ground.mirror, 'config', `credential.${new URL(url).origin}.helper`, trap('credential-helper-of-host'))
-    await expect(openMirror({ path: ground.mirror, url, ...running() })).rejects.toMatchObject({ code: 'fetch_failed' })
+    await expect(openMirror(ground.repository, { url })).rejects.toMatchObject({ code: 'fetch_failed' })
   }
 
   it("asks the user's credential helper and none of the mirror's", async () => {
@@ -333,7 +332,7 @@ describe('what a repository holds', () => {
     const bad = tree(`040000 tree ${inner}\t${name}\n100644 blob ${blob}\tz.txt\n`)
     const commit = ground.git(author, 'commit-tree', '-m', 'A tree that git would not make', bad)
     ground.git(author, 'push', '--quiet', '--force', 'origin', `${commit}:refs/heads/main`)
-    await openMirror({ path: ground.mirror, url: ground.url, ...running() })
+    await openMirror(ground.repository, { url: ground.url })
     const before = fs.readFileSync(path.join(ground.mirror, 'config'), 'utf8')
     const made = await addWorktree(work()).then(
       () => 'made',
@@ -363,7 +362,7 @@ describe('what a repository holds', () => {
     for (const name of taken) {
       ground.git(ground.remote, 'symbolic-ref', 'HEAD', `refs/heads/${name}`)
       fs.rmSync(ground.mirror, { recursive: true, force: true })
-      const mirror = await openMirror({ path: ground.mirror, url: ground.url, ...running() })
+      const mirror = await openMirror(ground.repository, { url: ground.url })
       expect(mirror.defaultBranch).toBe(name)
       const directory = ground.worktree(`odd-${odd.indexOf(name)}`)
       await addWorktree({ ...work(), path: directory })

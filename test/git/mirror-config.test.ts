@@ -8,8 +8,7 @@ import { createGround, type Ground } from '../helpers/git-repository.ts'
 let ground: Ground
 beforeEach(async () => {
   ground = createGround({ 'a.txt': 'one\n' })
-  const { mirror, url, lockFile, env } = ground
-  await openMirror({ path: mirror, url, lockFile, env, timeoutMs: 30_000 })
+  await openMirror(ground.repository, { url: ground.url })
 })
 afterEach(() => ground.cleanup())
 

@@ -9,12 +9,11 @@ let ground: Ground
 beforeEach(async () => {
   ground = createGround({ 'a.txt': 'one\n' })
   ground.push('fix/one', { 'b.txt': 'b' })
-  await openMirror({ path: ground.mirror, url: ground.url, lockFile: ground.lockFile, ...running() })
+  await openMirror(ground.repository, { url: ground.url })
   git('branch', '--no-track', 'fix/two', 'origin/main')
 })
 afterEach(() => ground.cleanup())
 
-const running = () => ({ env: ground.env, timeoutMs: 30_000 })
 const git = (...args: string[]) => ground.git(ground.mirror, ...args)
 const file = (name: string) => path.join(ground.mirror, name)
 const names = [
@@ -26,7 +25,7 @@ const names = [
   'refs/remotes/origin/fix/one',
   'refs/remotes/origin/fix/on',
 ]
-const asked = () => askRefs({ path: ground.mirror, ...running() }, names)
+const asked = () => askRefs(ground.repository, names)
 
 describe('readRefs says what git says', () => {
   it.each([

@@ -4,6 +4,7 @@ import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { type GitRepository, repositoryAt } from '../../src/git/repository.ts'
 
 export interface Ground {
   root: string
@@ -13,6 +14,8 @@ export interface Ground {
   /** Where its mirror goes, and that mirror's lock. */
   mirror: string
   lockFile: string
+  /** The handle of that mirror. */
+  repository: GitRepository
   env: NodeJS.ProcessEnv
   /** The path of a worktree by name. */
   worktree: (name: string) => string
@@ -63,12 +66,15 @@ export function createGround(files?: Record<string, string>): Ground {
   }
   if (files !== undefined) push('main', files)
 
+  const mirror = at('home', 'repos', 'forge.test', 'owner', 'repo.git')
+  const lockFile = at('home', 'locks', 'repo.lock')
   return {
     root,
     remote,
     url: pathToFileURL(remote).href,
-    mirror: at('home', 'repos', 'forge.test', 'owner', 'repo.git'),
-    lockFile: at('home', 'locks', 'repo.lock'),
+    mirror,
+    lockFile,
+    repository: repositoryAt(mirror, { lockFile, env, timeoutMs: 30_000 }),
     env,
     worktree: (name) => at('home', 'worktrees', name),
     git,

@@ -2,7 +2,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { parseRef } from '../../src/core/issue-ref.ts'
-import { ensureIssueWorktree } from '../../src/sessions/starting/issue-worktree.ts'
+import { ensureIssueWorktree } from '../../src/sessions/starting/ensure-worktree.ts'
 import { nameOf } from '../../src/sessions/file/session-name.ts'
 import { changeIndex, changeSession } from '../../src/sessions/file/store.ts'
 import type { Supervision } from '../../src/sessions/runs/supervision.ts'

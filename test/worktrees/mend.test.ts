@@ -29,25 +29,15 @@ beforeEach(() => {
   entry = path.join(ground.mirror, 'worktrees', 'one')
 })
 
-const running = () => ({ env: ground.env, timeoutMs: 30_000 })
 const mended: string[][] = []
-const open = () =>
-  openMirror({
-    path: ground.mirror,
-    url: ground.url,
-    lockFile: ground.lockFile,
-    ...running(),
-    onMended: (parts) => mended.push(parts),
-  })
+const open = () => openMirror(ground.repository, { url: ground.url, onMended: (parts) => mended.push(parts) })
 const place = () => ground.worktree('one')
-const options = () => ({ mirror: ground.mirror, path: place(), branch: 'fix/one' })
+const options = () => ({ mirror: ground.repository, path: place(), branch: 'fix/one' })
 const add = (name: string) =>
   addWorktree({
     ...options(),
     path: ground.worktree(name),
     branch: `fix/${name}`,
-    lockFile: ground.lockFile,
-    ...running(),
   })
 const write = (file: string, text: string) => fs.writeFileSync(path.join(place(), file), text)
 const git = (...args: string[]) => ground.git(place(), ...args)
@@ -94,7 +84,7 @@ describe('a worktree in which git does not work', () => {
     expect(lostParts(options())).toEqual([])
     lose()
     expect(lostParts(options())).toContain(parts[0])
-    expect(await mendWorktree({ ...options(), ...running() })).toEqual(parts)
+    expect(await mendWorktree(options())).toEqual(parts)
     expect(lostParts(options())).toEqual([])
     expect(state()).toEqual(asBefore)
   })
@@ -104,8 +94,8 @@ describe('a worktree in which git does not work', () => {
     fs.renameSync(home(), elsewhere)
     try {
       const moved = (at: string) => at.replace(home(), elsewhere)
-      const there = { mirror: moved(ground.mirror), path: moved(place()), branch: 'fix/one' }
-      await mendWorktree({ ...there, ...running() })
+      const there = { mirror: ground.repository.at(moved(ground.mirror)), path: moved(place()), branch: 'fix/one' }
+      await mendWorktree(there)
       expect(ground.git(there.path, 'status', '--porcelain', '--branch')).toBe(asBefore[1])
     } finally {
       fs.renameSync(elsewhere, home())
@@ -126,7 +116,7 @@ describe('a worktree in which git does not work', () => {
     const other = path.join(ground.root, 'other')
     ground.git(ground.root, 'clone', '--quiet', ground.remote, other)
     fs.writeFileSync(path.join(place(), '.git'), `gitdir: ${path.join(other, '.git')}\n`)
-    expect(lostParts({ ...options(), mirror: `${ground.mirror}x` })).toEqual([])
+    expect(lostParts({ ...options(), mirror: ground.repository.at(`${ground.mirror}x`) })).toEqual([])
     expect(lostParts({ ...options(), path: path.join(ground.root, 'nowhere') })).toEqual([])
     expect(lostParts({ ...options(), path: other })).toEqual([])
   })

@@ -28,21 +28,18 @@ exec sh -c "$1"
 const at = (name: string) => path.join(ground.root, name)
 const place = (name: string, more: Partial<PlaceWorktreeOptions> = {}) =>
   placeWorktree({
-    mirror: ground.mirror,
+    mirror: ground.repository,
     url: ground.url,
-    lockFile: ground.lockFile,
     path: ground.worktree(name),
     branch: `fix/${name}`,
-    env: ground.env,
-    timeoutMs: 30_000,
     ...more,
   })
 /** The same, with a remote that answers when it is told to. `placed` resolves when all files are there. */
-const placeHeld = (name: string, more: Partial<PlaceWorktreeOptions> = {}) => {
+const placeHeld = (name: string, more: Partial<PlaceWorktreeOptions> = {}, signal?: AbortSignal) => {
   let placed = () => {}
   const isPlaced = new Promise<void>((resolve) => (placed = resolve))
-  const access = { env: { ...ground.env, GIT_SSH_COMMAND: at('ssh') } }
-  const result = place(name, { url: `ssh://there${ground.remote}`, access, onPlaced: placed, ...more })
+  const mirror = ground.repository.with({ env: { ...ground.env, GIT_SSH_COMMAND: at('ssh') }, signal })
+  const result = place(name, { url: `ssh://there${ground.remote}`, mirror, onPlaced: placed, ...more })
   result.catch(() => {}) // the test looks at it later
   return { isPlaced, result }
 }
@@ -84,7 +81,7 @@ describe('placeWorktree', () => {
   it('asks git nothing more when the remote has nothing new', async () => {
     await place('one')
     const trace = at('trace')
-    await place('two', { env: { ...ground.env, GIT_TRACE2_EVENT: trace } })
+    await place('two', { mirror: ground.repository.with({ env: { ...ground.env, GIT_TRACE2_EVENT: trace } }) })
     const begun = calls(trace).filter((call) => call.startsWith('start'))
     expect(begun.sort()).toEqual(['start fetch', 'start reset'])
   })
@@ -94,7 +91,7 @@ describe('placeWorktree', () => {
     ground.git(ground.worktree('one'), 'sparse-checkout', 'set', '--cone')
     ground.push('main', { 'a.txt': 'two\n' })
     const trace = at('trace')
-    await place('two', { env: { ...ground.env, GIT_TRACE2_EVENT: trace } })
+    await place('two', { mirror: ground.repository.with({ env: { ...ground.env, GIT_TRACE2_EVENT: trace } }) })
     const order = calls(trace)
     expect(order.indexOf('start fetch')).toBeGreaterThan(order.indexOf('end worktree add'))
     expect(order).toContain('end worktree add')
@@ -247,7 +244,7 @@ describe('placeWorktree fails', () => {
   it('when interrupted, and what it had made is gone', async () => {
     await place('one')
     const stop = new AbortController()
-    const { result } = placeHeld('two', { onPlaced: undefined, signal: stop.signal })
+    const { result } = placeHeld('two', { onPlaced: undefined }, stop.signal)
     await waitFor('the remote to be asked', () => fs.existsSync(at('asked')))
     stop.abort()
     await expect(result).rejects.toMatchObject({ code: 'interrupted' })

@@ -10,16 +10,13 @@ import { createGround, type Ground } from '../helpers/git-repository.ts'
 let ground: Ground
 beforeEach(async () => {
   ground = createGround({ 'a.txt': 'one\n', 'dir/b.txt': 'two\n' })
-  await openMirror({ path: ground.mirror, url: ground.url, lockFile: ground.lockFile, ...running() })
+  await openMirror(ground.repository, { url: ground.url })
 })
 afterEach(() => ground.cleanup())
 
 const trace = () => path.join(ground.root, 'trace')
-const running = () => ({ env: { ...ground.env, GIT_TRACE: trace() }, timeoutMs: 30_000 })
 const place = (name: string) => ({
-  ...running(),
-  mirror: ground.mirror,
-  lockFile: ground.lockFile,
+  mirror: ground.repository.with({ env: { ...ground.env, GIT_TRACE: trace() } }),
   path: ground.worktree(name),
   branch: `fix/${name}`,
 })

@@ -15,15 +15,12 @@ beforeEach(async () => {
 })
 afterEach(() => ground.cleanup())
 
-const open = () => openMirror({ path: ground.mirror, url: ground.url, lockFile: ground.lockFile, ...running() })
-const running = () => ({ env: ground.env, timeoutMs: 30_000 })
+const open = () => openMirror(ground.repository, { url: ground.url })
 const place = (name: string) => ({
-  mirror: ground.mirror,
-  lockFile: ground.lockFile,
+  mirror: ground.repository,
   path: ground.worktree(name),
-  ...running(),
 })
-const add = (name: string, more: { branch?: string; base?: string; signal?: AbortSignal } = {}) =>
+const add = (name: string, more: { branch?: string; base?: string } = {}) =>
   addWorktree({ ...place(name), branch: `fix/${name}`, ...more })
 const inside = (name: string, ...args: string[]) => ground.git(ground.worktree(name), ...args)
 const read = (name: string, file: string) => fs.readFileSync(path.join(ground.worktree(name), file), 'utf8')

@@ -2,28 +2,24 @@
 import type { Home } from '../../config/home.ts'
 import { listMirrors } from '../../worktrees/mirror/list.ts'
 import { KugetsuError, messageOf } from '../../core/errors.ts'
-import { branchOf, parseRef, type IssueRef } from '../../core/issue-ref.ts'
-import { exclusively, unlessTaken } from '../../platform/locks.ts'
+import { unlessTaken } from '../../platform/locks.ts'
 import { mendIfBroken } from '../../sessions/runs/mend-worktree.ts'
-import { localGitMs } from '../../git/git.ts'
+import { mirrorOf, worktreeOf } from '../../sessions/file/worktree-handles.ts'
+import type { IssueWorktree } from '../../worktrees/issue-worktree.ts'
 import { lostParts } from '../../worktrees/mend.ts'
 import { lostPartsOfMirror, mendMirror } from '../../worktrees/mirror/mend.ts'
-import { mirrorLockWaitMs } from '../../worktrees/mirror/mirror.ts'
 import { removeStraySettings, straySettings } from '../../worktrees/mirror/stray-settings.ts'
+import type { GitRepository } from '../../git/repository.ts'
 import { byItself, fail, pass, some, type Check } from '../check.ts'
 import { subjectOf, type Subject } from '../subject.ts'
 
-interface IssueWorktree {
+interface NamedWorktree extends IssueWorktree {
   name: string
-  ref: IssueRef
-  path: string
-  branch: string
 }
 
 export const gitFiles: Check = {
   name: 'git files',
   look: async (subject) => {
-    const { paths } = subject.home
     const lost: string[] = []
     const hopeless: KugetsuError[] = []
     const add = (what: string, look: () => string[]) => {
@@ -35,31 +31,26 @@ export const gitFiles: Check = {
         hopeless.push(error)
       }
     }
-    for (const mirror of listMirrors(paths)) {
-      add(mirror.path, () => lostPartsOfMirror(mirror.path))
-      const stray = await straySettings(gitIn(subject.home, mirror.path))
+    for (const mirror of mirrorsOf(subject.home)) {
+      add(mirror.path, () => lostPartsOfMirror(mirror))
+      const stray = await straySettings(mirror)
       if (stray.length > 0) lost.push(`${mirror.path}: an agent has set for all worktrees: ${stray.join(', ')}`)
     }
-    for (const worktree of worktreesOf(subject)) {
-      const options = { ...worktree, mirror: paths.mirror(worktree.ref) }
-      add(worktree.path, () => lostParts(options))
-    }
+    for (const worktree of worktreesOf(subject)) add(worktree.path, () => lostParts(worktree))
     if (lost.length + hopeless.length === 0) return pass('as git needs them')
     const [first] = hopeless
     return fail(some([...lost, ...hopeless.map(messageOf)]), lost.length > 0 ? byItself : (first?.hint ?? byItself))
   },
   fix: async (home) => {
     const done: string[] = []
-    for (const { path, repository } of listMirrors(home.paths)) {
-      const options = gitIn(home, path)
-      if (lostPartsOfMirror(path).length + (await straySettings(options)).length === 0) continue
-      const wait = { timeoutMs: mirrorLockWaitMs, signal: home.signal }
-      await exclusively(home.paths.mirrorLock(repository), wait, async () => {
-        const mended = await mendMirror(options)
-        done.push(...mended.map((part) => `repaired in ${path}: ${part}`))
-        const stray = await straySettings(options)
-        await removeStraySettings(options, stray)
-        done.push(...stray.map((setting) => `no longer set in ${path} for all worktrees: ${setting}`))
+    for (const mirror of mirrorsOf(home)) {
+      if (lostPartsOfMirror(mirror).length + (await straySettings(mirror)).length === 0) continue
+      await mirror.exclusively(async () => {
+        const mended = await mendMirror(mirror)
+        done.push(...mended.map((part) => `repaired in ${mirror.path}: ${part}`))
+        const stray = await straySettings(mirror)
+        await removeStraySettings(mirror, stray)
+        done.push(...stray.map((setting) => `no longer set in ${mirror.path} for all worktrees: ${setting}`))
       })
     }
     for (const worktree of worktreesOf(subjectOf(home))) done.push(...(await mendWorktreeOf(home, worktree)))
@@ -67,14 +58,14 @@ export const gitFiles: Check = {
   },
 }
 
-function gitIn(home: Home, path: string) {
-  return { env: home.env, timeoutMs: localGitMs, signal: home.signal, path }
+function mirrorsOf(home: Home): GitRepository[] {
+  return listMirrors(home.paths).map(({ repository }) => mirrorOf(home, repository))
 }
 
 /** Repairs a worktree under its issue's lock. A worktree that cannot be repaired stays a finding. */
-async function mendWorktreeOf(home: Home, worktree: IssueWorktree): Promise<string[]> {
+async function mendWorktreeOf(home: Home, worktree: NamedWorktree): Promise<string[]> {
   const mended = await unlessTaken(home.paths.lock(`issue-${worktree.name}`), () =>
-    mendIfBroken({ ...home, warn: () => {} }, worktree.ref, worktree).catch((error: unknown) => {
+    mendIfBroken({ warn: () => {} }, worktree).catch((error: unknown) => {
       if (error instanceof KugetsuError && error.code === 'worktree_broken') return []
       throw error
     }),
@@ -82,12 +73,11 @@ async function mendWorktreeOf(home: Home, worktree: IssueWorktree): Promise<stri
   return (mended ?? []).map((part) => `repaired in ${worktree.path}: ${part}`)
 }
 
-function worktreesOf(subject: Subject): IssueWorktree[] {
+function worktreesOf(subject: Subject): NamedWorktree[] {
   return subject.sessions().flatMap(({ name, record }) => {
-    if (!record.issue_ref || !record.worktree_path) return []
     try {
-      const ref = parseRef(record.issue_ref, { defaultHost: '' })
-      return [{ name, ref, path: record.worktree_path, branch: record.branch_name ?? branchOf(ref) }]
+      const worktree = worktreeOf(subject.home, record)
+      return worktree === undefined ? [] : [{ name, ...worktree }]
     } catch {
       return [] // no issue, so no worktree that kugetsu has made
     }

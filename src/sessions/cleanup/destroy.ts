@@ -144,7 +144,7 @@ export async function destroyIssue(
 
 /** Repairs a worktree in which git does not work, so that an inventory is possible; a failure shows in the inventory. */
 async function mend(home: Home, work: IssueWork): Promise<void> {
-  await mendIfBroken(home, work.ref, work).catch((error: unknown) => {
+  await mendIfBroken(home, work).catch((error: unknown) => {
     if (codeOf(error) !== 'worktree_broken') throw error
     home.warn(messageOf(error))
   })
@@ -236,7 +236,7 @@ async function removeIssueWorktree(
   for (const line of describeLost(found)) home.warn(`not saved, and removed with the worktree: ${line}`)
   const { leftBehind } = await removeWorktree({ ...work, deleteBranch: saved !== undefined })
   if (leftBehind !== undefined) home.warn(`some files could not be deleted; they are in ${leftBehind}`)
-  return saved === undefined ? undefined : { ref: saved.ref, mirror: work.mirror }
+  return saved === undefined ? undefined : { ref: saved.ref, mirror: work.mirror.path }
 }
 
 /** Forgets the conversation: a later start on the issue begins afresh, and another issue may get its name. */

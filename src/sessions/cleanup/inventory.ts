@@ -4,29 +4,20 @@ import * as path from 'node:path'
 import { cloneUrlOf } from '../../config/clone-url.ts'
 import type { Home } from '../../config/home.ts'
 import { KugetsuError } from '../../core/errors.ts'
-import { branchOf, parseRef, type IssueRef } from '../../core/issue-ref.ts'
+import type { IssueRef } from '../../core/issue-ref.ts'
 import { lazy } from '../../core/lazy.ts'
 import { askAhead, type Inventory, takeInventory } from '../../worktrees/at-risk/inventory.ts'
 import { createRemotes, type Remotes } from '../../worktrees/at-risk/remotes.ts'
 import { isSamePlace } from '../../git/worktree-entries.ts'
-import { localGitMs } from '../../git/git.ts'
 import { fetchMirror, hasCommit, openMirror } from '../../worktrees/mirror/mirror.ts'
 import { placeOf } from '../../git/place.ts'
 import { noPullRequests, type PullRequests } from '../file/pull-requests.ts'
 import type { SessionRecord } from '../file/session-file.ts'
-import { remoteAccess, remoteEnvironment } from '../../agents/remote-access.ts'
+import { type SessionWorktree, worktreeOf } from '../file/worktree-handles.ts'
+import type { GitRepository } from '../../git/repository.ts'
 
-/** The worktree of an issue, as the functions of worktrees/ take it. */
-export interface IssueWork {
-  ref: IssueRef
-  /** The worktree. */
-  path: string
-  mirror: string
-  lockFile: string
-  branch: string
-  env: NodeJS.ProcessEnv
-  timeoutMs: number
-  signal: AbortSignal
+/** The worktree of an issue, and how to find out what would be lost with it. */
+export interface IssueWork extends SessionWorktree {
   /** Takes the inventory of the present state, but reuses the first answers of the remotes and the forge. */
   inventory: () => Promise<Inventory>
   /** Asks the remotes that the inventory will ask. If a remote does not answer, the inventory says so. */
@@ -44,49 +35,33 @@ export function workOf(
   given: { pullRequests?: PullRequests | undefined; remotes?: Remotes | undefined } = {},
 ): IssueWork | undefined {
   const { pullRequests = noPullRequests, remotes = createRemotes() } = given
-  const ref = record.issue_ref ? parseRef(record.issue_ref, { defaultHost: '' }) : undefined
-  const worktree = record.worktree_path
-  if (ref === undefined || !worktree) return undefined
-  const mirror = home.paths.mirror(ref)
-  if (!fs.existsSync(worktree) && !fs.existsSync(mirror)) return undefined
-  requireOwn(home, worktree, mirror)
-  const lockFile = home.paths.mirrorLock(ref)
-  const options = {
-    path: worktree,
-    mirror,
-    lockFile,
-    branch: record.branch_name ?? branchOf(ref),
-    env: remoteEnvironment(home),
-    timeoutMs: localGitMs,
-    signal: home.signal,
-  }
-  const ask = remoteOf(home, { ref, mirror, lockFile })
-  const merged = lazy(() => mergedOf({ ...options, path: mirror }, pullRequests))
-  const asked = { ...options, askRemote: ask, remotes }
+  const worktree = worktreeOf(home, record)
+  if (worktree === undefined) return undefined
+  const { ref, mirror, path: place } = worktree
+  if (!fs.existsSync(place) && !fs.existsSync(mirror.path)) return undefined
+  requireOwn(home, place, mirror.path)
+  const merged = lazy(() => mergedOf(mirror, pullRequests))
+  const asked = { ...worktree, askRemote: remoteOf(home, ref, mirror), remotes }
   const inventory = async () => takeInventory({ ...asked, merged: await merged() })
-  return { ref, ...options, inventory, askAhead: () => askAhead(asked) }
+  return { ...worktree, inventory, askAhead: () => askAhead(asked) }
 }
 
 /** A function that asks the remote of a mirror for its branches once; later calls get the same answer. */
-export function remoteOf(
-  home: Home,
-  { ref, mirror, lockFile }: { ref: IssueRef; mirror: string; lockFile: string },
-): () => Promise<void> {
+export function remoteOf(home: Home, ref: IssueRef, mirror: GitRepository): () => Promise<void> {
   return lazy(async () => {
-    const options = { path: mirror, lockFile, timeoutMs: localGitMs, signal: home.signal }
     const url = urlOf(home, ref)
     // Use the address that kugetsu knows: an agent may have changed the one in the mirror.
-    if (url !== undefined) await openMirror({ ...options, url, ...remoteAccess(home, url) })
-    else await fetchMirror({ ...options, env: remoteEnvironment(home) })
+    if (url !== undefined) await openMirror(mirror, { url })
+    else await fetchMirror(mirror)
   })
 }
 
 /** The commits that the forge says were merged and that the mirror has or can fetch. */
-async function mergedOf(mirror: Parameters<typeof fetchMirror>[0], { found }: PullRequests): Promise<string[]> {
+async function mergedOf(mirror: GitRepository, { found }: PullRequests): Promise<string[]> {
   const merged: string[] = []
   for (const { state, headSha: commit, headRef } of found) {
     if (state !== 'merged' || commit === undefined || !fs.existsSync(mirror.path)) continue
-    if (await hasCommit({ ...mirror, commit, ref: headRef })) merged.push(commit)
+    if (await hasCommit(mirror, { commit, ref: headRef })) merged.push(commit)
   }
   return merged
 }
@@ -95,8 +70,7 @@ async function mergedOf(mirror: Parameters<typeof fetchMirror>[0], { found }: Pu
 function requireOwn(home: Home, worktree: string, mirror: string): void {
   const parent = path.dirname(worktree)
   if (isSamePlace(parent, home.paths.worktrees)) return
-  const isOfBashTool =
-    path.basename(parent) === '.kugetsu-worktrees' && placeOf({ path: worktree, mirror }).kind === 'clone'
+  const isOfBashTool = path.basename(parent) === '.kugetsu-worktrees' && placeOf(worktree, mirror).kind === 'clone'
   if (isOfBashTool) return
   throw new KugetsuError(`the worktree ${worktree} is outside of this home`, {
     hint: `It may be of another home, of which this is a copy. Remove it there, or move it to ${home.paths.worktrees}.`,

@@ -11,16 +11,15 @@ import { describeInventory, describeLost, describeSavedByItself, isAtRisk } from
 import { type Inventory, takeInventory } from '../../worktrees/at-risk/inventory.ts'
 import type { Remotes } from '../../worktrees/at-risk/remotes.ts'
 import { isSamePlace, type WorktreeEntry } from '../../git/worktree-entries.ts'
-import { localGitMs } from '../../git/git.ts'
 import { saveWork } from '../../worktrees/saving/save.ts'
 import { removeWorktree } from '../../worktrees/worktrees.ts'
 import { remoteOf } from './inventory.ts'
 import { note } from '../../activity/journal.ts'
 import { quietWorktree } from '../runs/left-running.ts'
 import { asidesOf, type Orphan } from './orphan.ts'
-import { remoteEnvironment } from '../../agents/remote-access.ts'
 import { slotHolders } from '../slots/slots.ts'
 import { readSessions } from '../file/store.ts'
+import { mirrorOf, noMirror } from '../file/worktree-handles.ts'
 
 /** The orphan at `place`; undefined for anything but a worktree: a file, or a directory half made or half deleted. */
 export function worktreeOrphan(
@@ -38,17 +37,10 @@ export function worktreeOrphan(
   )[0]
   const branch = found?.entry.branch ?? ''
   const issueRef = found === undefined ? undefined : issueOf(found.mirror, branch, name)
-  const inspected = {
-    path: place,
-    // Without a mirror nothing can be saved, so any work in the worktree keeps it.
-    mirror: found?.mirror.path ?? path.join(home.paths.repos, '.none'),
-    branch,
-    env: remoteEnvironment(home),
-    timeoutMs: localGitMs,
-    signal: home.signal,
-    remotes,
-    ...(found === undefined ? {} : { askRemote: remoteOf(home, mirrorOf(home, found.mirror)) }),
-  }
+  // Without a mirror nothing can be saved, so any work in the worktree keeps it.
+  const mirror = found === undefined ? noMirror(home, name) : mirrorOf(home, found.mirror.repository)
+  const worktree = { mirror, path: place, branch }
+  const askRemote = found && remoteOf(home, { ...found.mirror.repository, id: '0' }, mirror)
 
   const reasons = async () => (await look()).kept
 
@@ -57,7 +49,7 @@ export function worktreeOrphan(
     if (!place.startsWith(`${home.paths.worktrees}${path.sep}`))
       kept.push('it is outside of this home, and may be of another one')
     if (slotHolders(home).some(({ session }) => session === name)) kept.push('an agent is at work in it')
-    const inventory = await takeInventory(inspected)
+    const inventory = await takeInventory({ ...worktree, remotes, askRemote })
     if (inventory.place.kind === 'unknown') kept.push('cannot tell what is in it: it is not a git worktree')
     else if (isAtRisk(inventory)) kept.push(...describeInventory(inventory))
     // Without a mirror nothing can be saved.
@@ -76,16 +68,11 @@ export function worktreeOrphan(
       if (isNamed) kept.unshift('a session uses it now')
       if (kept.length > 0) throw new KugetsuError(kept.join('; '), { code: 'work_at_risk' })
       await quietWorktree(home, { issueRef, worktree: place })
-      const repository = found?.mirror.repository
-      const lockFile =
-        repository === undefined ? home.paths.lock(`worktree-${name}`) : home.paths.mirrorLock(repository)
-      const saved =
-        found === undefined
-          ? undefined
-          : await saveWork({ ...inspected, lockFile, name, issue: issueRef, now: home.now() }, inventory)
+      const saving = { ...worktree, name, issue: issueRef, now: home.now() }
+      const saved = found === undefined ? undefined : await saveWork(saving, inventory)
       for (const line of describeLost(inventory)) home.warn(`not saved, and removed with the worktree: ${line}`)
-      const deletion = branch === '' ? {} : { branch }
-      const removal = { ...inspected, branch: undefined, ...deletion, lockFile, deleteBranch: saved !== undefined }
+      const known = branch === '' ? undefined : branch
+      const removal = { mirror, path: place, branch: known, deleteBranch: saved !== undefined }
       const { leftBehind } = await removeWorktree(removal)
       if (leftBehind !== undefined) home.warn(`some files could not be deleted; they are in ${leftBehind}`)
       const reason = `${place}: ${saved === undefined ? 'nothing was lost' : `saved as ${saved.ref}`}`
@@ -96,11 +83,6 @@ export function worktreeOrphan(
   }
 
   return { kind: 'worktree', issueRef: issueRef ?? null, what: place, why: 'no session names it', reasons, remove }
-}
-
-function mirrorOf(home: Home, { path: mirror, repository }: MirrorOfHome) {
-  const ref = { ...repository, id: '0' }
-  return { ref, mirror, lockFile: home.paths.mirrorLock(ref) }
 }
 
 /** The issue that a worktree of this name on this branch was made for. */

@@ -7,11 +7,10 @@ import { KugetsuError } from '../../core/errors.ts'
 import { branchOf, formatRef, parseRef, type IssueRef } from '../../core/issue-ref.ts'
 import { exclusively } from '../../platform/locks.ts'
 import { entryOf, isBeingSetUp } from '../../git/worktree-entries.ts'
-import { localGitMs } from '../../git/git.ts'
 import { listRecovery, type RecoveryPoint } from '../../worktrees/mirror/recovery-refs.ts'
 import { restoreWork, type Restored } from '../../worktrees/saving/restore.ts'
 import { dropRecovery } from '../../worktrees/mirror/saved-repository.ts'
-import { remoteEnvironment } from '../../agents/remote-access.ts'
+import { mirrorOf } from '../file/worktree-handles.ts'
 import { note } from '../../activity/journal.ts'
 import { nameOf } from '../file/session-name.ts'
 import { changeIndex, changeSession, readSession } from '../file/store.ts'
@@ -35,7 +34,7 @@ export async function listSaved(home: Home): Promise<SavedPoint[]> {
   const lists = await Promise.all(
     listMirrorsAndSaved(home.paths).map(async (mirror) => {
       try {
-        const points = await listRecovery({ ...gitOptions(home), mirror: mirror.path })
+        const points = await listRecovery(mirrorOf(home, mirror.repository))
         return points.map((point) => ({ ...point, mirror, issue: issueOf(home, point) }))
       } catch (error) {
         if (home.signal.aborted || !(error instanceof KugetsuError)) throw error
@@ -67,8 +66,7 @@ export async function recoverWork(
 
 /** Removes saved work for good. */
 export async function dropSaved(home: Home, point: SavedPoint): Promise<void> {
-  const lockFile = home.paths.mirrorLock(point.mirror.repository)
-  await dropRecovery({ ...gitOptions(home), mirror: point.mirror.path, lockFile }, point)
+  await dropRecovery(mirrorOf(home, point.mirror.repository), point)
 }
 
 async function intoIssue(home: Home, point: SavedPoint): Promise<Restored & { path: string }> {
@@ -107,16 +105,8 @@ async function restoreInto(
   place: string,
   aside: boolean,
 ): Promise<Restored & { path: string }> {
-  const lockFile = home.paths.mirrorLock(point.mirror.repository)
-  const restored = await restoreWork({
-    ...gitOptions(home),
-    mirror: point.mirror.path,
-    lockFile,
-    point,
-    path: place,
-    aside,
-  })
-  return { ...restored, path: place }
+  const mirror = mirrorOf(home, point.mirror.repository)
+  return { ...(await restoreWork({ mirror, path: place, point, aside })), path: place }
 }
 
 /** The issue that the saved work itself names, else that of the session with the same name. */
@@ -138,8 +128,4 @@ function isThere(place: string): boolean {
 function isHalfMade(point: SavedPoint, place: string): boolean {
   const entry = entryOf(point.mirror.path, place)
   return entry !== undefined && isBeingSetUp(entry)
-}
-
-function gitOptions(home: Home) {
-  return { env: remoteEnvironment(home), timeoutMs: localGitMs, signal: home.signal }
 }

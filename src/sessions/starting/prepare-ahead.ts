@@ -10,8 +10,8 @@ import { driverFor } from '../../driver/choose.ts'
 import { unlessTaken } from '../../platform/locks.ts'
 import { isAtRisk } from '../../worktrees/at-risk/describe.ts'
 import { takeInventory } from '../../worktrees/at-risk/inventory.ts'
-import { localGitMs } from '../../git/git.ts'
-import { ensureIssueWorktree, type IssueWorktree } from './issue-worktree.ts'
+import { unaborted } from '../../worktrees/issue-worktree.ts'
+import { ensureIssueWorktree, type ReadyWorktree } from './ensure-worktree.ts'
 import { loadAhead, unload } from '../runs/loading.ts'
 import { nameOf } from '../file/session-name.ts'
 import { slotHolders } from '../slots/slots.ts'
@@ -20,8 +20,7 @@ import { createUndo, type Undo } from './undo.ts'
 
 export interface Prepared {
   name: string
-  ref: IssueRef
-  worktree: IssueWorktree
+  worktree: ReadyWorktree
   /** Empty when the worktree was there before. */
   undo: Undo
 }
@@ -44,16 +43,14 @@ export async function prepareStart(
   })
   if (worktree === undefined) return undefined
   await loadAhead(home, worktree.path)
-  return { name, ref: request.ref, worktree, undo }
+  return { name, worktree, undo }
 }
 
 /** Takes back what was prepared, unless a session has it by now or there is work in it. */
-export async function discardPrepared(home: Home, { name, ref, worktree, undo }: Prepared): Promise<void> {
+export async function discardPrepared(home: Home, { name, worktree, undo }: Prepared): Promise<void> {
   await unlessTaken(home.paths.lock(`issue-${name}`), async () => {
     if (readSession(home, name) !== undefined) return
-    const mirror = home.paths.mirror(ref)
-    const options = { path: worktree.path, branch: worktree.branch, mirror, env: home.env, timeoutMs: localGitMs }
-    const found = await takeInventory(options)
+    const found = await takeInventory(unaborted(worktree))
     if (
       isAtRisk(found) ||
       found.parked.length > 0 ||

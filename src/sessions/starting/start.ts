@@ -17,7 +17,7 @@ import { deadline } from '../runs/deadline.ts'
 import { requireBase } from '../file/base-session.ts'
 import { isAtWorkByHand } from '../runs/by-hand.ts'
 import { removeWork } from '../cleanup/destroy.ts'
-import { ensureIssueWorktree, type IssueWorktree } from './issue-worktree.ts'
+import { ensureIssueWorktree, type ReadyWorktree } from './ensure-worktree.ts'
 import { note } from '../../activity/journal.ts'
 import { loadAhead, unload } from '../runs/loading.ts'
 import { checkMessage } from './message.ts'
@@ -119,7 +119,7 @@ async function begin(home: Home, supervision: Supervision, request: Beginning): 
 }
 
 interface Made extends Facts {
-  worktree: IssueWorktree
+  worktree: ReadyWorktree
   server: Server
   session: Session
 }
@@ -192,7 +192,7 @@ async function sessionFor(home: Home, server: Server, request: Beginning, undo: 
 async function lookAt(
   home: Home,
   request: Beginning,
-  { placed, found, ready }: { placed: Promise<IssueWorktree>; found: Promise<Server>; ready: Promise<Session> },
+  { placed, found, ready }: { placed: Promise<ReadyWorktree>; found: Promise<Server>; ready: Promise<Session> },
 ): Promise<Facts> {
   const [{ path: directory }, server] = await Promise.all([placed, found])
   // If the issue had a session, it depends on whether opencode still has it.

@@ -2,7 +2,7 @@ import { buildDevMessage, followUpMessage } from '../../agents/dev-agent.ts'
 import type { Home } from '../../config/home.ts'
 import { formatRef, type IssueRef } from '../../core/issue-ref.ts'
 import { forgeOf } from '../../forges/forge-kinds.ts'
-import type { IssueWorktree } from './issue-worktree.ts'
+import type { ReadyWorktree } from './ensure-worktree.ts'
 import type { SessionRecord } from '../file/session-file.ts'
 import { recall } from '../runs/conversation.ts'
 
@@ -20,7 +20,12 @@ export interface Task {
  * The prompt that begins a run. An agent that is new to the issue gets everything about its task, and the earlier
  * questions and answers unless it is to begin anew. An agent that knows the issue gets the delegator's words.
  */
-export function taskPrompt(home: Home, task: Task, worktree: IssueWorktree, session: { forked: boolean }): string {
+export function taskPrompt(
+  home: Home,
+  task: Task,
+  worktree: Omit<ReadyWorktree, 'mirror'>,
+  session: { forked: boolean },
+): string {
   const { forge, apiUrl, tokens } = forgeOf(home, task.ref)
   const about = {
     ref: task.ref,

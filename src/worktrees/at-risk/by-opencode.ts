@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 import { type ByteName, bytesOf, nameIn, placeIn } from '../../platform/byte-names.ts'
 import { readRegular } from '../../platform/regular-file.ts'
-import type { GitCall } from '../../git/git.ts'
+import type { GitRepository } from '../../git/repository.ts'
 import { checkedOut } from './blobs.ts'
 
 /** Changed in the worktree but not in the index, with the mode unchanged. Captures mode, blob, path. */
@@ -13,16 +13,16 @@ const changedOnly = /^1 \.M N\.\.\. (100644|100755) \1 \1 ([0-9a-f]+) \2 (.+)$/s
  * opencode 1.x adds to a configuration without one. Asks git only about files with such names. Throws KugetsuError when git
  * fails.
  */
-export async function changedByOpencode(call: GitCall, records: readonly string[]): Promise<ByteName[]> {
+export async function changedByOpencode(worktree: GitRepository, records: readonly string[]): Promise<ByteName[]> {
   const found: ByteName[] = []
   for (const record of records) {
     const [, , blob = '', characters = ''] = changedOnly.exec(record) ?? []
     const name = nameIn(characters)
-    const [file, bytes] = [placeIn(call.cwd, name), bytesOf(name)]
+    const [file, bytes] = [placeIn(worktree.path, name), bytesOf(name)]
     if (!isConfigurationName(characters.slice(characters.lastIndexOf('/') + 1)) || !isUtf8(bytes)) continue
     const now = readFile(file)
     if (now?.includes('"$schema"') !== true) continue
-    const before = await checkedOut(call, blob, bytes)
+    const before = await checkedOut(worktree, blob, bytes)
     if (!before.equals(now) && withSchema(before).equals(now)) found.push(name)
   }
   return found

@@ -6,7 +6,7 @@ import { isUtf8 } from 'node:buffer'
 import * as fs from 'node:fs'
 import { type ByteName, bytesOf, nameIn, placeIn } from '../../platform/byte-names.ts'
 import { readRegular } from '../../platform/regular-file.ts'
-import { type GitCall, runGitForBytes } from '../../git/git.ts'
+import type { GitRepository } from '../../git/repository.ts'
 import { checkedOut, contentOf } from './blobs.ts'
 
 /** At most so many are compared with their checkout, by one git each. If there are more, all count as changed. */
@@ -19,13 +19,13 @@ interface Entry {
 }
 
 /** The hidden files that are on the disk and differ from their checkout. Throws KugetsuError when git fails. */
-export async function changedThoughHidden(call: GitCall): Promise<ByteName[]> {
-  const entries = hiddenIn(await runGitForBytes(['ls-files', '-v', '-s', '-z'], call))
+export async function changedThoughHidden(worktree: GitRepository): Promise<ByteName[]> {
+  const entries = hiddenIn(await worktree.bytes(['ls-files', '-v', '-s', '-z']))
   // In a sparse checkout most of them are not on the disk.
-  const there = entries.filter(({ name }) => statOf(call, name) !== undefined)
+  const there = entries.filter(({ name }) => statOf(worktree, name) !== undefined)
   if (there.length > mostCompared) return there.map(({ name }) => name)
   const changed: ByteName[] = []
-  for (const entry of there) if (await isChanged(call, entry)) changed.push(entry.name)
+  for (const entry of there) if (await isChanged(worktree, entry)) changed.push(entry.name)
   return changed
 }
 
@@ -38,20 +38,20 @@ function hiddenIn(text: string): Entry[] {
   })
 }
 
-async function isChanged(call: GitCall, { mode, blob, name }: Entry): Promise<boolean> {
-  const [file, stat, bytes] = [placeIn(call.cwd, name), statOf(call, name), bytesOf(name)]
+async function isChanged(worktree: GitRepository, { mode, blob, name }: Entry): Promise<boolean> {
+  const [file, stat, bytes] = [placeIn(worktree.path, name), statOf(worktree, name), bytesOf(name)]
   if (mode === '120000' && stat?.isSymbolicLink() === true) {
-    return !fs.readlinkSync(file, { encoding: 'buffer' }).equals(await contentOf(call, blob))
+    return !fs.readlinkSync(file, { encoding: 'buffer' }).equals(await contentOf(worktree, blob))
   }
   const isExecutable = stat !== undefined && (stat.mode & 0o100) !== 0
   // A path that is not UTF-8 cannot be handed to git.
   if (stat?.isFile() !== true || isExecutable !== (mode === '100755') || !isUtf8(bytes)) return true
-  return readRegular(file)?.equals(await checkedOut(call, blob, bytes)) !== true
+  return readRegular(file)?.equals(await checkedOut(worktree, blob, bytes)) !== true
 }
 
-function statOf(call: GitCall, name: ByteName): fs.Stats | undefined {
+function statOf(worktree: GitRepository, name: ByteName): fs.Stats | undefined {
   try {
-    return fs.lstatSync(placeIn(call.cwd, name))
+    return fs.lstatSync(placeIn(worktree.path, name))
   } catch {
     return undefined
   }

@@ -4,7 +4,8 @@ import * as path from 'node:path'
 import { messageOf } from '../../core/errors.ts'
 import { counted, sample } from '../../core/wording.ts'
 import { isWithin } from '../../platform/within.ts'
-import { type GitCall, gitDirectories, runGit } from '../../git/git.ts'
+import { gitDirectories } from '../../git/git.ts'
+import type { GitRepository } from '../../git/repository.ts'
 import { isRepository } from '../../git/place.ts'
 import { filesOf, idsIn } from './parked.ts'
 import { addressOf, type AskOptions, heldAt, listedAt } from './remotes.ts'
@@ -24,39 +25,43 @@ const namesACall = 20_000
 /**
  * A line, without the repository's name, when commits would be lost with it. For a linked worktree, these are the commits
  * that its repository would then have no name for. Commits that only branches of a remote have are up to that remote, unless
- * it does not answer. `call` is a call in the repository.
+ * it does not answer.
  */
-export async function commitsLost(options: LookOptions, call: GitCall, inner: InnerRepository): Promise<string[]> {
+export async function commitsLost(
+  options: LookOptions,
+  repository: GitRepository,
+  inner: InnerRepository,
+): Promise<string[]> {
   if (fs.existsSync(path.join(inner.gitDirectory, 'reftable')))
     return ['its refs are in a format that is not known here']
   const tips = tipsOf(inner)
-  if (!inner.goes) return told([...(await leftOf(call, tips, ['--remotes', '--branches'])).values()], [])
-  const all = new Set([...tips, ...(await remoteTips(call))])
-  const safe = await presentOf(call, options.pushed)
-  if ((await leftOf(call, all, safe)).size === 0) return []
-  const { addresses, areAll } = await remotesOf(options, call)
+  if (!inner.goes) return told([...(await leftOf(repository, tips, ['--remotes', '--branches'])).values()], [])
+  const all = new Set([...tips, ...(await remoteTips(repository))])
+  const safe = await presentOf(repository, options.pushed)
+  if ((await leftOf(repository, all, safe)).size === 0) return []
+  const { addresses, areAll } = await remotesOf(options, repository)
   const answers = await Promise.all(addresses.map((address) => listed(options, address)))
   const trouble = answers.flatMap((each) => each.trouble ?? [])
   const isUpToThem = areAll && addresses.length > 0 && trouble.length === 0
   const wanted = isUpToThem ? tips : all
   const further: string[] = []
   for (const { address, ids } of answers) {
-    const present = await presentOf(call, ids)
+    const present = await presentOf(repository, ids)
     safe.push(...present)
     if (new Set(present).size < ids.length) further.push(address)
   }
-  let left = await leftOf(call, wanted, safe)
+  let left = await leftOf(repository, wanted, safe)
   for (const address of further) {
     if (left.size === 0) break
     const held = await heldAt(options, address, { gitDirectory: inner.gitDirectory, tips: lastOf(left) }).catch(
       (error: unknown) => {
-        options.signal?.throwIfAborted()
+        options.mirror.signal?.throwIfAborted()
         trouble.push(messageOf(error))
         return []
       },
     )
     safe.push(...held)
-    if (held.length > 0) left = await leftOf(call, wanted, safe)
+    if (held.length > 0) left = await leftOf(repository, wanted, safe)
   }
   return told([...left.values()], trouble)
 }
@@ -76,8 +81,9 @@ function tipsOf(inner: InnerRepository): Set<string> {
   return tips
 }
 
-async function remoteTips(call: GitCall): Promise<string[]> {
-  return (await runGit(['for-each-ref', '--format=%(objectname)', 'refs/remotes'], call)).split('\n').filter(Boolean)
+async function remoteTips(repository: GitRepository): Promise<string[]> {
+  const text = await repository.git(['for-each-ref', '--format=%(objectname)', 'refs/remotes'])
+  return text.split('\n').filter(Boolean)
 }
 
 async function listed(
@@ -87,7 +93,7 @@ async function listed(
   try {
     return { address, ids: await listedAt(options, address) }
   } catch (error) {
-    options.signal?.throwIfAborted()
+    options.mirror.signal?.throwIfAborted()
     return { address, ids: [], trouble: messageOf(error) }
   }
 }
@@ -99,14 +105,14 @@ interface Commit {
 
 /** The commits behind `tips` that are not behind `without`, newest first. Missing commits are skipped. */
 async function leftOf(
-  call: GitCall,
+  repository: GitRepository,
   tips: ReadonlySet<string>,
   without: readonly string[],
 ): Promise<Map<string, Commit>> {
   const left = new Map<string, Commit>()
   for (const names of inParts([...tips])) {
     const args = ['log', '-z', '--ignore-missing', '--format=%H %P%n%s', ...names, '--not', ...without, '--']
-    for (const record of (await runGit(args, call)).split('\0').filter((each) => each !== '')) {
+    for (const record of (await repository.git(args)).split('\0').filter((each) => each !== '')) {
       const end = record.indexOf('\n')
       const [commit = '', ...parents] = record.slice(0, end).trim().split(' ')
       left.set(commit, { parents, subject: record.slice(end + 1) })
@@ -122,11 +128,11 @@ function lastOf(left: ReadonlyMap<string, Commit>): string[] {
 }
 
 /** The commits that the repository has. */
-async function presentOf(call: GitCall, commits: readonly string[]): Promise<string[]> {
+async function presentOf(repository: GitRepository, commits: readonly string[]): Promise<string[]> {
   const present: string[] = []
   for (const names of inParts(commits)) {
     const args = ['log', '--no-walk=unsorted', '--ignore-missing', '--format=%H', ...names, '--']
-    present.push(...(await runGit(args, call)).split('\n').filter(Boolean))
+    present.push(...(await repository.git(args)).split('\n').filter(Boolean))
   }
   return present
 }
@@ -142,17 +148,19 @@ function inParts(names: readonly string[]): string[][] {
  */
 async function remotesOf(
   options: LookOptions,
-  call: GitCall,
+  repository: GitRepository,
   seen = new Set<string>(),
 ): Promise<{ addresses: string[]; areAll: boolean }> {
-  const listing = await runGit(['config', '-z', '--get-regexp', '^remote\\..*\\.(url|pushurl)$'], call).catch(() => '')
+  const listing = await repository
+    .git(['config', '-z', '--get-regexp', '^remote\\..*\\.(url|pushurl)$'])
+    .catch(() => '')
   const urls = listing
     .split('\0')
     .flatMap((entry) => (entry.includes('\n') ? [entry.slice(entry.indexOf('\n') + 1)] : []))
   const addresses = new Set<string>()
   let areAll = true
   for (const url of urls) {
-    const address = addressOf(url, call.cwd)
+    const address = addressOf(url, repository.path)
     if (!goes(options, address)) {
       addresses.add(address)
       continue
@@ -161,7 +169,7 @@ async function remotesOf(
     const own = [path.join(address, '.git'), address].find(isRepository)
     if (own === undefined || seen.has(own)) continue
     seen.add(own)
-    const there = { ...call, cwd: address, variables: gitDirectories(own) }
+    const there = repository.from(address, gitDirectories(own))
     for (const each of (await remotesOf(options, there, seen)).addresses) addresses.add(each)
   }
   return { addresses: [...addresses], areAll }

@@ -2,7 +2,8 @@
 import * as path from 'node:path'
 import { charactersOf, displayName, nameIn } from '../../platform/byte-names.ts'
 import { listEntries } from '../../git/worktree-entries.ts'
-import { type GitCall, gitDirectories, type GitOptions } from '../../git/git.ts'
+import { gitDirectories } from '../../git/git.ts'
+import type { GitRepository } from '../../git/repository.ts'
 import { counted, sample } from '../../core/wording.ts'
 import { isMade, sortIgnored } from './ignored-files.ts'
 import { commitsLost, type LookOptions } from './inner-commits.ts'
@@ -17,22 +18,21 @@ import { readStatus } from './status.ts'
 export async function lostWith(options: LookOptions, inner: InnerRepository): Promise<string[]> {
   const { root } = options
   const lost: string[] = []
-  if (inner.at !== undefined) lost.push(...(await filesLost(options, root, inner)))
+  if (inner.at !== undefined) lost.push(...(await filesLost(options, inner)))
   const place = inner.at === undefined ? inner.gitDirectory : path.join(root, displayName(inner.at))
-  lost.push(...(await commitsLost(options, callOn(options, inner, place), inner)))
+  lost.push(...(await commitsLost(options, repositoryOf(options, inner, place), inner)))
   const others = inner.goes ? listEntries(inner.gitDirectory).filter(({ present }) => present) : []
   const outside = others.find(({ path: place }) => place !== undefined && !place.startsWith(`${root}/`))
   if (outside?.path !== undefined) lost.push(`${outside.path} is a worktree of it`)
   return lost
 }
 
-async function filesLost(options: GitOptions, root: string, inner: InnerRepository): Promise<string[]> {
+async function filesLost(options: LookOptions, inner: InnerRepository): Promise<string[]> {
   if (inner.at === undefined) return []
-  const place = path.join(root, displayName(inner.at))
+  const place = path.join(options.root, displayName(inner.at))
   const lost: string[] = []
   const onWarning = (text: string) => void lost.push(`not all of it can be read: ${text}`)
-  const call = callOn(options, inner, place)
-  const status = await readStatus({ ...call, onWarning })
+  const status = await readStatus(repositoryOf(options, inner, place).with({ onWarning }))
   const operation = operationIn(inner.gitDirectory)
   if (operation !== undefined) lost.push(`${operation} is in progress`)
   const changed = [...status.uncommitted, ...status.untracked]
@@ -47,9 +47,7 @@ async function filesLost(options: GitOptions, root: string, inner: InnerReposito
   return lost
 }
 
-function callOn(options: GitOptions, inner: InnerRepository, cwd: string): GitCall {
-  const { env, timeoutMs, signal } = options
-  const own = gitDirectories(inner.gitDirectory)
-  const tree = inner.at === undefined ? {} : { GIT_WORK_TREE: cwd }
-  return { env, timeoutMs, signal, cwd, variables: { ...own, ...tree } }
+function repositoryOf({ mirror }: LookOptions, inner: InnerRepository, place: string): GitRepository {
+  const tree = inner.at === undefined ? {} : { GIT_WORK_TREE: place }
+  return mirror.from(place, { ...gitDirectories(inner.gitDirectory), ...tree })
 }

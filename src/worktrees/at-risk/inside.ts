@@ -1,7 +1,7 @@
 /** All repositories inside a worktree, and what would be lost with them. */
 import { messageOf } from '../../core/errors.ts'
 import { createGate } from '../../platform/gate.ts'
-import { type GitCall, inWorktree, runGitForBytes } from '../../git/git.ts'
+import type { GitRepository } from '../../git/repository.ts'
 import type { LookOptions } from './inner-commits.ts'
 import { lostWith } from './inner-repository.ts'
 import { findRepositories, type InnerRepository, type Walked } from './repositories.ts'
@@ -40,19 +40,19 @@ export async function inside(options: LookOptions, walked?: Walked): Promise<Ins
 
 /** What would be lost with a repository, or why that is unknown; neither when the worktree has committed its files. */
 async function lookInto(options: LookOptions, inner: InnerRepository): Promise<{ lost?: string[]; trouble?: string }> {
-  const { root, gitDirectory } = options
+  const { root, mirror, gitDirectory } = options
   try {
-    if (await isCommitted(inWorktree({ ...options, path: root }, gitDirectory), inner)) return {}
+    if (await isCommitted(mirror.worktree(root, gitDirectory), inner)) return {}
     return { lost: await lostWith(options, inner) }
   } catch (error) {
-    options.signal?.throwIfAborted()
+    mirror.signal?.throwIfAborted()
     return { lost: [], trouble: messageOf(error) }
   }
 }
 
 /** A bare repository may be nothing but files that the worktree has committed as files. */
-async function isCommitted(call: GitCall, { bare }: InnerRepository): Promise<boolean> {
+async function isCommitted(worktree: GitRepository, { bare }: InnerRepository): Promise<boolean> {
   if (bare === undefined) return false
-  const variables = { ...call.variables, GIT_LITERAL_PATHSPECS: '1' }
-  return (await runGitForBytes(['ls-files', '--cached', '-z', '--', `${bare}/HEAD`], { ...call, variables })) !== ''
+  const literally = worktree.with({ variables: { GIT_LITERAL_PATHSPECS: '1' } })
+  return (await literally.bytes(['ls-files', '--cached', '-z', '--', `${bare}/HEAD`])) !== ''
 }

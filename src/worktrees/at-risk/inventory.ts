@@ -8,16 +8,10 @@ import * as path from 'node:path'
 import { messageOf } from '../../core/errors.ts'
 import { type ByteName, charactersOf, displayName, namesIn } from '../../platform/byte-names.ts'
 import { isBeingSetUp, listEntries } from '../../git/worktree-entries.ts'
-import {
-  type GitCall,
-  gitDirectories,
-  type GitOptions,
-  inMirror,
-  inWorktree,
-  runGit,
-  runGitForBytes,
-} from '../../git/git.ts'
+import { gitDirectories } from '../../git/git.ts'
+import type { GitRepository } from '../../git/repository.ts'
 import { placeOf, type Place, recordsDirectory } from '../../git/place.ts'
+import type { IssueWorktree } from '../issue-worktree.ts'
 import { isAsMade } from './as-made.ts'
 import { type Heads, headsOf, isMerged, type Stash, stashesOf, type Unpushed, unpushedOf } from './commits.ts'
 import { type IgnoredFiles, noIgnoredFiles, sortIgnored, unreadable } from './ignored-files.ts'
@@ -66,12 +60,8 @@ export interface Inventory {
   unknown: string[]
 }
 
-export interface InventoryOptions extends GitOptions {
-  /** The worktree. */
-  path: string
-  mirror: string
-  /** The branch of the issue, which goes with the worktree. */
-  branch: string
+/** The branch of the issue goes with the worktree. */
+export interface InventoryOptions extends IssueWorktree {
   /**
    * Brings the remote's branches up to date in the mirror; rejects when the remote cannot be asked. Without it, commits
    * count as pushed as of the last fetch.
@@ -85,7 +75,8 @@ export interface InventoryOptions extends GitOptions {
 
 /** Inspects a worktree, or what its mirror still has of a missing one. Throws only when interrupted. */
 export async function takeInventory(options: InventoryOptions): Promise<Inventory> {
-  const place = placeOf(options)
+  const { path: worktree, mirror } = options
+  const place = placeOf(worktree, mirror.path)
   const found: Inventory = {
     place,
     heads: { head: undefined, on: undefined, branches: new Map(), incoming: [] },
@@ -103,18 +94,18 @@ export async function takeInventory(options: InventoryOptions): Promise<Inventor
   }
   const attempt = async (step: () => Promise<void>, failed = (reason: string) => void found.unknown.push(reason)) => {
     await step().catch((error: unknown) => {
-      options.signal?.throwIfAborted()
+      mirror.signal?.throwIfAborted()
       failed(messageOf(error))
     })
   }
-  const hasMirror = fs.existsSync(options.mirror)
+  const hasMirror = fs.existsSync(mirror.path)
   if (!hasMirror && (place.kind === 'unknown' || place.kind === 'missing')) {
-    return { ...found, unknown: [`the mirror ${options.mirror} is missing`] }
+    return { ...found, unknown: [`the mirror ${mirror.path} is missing`] }
   }
   if (place.kind === 'unknown') {
-    return { ...found, unknown: [`${options.path} is not a worktree of ${options.mirror}`] }
+    return { ...found, unknown: [`${worktree} is not a worktree of ${mirror.path}`] }
   }
-  const walked = walkOf(options.path, place)
+  const walked = walkOf(worktree, place)
   if (walked !== undefined && walked.waiting.length > 0) return { ...found, unknown: walked.waiting }
   const asks = asksRemote(options, place)
   if (asks !== undefined) await attempt(asks, (reason) => void (found.unasked = reason))
@@ -124,11 +115,11 @@ export async function takeInventory(options: InventoryOptions): Promise<Inventor
       const status = await filesOf(options, place, (warning) => found.unknown.push(warning))
       found.uncommitted = status.uncommitted
       found.hidden = status.hidden
-      found.unsavable.push(...specialAmong(options.path, [...new Set([...status.uncommitted, ...status.hidden])]))
+      found.unsavable.push(...specialAmong(worktree, [...new Set([...status.uncommitted, ...status.hidden])]))
       found.untracked = status.untracked
-      found.ignored = sortIgnored(options.path, status.ignored)
+      found.ignored = sortIgnored(worktree, status.ignored)
       const { kept } = found.ignored
-      found.unknown.push(...unreadable(options.path, kept).map((name) => `${displayName(name)} cannot be read`))
+      found.unknown.push(...unreadable(worktree, kept).map((name) => `${displayName(name)} cannot be read`))
     }),
     attempt(async () => {
       found.heads = await headsOf(options, place)
@@ -158,20 +149,20 @@ export async function takeInventory(options: InventoryOptions): Promise<Inventor
  * reports what could not be asked. Throws only when interrupted.
  */
 export async function askAhead(options: InventoryOptions): Promise<void> {
-  const place = placeOf(options)
+  const place = placeOf(options.path, options.mirror.path)
   const walked = walkOf(options.path, place)
   if (walked !== undefined && walked.waiting.length > 0) return
   const asks = asksRemote(options, place)
   const answered = await asks?.().then(
     () => true,
-    () => options.signal?.throwIfAborted(),
+    () => options.mirror.signal?.throwIfAborted(),
   )
   await insideOf(options, place, { walked, isAsked: answered === true })
 }
 
 /** How to ask the remote; undefined when there is no need. */
 function asksRemote({ askRemote, mirror }: InventoryOptions, place: Place): (() => Promise<void>) | undefined {
-  return fs.existsSync(mirror) && !isAsMade(place) ? askRemote : undefined
+  return fs.existsSync(mirror.path) && !isAsMade(place) ? askRemote : undefined
 }
 
 interface Known {
@@ -185,13 +176,13 @@ interface Known {
 async function insideOf(options: InventoryOptions, place: Place, known: Known): Promise<Inside | undefined> {
   const gitDirectory = recordsDirectory(place)
   if (gitDirectory === undefined) return undefined
-  const { env, timeoutMs, signal, path: root, mirror, remotes = createRemotes() } = options
-  const pushed = known.isAsked ? await remoteBranches(inMirror({ env, timeoutMs, signal, path: mirror })) : []
-  return await inside({ env, timeoutMs, signal, root, mirror, gitDirectory, remotes, pushed }, known.walked)
+  const { path: root, mirror, remotes = createRemotes() } = options
+  const pushed = known.isAsked ? await remoteBranches(mirror) : []
+  return await inside({ root, mirror, gitDirectory, remotes, pushed }, known.walked)
 }
 
-async function remoteBranches(call: GitCall): Promise<string[]> {
-  const text = await runGit(['for-each-ref', '--format=%(objectname)', 'refs/remotes/origin'], call)
+async function remoteBranches(mirror: GitRepository): Promise<string[]> {
+  const text = await mirror.git(['for-each-ref', '--format=%(objectname)', 'refs/remotes/origin'])
   return [...new Set(text.split('\n').filter(Boolean))]
 }
 
@@ -224,16 +215,15 @@ function lockOf(place: Place): string[] {
 
 /** The state of the files; for a missing worktree, what only its index still has. */
 async function filesOf(
-  options: InventoryOptions,
+  { path: worktree, mirror }: InventoryOptions,
   place: Exclude<Place, { kind: 'unknown' }>,
   onWarning: (text: string) => void,
 ): Promise<Pick<WholeStatus, 'uncommitted' | 'hidden' | 'untracked' | 'ignored'>> {
-  if (place.kind !== 'missing') return readStatus({ ...inWorktree(options, place.gitDirectory), onWarning })
+  if (place.kind !== 'missing') return readStatus(mirror.worktree(worktree, place.gitDirectory).with({ onWarning }))
   const none = { uncommitted: [], hidden: [], untracked: [], ignored: [] }
   const directory = place.entry?.directory
   if (directory === undefined || !fs.existsSync(path.join(directory, 'index'))) return none
-  const { env, timeoutMs, signal } = options
-  const call = { env, timeoutMs, signal, cwd: options.mirror, variables: gitDirectories(directory) }
+  const own = mirror.with({ variables: gitDirectories(directory) })
   const args = ['diff-index', '--cached', '--name-only', '-z', '--no-renames', 'HEAD', '--']
-  return { ...none, uncommitted: namesIn(await runGitForBytes(args, call)) }
+  return { ...none, uncommitted: namesIn(await own.bytes(args)) }
 }

@@ -5,11 +5,10 @@
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { type GitOptions, runGit } from '../../git/git.ts'
 import { recordsDirectory } from '../../git/place.ts'
 import { listsOfOperation } from './operations.ts'
 import { readCharacters } from './walk.ts'
-import { type Heads, inRepository, type KnownPlace, pushedAt, type Stash } from './commits.ts'
+import { type Heads, type KnownPlace, type Looked, pushedAt, type Stash } from './commits.ts'
 
 export interface Parked {
   commit: string
@@ -25,7 +24,7 @@ const namesACall = 20_000
  * another, only the last. Commits that the object store has already lost are left out. Throws KugetsuError when git fails.
  */
 export async function parkedOf(
-  options: GitOptions & { branch: string; merged?: readonly string[] | undefined },
+  options: Looked,
   place: KnownPlace,
   heads: Heads,
   stashes: readonly Stash[],
@@ -37,11 +36,12 @@ export async function parkedOf(
   if (records.size === 0) return []
   // The branch, which goes with the worktree, is among the heads.
   const elsewhere = [...tips, ...pushedAt(options, place), ...(place.kind === 'clone' ? [] : ['--branches'])]
+  const repository = options.mirror.at(place.repository)
   const names = [...records.keys()]
   const found = new Map<string, string[]>()
   for (let from = 0; from < names.length; from += namesACall) {
     const args = ['log', '--ignore-missing', '--format=%H %P', ...names.slice(from, from + namesACall)]
-    const text = await runGit([...args, '--not', ...elsewhere, '--'], inRepository(options, place))
+    const text = await repository.git([...args, '--not', ...elsewhere, '--'])
     for (const line of text.split('\n').filter((each) => each !== '')) {
       const [commit = '', ...parents] = line.split(' ')
       found.set(commit, parents)

@@ -6,7 +6,7 @@ import { plainLine } from '../../core/plain-text.ts'
 import { createGate } from '../../platform/gate.ts'
 import { writeAtomic } from '../../platform/files.ts'
 import { copyRegular } from '../../platform/regular-file.ts'
-import { type GitCall, type GitOptions, inMirror, runGit } from '../../git/git.ts'
+import type { GitRepository } from '../../git/repository.ts'
 import { gitFailure } from '../../git/failure.ts'
 import { withPlainRepository } from '../../git/throwaway-repository.ts'
 import { lend } from '../mirror/saved-repository.ts'
@@ -44,12 +44,12 @@ export function createRemotes(): Remotes {
   }
 }
 
-export interface AskOptions extends GitOptions {
+export interface AskOptions {
   /** The worktree. */
   root: string
   remotes: Remotes
   /** A throwaway repository can be made beside it. */
-  mirror: string
+  mirror: GitRepository
 }
 
 /**
@@ -60,7 +60,10 @@ export async function listedAt(options: AskOptions, address: string): Promise<st
   return await options.remotes.ask(address, 'refs', async () => {
     const which = isPlace(address) ? [] : ['--heads', '--tags']
     const args = ['ls-remote', '--quiet', ...which, '--upload-pack=git-upload-pack', '--', address]
-    const text = await runGit(args, { ...asking(options, address), ...fromOutside(options) })
+    // With the user's settings only, not those of a repository.
+    const cwd = path.dirname(options.root)
+    const outside = asking(options, address).from(cwd, { GIT_CEILING_DIRECTORIES: path.dirname(cwd) })
+    const text = await outside.with({ asksRemote: true }).git(args)
     const ids = new Map<string, string>()
     // For an annotated tag, the commit comes after the tag object.
     for (const [, id = '', name = ''] of text.matchAll(/^([0-9a-f]{40,64})\t(.+?)(?:\^\{\})?$/gm)) ids.set(name, id)
@@ -82,23 +85,21 @@ export async function heldAt(
   const isShallow = fs.existsSync(shallow)
   const question = [...[...tips].sort(), ...(isShallow ? [gitDirectory] : [])].join(' ')
   return await options.remotes.ask(address, question, async () => {
-    const { failure } = asking(options, address)
     const sha256 = tips.some((tip) => tip.length === 64)
-    return await withPlainRepository({ ...options, beside: options.mirror, sha256, failure }, async (plain) => {
+    return await withPlainRepository(asking(options, address), { sha256 }, async (plain) => {
       lend(plain, [gitDirectory])
-      if (isShallow) copyRegular(shallow, path.join(plain, 'shallow'))
+      if (isShallow) copyRegular(shallow, path.join(plain.path, 'shallow'))
       // So that git tells the remote that it has these commits.
-      writeAtomic(path.join(plain, 'packed-refs'), tips.map((tip, at) => `${tip} refs/tips/${at}\n`).join(''))
-      const call: GitCall = { ...inMirror({ ...options, path: plain }), failure }
-      const since = isShallow ? [`--shallow-since=${(await oldest(call, tips)) - 1}`] : []
+      writeAtomic(path.join(plain.path, 'packed-refs'), tips.map((tip, at) => `${tip} refs/tips/${at}\n`).join(''))
+      const since = isShallow ? [`--shallow-since=${(await oldest(plain, tips)) - 1}`] : []
       const kinds = isPlace(address) ? ['heads', 'tags', 'remotes'] : ['heads', 'tags']
       const refs = kinds.map((kind) => `+refs/${kind}/*:refs/held/${kind}/*`)
       const how = ['--progress', '--no-tags', '--no-write-fetch-head', '--filter=tree:0', ...since]
       const args = ['fetch', ...how, '--upload-pack=git-upload-pack', '--', address, ...refs]
-      await runGit(args, { ...call, asksRemote: true })
+      await plain.with({ asksRemote: true }).git(args)
       // A commit where the two histories meet is printed with a "-" before it.
       const walk = ['rev-list', '--boundary', ...tips, '--not', '--glob=refs/held/*', '--']
-      const seen = (await runGit(walk, call)).split('\n').filter(Boolean)
+      const seen = (await plain.git(walk)).split('\n').filter(Boolean)
       const left = new Set(seen.filter((line) => !line.startsWith('-')))
       const met = seen.filter((line) => line.startsWith('-')).map((line) => line.slice(1))
       return [...new Set([...tips.filter((tip) => !left.has(tip)), ...met])]
@@ -107,8 +108,8 @@ export async function heldAt(
 }
 
 /** When the oldest of them was made, in seconds. */
-async function oldest(call: GitCall, tips: readonly string[]): Promise<number> {
-  const times = await runGit(['log', '--no-walk=unsorted', '--format=%ct', ...tips, '--'], call)
+async function oldest(repository: GitRepository, tips: readonly string[]): Promise<number> {
+  const times = await repository.git(['log', '--no-walk=unsorted', '--format=%ct', ...tips, '--'])
   return Math.min(...times.trim().split('\n').map(Number))
 }
 
@@ -136,13 +137,8 @@ function hostOf(address: string): string {
     : (/^(?:[a-z][a-z0-9+.-]*:\/\/)?(?:[^/@]*@)?([^/:]+)/i.exec(address)?.[1] ?? address)
 }
 
-/** With the user's settings only, not those of a repository. */
-function fromOutside({ root }: AskOptions): Pick<GitCall, 'cwd' | 'variables'> {
-  const cwd = path.dirname(root)
-  return { cwd, variables: { GIT_CEILING_DIRECTORIES: path.dirname(cwd) } }
-}
-
-function asking({ env, timeoutMs, signal, root }: AskOptions, address: string) {
+/** A failure names the address, and the advice for the mirror's own remote does not fit. */
+function asking({ mirror }: AskOptions, address: string): GitRepository {
   const failure = { message: plainLine(maskCredentials(address), 200), code: 'git_failed' }
-  return { env, timeoutMs, signal, cwd: root, asksRemote: true, failure }
+  return mirror.with({ failure, loginHint: undefined })
 }

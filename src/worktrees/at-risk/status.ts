@@ -1,6 +1,6 @@
 /** `git status --porcelain=v2 -z`, read into what matters for losing work. */
 import { type ByteName, nameIn } from '../../platform/byte-names.ts'
-import { type GitCall, runGitForBytes } from '../../git/git.ts'
+import type { GitRepository } from '../../git/repository.ts'
 import { changedByOpencode } from './by-opencode.ts'
 import { changedThoughHidden } from './hidden.ts'
 
@@ -27,14 +27,14 @@ export interface WholeStatus extends Status {
  * in `uncommitted`. Files that git was told not to look at (hidden.ts) are in `uncommitted`. A submodule only counts by
  * whether it is at its staged commit; for its contents see inner-repository.ts. Throws KugetsuError when git fails.
  */
-export async function readStatus(call: GitCall): Promise<WholeStatus> {
+export async function readStatus(worktree: GitRepository): Promise<WholeStatus> {
   const shown = ['--untracked-files=normal', '--ignored=traditional', '--ignore-submodules=dirty']
   const [text, hidden] = await Promise.all([
-    runGitForBytes(['status', '--porcelain=v2', '-z', ...shown], call),
-    changedThoughHidden(call),
+    worktree.bytes(['status', '--porcelain=v2', '-z', ...shown]),
+    changedThoughHidden(worktree),
   ])
   const status = parseStatus(text)
-  const byOpencode = await changedByOpencode(call, [...recordsIn(text)])
+  const byOpencode = await changedByOpencode(worktree, [...recordsIn(text)])
   const own = status.uncommitted.filter((name) => !byOpencode.includes(name))
   return { ...status, uncommitted: [...new Set([...own, ...hidden])], byOpencode, hidden }
 }

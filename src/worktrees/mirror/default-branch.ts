@@ -1,7 +1,6 @@
 /** The branch that the remote's HEAD names. */
-import { askGit, type GitOptions, inMirror, runGit } from '../../git/git.ts'
+import type { GitRepository } from '../../git/repository.ts'
 import { askRefs, readRefs, type Refs } from '../../git/refs.ts'
-import { despiteLocks } from '../../git/stale-locks.ts'
 
 /** Named explicitly: the mirror's configuration could name another program, which git would run. */
 export const theirUsual = ['--upload-pack=git-upload-pack']
@@ -20,34 +19,31 @@ export const headOfRemote = '+HEAD*:refs/kugetsu/remote/HEAD*'
  * has no branch at all.
  */
 export async function defaultBranch(
-  options: GitOptions & { path: string },
+  mirror: GitRepository,
   requireBranch: () => Promise<void>,
 ): Promise<string | undefined> {
-  const refs = await refsOf(options)
+  const refs = await refsOf(mirror)
   const known = branchIn(refs)
   const head = refs.get(fetched)?.commit
   if (known !== undefined && (head === undefined || head === refs.get(followed)?.commit)) return known
   await requireBranch()
   // `git remote set-head --auto` would do, but it takes the program to run on the remote from the mirror's configuration.
-  const call = inMirror(options)
-  const said = await runGit(['ls-remote', '--symref', ...theirUsual, 'origin', 'HEAD'], {
-    ...call,
-    asksRemote: true,
-  }).catch(() => '')
+  const asking = mirror.with({ asksRemote: true })
+  const said = await asking.git(['ls-remote', '--symref', ...theirUsual, 'origin', 'HEAD']).catch(() => '')
   const branch = /^ref: refs\/heads\/(.+)\tHEAD$/m.exec(said)?.[1]
   const ref = `refs/remotes/origin/${branch}`
   // HEAD is detached, or names a branch that does not exist: the remote has no default branch.
-  if (branch === undefined || (await askGit(['show-ref', '--verify', '--quiet', ref], call)) === undefined) return known
-  const set = () => runGit(['symbolic-ref', followed, ref], call)
-  return await despiteLocks(options.path, options.signal, set).then(
-    async () => branchIn(await refsOf(options)),
+  if (branch === undefined || (await mirror.ask(['show-ref', '--verify', '--quiet', ref])) === undefined) return known
+  const set = () => mirror.git(['symbolic-ref', followed, ref])
+  return await mirror.despiteLocks(set).then(
+    async () => branchIn(await refsOf(mirror)),
     () => known,
   )
 }
 
-async function refsOf(options: GitOptions & { path: string }): Promise<Refs> {
+async function refsOf(mirror: GitRepository): Promise<Refs> {
   const names = [followed, fetched]
-  return readRefs(options.path, names) ?? (await askRefs(options, names))
+  return readRefs(mirror.path, names) ?? (await askRefs(mirror, names))
 }
 
 /** The branch that origin/HEAD names, if it exists. */

@@ -4,7 +4,7 @@ import * as path from 'node:path'
 import { codeOf, KugetsuError } from '../../core/errors.ts'
 import { ensureDirectory, readLog, writeAtomic } from '../../platform/files.ts'
 import { isSamePlace, listEntries } from '../../git/worktree-entries.ts'
-import { askGit, type GitOptions, inMirror, runGit } from '../../git/git.ts'
+import type { GitRepository } from '../../git/repository.ts'
 
 /** A part of a mirror or worktree that can be lost. */
 export interface Part {
@@ -19,8 +19,8 @@ export interface Part {
  * The lost parts of single worktrees that keep git from working in the whole mirror, of the mirror's own HEAD, and its broken
  * loose refs. Reads files only.
  */
-export function lostPartsOfMirror(mirror: string): string[] {
-  return partsOfMirror({ env: {}, timeoutMs: 0, path: mirror })
+export function lostPartsOfMirror(mirror: GitRepository): string[] {
+  return partsOfMirror(mirror)
     .filter(({ isBroken }) => isBroken())
     .map(({ name }) => name)
 }
@@ -29,15 +29,15 @@ export function lostPartsOfMirror(mirror: string): string[] {
  * Mends the lost parts and returns their names. A branch whose commit no record names is moved into the directory `lost` of
  * the mirror. The caller holds the mirror's lock.
  */
-export async function mendMirror(options: GitOptions & { path: string }): Promise<string[]> {
+export async function mendMirror(mirror: GitRepository): Promise<string[]> {
   const mended: string[] = []
-  for (const { name, isBroken, mend, putAway } of partsOfMirror(options)) {
+  for (const { name, isBroken, mend, putAway } of partsOfMirror(mirror)) {
     if (!isBroken()) continue
     try {
       await mend()
       mended.push(name)
     } catch (error) {
-      options.signal?.throwIfAborted()
+      mirror.signal?.throwIfAborted()
       if (!(error instanceof KugetsuError) || putAway === undefined) throw error
       mended.push(`${name}, whose commit no record names: ${putAway()}`)
     }
@@ -45,20 +45,20 @@ export async function mendMirror(options: GitOptions & { path: string }): Promis
   return mended
 }
 
-function partsOfMirror(options: GitOptions & { path: string }): (Part & { putAway?: () => string })[] {
-  const mirror = options.path
-  if (!isDirectory(path.join(mirror, 'objects')) || !isDirectory(path.join(mirror, 'refs'))) return []
-  const refs = looseRefs(mirror, 'refs').map((ref) => ({
-    ...refPart(options, mirror, ref, []),
+function partsOfMirror(mirror: GitRepository): (Part & { putAway?: () => string })[] {
+  const place = mirror.path
+  if (!isDirectory(path.join(place, 'objects')) || !isDirectory(path.join(place, 'refs'))) return []
+  const refs = looseRefs(place, 'refs').map((ref) => ({
+    ...refPart(mirror, ref, []),
     putAway: () => {
-      const aside = path.join(mirror, 'lost', `${ref}.${Date.now()}`)
+      const aside = path.join(place, 'lost', `${ref}.${Date.now()}`)
       ensureDirectory(path.dirname(aside))
-      fs.renameSync(path.join(mirror, ref), aside)
+      fs.renameSync(path.join(place, ref), aside)
       return aside
     },
   }))
-  const links = listEntries(mirror).map(({ directory }) => linkToMirror(mirror, directory))
-  return [headOfMirror(mirror), ...links, ...refs]
+  const links = listEntries(place).map(({ directory }) => linkToMirror(place, directory))
+  return [headOfMirror(place), ...links, ...refs]
 }
 
 export function headOfMirror(mirror: string): Part {
@@ -81,42 +81,39 @@ export function linkToMirror(mirror: string, directory: string): Part {
 }
 
 /** A ref whose file exists but names nothing. Its reflog, or one of the `others`, tells where it was. */
-export function refPart(options: GitOptions, mirror: string, ref: string, others: readonly string[]): Part {
-  const file = path.join(mirror, ref)
+export function refPart(mirror: GitRepository, ref: string, others: readonly string[]): Part {
+  const file = path.join(mirror.path, ref)
   return {
     name: ref.replace(/^refs\/(heads\/)?/, 'branch '),
     isBroken: () => isFile(file) && !/^(ref: refs\/\S+|[0-9a-f]{40}|[0-9a-f]{64})\n?$/.test(textOf(file) ?? ''),
     mend: async () => {
-      const call = inMirror({ ...options, path: mirror })
       // The next fetch brings the remote's refs back.
       if (ref.startsWith('refs/remotes/')) return fs.rmSync(file)
-      const commit = await lastCommit([path.join(mirror, 'logs', ref), ...others], options, mirror)
+      const commit = await lastCommit(mirror, [path.join(mirror.path, 'logs', ref), ...others])
       if (commit === undefined) {
         throw new KugetsuError(
           `the branch ${ref.slice('refs/heads/'.length)} is empty, and no record says where it was`,
           {
-            hint: `Its commits are among those of "git -C ${mirror} fsck --lost-found": git -C ${mirror} update-ref ${ref} <commit>`,
+            hint: `Its commits are among those of "git -C ${mirror.path} fsck --lost-found": git -C ${mirror.path} update-ref ${ref} <commit>`,
             code: 'worktree_broken',
           },
         )
       }
       fs.rmSync(file)
-      await runGit(['update-ref', ref, commit], call)
+      await mirror.git(['update-ref', ref, commit])
     },
   }
 }
 
 /** The newest commit in these reflogs that the mirror has, from the first log that names one. */
-async function lastCommit(logs: readonly string[], options: GitOptions, mirror: string): Promise<string | undefined> {
+async function lastCommit(mirror: GitRepository, logs: readonly string[]): Promise<string | undefined> {
   for (const log of logs) {
     const commits = ((textOf(log) ?? '').match(/^[0-9a-f]{40,64} [0-9a-f]{40,64} /gm) ?? []).map(
       (line) => line.split(' ')[1] ?? '',
     )
     for (const commit of commits.reverse().filter((each) => !/^0+$/.test(each))) {
-      const has = await askGit(['cat-file', '-e', `${commit}^{commit}`], inMirror({ ...options, path: mirror })).catch(
-        () => undefined,
-      )
-      options.signal?.throwIfAborted()
+      const has = await mirror.ask(['cat-file', '-e', `${commit}^{commit}`]).catch(() => undefined)
+      mirror.signal?.throwIfAborted()
       if (has !== undefined) return commit
     }
   }

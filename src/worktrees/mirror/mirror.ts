@@ -5,38 +5,26 @@ import { awaitedLater } from '../../core/awaited-later.ts'
 import { KugetsuError } from '../../core/errors.ts'
 import { maskCredentials } from '../../core/masking.ts'
 import { ensureDirectory } from '../../platform/files.ts'
-import { exclusively } from '../../platform/locks.ts'
 import { setAsideDamaged } from './damaged.ts'
 import { defaultBranch, headOfRemote, theirUsual } from './default-branch.ts'
 import { beginFetch, completeFetch, fetchesSoFar, type Fetches } from './fetch-record.ts'
-import { askGit, type GitCall, type GitOptions, inMirror, runGit } from '../../git/git.ts'
+import type { GitRepository } from '../../git/repository.ts'
 import { gitEnvironment } from '../../git/environment.ts'
 import { gitFailure } from '../../git/failure.ts'
 import { lostPartsOfMirror, mendMirror } from './mend.ts'
 import { readMirrorConfig } from '../../git/mirror-config.ts'
 import { settingsIn, usersValue } from '../../git/foreign-programs.ts'
 import { isRepository } from '../../git/place.ts'
-import { despiteLocks } from '../../git/stale-locks.ts'
 import { removeStraySettings, straySettings } from './stray-settings.ts'
 import { removeTree, sweepTemporary, temporarySibling } from '../../git/temporary.ts'
-
-/**
- * How long to wait for the lock of a mirror. Its holder is alive (the kernel frees the lock otherwise) and ends a silent git
- * by itself. The first clone of a large repository takes its time.
- */
-export const mirrorLockWaitMs = 3_600_000
 
 const branchesOfOrigin = '+refs/heads/*:refs/remotes/origin/*'
 
 const needsNoSsh = /^(https?|git|file):\/\//
 
-export interface MirrorOptions extends GitOptions {
-  /** Where the mirror is, `…/<repo>.git`. */
-  path: string
+export interface MirrorOptions {
   /** The clone URL. */
   url: string
-  /** The lock of this mirror, as for exclusively(). */
-  lockFile: string
   /** Gets what git says while it clones or fetches, a line at a time. */
   onProgress?: ((text: string) => void) | undefined
   /**
@@ -64,67 +52,67 @@ export interface Mirror {
  *
  * Throws KugetsuError `clone_failed`, `fetch_failed`, `empty_repository`, `bad_url`, `mirror_damaged`, `interrupted`.
  */
-export async function openMirror(options: MirrorOptions): Promise<Mirror> {
+export async function openMirror(mirror: GitRepository, options: MirrorOptions): Promise<Mirror> {
   if (options.url === '' || options.url.startsWith('-')) {
     throw new KugetsuError(`not a clone URL: "${options.url}"`, { code: 'bad_url', hint: 'Check repos.json.' })
   }
-  const known = fetchesSoFar(options.lockFile)
-  return await exclusively(options.lockFile, { timeoutMs: mirrorLockWaitMs, signal: options.signal }, async () => {
+  const known = fetchesSoFar(mirror.lockFile)
+  return await mirror.exclusively(async () => {
     try {
-      return await cloneOrFetch(options, known)
+      return await cloneOrFetch(mirror, options, known)
     } catch (error) {
       // A part that one worktree has lost can keep git from fetching for all of them.
-      if (!isRepository(options.path) || lostPartsOfMirror(options.path).length === 0) throw error
-      const mended = await mendMirror(options)
+      if (!isRepository(mirror.path) || lostPartsOfMirror(mirror).length === 0) throw error
+      const mended = await mendMirror(mirror)
       options.onMended?.(mended)
-      return await cloneOrFetch({ ...options, beforeFetch: undefined }, known)
+      return await cloneOrFetch(mirror, { ...options, beforeFetch: undefined }, known)
     }
   })
 }
 
 /** The caller holds the lock. `known` are the fetches on record when it began to wait for the lock. */
-async function cloneOrFetch(options: MirrorOptions, known: Fetches): Promise<Mirror> {
-  await sweepTemporary(options.path)
-  if (!isRepository(options.path)) {
-    setAsideDamaged(options.path)
-    await create(options)
-    return { created: true, defaultBranch: await defaultBranch(options, () => requireBranch(options)) }
+async function cloneOrFetch(mirror: GitRepository, options: MirrorOptions, known: Fetches): Promise<Mirror> {
+  const { url } = options
+  const end = async (created: boolean) => {
+    return { created, defaultBranch: await defaultBranch(mirror, () => requireBranch(mirror, url)) }
   }
-  let config = readMirrorConfig(options.path)
-  const stray = await straySettings(options, config)
+  await sweepTemporary(mirror.path)
+  if (!isRepository(mirror.path)) {
+    setAsideDamaged(mirror.path)
+    await create(mirror, options)
+    return end(true)
+  }
+  let config = readMirrorConfig(mirror.path)
+  const stray = await straySettings(mirror, config)
   if (stray.length > 0) {
-    await despiteLocks(options.path, options.signal, () => removeStraySettings(options, stray))
-    config = readMirrorConfig(options.path)
+    await mirror.despiteLocks(() => removeStraySettings(mirror, stray))
+    config = readMirrorConfig(mirror.path)
     options.onStray?.(stray)
   }
-  const isFetched = () => fetchesSoFar(options.lockFile).completed > known.begun
+  const isFetched = () => fetchesSoFar(mirror.lockFile).completed > known.begun
   // Not in parallel with the fetch: when git has to register the worktree, a fetch that brings commits would fail.
   const before = awaitedLater(Promise.resolve(options.beforeFetch?.()))
-  const isKnown = isSetUp(config, options)
-  if (isKnown && needsNoSsh.test(options.url)) {
+  if (isSetUp(config, url) && needsNoSsh.test(url)) {
     await before
-    if (isFetched() || (await fetchWithoutSsh(options)))
-      return { created: false, defaultBranch: await defaultBranch(options, () => requireBranch(options)) }
+    if (isFetched() || (await fetchWithoutSsh(mirror, options))) return end(false)
   }
-  const settings = awaitedLater(settingsOf(options))
+  const settings = awaitedLater(settingsOf(mirror))
   await Promise.allSettled([before, settings])
-  const ssh = await checkSettings(options, await settings)
-  if (!isFetched()) await fetchOrigin(withSsh(options, ssh))
-  return { created: false, defaultBranch: await defaultBranch(options, () => requireBranch(options)) }
+  const ssh = await checkSettings(mirror, url, await settings)
+  if (!isFetched()) await fetchOrigin(withSsh(mirror, ssh), options)
+  return end(false)
 }
 
 /** Fetches into an existing mirror. Throws KugetsuError `fetch_failed`. */
-export async function fetchMirror(options: GitOptions & { path: string; lockFile: string }): Promise<void> {
-  await exclusively(options.lockFile, { timeoutMs: mirrorLockWaitMs, signal: options.signal }, async () => {
-    await fetchOrigin(withSsh(options, await usersSsh(inMirror(options))))
-  })
+export async function fetchMirror(mirror: GitRepository): Promise<void> {
+  await mirror.exclusively(async () => fetchOrigin(withSsh(mirror, await usersSsh(mirror))))
 }
 
 /** The ids of the objects that the remote's refs, tags among them, name now. Throws KugetsuError `fetch_failed`. */
-export async function objectsOfRemote(options: GitOptions & { path: string }): Promise<Set<string>> {
-  const failure = { message: `cannot ask the remote of ${path.basename(options.path)}`, code: 'fetch_failed' }
-  const call = { ...inMirror(withSsh(options, await usersSsh(inMirror(options)))), asksRemote: true, failure }
-  const text = await runGit(['ls-remote', '--quiet', ...theirUsual, 'origin'], call)
+export async function objectsOfRemote(mirror: GitRepository): Promise<Set<string>> {
+  const failure = { message: `cannot ask the remote of ${path.basename(mirror.path)}`, code: 'fetch_failed' }
+  const asking = withSsh(mirror, await usersSsh(mirror)).with({ asksRemote: true, failure })
+  const text = await asking.git(['ls-remote', '--quiet', ...theirUsual, 'origin'])
   return new Set([...text.matchAll(/^([0-9a-f]{40,64})\t/gm)].map(([, object]) => object ?? ''))
 }
 
@@ -133,17 +121,18 @@ export async function objectsOfRemote(options: GitOptions & { path: string }): P
  * then. Throws when interrupted.
  */
 export async function hasCommit(
-  options: GitOptions & { path: string; lockFile: string; commit: string; ref: string },
+  mirror: GitRepository,
+  { commit, ref }: { commit: string; ref: string },
 ): Promise<boolean> {
-  const { commit, ref, signal } = options
-  const isThere = async () => (await askGit(['cat-file', '-e', `${commit}^{commit}`], inMirror(options))) !== undefined
+  const { signal } = mirror
+  const isThere = async () => (await mirror.ask(['cat-file', '-e', `${commit}^{commit}`])) !== undefined
   const there = () => isThere().catch(() => signal?.throwIfAborted() ?? false)
   if (await there()) return true
   try {
-    await exclusively(options.lockFile, { timeoutMs: mirrorLockWaitMs, signal }, async () => {
+    await mirror.exclusively(async () => {
       const args = ['fetch', '--no-tags', '--no-recurse-submodules', '--no-write-fetch-head']
-      const call = inMirror(withSsh(options, await usersSsh(inMirror(options))))
-      await runGit([...args, ...theirUsual, 'origin', ref], { ...call, asksRemote: true })
+      const asking = withSsh(mirror, await usersSsh(mirror)).with({ asksRemote: true })
+      await asking.git([...args, ...theirUsual, 'origin', ref])
     })
   } catch {
     signal?.throwIfAborted()
@@ -151,42 +140,32 @@ export async function hasCommit(
   return there()
 }
 
-async function create(options: MirrorOptions): Promise<void> {
-  const temporary = temporarySibling(options.path)
+async function create(mirror: GitRepository, { url, onProgress }: MirrorOptions): Promise<void> {
+  const temporary = temporarySibling(mirror.path)
   ensureDirectory(temporary)
-  const fetch = beginFetch(options.lockFile)
+  const fetch = beginFetch(mirror.lockFile)
   try {
     // Ignores any repository that the home may lie in.
-    const outside = { GIT_CEILING_DIRECTORIES: path.dirname(temporary) }
-    const call: GitCall = { ...inMirror({ ...options, path: temporary }), variables: outside }
-    const ssh = await usersSsh(call)
+    const outside = mirror.from(temporary, { GIT_CEILING_DIRECTORIES: path.dirname(temporary) })
+    const failure = { message: `cannot clone ${url}`, code: 'clone_failed' }
+    const cloning = withSsh(outside, await usersSsh(outside)).with({ asksRemote: true, onProgress, failure })
     // Not --bare: that would put the remote's branches into refs/heads. This way origin/HEAD comes in the same trip.
-    const clone = ['clone', '--no-checkout', '--template=', '--origin=origin', '--progress', '--', options.url, 'clone']
-    await runGit(clone, {
-      ...withSsh(call, ssh),
-      asksRemote: true,
-      onProgress: options.onProgress,
-      failure: { message: `cannot clone ${options.url}`, code: 'clone_failed' },
-    })
-    const repository = path.join(temporary, 'clone', '.git')
-    await configure(repository, options)
-    await requireBranch({ ...options, path: repository })
-    const local = await runGit(
-      ['for-each-ref', '--format=%(refname)', 'refs/heads'],
-      inMirror({ ...options, path: repository }),
-    )
-    for (const ref of local.split('\n').filter((line) => line !== '')) {
-      await runGit(['update-ref', '-d', ref], inMirror({ ...options, path: repository }))
-    }
-    fs.renameSync(repository, options.path)
-    completeFetch(options.lockFile, fetch)
+    const how = ['--no-checkout', '--template=', '--origin=origin', '--progress']
+    await cloning.git(['clone', ...how, '--', url, 'clone'])
+    const cloned = mirror.at(path.join(temporary, 'clone', '.git'))
+    await configure(cloned, url)
+    await requireBranch(cloned, url)
+    const local = await cloned.git(['for-each-ref', '--format=%(refname)', 'refs/heads'])
+    for (const ref of local.split('\n').filter((line) => line !== '')) await cloned.git(['update-ref', '-d', ref])
+    fs.renameSync(cloned.path, mirror.path)
+    completeFetch(mirror.lockFile, fetch)
   } finally {
     await removeTree(temporary)
   }
 }
 
 /** The settings of a mirror. The last one marks all of them as set. */
-async function configure(repository: string, options: MirrorOptions): Promise<void> {
+async function configure(repository: GitRepository, url: string): Promise<void> {
   const settings = {
     'core.bare': 'true',
     'core.logAllRefUpdates': 'true',
@@ -195,51 +174,50 @@ async function configure(repository: string, options: MirrorOptions): Promise<vo
     // A plain `git push` in a worktree goes to the branch of the same name, on every version of git.
     'push.default': 'current',
     'push.autoSetupRemote': 'true',
-    'remote.origin.url': options.url,
+    'remote.origin.url': url,
     'remote.origin.fetch': branchesOfOrigin,
     // Git 2.48 and newer follow a renamed default branch in the same round trip.
     'remote.origin.followRemoteHEAD': 'always',
     'kugetsu.layout': '1',
   }
   for (const [name, value] of Object.entries(settings)) {
-    await runGit(['config', '--replace-all', name, value], inMirror({ ...options, path: repository }))
+    await repository.git(['config', '--replace-all', name, value])
   }
 }
 
-function isSetUp(settings: ReadonlyMap<string, string> | undefined, { url }: MirrorOptions): boolean {
+function isSetUp(settings: ReadonlyMap<string, string> | undefined, url: string): boolean {
   return settings?.get('kugetsu.layout') === '1' && settings.get('remote.origin.url') === url
 }
 
 /** Lists the settings that must be known before a fetch. */
-async function settingsOf(options: MirrorOptions): Promise<string> {
+async function settingsOf(mirror: GitRepository): Promise<string> {
   const wanted = '^(remote\\.origin\\.url|kugetsu\\.layout|core\\.sshcommand)$'
-  return (await askGit(['config', '--show-scope', '-z', '--get-regexp', wanted], inMirror(options))) ?? ''
+  return (await mirror.ask(['config', '--show-scope', '-z', '--get-regexp', wanted])) ?? ''
 }
 
 /** Brings the settings in line with the wanted URL; returns the user's core.sshCommand. */
-async function checkSettings(options: MirrorOptions, listing: string): Promise<string | undefined> {
+async function checkSettings(mirror: GitRepository, url: string, listing: string): Promise<string | undefined> {
   const settings = new Map(settingsIn(listing).map(({ name, value }) => [name, value]))
-  if (!isSetUp(settings, options)) {
-    await despiteLocks(options.path, options.signal, () => configure(options.path, options))
-  }
+  if (!isSetUp(settings, url)) await mirror.despiteLocks(() => configure(mirror, url))
   return usersValue(listing, 'core.sshcommand')
 }
 
 /** The core.sshCommand that the user has set for all repositories. One set in the mirror itself would be an agent's. */
-async function usersSsh(call: GitCall): Promise<string | undefined> {
+async function usersSsh(repository: GitRepository): Promise<string | undefined> {
   const args = ['config', '--show-scope', '-z', '--get-regexp', '^core\\.sshcommand$']
-  return usersValue((await askGit(args, call)) ?? '', 'core.sshcommand')
+  return usersValue((await repository.ask(args)) ?? '', 'core.sshcommand')
 }
 
 /**
  * Fetches without first asking git which ssh the user has set, which saves a process. False when that has to be known: the
  * user's url.*.insteadOf can turn any URL into ssh, and git refuses that here before it has done anything.
  */
-async function fetchWithoutSsh(options: MirrorOptions): Promise<boolean> {
-  const allowed = gitEnvironment(options.env)['GIT_ALLOW_PROTOCOL'] ?? ''
+async function fetchWithoutSsh(mirror: GitRepository, options: MirrorOptions): Promise<boolean> {
+  const { env } = mirror.call
+  const allowed = gitEnvironment(env)['GIT_ALLOW_PROTOCOL'] ?? ''
   const others = allowed.split(':').filter((protocol) => protocol !== 'ssh')
   try {
-    await fetchOrigin({ ...options, env: { ...options.env, GIT_ALLOW_PROTOCOL: others.join(':') } })
+    await fetchOrigin(mirror.with({ env: { ...env, GIT_ALLOW_PROTOCOL: others.join(':') } }), options)
     return true
   } catch (error) {
     if (gitFailure(error)?.stderr.includes("transport 'ssh' not allowed") === true) return false
@@ -247,39 +225,27 @@ async function fetchWithoutSsh(options: MirrorOptions): Promise<boolean> {
   }
 }
 
-async function fetchOrigin(
-  options: GitOptions & {
-    path: string
-    lockFile: string
-    url?: string
-    onProgress?: ((text: string) => void) | undefined
-  },
-): Promise<void> {
-  const fetch = beginFetch(options.lockFile)
+async function fetchOrigin(mirror: GitRepository, { url, onProgress }: Partial<MirrorOptions> = {}): Promise<void> {
+  const fetch = beginFetch(mirror.lockFile)
   const args = ['fetch', '--prune', '--no-recurse-submodules', '--no-write-fetch-head', '--progress']
   // A `git fetch --depth` in one worktree cuts the history off for all of them.
-  if (fs.existsSync(path.join(options.path, 'shallow'))) args.push('--unshallow')
-  const call: GitCall = {
-    ...inMirror(options),
-    asksRemote: true,
-    onProgress: options.onProgress,
-    failure: { message: `cannot fetch ${options.url ?? path.basename(options.path)}`, code: 'fetch_failed' },
-  }
-  await despiteLocks(options.path, options.signal, () =>
-    runGit([...args, ...theirUsual, 'origin', branchesOfOrigin, headOfRemote], call),
-  )
-  completeFetch(options.lockFile, fetch)
+  if (fs.existsSync(path.join(mirror.path, 'shallow'))) args.push('--unshallow')
+  const failure = { message: `cannot fetch ${url ?? path.basename(mirror.path)}`, code: 'fetch_failed' }
+  const asking = mirror.with({ asksRemote: true, onProgress, failure })
+  await mirror.despiteLocks(() => asking.git([...args, ...theirUsual, 'origin', branchesOfOrigin, headOfRemote]))
+  completeFetch(mirror.lockFile, fetch)
 }
 
 /** GIT_SSH_COMMAND outranks the user's core.sshCommand, so a core.sshCommand that is set is passed on as that variable. */
-function withSsh<T extends GitOptions>(options: T, sshCommand: string | undefined): T {
-  if (sshCommand === undefined || sshCommand === '' || options.env['GIT_SSH_COMMAND'] !== undefined) return options
-  return { ...options, env: { ...options.env, GIT_SSH_COMMAND: sshCommand } }
+function withSsh(repository: GitRepository, sshCommand: string | undefined): GitRepository {
+  const { env } = repository.call
+  if (sshCommand === undefined || sshCommand === '' || env['GIT_SSH_COMMAND'] !== undefined) return repository
+  return repository.with({ env: { ...env, GIT_SSH_COMMAND: sshCommand } })
 }
 
-async function requireBranch(options: GitOptions & { path: string; url: string }): Promise<void> {
-  if ((await runGit(['for-each-ref', '--count=1', 'refs/remotes/origin'], inMirror(options))) !== '') return
-  throw new KugetsuError(`${maskCredentials(options.url)} is empty: it has no branch`, {
+async function requireBranch(mirror: GitRepository, url: string): Promise<void> {
+  if ((await mirror.git(['for-each-ref', '--count=1', 'refs/remotes/origin'])) !== '') return
+  throw new KugetsuError(`${maskCredentials(url)} is empty: it has no branch`, {
     hint: 'Push a first commit, then try again.',
     code: 'empty_repository',
   })

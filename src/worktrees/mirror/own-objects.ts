@@ -1,7 +1,7 @@
 /** What a mirror has beside commits that its remote is not known to have: tags, notes on blobs, files of git-lfs. */
 import * as path from 'node:path'
 import { sample } from '../../core/wording.ts'
-import { type GitCall, runGit } from '../../git/git.ts'
+import type { GitRepository } from '../../git/repository.ts'
 import { isNothing } from '../../git/place.ts'
 
 /** A ref that names no commit, except refs that a fetch keeps. */
@@ -14,11 +14,11 @@ export interface ObjectRef {
 const stores = { 'lfs/objects': 'git-lfs', annex: 'git-annex' }
 
 /**
- * The refs of the mirror at `call` that name a tag object, a tree or a blob instead of a commit. The caller counts the
+ * The refs of the mirror that name a tag object, a tree or a blob instead of a commit. The caller counts the
  * commits. Throws KugetsuError when git fails.
  */
-export async function objectRefs(call: GitCall): Promise<ObjectRef[]> {
-  const text = await runGit(['for-each-ref', '--format=%(objectname) %(objecttype) %(refname)'], call)
+export async function objectRefs(mirror: GitRepository): Promise<ObjectRef[]> {
+  const text = await mirror.git(['for-each-ref', '--format=%(objectname) %(objecttype) %(refname)'])
   return text.split('\n').flatMap((line) => {
     const [, object = '', name = ''] = /^(\S+) (?:tag|tree|blob) (\S+)$/.exec(line) ?? []
     return name === '' || /^refs\/(remotes\/origin|kugetsu)\//.test(name) || name === 'refs/stash'

@@ -5,7 +5,7 @@
 import * as fs from 'node:fs'
 import { savedRepositoryOf } from './list.ts'
 import { KugetsuError } from '../../core/errors.ts'
-import { type GitOptions, inMirror, runGit } from '../../git/git.ts'
+import type { GitRepository } from '../../git/repository.ts'
 import { mayHaveRefs } from '../../git/refs.ts'
 import { recordIn, type SavedRecord } from './saved-work.ts'
 
@@ -48,28 +48,28 @@ export interface RecoveryPoint {
 }
 
 /** The saved work of a mirror, newest first. Throws KugetsuError when git fails. */
-export async function listRecovery(options: GitOptions & { mirror: string }): Promise<RecoveryPoint[]> {
-  const lists = await Promise.all(repositoriesOf(options.mirror).map((repository) => listIn(options, repository)))
+export async function listRecovery(mirror: GitRepository): Promise<RecoveryPoint[]> {
+  const lists = await Promise.all(repositoriesOf(mirror).map(listIn))
   return lists.flat().sort((a, b) => b.savedAt.getTime() - a.savedAt.getTime())
 }
 
 /** Whether a commit of the mirror is behind a recovery ref. Throws KugetsuError when git fails. */
-export async function isSaved(options: GitOptions & { mirror: string }, commit: string): Promise<boolean> {
+export async function isSaved(mirror: GitRepository, commit: string): Promise<boolean> {
   const args = ['for-each-ref', '--count=1', `--contains=${commit}`, recoveryPrefix]
-  const found = repositoriesOf(options.mirror).map((path) => runGit(args, inMirror({ ...options, path })))
+  const found = repositoriesOf(mirror).map((repository) => repository.git(args))
   return (await Promise.all(found)).some((text) => text !== '')
 }
 
 /** The repositories that may have recovery refs of a mirror. */
-function repositoriesOf(mirror: string): string[] {
-  const saved = savedRepositoryOf(mirror)
-  return [...(fs.existsSync(saved) ? [saved] : []), ...(mayHaveRefs(mirror, recoveryPrefix) ? [mirror] : [])]
+function repositoriesOf(mirror: GitRepository): GitRepository[] {
+  const saved = mirror.at(savedRepositoryOf(mirror.path))
+  return [...(fs.existsSync(saved.path) ? [saved] : []), ...(mayHaveRefs(mirror.path, recoveryPrefix) ? [mirror] : [])]
 }
 
-async function listIn(options: GitOptions, repository: string): Promise<RecoveryPoint[]> {
+async function listIn(repository: GitRepository): Promise<RecoveryPoint[]> {
   const fields = ['refname', 'objectname', 'committerdate:iso-strict', 'contents:subject', 'contents:body']
   const format = `--format=${fields.map((field) => `%(${field})`).join('%00')}%00%01`
-  const text = await runGit(['for-each-ref', format, recoveryPrefix], inMirror({ ...options, path: repository }))
+  const text = await repository.git(['for-each-ref', format, recoveryPrefix])
   const records = text.split('\0\u0001').filter((record) => record.trim() !== '')
   if (records.length === 0) return []
   return records.map((record) => {
@@ -78,7 +78,7 @@ async function listIn(options: GitOptions, repository: string): Promise<Recovery
     const savedAt = timeIn(time) ?? new Date(committed)
     const expiresAt = new Date(savedAt.getTime() + recoveryDays * dayMs)
     const id = commit.slice(0, 8)
-    return { ref, commit, repository, id, name, savedAt, expiresAt, summary, record: recordIn(body) }
+    return { ref, commit, repository: repository.path, id, name, savedAt, expiresAt, summary, record: recordIn(body) }
   })
 }
 

@@ -5,7 +5,7 @@
 import * as path from 'node:path'
 import { isWithin } from '../../platform/within.ts'
 import { listEntries } from '../../git/worktree-entries.ts'
-import { askGit, type GitOptions, inMirror, runGit } from '../../git/git.ts'
+import type { GitRepository } from '../../git/repository.ts'
 import { isDirectory } from './mend.ts'
 import { readMirrorConfig } from '../../git/mirror-config.ts'
 import { settingOf } from '../../git/foreign-programs.ts'
@@ -20,15 +20,12 @@ type Stray = `${string}=${string}`
  * beside `extensions.worktreeConfig`, which would apply to worktrees too. Asks git only when the file is not as git usually
  * writes it.
  */
-export async function straySettings(
-  options: GitOptions & { path: string },
-  read = readMirrorConfig(options.path),
-): Promise<Stray[]> {
-  const config = [...(read ?? (await settingsByGit(options)))]
+export async function straySettings(mirror: GitRepository, read = readMirrorConfig(mirror.path)): Promise<Stray[]> {
+  const config = [...(read ?? (await settingsByGit(mirror)))]
   const value = (wanted: string) => config.findLast(([name]) => name === wanted)?.[1]
   const isStray = (name: string, set: string) => {
     if (/^(user|author|committer)\./.test(name) || name === 'core.worktree') return true
-    if (name === 'core.hookspath') return isOfOne(options.path, set)
+    if (name === 'core.hookspath') return isOfOne(mirror.path, set)
     return name === 'core.bare' && isTrue(set) && isTrue(value(extension))
   }
   return config.flatMap(([name, set]): Stray[] => (isStray(name, set) ? [`${name}=${set}`] : []))
@@ -37,22 +34,18 @@ export async function straySettings(
 /**
  * Removes the settings. `core.bare` moves to the mirror's own settings, as git does it. The caller holds the mirror's lock.
  */
-export async function removeStraySettings(
-  options: GitOptions & { path: string },
-  stray: readonly Stray[],
-): Promise<void> {
-  const call = inMirror(options)
+export async function removeStraySettings(mirror: GitRepository, stray: readonly Stray[]): Promise<void> {
   for (const name of new Set(stray.map((each) => each.slice(0, each.indexOf('='))))) {
     if (name === 'core.bare') {
-      await runGit(['config', '--file', path.join(options.path, 'config.worktree'), 'core.bare', 'true'], call)
+      await mirror.git(['config', '--file', path.join(mirror.path, 'config.worktree'), 'core.bare', 'true'])
     }
-    await runGit(['config', '--file', path.join(options.path, 'config'), '--unset-all', name], call)
+    await mirror.git(['config', '--file', path.join(mirror.path, 'config'), '--unset-all', name])
   }
 }
 
-async function settingsByGit(options: GitOptions & { path: string }): Promise<[string, string][]> {
-  const args = ['config', '--file', path.join(options.path, 'config'), '--list', '-z']
-  const listing = (await askGit(args, { ...inMirror(options), cwd: path.dirname(options.path) })) ?? ''
+async function settingsByGit(mirror: GitRepository): Promise<[string, string][]> {
+  const args = ['config', '--file', path.join(mirror.path, 'config'), '--list', '-z']
+  const listing = (await mirror.with({ cwd: path.dirname(mirror.path) }).ask(args)) ?? ''
   const settings = listing.split('\0').slice(0, -1).map(settingOf)
   return settings.map(({ name, value = 'true' }) => [name, value])
 }

@@ -6,46 +6,43 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { writeNames } from '../../platform/byte-names.ts'
 import { operationFiles } from '../at-risk/operations.ts'
-import { type GitCall, runGit } from '../../git/git.ts'
+import type { GitRepository } from '../../git/repository.ts'
 import { type Place, recordsDirectory } from '../../git/place.ts'
 
 /** The directory in the worktree where they are put. */
 const directoryName = '.kugetsu-recovered'
 
 /**
- * Writes the files as a tree; undefined when there are none. `call` is a call in a plain repository (withPlainRepository) at
- * `directory`. Throws KugetsuError when a file cannot be read.
+ * Writes the files as a tree into a plain repository (withPlainRepository); undefined when there are none. Throws
+ * KugetsuError when a file cannot be read.
  */
-export async function takeOperation(options: {
-  call: GitCall
-  directory: string
-  place: Exclude<Place, { kind: 'unknown' }>
-}): Promise<string | undefined> {
-  const { call, directory, place } = options
+export async function takeOperation(
+  plain: GitRepository,
+  place: Exclude<Place, { kind: 'unknown' }>,
+): Promise<string | undefined> {
   const from = recordsDirectory(place)
   const names = from === undefined ? [] : operationFiles(from)
   if (from === undefined || names.length === 0) return undefined
-  const list = path.join(directory, 'operation')
+  const list = path.join(plain.path, 'operation')
   writeNames(list, names)
-  const own = { GIT_WORK_TREE: from, GIT_INDEX_FILE: path.join(directory, 'index-of-operation') }
-  const variables = { ...call.variables, ...own, GIT_LITERAL_PATHSPECS: '1' }
-  const inside: GitCall = { ...call, cwd: from, variables }
-  await runGit(['add', '--force', `--pathspec-from-file=${list}`, '--pathspec-file-nul'], inside)
-  return (await runGit(['write-tree'], inside)).trim()
+  const own = { GIT_WORK_TREE: from, GIT_INDEX_FILE: path.join(plain.path, 'index-of-operation') }
+  const inside = plain.with({ cwd: from, variables: { ...own, GIT_LITERAL_PATHSPECS: '1' } })
+  await inside.git(['add', '--force', `--pathspec-from-file=${list}`, '--pathspec-file-nul'])
+  return await inside.line(['write-tree'])
 }
 
 /**
- * Puts the files of a tree into a new directory of the worktree at `options.path`, which git ignores, and returns its name.
+ * Puts the files of a tree into a new directory of the worktree, which git ignores, and returns its name.
  * They do not go back to where git would continue with them: branches may have other names now, and automatic stashes are
  * among the stashes.
  */
-export async function putOperation(options: { path: string }, plain: GitCall, tree: string): Promise<string> {
-  const name = freeName(options.path)
-  const place = path.join(options.path, name)
+export async function putOperation(worktree: string, plain: GitRepository, tree: string): Promise<string> {
+  const name = freeName(worktree)
+  const place = path.join(worktree, name)
   fs.mkdirSync(place, { mode: 0o700 })
-  const call: GitCall = { ...plain, cwd: place, variables: { ...plain.variables, GIT_WORK_TREE: place } }
-  await runGit(['read-tree', tree], call)
-  await runGit(['checkout-index', '--all', '--force', '--quiet'], call)
+  const inside = plain.with({ cwd: place, variables: { GIT_WORK_TREE: place } })
+  await inside.git(['read-tree', tree])
+  await inside.git(['checkout-index', '--all', '--force', '--quiet'])
   fs.writeFileSync(path.join(place, '.gitignore'), '*\n')
   return name
 }

@@ -5,24 +5,22 @@ import { KugetsuError } from '../../core/errors.ts'
 import { plainLine } from '../../core/plain-text.ts'
 import { namesIn, placeIn } from '../../platform/byte-names.ts'
 import { ensureDirectory, readText, writeAtomic } from '../../platform/files.ts'
-import { exclusively } from '../../platform/locks.ts'
 import { listStashes } from '../at-risk/commits.ts'
 import { entryOf, listEntries, unlockEntry, type WorktreeEntry } from '../../git/worktree-entries.ts'
-import { askGit, type GitCall, type GitOptions, inMirror, inWorktree, runGit, runGitForBytes } from '../../git/git.ts'
-import { mirrorLockWaitMs } from '../mirror/mirror.ts'
+import type { GitRepository } from '../../git/repository.ts'
 import { putOperation } from './operation-files.ts'
+import { emptyTree } from './snapshot.ts'
 import { withPlainRepository } from '../../git/throwaway-repository.ts'
 import type { RecoveryPoint } from '../mirror/recovery-refs.ts'
 import { bringBack, lend, makeEmptyMirror } from '../mirror/saved-repository.ts'
 import type { SavedRecord } from '../mirror/saved-work.ts'
+import type { WorktreePlace } from '../issue-worktree.ts'
+import { isAncestor } from '../start-point.ts'
 import { discardWorktree, registerWorktree } from '../worktrees.ts'
 
-export interface RestoreOptions extends GitOptions {
-  mirror: string
-  lockFile: string
+/** The place of the new worktree; nothing may be there. */
+export interface RestoreOptions extends WorktreePlace {
   point: RecoveryPoint
-  /** Where the new worktree goes; nothing may be there. */
-  path: string
   /** Leave the branches alone and give the saved ones new names, `recovered/<id>/<branch>`. */
   aside: boolean
 }
@@ -47,41 +45,38 @@ export interface Restored {
  * fails. If it fails, what it made is removed. The recovery ref stays.
  */
 export async function restoreWork(options: RestoreOptions): Promise<Restored> {
-  const { point, mirror } = options
-  const failure = failureOf(options)
+  const { point } = options
+  const failure = { message: `cannot restore ${point.id} into ${options.path}`, code: 'restore_failed' }
+  const mirror = options.mirror.with({ failure })
   const sha256 = point.commit.length === 64
-  if (!fs.existsSync(mirror)) {
-    await exclusively(options.lockFile, waiting(options), () => makeEmptyMirror({ ...options, failure }, sha256))
-  }
-  return await withPlainRepository({ ...options, beside: mirror, sha256, failure }, async (plain) => {
-    lend(plain, [point.repository, mirror])
-    return await restoreBy(options, plain)
+  if (!fs.existsSync(mirror.path)) await mirror.exclusively(() => makeEmptyMirror(mirror, sha256))
+  return await withPlainRepository(mirror, { sha256 }, async (plain) => {
+    lend(plain, [point.repository, mirror.path])
+    return await restoreBy({ ...options, mirror }, plain)
   })
 }
 
-async function restoreBy(options: RestoreOptions, plain: string): Promise<Restored> {
+async function restoreBy(options: RestoreOptions, plain: GitRepository): Promise<Restored> {
   const { point, mirror } = options
-  const failure = failureOf(options)
-  const call: GitCall = { ...inMirror({ ...options, path: mirror }), failure }
   const record = point.record ?? bare(point)
-  const head = record.head ?? (await rootCommit(call))
+  const head = record.head ?? (await rootCommit(mirror))
   const undo: (() => Promise<unknown>)[] = []
   try {
-    const { branch, renamed } = await exclusively(options.lockFile, waiting(options), async () => {
-      if (point.repository !== mirror) {
-        await bringBack({ ...options, failure }, { ref: point.ref, commits: commitsOf(record), plain })
+    const { branch, renamed } = await mirror.exclusively(async () => {
+      if (point.repository !== mirror.path) {
+        await bringBack(mirror, { ref: point.ref, commits: commitsOf(record), plain })
       }
       const branches = { ...record.branches, ...(record.on === null ? {} : { [record.on]: head }) }
-      const names = await nameBranches(options, call, branches, record.on)
+      const names = await nameBranches(options, branches, record.on)
       for (const [name, target] of names.values()) {
-        const before = await commitOf(call, `refs/heads/${name}`)
+        const before = await commitOf(mirror, `refs/heads/${name}`)
         if (before === target) continue
-        await runGit(['update-ref', `refs/heads/${name}`, target, before ?? '0'.repeat(target.length)], call)
-        undo.push(() => putBack({ ...call, signal: undefined }, name, target, before))
+        await mirror.git(['update-ref', `refs/heads/${name}`, target, before ?? '0'.repeat(target.length)])
+        undo.push(() => putBack(mirror.with({ signal: undefined }), name, target, before))
       }
       const on = record.on === null ? undefined : names.get(record.on)?.[0]
       await registerWorktree(options, on === undefined ? { commit: head } : { branch: on })
-      undo.push(() => discardWorktree({ ...options, signal: undefined, deleteBranch: false }))
+      undo.push(() => discardWorktree({ ...options, deleteBranch: false }))
       const moved = [...names].filter(([own, [name]]) => own !== name).map(([own, [name]]) => [own, name] as const)
       return { branch: on, renamed: Object.fromEntries(moved) }
     })
@@ -110,19 +105,18 @@ function commitsOf(record: SavedRecord): string[] {
 /** The name that each saved branch gets, by its original name: the same, unless other work is in the way. */
 async function nameBranches(
   options: RestoreOptions,
-  call: GitCall,
   branches: Record<string, string>,
   on: string | null,
 ): Promise<Map<string, [name: string, commit: string]>> {
   const names = new Map<string, [string, string]>()
   for (const [own, target] of Object.entries(branches)) {
-    const problem = options.aside ? 'aside' : await inTheWay(options, call, own, target)
+    const problem = options.aside ? 'aside' : await inTheWay(options, own, target)
     if (problem !== undefined && !options.aside && own === on) throw problem as KugetsuError
     names.set(own, [problem === undefined ? own : `recovered/${options.point.id}/${own}`, target])
   }
   if (!options.aside) return names
   for (const [own, [name, target]] of names) {
-    const problem = await inTheWay(options, call, name, target)
+    const problem = await inTheWay(options, name, target)
     if (problem !== undefined && own === on) throw problem
     if (problem !== undefined) names.delete(own)
   }
@@ -130,20 +124,18 @@ async function nameBranches(
 }
 
 async function inTheWay(
-  options: RestoreOptions,
-  call: GitCall,
+  { mirror, path: place }: RestoreOptions,
   branch: string,
   target: string,
 ): Promise<KugetsuError | undefined> {
   const hint = 'Put the saved work elsewhere: --to <directory>'
-  const user = listEntries(options.mirror).find((entry) => entry.branch === branch && entry.path !== options.path)
+  const user = listEntries(mirror.path).find((entry) => entry.branch === branch && entry.path !== place)
   if (user?.path !== undefined && fs.existsSync(user.path)) {
     return new KugetsuError(`branch ${branch} is checked out in ${user.path}`, { hint, code: 'branch_in_use' })
   }
-  const current = await commitOf(call, `refs/heads/${branch}`)
+  const current = await commitOf(mirror, `refs/heads/${branch}`)
   if (current === undefined || current === target) return undefined
-  const isBehind = (await askGit(['merge-base', '--is-ancestor', current, target], call)) !== undefined
-  return isBehind
+  return (await isAncestor(mirror, current, target))
     ? undefined
     : new KugetsuError(`branch ${branch} has other commits by now`, { hint, code: 'branch_taken' })
 }
@@ -156,28 +148,26 @@ async function fill(
   options: RestoreOptions,
   record: SavedRecord,
   head: string,
-  plain: string,
+  plain: GitRepository,
 ): Promise<string | undefined> {
   const { mirror } = options
-  const entry = entryOf(mirror, options.path)
+  const entry = entryOf(mirror.path, options.path)
   if (entry?.present !== true) {
     throw new KugetsuError(`the worktree ${options.path} vanished while it was made`, { code: 'restore_failed' })
   }
-  const failure = failureOf(options)
-  const call: GitCall = { ...inMirror({ ...options, path: mirror }), failure }
-  const inside: GitCall = { ...inWorktree(options, entry.directory), failure }
+  const inside = mirror.worktree(options.path, entry.directory)
   const index = record.index ?? head
-  await runGit(['read-tree', index], inside)
-  await runGit(['checkout-index', '--all', '--force', '--quiet', '--index'], inside)
-  const bytes: GitCall = { ...call, cwd: options.path, variables: { GIT_DIR: plain, GIT_WORK_TREE: options.path } }
+  await inside.git(['read-tree', index])
+  await inside.git(['checkout-index', '--all', '--force', '--quiet', '--index'])
+  const bytes = plain.with({ cwd: options.path, variables: { GIT_WORK_TREE: options.path } })
   if (record.files) await putFiles(options, bytes, index)
   if (record.ignored !== null) {
-    await runGit(['read-tree', record.ignored], bytes)
-    await runGit(['checkout-index', '--all', '--force', '--quiet'], bytes)
-    await forTheOwnerAlone(options, bytes)
+    await bytes.git(['read-tree', record.ignored])
+    await bytes.git(['checkout-index', '--all', '--force', '--quiet'])
+    await forTheOwnerAlone(options.path, bytes)
   }
-  const operationFiles = record.operation ? await putOperation(options, bytes, record.operation) : undefined
-  await storeStashes(options, record, inside, call)
+  const operationFiles = record.operation ? await putOperation(options.path, bytes, record.operation) : undefined
+  await storeStashes(mirror, record, inside)
   putIntoReflog(entry, options.point, record)
   unlockEntry(entry)
   return operationFiles
@@ -187,24 +177,19 @@ async function fill(
  * Writes the files that differ from the index, byte for byte. The others are checked out as always: what filters make of
  * them (line ends, Git LFS) was not saved. The names stay inside git, because they are bytes.
  */
-async function putFiles(options: RestoreOptions, plain: GitCall, index: string): Promise<void> {
-  await runGit(['read-tree', index], plain)
-  await runGit(['read-tree', '--reset', '-u', `${index}^{tree}`, `${options.point.commit}^{tree}`], plain)
+async function putFiles(options: RestoreOptions, plain: GitRepository, index: string): Promise<void> {
+  await plain.git(['read-tree', index])
+  await plain.git(['read-tree', '--reset', '-u', `${index}^{tree}`, `${options.point.commit}^{tree}`])
 }
 
 /** A stash that is still in the list is not added again. */
-async function storeStashes(
-  options: RestoreOptions,
-  record: SavedRecord,
-  inside: GitCall,
-  call: GitCall,
-): Promise<void> {
+async function storeStashes(mirror: GitRepository, record: SavedRecord, inside: GitRepository): Promise<void> {
   if (record.stashes.length === 0) return
-  await exclusively(options.lockFile, waiting(options), async () => {
-    const exists = (await commitOf(call, 'refs/stash')) !== undefined
-    const listed = exists ? (await listStashes(call)).map(({ commit }) => commit) : []
+  await mirror.exclusively(async () => {
+    const exists = (await commitOf(mirror, 'refs/stash')) !== undefined
+    const listed = exists ? (await listStashes(mirror)).map(({ commit }) => commit) : []
     for (const { commit, message } of record.stashes.toReversed()) {
-      if (!listed.includes(commit)) await runGit(['stash', 'store', '--quiet', '-m', message, commit], inside)
+      if (!listed.includes(commit)) await inside.git(['stash', 'store', '--quiet', '-m', message, commit])
     }
   })
 }
@@ -226,9 +211,9 @@ function putIntoReflog(entry: WorktreeEntry, point: RecoveryPoint, record: Saved
 }
 
 /** Git records no mode but executable, and ignored files hold passwords more often than others. */
-async function forTheOwnerAlone(options: RestoreOptions, plain: GitCall): Promise<void> {
-  for (const name of namesIn(await runGitForBytes(['ls-files', '-z'], plain))) {
-    const place = placeIn(options.path, name)
+async function forTheOwnerAlone(worktree: string, plain: GitRepository): Promise<void> {
+  for (const name of namesIn(await plain.bytes(['ls-files', '-z']))) {
+    const place = placeIn(worktree, name)
     const stat = fs.lstatSync(place)
     if (stat.isFile()) fs.chmodSync(place, stat.mode & 0o700)
   }
@@ -242,27 +227,19 @@ function bare(point: RecoveryPoint): SavedRecord {
 }
 
 /** For work that was saved before its first commit: a worktree needs one. */
-async function rootCommit(call: GitCall): Promise<string> {
-  const tree = (await runGit(['hash-object', '-w', '-t', 'tree', '/dev/null'], call)).trim()
+async function rootCommit(mirror: GitRepository): Promise<string> {
+  const tree = await emptyTree(mirror)
   const name = { GIT_AUTHOR_NAME: 'kugetsu', GIT_AUTHOR_EMAIL: 'kugetsu@localhost' }
   const committer = { GIT_COMMITTER_NAME: 'kugetsu', GIT_COMMITTER_EMAIL: 'kugetsu@localhost' }
-  const variables = { ...call.variables, ...name, ...committer }
-  return (await runGit(['commit-tree', '-m', 'Nothing was committed yet', tree], { ...call, variables })).trim()
+  const named = mirror.with({ variables: { ...name, ...committer } })
+  return await named.line(['commit-tree', '-m', 'Nothing was committed yet', tree])
 }
 
-async function putBack(call: GitCall, branch: string, from: string, to: string | undefined): Promise<void> {
+async function putBack(mirror: GitRepository, branch: string, from: string, to: string | undefined): Promise<void> {
   const ref = `refs/heads/${branch}`
-  await runGit(to === undefined ? ['update-ref', '-d', ref, from] : ['update-ref', ref, to, from], call)
+  await mirror.git(to === undefined ? ['update-ref', '-d', ref, from] : ['update-ref', ref, to, from])
 }
 
-async function commitOf(call: GitCall, name: string): Promise<string | undefined> {
-  return (await askGit(['rev-parse', '--verify', '--quiet', `${name}^{commit}`], call))?.trim() || undefined
-}
-
-function waiting(options: GitOptions) {
-  return { timeoutMs: mirrorLockWaitMs, signal: options.signal }
-}
-
-function failureOf(options: RestoreOptions) {
-  return { message: `cannot restore ${options.point.id} into ${options.path}`, code: 'restore_failed' }
+async function commitOf(mirror: GitRepository, name: string): Promise<string | undefined> {
+  return (await mirror.ask(['rev-parse', '--verify', '--quiet', `${name}^{commit}`]))?.trim() || undefined
 }

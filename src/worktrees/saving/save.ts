@@ -9,30 +9,24 @@ import { KugetsuError } from '../../core/errors.ts'
 import { counted } from '../../core/wording.ts'
 import { writeAtomic } from '../../platform/files.ts'
 import { copyRegular } from '../../platform/regular-file.ts'
-import { exclusively } from '../../platform/locks.ts'
 import type { Heads, KnownPlace, Stash } from '../at-risk/commits.ts'
 import { describeSavable, moveItAway } from '../at-risk/describe.ts'
 import type { Inventory } from '../at-risk/inventory.ts'
-import { askGit, type GitCall, type GitOptions, inMirror, inWorktree, runGit } from '../../git/git.ts'
-import { mirrorLockWaitMs } from '../mirror/mirror.ts'
+import type { GitRepository } from '../../git/repository.ts'
+import type { IssueWorktree } from '../issue-worktree.ts'
 import { takeOperation } from './operation-files.ts'
 import { withPlainRepository } from '../../git/throwaway-repository.ts'
 import { privateFiles } from './private-files.ts'
 import { listRecovery, recoveryRef, type RecoveryPoint } from '../mirror/recovery-refs.ts'
 import { lend, storeSaved } from '../mirror/saved-repository.ts'
 import { messageOfSaved, type SavedRecord } from '../mirror/saved-work.ts'
-import { takeSnapshot, type Snapshot } from './snapshot.ts'
+import { emptyTree, takeSnapshot, type Snapshot } from './snapshot.ts'
 
 /** How many things that cannot be saved an error names. */
 const mostNamed = 20
 
-export interface SaveOptions extends GitOptions {
-  /** The worktree, or a clone. It may be missing; then its commits are saved. */
-  path: string
-  mirror: string
-  /** The mirror's lock. */
-  lockFile: string
-  branch: string
+/** The worktree, or a clone in its place. It may be missing; then its commits are saved. */
+export interface SaveOptions extends IssueWorktree {
   /** Names the ref: the file name form of the issue ref. */
   name: string
   /** The canonical ref of the issue. */
@@ -69,18 +63,18 @@ export async function saveWork(options: SaveOptions, inventory: Inventory): Prom
   const { commits } = inventory.unpushed
   const hasCommits = commits.size + parked.length > 0 || inventory.unasked !== undefined
   if (!withFiles && !hasCommits && stashes.length === 0 && ignored.kept.length === 0) return undefined
-  const before = place.kind === 'missing' ? await savedBefore(options, heads, stashes) : undefined
+  const failure = { message: `cannot save the work in ${options.path}`, code: 'save_failed' }
+  const mirror = options.mirror.with({ failure })
+  const saving = { ...options, mirror }
+  const before = place.kind === 'missing' ? await savedBefore(saving, heads, stashes) : undefined
   const found = { inventory: { ...inventory, heads: withoutPushed(heads, place, commits) }, withFiles }
   const summary = before?.summary ?? summaryOf(options, inventory)
   const ref = recoveryRef(options.name, options.now)
   const sha256 = [heads.head, ...heads.branches.values()].some((commit) => commit?.length === 64)
-  const failure = failureOf(options)
-  await withPlainRepository({ ...options, beside: options.mirror, sha256, failure }, async (plain) => {
-    lend(plain, [place.repository, options.mirror, savedRepositoryOf(options.mirror)])
-    const commit = before?.commit ?? (await commitAll(options, place, { ...found, summary, plain }))
-    await exclusively(options.lockFile, { timeoutMs: mirrorLockWaitMs, signal: options.signal }, () =>
-      storeSaved({ ...options, failure }, { ref, commit, plain }),
-    )
+  await withPlainRepository(mirror, { sha256 }, async (plain) => {
+    lend(plain, [place.repository, mirror.path, savedRepositoryOf(mirror.path)])
+    const commit = before?.commit ?? (await commitAll(saving, place, { ...found, summary, plain }))
+    await mirror.exclusively(() => storeSaved(mirror, { ref, commit, plain }))
   })
   return { ref, summary, unsaved: before === undefined ? ignored.left : [] }
 }
@@ -94,17 +88,20 @@ interface Found {
  * The saved work of a worktree whose removal was cut off after the worktree had been moved away. That save has the files,
  * and everything that is still left. Saving the rest again would put an incomplete save in front of it.
  */
-async function savedBefore(options: SaveOptions, heads: Heads, stashes: Stash[]): Promise<RecoveryPoint | undefined> {
+async function savedBefore(
+  { mirror, name, now }: SaveOptions,
+  heads: Heads,
+  stashes: Stash[],
+): Promise<RecoveryPoint | undefined> {
   const tips = [heads.head, ...heads.branches.values(), ...heads.incoming, ...stashes.map(({ commit }) => commit)]
   const wanted = tips.filter((tip) => tip !== undefined)
-  const mine = path.dirname(recoveryRef(options.name, options.now))
-  for (const point of await listRecovery(options)) {
+  const mine = path.dirname(recoveryRef(name, now))
+  const objects = path.join(savedRepositoryOf(mirror.path), 'objects')
+  const both = mirror.with({ variables: { GIT_ALTERNATE_OBJECT_DIRECTORIES: objects } })
+  for (const point of await listRecovery(mirror)) {
     if (path.dirname(point.ref) !== mine || wanted.length === 0) continue
     const args = ['rev-list', '--count', ...wanted, '--not', point.commit, '--remotes=origin', '--']
-    const mirror = saving(options, options.mirror)
-    const objects = path.join(savedRepositoryOf(options.mirror), 'objects')
-    const variables = { ...mirror.variables, GIT_ALTERNATE_OBJECT_DIRECTORIES: objects }
-    if ((await ask(args, { ...mirror, variables })) === '0') return point
+    if ((await both.line(args)) === '0') return point
   }
   return undefined
 }
@@ -113,18 +110,17 @@ async function savedBefore(options: SaveOptions, heads: Heads, stashes: Stash[])
 async function commitAll(
   options: SaveOptions,
   place: KnownPlace,
-  found: Found & { summary: string; plain: string },
+  found: Found & { summary: string; plain: GitRepository },
 ): Promise<string> {
-  const { plain, inventory } = found
+  const { inventory } = found
+  const plain = found.plain.with({ variables: identity(options.now) })
   const { heads, stashes, ignored, parked, uncommitted, hidden, untracked } = inventory
   // The history of a clone may be shallow.
-  copyRegular(path.join(place.repository, 'shallow'), path.join(plain, 'shallow'))
-  const call: GitCall = { ...saving(options, plain), variables: { GIT_DIR: plain, ...identity(options.now) } }
+  copyRegular(path.join(place.repository, 'shallow'), path.join(plain.path, 'shallow'))
   const commit = (tree: string, parents: string[], message: string[]) =>
-    ask(['commit-tree', ...message, ...parents.flatMap((parent) => ['-p', parent]), tree], call)
+    plain.line(['commit-tree', ...message, ...parents.flatMap((parent) => ['-p', parent]), tree])
   const snapshot: Snapshot = await takeSnapshot({
-    call,
-    directory: plain,
+    plain,
     place,
     path: options.path,
     head: heads.head,
@@ -135,12 +131,13 @@ async function commitAll(
     excludesFile: await excludesFileOf(options, place),
   })
   const base = heads.head ?? heads.branches.get(options.branch)
-  const tree = snapshot.files ?? (await ask(['rev-parse', `${base ?? ''}^{tree}`], call).catch(() => emptyTree(call)))
+  const treeOfBase = () => plain.line(['rev-parse', `${base ?? ''}^{tree}`])
+  const tree = snapshot.files ?? (await treeOfBase().catch(() => emptyTree(plain)))
   const parents = base === undefined ? [] : [base]
   const index = snapshot.index === undefined ? [] : [await commit(snapshot.index, parents, ['-m', 'index'])]
   const keptIgnored =
     snapshot.ignored === undefined ? [] : [await commit(snapshot.ignored, [], ['-m', 'ignored files'])]
-  const operation = await takeOperation({ call, directory: plain, place })
+  const operation = await takeOperation(plain, place)
   const unfinished = operation === undefined ? [] : [await commit(operation, [], ['-m', 'what was in progress'])]
   const record: SavedRecord = {
     issue: options.issue ?? null,
@@ -166,7 +163,7 @@ async function commitAll(
       stashes: stashes.length,
     },
   }
-  const message = path.join(plain, 'message')
+  const message = path.join(plain.path, 'message')
   writeAtomic(message, messageOfSaved(found.summary, record))
   const others = [
     ...heads.branches.values(),
@@ -193,20 +190,8 @@ function withoutPushed(heads: Heads, place: KnownPlace, unpushed: ReadonlySet<st
  */
 async function excludesFileOf(options: SaveOptions, place: KnownPlace): Promise<string | undefined> {
   if (place.kind === 'missing') return undefined
-  const call = { ...inWorktree(options, place.gitDirectory), failure: failureOf(options), settingsAsTheyAre: true }
-  return (await askGit(['config', '--get', '--type=path', 'core.excludesFile'], call))?.trimEnd()
-}
-
-async function emptyTree(call: GitCall): Promise<string> {
-  return await ask(['hash-object', '-w', '-t', 'tree', '/dev/null'], call)
-}
-
-function saving(options: SaveOptions, repository: string): GitCall {
-  return { ...inMirror({ ...options, path: repository }), failure: failureOf(options) }
-}
-
-function failureOf(options: SaveOptions) {
-  return { message: `cannot save the work in ${options.path}`, code: 'save_failed' }
+  const here = options.mirror.worktree(options.path, place.gitDirectory).with({ settingsAsTheyAre: true })
+  return (await here.ask(['config', '--get', '--type=path', 'core.excludesFile']))?.trimEnd()
 }
 
 function identity(now: Date): Record<string, string> {
@@ -219,10 +204,6 @@ function identity(now: Date): Record<string, string> {
     GIT_COMMITTER_EMAIL: 'kugetsu@localhost',
     GIT_COMMITTER_DATE: date,
   }
-}
-
-async function ask(args: string[], call: GitCall): Promise<string> {
-  return (await runGit(args, call)).trim()
 }
 
 function summaryOf(options: SaveOptions, inventory: Inventory): string {

@@ -4,14 +4,13 @@ import * as path from 'node:path'
 import { KugetsuError } from '../../core/errors.ts'
 import { type ByteName, charactersOf, displayName, nameIn, namesIn, writeNames } from '../../platform/byte-names.ts'
 import { copyRegular } from '../../platform/regular-file.ts'
-import { type GitCall, runGit, runGitForBytes } from '../../git/git.ts'
+import type { GitRepository } from '../../git/repository.ts'
 import { gitFailure } from '../../git/failure.ts'
 import { type Place, recordsDirectory } from '../../git/place.ts'
 
 export interface SnapshotOptions {
-  /** A call in a plain repository (withPlainRepository) at `directory`. */
-  call: GitCall
-  directory: string
+  /** A plain repository (withPlainRepository), with the names for commits. */
+  plain: GitRepository
   place: Exclude<Place, { kind: 'unknown' }>
   /** The worktree. */
   path: string
@@ -40,12 +39,13 @@ export interface Snapshot {
  * `unsavable` for a repository inside the worktree, and for files that git does not take.
  */
 export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> {
-  const { call, directory, place } = options
-  const inside: GitCall = { ...call, cwd: options.path, variables: { ...call.variables, GIT_WORK_TREE: options.path } }
+  const { plain, place } = options
+  const directory = plain.path
+  const inside = plain.with({ cwd: options.path, variables: { GIT_WORK_TREE: options.path } })
   const gitDirectory = recordsDirectory(place)
   copyRegular(options.exclude, path.join(directory, 'info', 'exclude'))
   if (options.excludesFile !== undefined) {
-    await ask(['config', '--file', path.join(directory, 'config'), 'core.excludesFile', options.excludesFile], call)
+    await plain.git(['config', '--file', path.join(directory, 'config'), 'core.excludesFile', options.excludesFile])
   }
   let files: string | undefined
   let index: string | undefined
@@ -57,37 +57,34 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
     // From a copy: writing a tree may write the index, whose time must not change.
     const copy = path.join(directory, 'index-as-it-is')
     copyRegular(path.join(gitDirectory, 'index'), copy)
-    const asItIs = { ...call, variables: { ...call.variables, GIT_INDEX_FILE: copy } }
-    index = await ask(['write-tree'], asItIs).catch(unlessUnmerged)
+    const asItIs = plain.with({ variables: { GIT_INDEX_FILE: copy } })
+    index = await asItIs.line(['write-tree']).catch(unlessUnmerged)
     files = index
     if (place.kind !== 'missing') {
-      await ask(['add', '--all', '--', '.'], inside)
+      await inside.git(['add', '--all', '--', '.'])
       await refuseNested(inside, options.head)
       await requireTaken(inside, options.untracked)
-      files = await ask(['write-tree'], inside)
+      files = await inside.line(['write-tree'])
     }
   }
   return { files, index, ignored: await takeIgnored(options, inside) }
 }
 
-async function takeIgnored(options: SnapshotOptions, inside: GitCall): Promise<string | undefined> {
+async function takeIgnored(options: SnapshotOptions, inside: GitRepository): Promise<string | undefined> {
   if (options.ignored.length === 0) return undefined
-  const list = path.join(options.directory, 'ignored')
+  const list = path.join(options.plain.path, 'ignored')
   writeNames(list, options.ignored)
-  const call = { ...inside, variables: { ...inside.variables, GIT_LITERAL_PATHSPECS: '1' } }
-  await ask(['read-tree', '--empty'], call)
-  await ask(['add', '--force', `--pathspec-from-file=${list}`, '--pathspec-file-nul'], call)
-  return await ask(['write-tree'], call)
+  const literally = inside.with({ variables: { GIT_LITERAL_PATHSPECS: '1' } })
+  await literally.git(['read-tree', '--empty'])
+  await literally.git(['add', '--force', `--pathspec-from-file=${list}`, '--pathspec-file-nul'])
+  return await literally.line(['write-tree'])
 }
 
 /** Throws for a repository inside the worktree: the tree would hold only its commit id, and its files would be lost. */
-async function refuseNested(call: GitCall, head: string | undefined): Promise<void> {
-  const base =
-    head === undefined
-      ? await ask(['hash-object', '-w', '-t', 'tree', '/dev/null'], call)
-      : await ask(['rev-parse', `${head}^{tree}`], call)
+async function refuseNested(inside: GitRepository, head: string | undefined): Promise<void> {
+  const base = await (head === undefined ? emptyTree(inside) : inside.line(['rev-parse', `${head}^{tree}`]))
   const args = ['diff-index', '--cached', '--raw', '-z', '--no-renames', '--ignore-submodules=none', base, '--']
-  const fields = (await runGitForBytes(args, call)).split('\0')
+  const fields = (await inside.bytes(args)).split('\0')
   const nested = fields
     .filter((_, at) => /^:\d{6} 160000 /.test(fields[at - 1] ?? ''))
     .map(nameIn)
@@ -101,9 +98,9 @@ async function refuseNested(call: GitCall, head: string | undefined): Promise<vo
 }
 
 /** Throws for files that `git status` reports but `git add` left out for whatever reason: they would be lost. */
-async function requireTaken(call: GitCall, untracked: readonly ByteName[]): Promise<void> {
+async function requireTaken(inside: GitRepository, untracked: readonly ByteName[]): Promise<void> {
   if (untracked.length === 0) return
-  const taken = namesIn(await runGitForBytes(['ls-files', '-z'], call)).map(charactersOf)
+  const taken = namesIn(await inside.bytes(['ls-files', '-z'])).map(charactersOf)
   const names = new Set(taken)
   const left = untracked.filter((name) => {
     const wanted = charactersOf(name)
@@ -116,8 +113,9 @@ async function requireTaken(call: GitCall, untracked: readonly ByteName[]): Prom
   })
 }
 
-async function ask(args: string[], call: GitCall): Promise<string> {
-  return (await runGit(args, call)).trim()
+/** Makes the tree without a file. */
+export async function emptyTree(repository: GitRepository): Promise<string> {
+  return await repository.line(['hash-object', '-w', '-t', 'tree', '/dev/null'])
 }
 
 function unlessUnmerged(error: unknown): undefined {

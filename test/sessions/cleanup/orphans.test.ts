@@ -23,7 +23,7 @@ async function only(kind: Orphan['kind']): Promise<Orphan> {
   if (one === undefined || more.length > 0) throw new Error(`not one ${kind}: ${JSON.stringify(await found())}`)
   return one
 }
-const mirror = () => ground.service.paths.mirror({ host: 'forge.test', owner: 'me', repo: 'app', id: '1' })
+const mirror = () => ground.service.paths.mirror({ host: 'forge.test', owner: 'me', repo: 'app' })
 const write = (place: string, file: string, text = file) => fs.writeFileSync(path.join(place, file), text)
 const commit = (place: string, file: string) => {
   write(place, file)

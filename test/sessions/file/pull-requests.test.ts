@@ -7,6 +7,7 @@ import { findPullRequest, setPullRequest } from '../../../src/sessions/file/pull
 import type { SessionRecord } from '../../../src/sessions/file/session-file.ts'
 import { sessionView } from '../../../src/sessions/runs/session-view.ts'
 import { changeSession, readSession } from '../../../src/sessions/file/store.ts'
+import { mirrorOf } from '../../../src/sessions/file/worktree-handles.ts'
 import { openMirror } from '../../../src/worktrees/mirror/mirror.ts'
 import { addWorktree } from '../../../src/worktrees/worktrees.ts'
 import { writeJson } from '../../../src/platform/files.ts'
@@ -29,10 +30,10 @@ beforeEach(async () => {
   home = createServiceHome()
   forge = await startForge('gitea')
   place = path.join(home.paths.worktrees, name)
-  const shared = { lockFile: home.paths.mirrorLock(ref), env: ground.env, timeoutMs: 30_000 }
   home.env = { ...home.env, ...ground.env }
-  await openMirror({ path: home.paths.mirror(ref), url: ground.url, ...shared })
-  await addWorktree({ mirror: home.paths.mirror(ref), path: place, branch, ...shared })
+  const mirror = mirrorOf(home, ref)
+  await openMirror(mirror, { url: ground.url })
+  await addWorktree({ mirror, path: place, branch })
   serveFrom(forge)
   const written = await changeSession(home, name, () => ({
     type: 'forked',

@@ -18,16 +18,14 @@ import { addWorktree } from '../../../src/worktrees/worktrees.ts'
 import { createGround, type Ground } from '../../helpers/git-repository.ts'
 
 let ground: Ground
-const running = () => ({ lockFile: ground.lockFile, env: ground.env, timeoutMs: 30_000 })
 const options = (name: string) => ({
   path: ground.worktree(name),
-  mirror: ground.mirror,
+  mirror: ground.repository,
   branch: `fix/${name}`,
-  ...running(),
 })
 beforeAll(async () => {
   ground = createGround({ 'a.txt': 'one\n', '.gitignore': 'scratch/\nnode_modules/\n.venv/\ntmp/\nvendor/\n*.log\n' })
-  await openMirror({ path: ground.mirror, url: ground.url, ...running() })
+  await openMirror(ground.repository, { url: ground.url })
 })
 afterAll(() => ground.cleanup())
 
@@ -167,7 +165,7 @@ describe('the inventory names what only a repository inside the worktree has', (
 describe('the remotes of a repository inside the worktree are asked now', () => {
   const told = async (name: string, more: Partial<InventoryOptions> = {}) =>
     about(await takeInventory({ ...options(name), ...more })).sort()
-  const askRemote = () => fetchMirror({ path: ground.mirror, ...running() })
+  const askRemote = () => fetchMirror(ground.repository)
   const source = (name: string) => {
     const place = path.join(ground.root, name)
     ground.git(ground.root, 'init', '--quiet', place)
@@ -248,7 +246,7 @@ describe('the remotes of a repository inside the worktree are asked now', () => 
     git('scratch/moved', 'remote', 'add', 'new', path.join(ground.root, 'new'))
     fs.renameSync(other, path.join(ground.root, 'new'))
     const { env, made } = requests()
-    const shared = { env, askRemote, remotes: createRemotes() }
+    const shared = { mirror: ground.repository.with({ env }), askRemote, remotes: createRemotes() }
     await askAhead({ ...options('asked-once'), ...shared })
     const before = made()
     const asked = before.filter((line) => line.includes('ls-remote')).map((line) => path.basename(line))

@@ -15,16 +15,14 @@ let place: string
 beforeEach(async () => {
   ground = createGround({ 'a.txt': 'one\n', '.gitignore': 'build/\n*.log\n' })
   place = ground.worktree('one')
-  const shared = { lockFile: ground.lockFile, env: ground.env, timeoutMs: 30_000 }
-  await openMirror({ path: ground.mirror, url: ground.url, ...shared })
-  await addWorktree({ mirror: ground.mirror, path: place, branch, ...shared })
+  await openMirror(ground.repository, { url: ground.url })
+  await addWorktree({ mirror: ground.repository, path: place, branch })
 })
 afterEach(() => ground.cleanup())
 
 const inspect = (more: Partial<InventoryOptions> = {}) =>
-  takeInventory({ path: place, mirror: ground.mirror, branch, env: ground.env, timeoutMs: 30_000, ...more })
-const askRemote = () =>
-  fetchMirror({ path: ground.mirror, lockFile: ground.lockFile, env: ground.env, timeoutMs: 30_000 })
+  takeInventory({ path: place, mirror: ground.repository, branch, ...more })
+const askRemote = () => fetchMirror(ground.repository)
 const git = (...args: string[]) => ground.git(place, ...args)
 const write = (file: string, text: string) => {
   fs.mkdirSync(path.dirname(path.join(place, file)), { recursive: true })
@@ -341,6 +339,6 @@ describe('takeInventory does not know', () => {
   })
 
   it('and is interrupted rather than silent', async () => {
-    await expect(inspect({ signal: AbortSignal.abort() })).rejects.toThrow()
+    await expect(inspect({ mirror: ground.repository.with({ signal: AbortSignal.abort() }) })).rejects.toThrow()
   })
 })

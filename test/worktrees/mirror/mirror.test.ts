@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { openMirror } from '../../../src/worktrees/mirror/mirror.ts'
+import { type MirrorOptions, openMirror } from '../../../src/worktrees/mirror/mirror.ts'
 import { addWorktree } from '../../../src/worktrees/worktrees.ts'
 import { createGround, type Ground } from '../../helpers/git-repository.ts'
 
@@ -14,15 +14,8 @@ beforeEach(() => {
 })
 afterEach(() => ground.cleanup())
 
-const open = (more: Partial<Parameters<typeof openMirror>[0]> = {}) =>
-  openMirror({
-    path: ground.mirror,
-    url: more.url ?? ground.url,
-    lockFile: ground.lockFile,
-    env: ground.env,
-    timeoutMs: 30_000,
-    ...more,
-  })
+const open = (more: Partial<MirrorOptions> = {}, signal?: AbortSignal) =>
+  openMirror(ground.repository.with({ signal }), { url: ground.url, ...more })
 const ref = (name: string) => ground.git(ground.mirror, 'rev-parse', name)
 const siblings = () => fs.readdirSync(path.dirname(ground.mirror)).sort()
 /** The loose and packed objects of a repository, counted. */
@@ -41,8 +34,7 @@ describe('openMirror', () => {
     ground.push('main', { 'a.txt': 'two\n' })
     await open()
     const path = ground.worktree('one')
-    const running = { lockFile: ground.lockFile, env: ground.env, timeoutMs: 30_000 }
-    await addWorktree({ mirror: ground.mirror, path, branch: 'fix/one', ...running })
+    await addWorktree({ mirror: ground.repository, path, branch: 'fix/one' })
     const history = () => [
       ground.git(path, 'rev-parse', '--is-shallow-repository'),
       ground.git(path, 'rev-list', '--count', 'HEAD'),
@@ -56,9 +48,8 @@ describe('openMirror', () => {
   it('does not keep what one agent has set for all', async () => {
     await open()
     const [one, two] = [ground.worktree('one'), ground.worktree('two')]
-    const running = { lockFile: ground.lockFile, env: ground.env, timeoutMs: 30_000 }
     for (const path of [one, two]) {
-      await addWorktree({ mirror: ground.mirror, path, branch: `fix/${path.slice(-3)}`, ...running })
+      await addWorktree({ mirror: ground.repository, path, branch: `fix/${path.slice(-3)}` })
     }
     const set = (name: string) => {
       try {
@@ -87,7 +78,7 @@ describe('openMirror', () => {
       'true',
     ])
     expect(ground.git(one, 'config', 'user.name')).toBe('One')
-    await addWorktree({ mirror: ground.mirror, path: ground.worktree('three'), branch: 'main', ...running })
+    await addWorktree({ mirror: ground.repository, path: ground.worktree('three'), branch: 'main' })
 
     ground.git(one, 'config', 'core.hooksPath', '.husky/_') // of each worktree its own
     await open({ onStray: () => expect.unreachable() })
@@ -208,8 +199,8 @@ describe('openMirror', () => {
     fs.cpSync(path.join(template, 'hooks'), path.join(ground.mirror, 'hooks'), { recursive: true })
     ground.push('main', { 'a.txt': 'two\n' })
     await open()
-    const place = { mirror: ground.mirror, lockFile: ground.lockFile, path: ground.worktree('one') }
-    await addWorktree({ ...place, branch: 'fix/issue-1', env: ground.env, timeoutMs: 30_000 })
+    const place = { mirror: ground.repository, path: ground.worktree('one') }
+    await addWorktree({ ...place, branch: 'fix/issue-1' })
     expect(fs.existsSync(marker)).toBe(false)
   })
 })
@@ -245,7 +236,7 @@ describe('openMirror fails', () => {
   })
 
   it('when interrupted, and leaves nothing', async () => {
-    await expect(open({ signal: AbortSignal.abort() })).rejects.toThrow()
+    await expect(open({}, AbortSignal.abort())).rejects.toThrow()
     nothingLeft()
   })
 
@@ -285,8 +276,8 @@ describe('what others left', () => {
 
   it('as a damaged mirror with worktrees is left alone', async () => {
     await open()
-    const place = { mirror: ground.mirror, lockFile: ground.lockFile, path: ground.worktree('one') }
-    await addWorktree({ ...place, branch: 'fix/issue-1', env: ground.env, timeoutMs: 30_000 })
+    const place = { mirror: ground.repository, path: ground.worktree('one') }
+    await addWorktree({ ...place, branch: 'fix/issue-1' })
     fs.rmSync(path.join(ground.mirror, 'HEAD'))
     await expect(open()).rejects.toMatchObject({ code: 'mirror_damaged' })
     expect(fs.existsSync(path.join(ground.mirror, 'objects'))).toBe(true)
@@ -305,8 +296,8 @@ it('all worktrees share the objects of the mirror', async () => {
   await open()
   const before = objects(ground.mirror)
   for (const name of ['one', 'two']) {
-    const place = { mirror: ground.mirror, lockFile: ground.lockFile, path: ground.worktree(name) }
-    await addWorktree({ ...place, branch: `fix/${name}`, env: ground.env, timeoutMs: 30_000 })
+    const place = { mirror: ground.repository, path: ground.worktree(name) }
+    await addWorktree({ ...place, branch: `fix/${name}` })
     expect(fs.statSync(path.join(ground.worktree(name), '.git')).isFile()).toBe(true)
     expect(ground.git(ground.worktree(name), 'rev-parse', '--git-path', 'objects')).toBe(
       path.join(ground.mirror, 'objects'),

@@ -10,12 +10,11 @@ import { createGround, type Ground } from '../../helpers/git-repository.ts'
 let ground: Ground
 beforeEach(async () => {
   ground = createGround({ 'a.txt': 'one\n' })
-  const { mirror: path, url, lockFile, env } = ground
-  await openMirror({ path, url, lockFile, env, timeoutMs: 30_000 })
+  await openMirror(ground.repository, { url: ground.url })
 })
 afterEach(() => ground.cleanup())
 
-const pack = () => packMirror({ path: ground.mirror, env: ground.env, timeoutMs: 30_000 })
+const pack = () => packMirror(ground.repository)
 const packs = () => fs.readdirSync(path.join(ground.mirror, 'objects', 'pack')).filter((name) => name.endsWith('.pack'))
 
 it('packs a mirror of many packs into one, and keeps what no ref reaches', async () => {

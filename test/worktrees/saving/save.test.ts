@@ -17,7 +17,6 @@ const branch = 'fix/issue-1'
 const now = new Date('2026-03-04T05:06:07.089Z')
 let ground: Ground
 let place: string
-const running = () => ({ lockFile: ground.lockFile, env: ground.env, timeoutMs: 30_000 })
 beforeEach(async () => {
   ground = createGround({
     'a.txt': 'one\n',
@@ -26,19 +25,18 @@ beforeEach(async () => {
     '.gitattributes': '* text=auto\n',
   })
   place = ground.worktree('one')
-  await openMirror({ path: ground.mirror, url: ground.url, ...running() })
-  await addWorktree({ mirror: ground.mirror, path: place, branch, ...running() })
+  await openMirror(ground.repository, { url: ground.url })
+  await addWorktree({ mirror: ground.repository, path: place, branch })
 })
 afterEach(() => ground.cleanup())
 
 const save = async (more: { now?: Date; name?: string } = {}) => {
   const options = {
     path: place,
-    mirror: ground.mirror,
+    mirror: ground.repository,
     branch,
     name: 'forge.test-owner-repo-1',
     now,
-    ...running(),
     ...more,
   }
   return saveWork(options, await takeInventory(options))
@@ -57,13 +55,13 @@ const commit = (file: string) => {
   git('commit', '--quiet', '--message', `Add ${file}`)
   return git('rev-parse', 'HEAD')
 }
-const remove = () => removeWorktree({ mirror: ground.mirror, path: place, branch, deleteBranch: true, ...running() })
-const list = () => listRecovery({ mirror: ground.mirror, ...running() })
+const remove = () => removeWorktree({ mirror: ground.repository, path: place, branch, deleteBranch: true })
+const list = () => listRecovery(ground.repository)
 /** Puts what was saved into a directory; where it is. */
 const recover = async (ref: string, at = { path: path.join(ground.root, "where it's back"), aside: true }) => {
   const point = (await list()).find((each) => each.ref === ref)
   if (point === undefined) throw new Error(`no ${ref}`)
-  const restored = await restoreWork({ mirror: ground.mirror, ...running(), point, ...at })
+  const restored = await restoreWork({ mirror: ground.repository, point, ...at })
   return { ...restored, path: at.path }
 }
 const here = () => ({ path: place, aside: false })
@@ -96,7 +94,7 @@ describe('saveWork', () => {
       unsaved: [],
     })
     await remove()
-    await openMirror({ path: ground.mirror, url: ground.url, ...running() })
+    await openMirror(ground.repository, { url: ground.url })
     mirror('gc', '--quiet', '--prune=now')
 
     const { path: back, branch: under } = await recover(saved?.ref ?? '')
@@ -121,7 +119,7 @@ describe('saveWork', () => {
       mirror('fetch', '--quiet', saved, `${ref}:${ref}`)
       if (how === 'has done it') fs.rmSync(saved, { recursive: true })
       await remove()
-      const move = () => moveOldSaved({ mirror: ground.mirror, ...running() })
+      const move = () => moveOldSaved(ground.repository)
       await move()
       await move()
       expect(mirror('for-each-ref', 'refs/kugetsu/recovery')).toBe('')
@@ -269,7 +267,7 @@ describe('what is saved', () => {
     mirror('gc', '--quiet', '--prune=now')
     const back = await recover(ref, here())
     expect([readIn(back.path, 'x.log'), readIn(back.path, 'mine.txt')]).toEqual(['SECRET=1', 'mine.txt'])
-    await dropRecovery({ mirror: ground.mirror, ...running() }, (await list())[0]!)
+    await dropRecovery(ground.repository, (await list())[0]!)
     expect(mirror('for-each-ref', 'refs/kugetsu')).toBe('')
     expect(fs.readdirSync(path.dirname(ground.mirror))).toEqual(['repo.git'])
   })
@@ -526,12 +524,12 @@ describe('restoreWork', () => {
     const { ref } = (await save()) ?? { ref: '' }
     await expect(recover(ref, here())).rejects.toMatchObject({ code: 'branch_in_use' })
     await remove()
-    await addWorktree({ mirror: ground.mirror, path: place, branch, ...running() })
+    await addWorktree({ mirror: ground.repository, path: place, branch })
     const other = commit('other.txt')
     await expect(recover(ref, { path: ground.worktree('two'), aside: false })).rejects.toMatchObject({
       code: 'branch_in_use',
     })
-    await removeWorktree({ mirror: ground.mirror, path: place, branch, deleteBranch: false, ...running() })
+    await removeWorktree({ mirror: ground.repository, path: place, branch, deleteBranch: false })
     await expect(recover(ref, here())).rejects.toMatchObject({
       code: 'branch_taken',
       hint: expect.stringContaining('--to') as string,
@@ -624,7 +622,7 @@ describe('a clone of its own', () => {
     )
     await remove()
     expect(fs.existsSync(place)).toBe(false)
-    await openMirror({ path: ground.mirror, url: ground.url, ...running() })
+    await openMirror(ground.repository, { url: ground.url })
     mirror('gc', '--quiet', '--prune=now')
     expect(await recover(saved?.ref ?? '', here())).toMatchObject({ branch, head })
     expect([git('status', '--porcelain'), git('rev-parse', 'another')]).toEqual([before, another])
@@ -657,7 +655,7 @@ describe('a clone of its own', () => {
     fs.rmSync(place, { recursive: true })
     mirror('worktree', 'prune')
     ground.push('main', { 'a.txt': 'two' })
-    await openMirror({ path: ground.mirror, url: ground.url, ...running() })
+    await openMirror(ground.repository, { url: ground.url })
     ground.git(ground.root, 'clone', '--quiet', '--depth=1', ground.url, place)
     const head = commit('mine.txt')
     const { ref } = (await save()) ?? { ref: '' }
@@ -720,6 +718,6 @@ it('listRecovery tells what is there, newest first; one can be named and dropped
   expect(points[1]?.record).toMatchObject({ on: branch, files: true, counts: { untracked: 1 } })
   expect(pointNamed(points, points[0]?.id ?? '')).toBe(points[0])
   expect(pointNamed(points, 'not-an-id')).toBeUndefined()
-  await dropRecovery({ mirror: ground.mirror, ...running() }, points[0]!)
+  await dropRecovery(ground.repository, points[0]!)
   expect((await list()).map(({ ref }) => ref)).toEqual([first?.ref])
 })

@@ -8,17 +8,16 @@ import { branchOf, formatRef, type IssueRef } from '../../core/issue-ref.ts'
 import { branchAt } from '../../git/worktree-entries.ts'
 import { placeWorktree } from '../../worktrees/place-worktree.ts'
 import { moveOldSaved } from '../../worktrees/mirror/saved-repository.ts'
+import type { IssueWorktree } from '../../worktrees/issue-worktree.ts'
 import { type AddedWorktree, discardWorktree } from '../../worktrees/worktrees.ts'
 import type { SessionRecord } from '../file/session-file.ts'
-import { remoteAccess, remoteEnvironment } from '../../agents/remote-access.ts'
+import { mirrorOf } from '../file/worktree-handles.ts'
 import { mendIfBroken } from '../runs/mend-worktree.ts'
 import type { Undo } from './undo.ts'
 
 const cloneTimeoutMs = 30 * 60_000
 
-export interface IssueWorktree {
-  path: string
-  branch: string
+export interface ReadyWorktree extends IssueWorktree {
   baseBranch: string | undefined
   /** The branch has work on it already, from an earlier worktree or on the remote. */
   workExists: boolean
@@ -43,63 +42,45 @@ export interface WorktreeRequest {
 }
 
 /** The worktree of an issue: its existing one, unchanged, else a new one on its branch from a fresh mirror. */
-export async function ensureIssueWorktree(home: Home, request: WorktreeRequest, undo: Undo): Promise<IssueWorktree> {
+export async function ensureIssueWorktree(home: Home, request: WorktreeRequest, undo: Undo): Promise<ReadyWorktree> {
   const recorded = request.existing?.worktree_path
   const branch = request.existing?.branch_name ?? branchOf(request.ref)
+  const mirror = mirrorOf(home, request.ref).with({ timeoutMs: cloneTimeoutMs })
   // The bash tool may have put it elsewhere, or made it a clone of its own.
-  if (recorded) await mendIfBroken(home, request.ref, { path: recorded, branch })
-  await moveOldSaved({
-    mirror: home.paths.mirror(request.ref),
-    lockFile: home.paths.mirrorLock(request.ref),
-    env: home.env,
-    timeoutMs: cloneTimeoutMs,
-    signal: home.signal,
-  }).catch((error: unknown) => {
+  if (recorded) await mendIfBroken(home, { mirror, path: recorded, branch })
+  await moveOldSaved(mirror).catch((error: unknown) => {
     home.signal.throwIfAborted()
     home.warn(`work that an older kugetsu saved stays in the mirror, from which agents push: ${messageOf(error)}`)
   })
   if (recorded && fs.existsSync(path.join(recorded, '.git'))) {
     const baseBranch = request.existing?.base_branch ?? undefined
-    return { path: recorded, branch: branchAt(recorded) ?? branch, baseBranch, workExists: true }
+    return { mirror, path: recorded, branch: branchAt(recorded) ?? branch, baseBranch, workExists: true }
   }
-  const mirror = home.paths.mirror(request.ref)
   const url = cloneUrlOf(home, request.ref)
-  if (!fs.existsSync(mirror)) home.progress(`cloning ${withoutCredentials(url)}`)
-  const worktree = path.join(home.paths.worktrees, request.name)
-  const base = request.base ?? home.settings(formatRef(request.ref)).baseBranch
-  const wanted = {
-    lockFile: home.paths.mirrorLock(request.ref),
-    // A filter such as git-lfs may have to log in for a checkout too.
-    env: remoteEnvironment(home),
-    timeoutMs: cloneTimeoutMs,
-    signal: home.signal,
-    mirror,
-    path: worktree,
-    branch,
-    ...(base === undefined ? {} : { base }),
-  }
+  if (!fs.existsSync(mirror.path)) home.progress(`cloning ${withoutCredentials(url)}`)
+  const place = path.join(home.paths.worktrees, request.name)
+  const wanted = { mirror, path: place, branch, base: request.base ?? home.settings(formatRef(request.ref)).baseBranch }
   const undoIt = (made: AddedWorktree) =>
-    undo.add(`the worktree ${worktree}`, () =>
-      discardWorktree({ ...wanted, branch: made.branch, signal: undefined, deleteBranch: made.branchCreated }),
+    undo.add(`the worktree ${place}`, () =>
+      discardWorktree({ ...wanted, branch: made.branch, deleteBranch: made.branchCreated }),
     )
   request.onAsking?.(withoutCredentials(url))
   const made = await placeWorktree({
     ...wanted,
     onAnswered: request.onAnswered,
     url,
-    access: remoteAccess(home, url),
     onProgress: (text) => home.progress(text, 'passing'),
-    onMended: (parts) => home.warn(`git did not work in ${mirror}; repaired: ${parts.join(', ')}`),
+    onMended: (parts) => home.warn(`git did not work in ${mirror.path}; repaired: ${parts.join(', ')}`),
     onStray: (settings) =>
-      home.warn(`undid what an agent had set for all worktrees of ${mirror}: ${settings.join(', ')}`),
+      home.warn(`undid what an agent had set for all worktrees of ${mirror.path}: ${settings.join(', ')}`),
     onPlaced: (early) => {
       undoIt(early)
-      request.onPlaced?.(worktree)
+      request.onPlaced?.(place)
     },
   })
   if (made.created && !made.told) undoIt(made)
-  if (made.moved && (made.told || !made.created)) await request.onMoved?.(worktree)
+  if (made.moved && (made.told || !made.created)) await request.onMoved?.(place)
   if (made.created && made.branch !== branch)
     home.warn(`there is no room for a branch ${branch} beside others: the worktree is on ${made.branch}`)
-  return { path: worktree, branch: made.branch, baseBranch: made.baseBranch, workExists: !made.isUntouched }
+  return { mirror, path: place, branch: made.branch, baseBranch: made.baseBranch, workExists: !made.isUntouched }
 }
