@@ -2,6 +2,8 @@
 import type { IssueRef } from '../../core/issue-ref.ts'
 import type { Recovery } from '../cleanup/destroy.ts'
 import type { SessionRecord } from '../file/session-file.ts'
+import type { Server } from '../../server/server.ts'
+import type { AdmittedStart } from './remote-wait.ts'
 
 export interface StartRequest {
   ref: IssueRef
@@ -23,6 +25,16 @@ export interface StartRequest {
   queueItem?: string | undefined
   /** Called when it begins to wait for a remote, and when it goes on. */
   onRemoteWait?: ((waits: boolean) => void) | undefined
+}
+
+/** A start on an issue that has no agent at work. */
+export interface Beginning extends StartRequest {
+  /** The name of its session. */
+  name: string
+  existing: SessionRecord | undefined
+  /** The server that the agent is started in, once it is known. */
+  used?: Server
+  remote?: AdmittedStart
 }
 
 export interface Started {
