@@ -30,6 +30,7 @@ export default defineConfig({
         plugins: [markdownAsText],
         test: {
           name: 'e2e',
+          globalSetup: 'test/helpers/opencode-2.ts',
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 240_000,
           hookTimeout: 240_000,

@@ -1,35 +1,44 @@
-/** An opencode 2 for tests. npm has its program as a package of its own for Linux alone. */
-import { spawnSync } from 'node:child_process'
+/**
+ * An opencode 2 for tests. npm has its program as a package of its own, for Linux alone, with 200 MB: it is installed once,
+ * before the first end-to-end test, into the cache directory of `npm run test:versions`.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
 
 const version = '2.0.15'
 const name = '@opencode/cli-linux-x64-baseline'
+const installMs = 10 * 60_000
 
-/**
- * The path of the program: KUGETSU_OPENCODE_2, else one in the cache directory of `npm run test:versions`, where it is
- * installed at the first use. Or why there is none.
- */
+const cache = path.join(process.env['XDG_CACHE_HOME'] || path.join(os.homedir(), '.cache'), 'kugetsu-versions')
+const directory = path.join(cache, `opencode-${version}`)
+const program = path.join(directory, 'node_modules', name, 'bin', 'opencode')
+const stamp = path.join(directory, 'installed')
+/** Why it is not installed. */
+const reason = path.join(cache, `opencode-${version}.why`)
+
+/** The path of the program: KUGETSU_OPENCODE_2, else the one that is installed. Or why there is none. */
 export function opencode2Program(): { program: string } | { why: string } {
   const given = process.env['KUGETSU_OPENCODE_2']
   if (given) return { program: path.resolve(given) }
   if (process.platform !== 'linux' || process.arch !== 'x64') return { why: `no package for ${os.platform()}` }
-  const directory = path.join(cache(), `opencode-${version}`)
-  const program = path.join(directory, 'node_modules', name, 'bin', 'opencode')
-  const stamp = path.join(directory, 'installed')
-  if (!fs.existsSync(stamp)) {
-    fs.rmSync(directory, { recursive: true, force: true })
-    fs.mkdirSync(directory, { recursive: true })
-    fs.writeFileSync(path.join(directory, 'package.json'), '{"private":true}')
-    const args = ['install', '--no-audit', '--no-fund', `${name}@${version}`]
-    const { status, stderr } = spawnSync('npm', args, { cwd: directory, encoding: 'utf8', timeout: 180_000 })
-    if (status !== 0) return { why: `npm cannot install it: ${stderr?.trim().split('\n')[0] ?? 'no npm'}` }
-    fs.writeFileSync(stamp, '')
-  }
-  return { program }
+  if (fs.existsSync(stamp)) return { program }
+  return { why: fs.existsSync(reason) ? fs.readFileSync(reason, 'utf8') : 'it is not installed' }
 }
 
-function cache(): string {
-  return path.join(process.env['XDG_CACHE_HOME'] || path.join(os.homedir(), '.cache'), 'kugetsu-versions')
+/** Called by vitest once, before the workers. */
+export async function setup(): Promise<void> {
+  if ('program' in opencode2Program() || process.platform !== 'linux' || process.arch !== 'x64') return
+  fs.rmSync(directory, { recursive: true, force: true })
+  fs.mkdirSync(directory, { recursive: true })
+  fs.writeFileSync(path.join(directory, 'package.json'), '{"private":true}')
+  const args = ['install', '--no-audit', '--no-fund', '--loglevel=error', `${name}@${version}`]
+  const npm = spawn('npm', args, { cwd: directory, stdio: ['ignore', 'ignore', 'pipe'], timeout: installMs })
+  let said = ''
+  npm.stderr.on('data', (chunk: Buffer) => (said += String(chunk)))
+  const [code] = (await once(npm, 'close').catch((error: unknown) => [String(error)])) as [number | string | null]
+  if (code === 0 && fs.existsSync(program)) fs.writeFileSync(stamp, '')
+  else fs.writeFileSync(reason, `npm cannot install it: ${said.trim().split('\n')[0] || `exit code ${code}`}`)
 }
