@@ -9,7 +9,7 @@ import { fileChecks } from './checks/files.ts'
 import { gitServers } from './checks/git-servers.ts'
 import { homeChecks } from './checks/home.ts'
 import { mcpServers } from './checks/mcp-servers.ts'
-import { model, providers } from './checks/model.ts'
+import { logins, model, providers } from './checks/model.ts'
 import { processChecks } from './checks/processes.ts'
 import { programs } from './checks/programs.ts'
 import { savedWork } from './checks/saved-work.ts'
@@ -30,6 +30,7 @@ export const allChecks: readonly Check[] = [
   ...processChecks,
   model,
   providers,
+  logins,
   mcpServers,
   ...slotChecks,
   ...sessionChecks,

@@ -27,6 +27,8 @@ export interface Driver {
    * before each boot. Throws KugetsuError `bad_config` when the user's own configuration cannot be added to.
    */
   launch(home: Home, own: Own): Launch
+  /** What a person can do about a server that did not start, by what it wrote to its log; undefined in most cases. */
+  bootHint(log: string): string | undefined
   /** The `mark` of a server that would be launched now. */
   markFor(home: Home, program: string): string
   /**
@@ -48,6 +50,10 @@ export interface Driver {
     endpoint: Endpoint,
     session: { id: string; directory: string },
   ): { args: string[]; env: Record<string, string> }
+  /** The same for the program's dialogue that logs in to a provider of models; without one, it asks which. */
+  login(endpoint: Endpoint, provider: string | undefined): { args: string[]; env: Record<string, string> }
+  /** The providers that the user is logged in to and that a home's servers cannot use without a login of their own. */
+  missingLogins(home: Home): string[]
   /** The file of the database that it keeps its sessions in. */
   storeFile(home: Home): string
   /** What it keeps of all sessions, read without a server; changes nothing. Undefined when it keeps none yet. Throws. */

@@ -38,6 +38,10 @@ export const opencode: Driver = {
       mark: chosen.mark,
     }
   },
+  bootHint: (log) =>
+    log.includes('has no session table')
+      ? 'opencode 2 has made that database: name another file for opencode 1 in OPENCODE_DB, or use opencode 2.'
+      : undefined,
   markFor,
   // A first boot with all models only learns which providers are connected.
   isToBeLaunchedAnew: async (home, endpoint, { program, mark }) =>
@@ -49,6 +53,11 @@ export const opencode: Driver = {
     args: ['attach', originOf(endpoint), '--session', id, '--dir', directory],
     env: { OPENCODE_SERVER_PASSWORD: endpoint.password },
   }),
+  login: (_, provider) => ({
+    args: ['auth', 'login', ...(provider === undefined ? [] : ['--provider', provider])],
+    env: {},
+  }),
+  missingLogins: () => [],
   storeFile: ({ env, userHome }) => databasePath(env, userHome),
   lookAtStore: ({ env, userHome }) => lookAtDatabase(databasePath(env, userHome)),
   knownSessions: ({ env, userHome }, ids) => knownSessions(databasePath(env, userHome), ids),

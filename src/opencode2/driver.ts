@@ -6,7 +6,7 @@ import { requireOperations } from './api/needed.ts'
 import { createRoutes } from './api/routes.ts'
 import { connect } from './client.ts'
 import { launch, pluginText } from './launch.ts'
-import { copyLogins } from './logins.ts'
+import { copyLogins, missingLogins } from './logins.ts'
 import { closeOutputs, lookAtOutputs } from './outputs.ts'
 import { closeStore, knownSessions, lookAtStore, storeFile, storeRules } from './store.ts'
 import { models, primaryAgents } from './suggest.ts'
@@ -20,6 +20,7 @@ export const opencode2: Driver = {
   preload: () => void pluginText(),
   beforeLaunch: closeOutputs,
   launch,
+  bootHint: () => undefined,
   markFor: () => '',
   isToBeLaunchedAnew: async (home, endpoint) => {
     await requireOperations(createRoutes(endpoint, home.signal))
@@ -34,6 +35,11 @@ export const opencode2: Driver = {
     args: ['--server', originOf(endpoint), '--session', id],
     env: { OPENCODE_PASSWORD: endpoint.password },
   }),
+  login: (endpoint, provider) => ({
+    args: ['auth', 'login', '--server', originOf(endpoint), ...(provider === undefined ? [] : [provider])],
+    env: { OPENCODE_PASSWORD: endpoint.password },
+  }),
+  missingLogins,
   storeFile,
   lookAtStore,
   knownSessions,

@@ -46,6 +46,25 @@ export function copyLogins(home: Home): void {
   }
 }
 
+/** The providers of auth.json with a login that cannot be copied (OAuth), and none in the home's database. Sorted. */
+export function missingLogins(home: Home): string[] {
+  const file = storeFile(home)
+  const held = new Set<string>()
+  if (fs.existsSync(file)) {
+    const database = openSqlite(file, { timeoutMs: 2_000, readonly: true, mustExist: true })
+    try {
+      for (const { integration_id: id } of database.all('SELECT integration_id FROM credential')) held.add(String(id))
+    } finally {
+      database.close()
+    }
+  }
+  const logins = loginsOnFile(home)
+  const isKey = (provider: string) => textAt(recordAt(logins, provider), 'type') === 'api'
+  return Object.keys(logins)
+    .filter((provider) => !isKey(provider) && !held.has(provider))
+    .toSorted()
+}
+
 function put(database: Sqlite, row: Row): void {
   const [ours] = database.all('SELECT time_updated FROM credential WHERE id = ?', row['id'] ?? null)
   if (ours !== undefined && Number(ours['time_updated']) >= Number(row['time_updated'])) return
@@ -71,9 +90,8 @@ function storedLogins(home: Home): Row[] {
 
 /** The API keys that opencode 1 keeps in a file, as logins of opencode 2. */
 function keysOnFile(home: Home): Row[] {
-  const file = path.join(dataDirectory(home.env, home.userHome), 'auth.json')
-  const logins = parseJson(readText(file) ?? '{}')
-  if (typeof logins !== 'object' || logins === null) return []
+  const file = loginsFile(home)
+  const logins = loginsOnFile(home)
   const at = Math.round(fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0)
   return Object.keys(logins).flatMap((provider): Row[] => {
     const login = recordAt(logins, provider)
@@ -83,4 +101,14 @@ function keysOnFile(home: Home): Row[] {
     const id = ofFile + provider
     return [{ id, integration_id: provider, label: provider, value, active: 1, time_created: at, time_updated: at }]
   })
+}
+
+function loginsFile({ env, userHome }: Home): string {
+  return path.join(dataDirectory(env, userHome), 'auth.json')
+}
+
+/** What opencode 1 keeps of logins, by provider; empty when there is none. */
+function loginsOnFile(home: Home): object {
+  const logins = parseJson(readText(loginsFile(home)) ?? '{}')
+  return typeof logins === 'object' && logins !== null ? logins : {}
 }

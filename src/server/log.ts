@@ -3,6 +3,7 @@ import * as fs from 'node:fs'
 import type { Home } from '../config/home.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { plainText } from '../core/plain-text.ts'
+import type { Driver } from '../driver/driver.ts'
 
 /** The text of the log from `offset`, in bytes, on. */
 export function logSince(home: Home, offset: number): string {
@@ -10,12 +11,13 @@ export function logSince(home: Home, offset: number): string {
 }
 
 /** The error of a server that did not start: why, and the line of its log that tells most. */
-export function bootFailed(home: Home, offset: number, why: string): KugetsuError {
-  const lines = plainText(logSince(home, offset)).trim().split('\n')
+export function bootFailed(home: Home, driver: Driver, offset: number, why: string): KugetsuError {
+  const log = plainText(logSince(home, offset)).trim()
+  const lines = log.split('\n')
   // The last line often only closes what the line with the error began.
   const line = (lines.find((each) => /\berror\b/i.test(each)) ?? lines.at(-1))?.trim().slice(0, 200)
   return new KugetsuError(`opencode serve did not start: ${why}${line ? ` (${line})` : ''}`, {
-    hint: `See ${home.paths.serverLog}; "opencode serve" by hand shows the same.`,
+    hint: driver.bootHint(log) ?? `See ${home.paths.serverLog}; "opencode serve" by hand shows the same.`,
     code: 'server_failed',
   })
 }

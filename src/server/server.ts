@@ -198,7 +198,7 @@ async function boot(home: Home, options: ServerOptions, how = ''): Promise<Serve
     child.kill('SIGKILL') // it has ended already, unless the process table could not be read
     const why = await ended
     removeFile(home.paths.booting)
-    throw bootFailed(home, offset, why)
+    throw bootFailed(home, driver, offset, why)
   }
   const record: ServerRecord = {
     ...identity,
@@ -241,9 +241,9 @@ async function comeUp(
   offset: number,
   exit: () => string | undefined,
 ): Promise<Server> {
-  const port = await listening(home, offset, exit)
+  const port = await listening(home, driverNamed(record.driver), offset, exit)
   const server = serverAt(home, record, port)
-  if (!(await answersInTime(home, server))) throw bootFailed(home, offset, 'it does not answer')
+  if (!(await answersInTime(home, server))) throw bootFailed(home, server.driver, offset, 'it does not answer')
   return server
 }
 
@@ -255,14 +255,15 @@ function open(home: Home, server: Server): Server {
 }
 
 /** Waits for the line that tells the port. */
-async function listening(home: Home, offset: number, exit: () => string | undefined): Promise<number> {
+async function listening(home: Home, driver: Driver, offset: number, exit: () => string | undefined): Promise<number> {
   const until = performance.now() + bootTimeoutMs
   for (;;) {
     const ended = exit()
-    if (ended !== undefined) throw bootFailed(home, offset, ended)
+    if (ended !== undefined) throw bootFailed(home, driver, offset, ended)
     const port = /listening on http:\/\/[^\s:]+:(\d+)/.exec(logSince(home, offset))?.[1]
     if (port !== undefined) return Number(port)
-    if (performance.now() > until) throw bootFailed(home, offset, `it did not listen within ${bootTimeoutMs / 1000} s`)
+    if (performance.now() > until)
+      throw bootFailed(home, driver, offset, `it did not listen within ${bootTimeoutMs / 1000} s`)
     await sleep(20, undefined, { signal: home.signal })
   }
 }

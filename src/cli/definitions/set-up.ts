@@ -13,6 +13,13 @@ export const setUp: Definitions = {
       .option('--tui', "Open opencode's terminal interface on the base session afterwards, to add context")
       .action(async (options) => (await import('../commands/set-up/init.ts')).runInit(context, options))
   },
+  login: (command, context) => {
+    command('login', 'Log in to a provider of models, for agents', ['kugetsu login', 'kugetsu login anthropic'])
+      .argument('[provider]', 'its name; without one, opencode asks')
+      .action(async (provider, options) =>
+        (await import('../commands/set-up/login.ts')).runLogin(context, { ...options, provider }),
+      )
+  },
   server: (_, context, group) =>
     addServerCommands(group('server', 'Manage the git servers that issue refs name'), context),
   env: (_, context, group) =>

@@ -2,7 +2,7 @@
 import { messageOf } from '../../core/errors.ts'
 import { driverFor } from '../../driver/choose.ts'
 import { findServer } from '../../server/server.ts'
-import { fail, pass, warn, type Check } from '../check.ts'
+import { fail, pass, some, warn, type Check } from '../check.ts'
 
 /** The providers with models that opencode loads, again for each worktree. */
 export const providers: Check = {
@@ -33,6 +33,17 @@ export const providers: Check = {
       `no provider "${unknown}" (KUGETSU_MODEL_PROVIDERS)`,
       '"opencode models" lists the providers and their models.',
     )
+  },
+}
+
+/** What the user is logged in to and agents are not. */
+export const logins: Check = {
+  name: 'logins',
+  look: ({ home }) => {
+    const missing = driverFor(home).missingLogins(home)
+    if (missing.length === 0) return pass('agents have those of opencode')
+    const [first] = missing
+    return warn(`agents have no login to ${some(missing)}: it cannot be copied`, `kugetsu login ${first}`)
   },
 }
 

@@ -1,6 +1,6 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { KugetsuError } from '../../../core/errors.ts'
+import { exitCodes, KugetsuError } from '../../../core/errors.ts'
 import { isOf } from '../../../driver/choose.ts'
 import { checkOpencode, findOpencode } from '../../../server/program.ts'
 import { ensureDirectory, writeAtomic } from '../../../platform/files.ts'
@@ -35,6 +35,18 @@ export async function runAttach(context: Context, options: { ref: string }): Pro
 /** Runs opencode's terminal interface on a session, until the person leaves it. The server is not stopped meanwhile. */
 export async function openTui(context: Context, session: string, directory: string): Promise<void> {
   const server = await agentServer(context)
+  await runOpencode(context, 'attach', server.driver.attach(server.endpoint, { id: session, directory }))
+}
+
+/**
+ * Runs the opencode program in the terminal, on the home's server, until it ends. The server is not stopped meanwhile. Throws
+ * KugetsuError `attach_failed` when it ends with an error.
+ */
+export async function runOpencode(
+  context: Context,
+  name: string,
+  { args, env }: { args: string[]; env: Record<string, string> },
+): Promise<void> {
   // The program on disk may have changed since this server was started.
   const program = await checkOpencode(findOpencode(context.env), context.env, context.signal)
   const { execa } = await import('execa')
@@ -44,10 +56,11 @@ export async function openTui(context: Context, session: string, directory: stri
   writeAtomic(attached, JSON.stringify(self))
   try {
     // The interface takes the terminal's signals itself, so ours must not end it.
-    const { args, env } = server.driver.attach(server.endpoint, { id: session, directory })
     const result = await execa(program.path, args, { stdio: 'inherit', reject: false, env })
+    // The person has cancelled it there, and opencode has said so.
+    if (result.exitCode === exitCodes.interrupted) return context.setExitCode(exitCodes.interrupted)
     if (result.failed) {
-      throw new KugetsuError(`opencode attach ended with ${result.exitCode ?? result.signal ?? 'an error'}`, {
+      throw new KugetsuError(`opencode ${name} ended with ${result.exitCode ?? result.signal ?? 'an error'}`, {
         hint: `See ${context.paths.serverLog}.`,
         code: 'attach_failed',
       })
