@@ -82,6 +82,7 @@ export function dateBack(file: string, sessions: readonly string[], now: Date): 
   if (!fs.existsSync(file)) return []
   const database = openSqlite(file, { timeoutMs: 10_000, mustExist: true })
   try {
+    if (database.all("SELECT 1 FROM sqlite_master WHERE name = 'message'").length === 0) return []
     return sessions.filter((id) => {
       const [row] = database.all('SELECT max(time_created) AS latest FROM message WHERE session_id = ?', id)
       const excess = Number(row?.['latest'] ?? 0) - now.getTime()

@@ -1,4 +1,5 @@
 /** A home that is used with opencode 1, with opencode 2, and with opencode 1 again: the program changes, nothing is lost. */
+import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -75,6 +76,26 @@ describe.skipIf(why !== '')(`a home whose opencode is replaced by opencode 2${wh
     await stage.ok(['queue-daemon', 'stop'])
   })
 
+  it("is left alone by the user's own opencode 2, whose service takes over what it finds at work", async () => {
+    await stage.ok(['start', ref(4), 'GATE=four BASH{{echo four >> four.txt}} SAY{{Ended.}}'])
+    await stage.model.turn('GATE=four')
+    const user = (...args: string[]) =>
+      execFileSync(newer(), args, { env: stage.home.env, encoding: 'utf8', cwd: stage.home.root })
+    user('service', 'start')
+    try {
+      expect(user('api', 'get', '/api/session/active')).toContain('{}')
+      const { opencode_session_id: id } = await stage.session(4)
+      expect(user('api', 'get', '/api/session')).not.toContain(id)
+      stage.model.release('four')
+      await stage.ok(['wait', ref(4)])
+    } finally {
+      user('service', 'stop')
+    }
+    expect(fs.readFileSync(path.join(stage.worktree(4), 'four.txt'), 'utf8')).toBe('four\n')
+    expect(await stage.ok(['logs', ref(4)])).toContain('Ended.')
+    await stage.ok(['destroy', ref(4), '-y', '--force'])
+  })
+
   it('is sound in the eyes of doctor, and prune finds nothing to remove', async () => {
     const { json } = await runJson<{ checks: { name: string; status: string; detail: string }[] }>(stage.home, [
       'doctor',
@@ -86,6 +107,9 @@ describe.skipIf(why !== '')(`a home whose opencode is replaced by opencode 2${wh
 
   it('works with opencode 1 again', async () => {
     use(older)
+    const newest = path.join(stage.home.kugetsuDir, 'opencode', 'opencode2.db')
+    const refused = await stage.kugetsu(['continue', ref(1), 'x'], { env: { OPENCODE_DB: newest } })
+    expect(refused.stderr).toMatch(/^(… .*\n)*Error: opencode serve did not start.*\nHint: opencode 2 has made/)
     await stage.ok(['continue', ref(1), 'Once more. SAY{{Back again.}}', '--wait'])
     const back = stage.file(1)
     expect(back?.['driver'] ?? undefined).toBeUndefined()
