@@ -243,7 +243,7 @@ describe('continue', () => {
     model.release('now')
     // The message that was queued is still to be done, and nothing does it.
     const waited = await run(home, ['wait', ref])
-    expect(waited).toMatchObject({ code: 1, stderr: expect.stringContaining('nothing takes tasks from it') })
+    expect(waited).toMatchObject({ code: 1, stderr: expect.stringContaining('no daemon takes tasks from it') })
     await runOk(home, ['queue', 'remove', /q_\d+/.exec(queued.stdout)?.[0] ?? ''])
     await runOk(home, ['wait', ref])
     model.release('last')

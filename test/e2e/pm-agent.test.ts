@@ -65,7 +65,7 @@ describe('a message for the PM agent', () => {
     const { code, stderr } = await stage.kugetsu(['delegate', 'SAY{{not for ever}}', '--wait'])
     expect([code, stderr]).toEqual([
       1,
-      expect.stringMatching(/^Error: pm-agent has a task in the queue \(q_\d+\), and nothing/),
+      expect.stringMatching(/^Error: pm-agent has a task in the queue \(q_\d+\), and no daemon/),
     ])
     await stage.ok(['queue', 'remove', /q_\d+/.exec(stderr)?.[0] ?? ''])
   })

@@ -75,7 +75,7 @@ describe('the queue without a daemon that dispatches', () => {
     expect(only).toMatchObject({ state: 'pending', kind: 'dev', issue_ref: ref(90), attempts: [] })
     const status = await stage.kugetsu(['queue-daemon', 'status'])
     expect(status.code).toBe(1)
-    expect((await stage.kugetsu(['wait', ref(90)])).stderr).toContain('nothing takes tasks')
+    expect((await stage.kugetsu(['wait', ref(90)])).stderr).toContain('no daemon takes tasks')
     expect(await stage.ok(['queue', 'remove', only?.id ?? ''])).toContain('Removed')
     expect(await items()).toEqual([])
   })
