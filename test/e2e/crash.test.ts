@@ -208,7 +208,7 @@ describe('a device in the place of a file that opencode reads by itself', () => 
 describe("opencode's database that another program has locked", () => {
   it('interrupts an agent, which is told to go on', async () => {
     await stage.ok(['start', ref(33), 'RESUMES! GATE=locked BASH{{echo one >> steps}} SAY{{went on}}'])
-    await stage.model.turn('went on')
+    await stage.model.turn('GATE=locked')
     const other = new Database(stage.home.opencodeDatabase)
     other.exec('BEGIN IMMEDIATE')
     stage.model.release('locked')
