@@ -1,59 +1,22 @@
-import * as http from 'node:http'
-import { createParser } from 'eventsource-parser'
-import { KugetsuError, messageOf } from '../../core/errors.ts'
+import { messageOf } from '../../core/errors.ts'
 import { parseJson } from '../../platform/state-file.ts'
 import type { Client, Endpoint } from '../../driver/client.ts'
 import type { ServerEvent } from '../../driver/entry.ts'
-import { basicAuth, originOf } from '../../driver/http.ts'
+import { readEventStream } from '../../driver/event-stream.ts'
 import { entryOf, factsOf } from '../entries.ts'
 import { ownTrouble } from '../own-trouble.ts'
 import { eventProperties, failureText, globalEvent, retryIn } from './schemas.ts'
 
-/** A stream that has been silent for this long counts as dead; the server sends a heartbeat more often. */
-const silenceMs = 90_000
-
 /** Follows the server's events, as Client.follow() says. */
-export async function followEvents(
+export function followEvents(
   endpoint: Endpoint,
-  handlers: Parameters<Client['follow']>[0],
+  { onOpen, onEvent }: Parameters<Client['follow']>[0],
   signal: AbortSignal,
 ): Promise<void> {
-  const silence = new AbortController()
-  const timer = setTimeout(() => silence.abort(), silenceMs)
-  const parser = createParser({
-    onEvent: ({ data }) => {
-      for (const event of parseEvent(data)) handlers.onEvent(event)
-    },
-  })
-  try {
-    const response = await openStream(endpoint, AbortSignal.any([signal, silence.signal]))
-    handlers.onOpen()
-    response.setEncoding('utf8')
-    for await (const text of response) {
-      timer.refresh()
-      parser.feed(text as string)
-    }
-  } catch (cause) {
-    if (signal.aborted || silence.signal.aborted) return
-    throw new KugetsuError(`lost the event stream of the opencode server: ${messageOf(cause)}`, { cause })
-  } finally {
-    clearTimeout(timer)
+  const onData = (data: string) => {
+    for (const event of parseEvent(data)) onEvent(event)
   }
-}
-
-/** Uses node:http, because fetch would be most of what the daemon loads: 5 MB of its own memory. */
-function openStream(endpoint: Endpoint, signal: AbortSignal): Promise<http.IncomingMessage> {
-  const headers = { authorization: basicAuth(endpoint.password), accept: 'text/event-stream' }
-  return new Promise((resolve, reject) => {
-    const request = http.request(`${originOf(endpoint)}/global/event`, { headers, signal, agent: false })
-    request.on('error', reject)
-    request.on('response', (response) => {
-      if (response.statusCode === 200) return resolve(response)
-      response.destroy()
-      reject(new Error(`status ${response.statusCode}`))
-    })
-    request.end()
-  })
+  return readEventStream(endpoint, '/global/event', { onOpen, onData }, signal)
 }
 
 /** What an event of the stream means; nothing for one that is not understood or is opencode's own bookkeeping. */

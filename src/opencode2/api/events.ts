@@ -1,17 +1,12 @@
-import * as http from 'node:http'
-import { createParser } from 'eventsource-parser'
 import { KugetsuError, messageOf } from '../../core/errors.ts'
 import type { Client, Endpoint } from '../../driver/client.ts'
 import type { ServerEvent } from '../../driver/entry.ts'
-import { basicAuth, originOf } from '../../driver/http.ts'
+import { readEventStream } from '../../driver/event-stream.ts'
 import { parseJson } from '../../platform/state-file.ts'
 import { toldBy } from '../entries.ts'
 import { asReason, forgetReason, rememberReason } from '../reasons.ts'
 import { createRoutes, type Routes } from './routes.ts'
 import { event as anyEvent, eventData } from './schemas.ts'
-
-/** A stream that has been silent for this long counts as dead; the server sends a heartbeat every 15 s. */
-const silenceMs = 90_000
 
 /**
  * Follows the server's events, as Client.follow() says. An event only says which message has changed; what it says now is
@@ -22,44 +17,16 @@ export async function followEvents(
   handlers: Parameters<Client['follow']>[0],
   signal: AbortSignal,
 ): Promise<void> {
-  const silence = new AbortController()
   const failure = new AbortController()
-  const until = AbortSignal.any([signal, silence.signal, failure.signal])
-  const timer = setTimeout(() => silence.abort(), silenceMs)
+  const until = AbortSignal.any([signal, failure.signal])
   const teller = createTeller(createRoutes(endpoint, until), handlers.onEvent, (error) => failure.abort(error))
-  const parser = createParser({ onEvent: ({ data }) => teller.take(data) })
-  try {
-    const response = await openStream(endpoint, until)
-    handlers.onOpen()
-    response.setEncoding('utf8')
-    for await (const text of response) {
-      timer.refresh()
-      parser.feed(text as string)
-    }
-    await teller.isDone()
-  } catch (error) {
-    if (signal.aborted || silence.signal.aborted) return
-    const cause = failure.signal.aborted ? failure.signal.reason : error
+  await readEventStream(endpoint, '/api/event', { onOpen: handlers.onOpen, onData: teller.take }, until)
+  if (signal.aborted) return
+  await teller.isDone()
+  if (failure.signal.aborted) {
+    const cause: unknown = failure.signal.reason
     throw new KugetsuError(`lost the event stream of the opencode server: ${messageOf(cause)}`, { cause })
-  } finally {
-    clearTimeout(timer)
   }
-}
-
-/** Uses node:http, because fetch would be most of what the daemon loads: 5 MB of its own memory. */
-function openStream(endpoint: Endpoint, signal: AbortSignal): Promise<http.IncomingMessage> {
-  const headers = { authorization: basicAuth(endpoint.password), accept: 'text/event-stream' }
-  return new Promise((resolve, reject) => {
-    const request = http.request(`${originOf(endpoint)}/api/event`, { headers, signal, agent: false })
-    request.on('error', reject)
-    request.on('response', (response) => {
-      const isStream = /event-stream/.test(response.headers['content-type'] ?? '')
-      if (response.statusCode === 200 && isStream) return resolve(response)
-      response.destroy()
-      reject(new Error(isStream ? `status ${response.statusCode}` : 'no event stream'))
-    })
-    request.end()
-  })
 }
 
 /** Tells what events mean, in their order, while the stream is read on. */
