@@ -29,7 +29,7 @@ export interface Client {
   close(directory: string): Promise<void>
   /** The agents that it has in a directory, the default one first. */
   agents(directory: string): Promise<AgentInfo[]>
-  /** The user's or the project's settings there; what is not set is absent. */
+  /** The model and agent that the user or the project has set there; absent without a setting. */
   defaults(directory: string): Promise<{ model?: string | undefined; agent?: string | undefined }>
   /** The providers and models (`provider/model`) that it can use there. */
   usable(directory: string): Promise<UsableModels>
@@ -68,7 +68,7 @@ export interface Client {
   observe(id: string, directory: string, promptIds: readonly string[]): Promise<ObservedSession | undefined>
   /** The failure of the model's provider, while the server waits to try again. */
   retryOf(id: string, directory: string): Promise<Retry | undefined>
-  /** Whether a session is at work, also without a prompt of ours. Must not load a directory that is not open. */
+  /** Whether a session is at work, also without a prompt of ours. Must not load a closed directory. */
   isAtWork(id: string, at: { directory: string; near: string }): Promise<boolean>
   /** Whether any session is at work in a directory. */
   isBusy(directory: string): Promise<boolean>

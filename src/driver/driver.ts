@@ -62,7 +62,7 @@ export interface Driver {
   knownSessions(home: Home, ids: readonly string[]): Set<string> | undefined
   /** Stores rules with sessions, also while no server runs; returns the ids of those that exist. Throws KugetsuError. */
   storeRules(home: Home, sessions: readonly { id: string; rules: PermissionRule[] }[]): string[]
-  /** Removes what it keeps for a worktree that is gone, and that no session owns. Throws the system's errors. */
+  /** Removes what it keeps for a removed worktree and no session owns. Throws the system's errors. */
   forgetWorktree(home: Home, worktree: string): void
   /** The long outputs of agents' commands that it keeps as files, read without a server; undefined without any. */
   lookAtOutputs(home: Home): { directory: string; files: number; bytes: number; open: boolean } | undefined
@@ -70,7 +70,7 @@ export interface Driver {
   closeOutputs(home: Home): void
   /** It loads the models of all providers: KUGETSU_MODEL_PROVIDERS has no effect. */
   readonly loadsAllModels: boolean
-  /** The ids of all providers of models that can be configured; undefined when that is not on file. */
+  /** The ids of all providers of models; undefined without such a list on disk. */
   knownProviders(home: Home): string[] | undefined
   /** Whether reading the project in a directory changes files there, so that it must not be read ahead of its agent. */
   isChangedByReading(directory: string): boolean

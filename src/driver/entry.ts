@@ -1,11 +1,11 @@
 /** What agents say and do, as a server tells it: messages, their parts, and events. */
 
-/** A message and what is known of it. */
+/** The facts of a message, without its text. */
 export interface MessageFacts {
   id: string
   sessionId: string
   role: 'user' | 'assistant'
-  /** When it began, by the server's clock; undefined when that is not known. */
+  /** When it began, by the server's clock; undefined when unknown. */
   at: Date | undefined
   /** Nothing is added to it any more. */
   isOver: boolean

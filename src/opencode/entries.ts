@@ -1,4 +1,4 @@
-/** opencode's messages and their parts, in the words of a driver. Pure. */
+/** Translates the messages of opencode 1, and their parts, into the words of a driver. Pure. */
 import { plainLine } from '../core/plain-text.ts'
 import { isTimed, numberAt, recordAt, textAt } from '../core/unknown-data.ts'
 import type { Entry, EntryOf, MessageFacts, Told, ToolCall } from '../driver/entry.ts'

@@ -19,7 +19,7 @@ const refusedByDefault = 'kugetsu refused this by policy: nobody is there to gra
 
 export function connect(home: Home, endpoint: Endpoint, signal: AbortSignal | undefined): Client {
   const routes = createRoutes(endpoint, signal)
-  /** For what is wrong, or missing, until a directory is loaded. */
+  /** Before a directory is loaded, opencode gives wrong answers about it, or none. */
   const loaded = async (directory: string) => {
     await whenGuarded(routes, directory, signal)
     return routes
@@ -145,7 +145,7 @@ function defaultsIn(documents: Configuration[]): { model?: string | undefined; a
   return { model: `${model.providerID}/${model.model}${variant}`, agent }
 }
 
-/** Answers each question with the refusal: a form that is only cancelled ends the run. */
+/** Answers each question with the refusal, because cancelling the form would end the run. */
 async function refuseForm(
   routes: Routes,
   directory: string,

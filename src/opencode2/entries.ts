@@ -1,4 +1,4 @@
-/** opencode 2's messages and what is in them, in the words of a driver. Pure. */
+/** Translates the messages of opencode 2, and their contents, into the words of a driver. Pure. */
 import { plainLine } from '../core/plain-text.ts'
 import { numberAt, recordAt, textAt } from '../core/unknown-data.ts'
 import type { Entry, MessageFacts, Told, ToolCall } from '../driver/entry.ts'

@@ -1,6 +1,6 @@
 /**
  * The user's logins to providers. opencode 2 keeps them in its database, and the servers of a home have one of their own: so
- * they are copied from the user's. A server that runs takes up at once what is copied.
+ * they are copied from the user's. A running server uses the copies at once.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'

@@ -146,7 +146,7 @@ async function endServer(home: Home): Promise<boolean> {
   return lived
 }
 
-/** Ends a server that is not on file, because its starter was killed first. The caller holds the lock. */
+/** Ends a server without a server.json, because its starter was killed first. The caller holds the lock. */
 function endUnknown(home: Home): void {
   const marker = readBooting(home)
   if (marker === undefined) return

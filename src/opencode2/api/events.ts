@@ -46,7 +46,7 @@ function createTeller(routes: Routes, tell: (event: ServerEvent) => void, failed
     const told = message && toldBy(message, sessionId)
     if (told === undefined) return
     const { isOver, role } = told.message
-    // Its end comes after all that it holds; a message that is first seen at its end has begun as well.
+    // Its entries come before its end. A message first seen at its end has also begun.
     if (!begun.has(messageId)) tell({ type: 'message', message: { ...told.message, isOver: false } })
     begun.add(messageId)
     for (const entry of told.entries) tell({ type: 'entry', entry })
@@ -75,7 +75,7 @@ type Meaning = ServerEvent | { type: 'said'; sessionId: string; messageId: strin
 /** Most of the stream, and of no use here: do not even parse them. */
 const useless = /"type":"(?:session\.(?:text|reasoning|tool\.input|compaction)\.delta|session\.tool\.progress)"/
 
-/** What an event of the stream means; nothing for one that is opencode's own bookkeeping. */
+/** The meanings of an event; none for opencode's own bookkeeping. */
 export function parseEvent(data: string): Meaning[] {
   if (useless.test(data.slice(0, 300))) return []
   const { success, data: event } = anyEvent.safeParse(parseJson(data))

@@ -17,7 +17,7 @@ export async function observeSession(
   id: string,
   promptIds: readonly string[],
 ): Promise<ObservedSession | undefined> {
-  // In this order: a run that ends meanwhile looks busy once more, and a prompt that is delivered meanwhile is seen twice.
+  // In this order, a run that ends meanwhile looks busy once more, and a prompt delivered meanwhile is seen twice.
   const busy = (await routes.active()).has(id)
   const inbox = await routes.inbox(id)
   const [session, tail] = await Promise.all([routes.session(id), routes.tail(id, tailLength)])

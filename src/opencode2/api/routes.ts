@@ -88,7 +88,7 @@ export function createRoutes(endpoint: Endpoint, caller?: AbortSignal) {
     /** Drops what the server has loaded for a directory. A run at work there goes on. */
     evict: (directory: string) => request('DELETE', '/api/debug/location', { directory }),
 
-    /** Makes a session; one that is there already stays as it is. */
+    /** Makes a session; an existing one stays as it is. */
     createSession: ({ directory, ...given }: NewSession) =>
       dataOf(schemas.session, 'POST', '/api/session', { body: { ...given, location: { directory } } }),
     session: (id: string) => unlessMissing(dataOf(schemas.session, 'GET', `/api/session/${id}`)),
