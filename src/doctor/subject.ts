@@ -104,9 +104,10 @@ export function subjectOf(outer: Home): Subject {
 export function isKnownBy(
   subject: Subject,
 ): (id: string, at: { driver?: string | null | undefined }) => boolean | undefined {
+  const driver = lazy(() => driverFor(subject.home))
   return (id, at) => {
     try {
-      if (!isOf(driverFor(subject.home), at)) return undefined
+      if (!isOf(driver(), at)) return undefined
       const look = subject.database()
       return look === undefined || look.missing.includes('id') ? undefined : look.sessions.has(id)
     } catch {

@@ -14,9 +14,9 @@ import { startWatcher } from './watcher.ts'
  * files. A run that opencode cannot tell about now stays for the next look. Never rejects.
  */
 export async function completeTranscripts(home: Home, sessions: readonly StoredSession[]): Promise<void> {
-  for (const { name, record } of sessions) {
-    // What a server of another kind was told waits for such a server.
-    if (!isOf(driverFor(home), record)) continue
+  const driver = driverFor(home)
+  // What a server of another kind was told waits for such a server.
+  for (const { name, record } of sessions.filter((each) => isOf(driver, each.record))) {
     for (const unwritten of record.unwritten ?? []) {
       try {
         await complete(home, record, unwritten)

@@ -51,11 +51,8 @@ export async function discardPrepared(home: Home, { name, worktree, undo }: Prep
   await unlessTaken(home.paths.lock(`issue-${name}`), async () => {
     if (readSession(home, name) !== undefined) return
     const found = await takeInventory(unaborted(worktree))
-    if (
-      isAtRisk(found) ||
-      found.parked.length > 0 ||
-      !found.ignored.names.map(displayName).every((name) => driverFor(home).isMadeByReading(name))
-    )
+    const { isMadeByReading } = driverFor(home)
+    if (isAtRisk(found) || found.parked.length > 0 || !found.ignored.names.map(displayName).every(isMadeByReading))
       return
     await unload(home, worktree.path).catch(() => {}) // a failure only costs memory
     await undo.run()
