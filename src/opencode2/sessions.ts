@@ -5,7 +5,9 @@ import { KugetsuError } from '../core/errors.ts'
 import { textAt } from '../core/unknown-data.ts'
 import type { Client, Placement } from '../driver/client.ts'
 import { plainLine } from '../core/plain-text.ts'
-import { firstRequestMs, requireNoDevice, type Routes } from './api/routes.ts'
+import { firstRequestMs, requireNoDevice } from '../opencode/api/requests.ts'
+import { readByOpencode } from '../opencode/project-files.ts'
+import type { Routes } from './api/routes.ts'
 import type { Session } from './api/schemas.ts'
 import { asRules } from './rules.ts'
 
@@ -22,7 +24,7 @@ const told = 'kugetsu'
  * until then opencode has a wrong default model. Throws KugetsuError `guard_missing` when it does not come.
  */
 export async function whenGuarded(routes: Routes, directory: string, signal: AbortSignal | undefined): Promise<void> {
-  requireNoDevice(directory)
+  requireNoDevice(readByOpencode(directory))
   const from = performance.now()
   let othersFrom: number | undefined
   for (;;) {

@@ -1,13 +1,17 @@
 /** The routes of opencode's HTTP API that kugetsu uses, the same on every version from 1.2 on. */
 import * as z from 'zod/mini'
-import { KugetsuError, messageOf } from '../../core/errors.ts'
+import { KugetsuError } from '../../core/errors.ts'
 import { answeredModels } from './answered-models.ts'
-import { isDevice, letReadersThrough } from '../../platform/pipes.ts'
 import { readByOpencode } from '../project-files.ts'
 import type { Endpoint, Prompt } from '../../driver/client.ts'
-import { basicAuth, exchange, originOf } from '../../driver/http.ts'
-import { noAnswer, RequestFailure } from '../../driver/request-failure.ts'
-import { refusal } from './refusal.ts'
+import {
+  createRequests,
+  failureOf,
+  firstRequestMs,
+  isNotFound,
+  requireNoDevice,
+  unlessMissing as unless,
+} from './requests.ts'
 import {
   agent,
   configuration,
@@ -24,64 +28,9 @@ import {
 
 export type Routes = ReturnType<typeof createRoutes>
 
-const requestTimeoutMs = 20_000
-/**
- * The first request in a directory waits for what opencode loads there: plugins of the repository, some of which install or
- * download. Once for each user it also waits for a package, under a lock that stays for a minute when an opencode ends
- * meanwhile (with 1.18 `init` was seen to take 68 s then).
- */
-const firstRequestMs = 120_000
-
-/**
- * The routes of the server at `endpoint`. Every call has its own timeout, because a booting server accepts connections that it
- * never answers; `caller` aborts all. Calls throw KugetsuError `opencode_request` with the route and what came back, or the error of refusal();
- * `status` of the `cause` (RequestFailure) is the HTTP status. The reason of an aborted signal is thrown as it is.
- */
+/** The routes of the server at `endpoint`; they throw what createRequests() says. */
 export function createRoutes(endpoint: Endpoint, caller?: AbortSignal) {
-  const authorization = basicAuth(endpoint.password)
-  const origin = originOf(endpoint)
-
-  async function request(
-    method: string,
-    route: string,
-    more: { directory?: string; body?: unknown; timeoutMs?: number } = {},
-  ) {
-    const url = new URL(route, origin)
-    if (more.directory !== undefined) url.searchParams.set('directory', more.directory)
-    const files = more.directory === undefined ? [] : readByOpencode(more.directory)
-    if (more.timeoutMs === firstRequestMs) requireNoDevice(files)
-    const timeout = AbortSignal.timeout(more.timeoutMs ?? requestTimeoutMs)
-    const what = `${method} ${url.pathname}`
-    const signal = caller === undefined ? timeout : AbortSignal.any([timeout, caller])
-    // An agent may have replaced such a file with a pipe: the server would wait at it, and with a few pipes for ever. The
-    // server goes on reading after it has answered.
-    letReadersThrough(files, firstRequestMs)
-    const { status, text } = await exchange(url, { method, authorization, body: more.body, signal }).catch((cause) => {
-      if (caller?.aborted) throw caller.reason
-      throw noAnswer(what, timeout.aborted ? 'no answer in time' : messageOf(cause), cause)
-    })
-    if (status < 200 || status > 299) throw refusal(what, status, text, more.directory)
-    return text
-  }
-
-  async function ask<T>(schema: z.ZodMiniType<T>, ...args: Parameters<typeof request>): Promise<T> {
-    const text = await request(...args)
-    try {
-      return schema.parse(JSON.parse(text))
-    } catch (cause) {
-      throw noAnswer(`${args[0]} ${args[1]}`, 'an answer that kugetsu does not understand', cause)
-    }
-  }
-
-  /** Turns "there is no such session" into undefined; anything else stays an error. */
-  async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
-    try {
-      return await work
-    } catch (error) {
-      if (isMissing(error)) return undefined
-      throw error
-    }
-  }
+  const { request, ask } = createRequests(endpoint, caller, 'directory')
 
   return {
     /**
@@ -175,22 +124,12 @@ export function createRoutes(endpoint: Endpoint, caller?: AbortSignal) {
   }
 }
 
-/**
- * Throws KugetsuError `bad_repository_config` before opencode reads a device for ever in the place of a file of the project,
- * which costs gigabytes. Not for requests in a directory where opencode has read the files already.
- */
-function requireNoDevice(files: readonly string[]): void {
-  const device = files.find(isDevice)
-  if (device === undefined) return
-  throw new KugetsuError(`opencode cannot read ${device}: it is a device`, {
-    hint: 'Mend that file in the repository and push it, then start the agent again.',
-    code: 'bad_repository_config',
-  })
+function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
+  return unless(work, isMissing)
 }
 
 function isMissing(error: unknown): boolean {
-  const cause = error instanceof KugetsuError ? error.cause : undefined
-  return cause instanceof RequestFailure && (cause.status === 404 || /NotFound/.test(cause.message))
+  return isNotFound(error) || /NotFound/.test(failureOf(error)?.message ?? '')
 }
 
 async function succeeds(work: Promise<unknown>): Promise<boolean> {

@@ -1,19 +1,11 @@
 /** The routes of opencode 2's HTTP API that kugetsu uses. */
 import * as z from 'zod/mini'
-import { KugetsuError, messageOf } from '../../core/errors.ts'
 import type { Endpoint } from '../../driver/client.ts'
-import { basicAuth, exchange, originOf } from '../../driver/http.ts'
-import { noAnswer, RequestFailure } from '../../driver/request-failure.ts'
-import { refusal } from '../../opencode/api/refusal.ts'
-import { readByOpencode } from '../../opencode/project-files.ts'
-import { isDevice, letReadersThrough } from '../../platform/pipes.ts'
+import { createRequests, firstRequestMs, unlessMissing } from '../../opencode/api/requests.ts'
 import * as schemas from './schemas.ts'
 
 export type Routes = ReturnType<typeof createRoutes>
 
-const requestTimeoutMs = 20_000
-/** The first request in a directory waits for what opencode loads there: plugins of the repository, MCP servers. */
-export const firstRequestMs = 120_000
 /** As many as the server gives at once. */
 const pageLength = 200
 
@@ -27,45 +19,9 @@ interface NewSession {
   permissions?: unknown[]
 }
 
-/**
- * The routes of the server at `endpoint`. Every call has its own timeout; `caller` aborts all. Calls throw KugetsuError
- * `opencode_request` with the route and what came back, or the error of refusal(); `status` of the `cause` (RequestFailure) is the HTTP status. The
- * reason of an aborted signal is thrown as it is.
- */
+/** The routes of the server at `endpoint`; they throw what createRequests() says. */
 export function createRoutes(endpoint: Endpoint, caller?: AbortSignal) {
-  const authorization = basicAuth(endpoint.password)
-  const origin = originOf(endpoint)
-
-  async function request(
-    method: string,
-    route: string,
-    more: { directory?: string; body?: unknown; timeoutMs?: number } = {},
-  ) {
-    const url = new URL(route, origin)
-    if (more.directory !== undefined) {
-      url.searchParams.set('location[directory]', more.directory)
-      // At a pipe in the place of a file that it reads by itself, the server would wait for ever.
-      letReadersThrough(readByOpencode(more.directory), firstRequestMs)
-    }
-    const timeout = AbortSignal.timeout(more.timeoutMs ?? requestTimeoutMs)
-    const what = `${method} ${url.pathname}`
-    const signal = caller === undefined ? timeout : AbortSignal.any([timeout, caller])
-    const { status, text } = await exchange(url, { method, authorization, body: more.body, signal }).catch((cause) => {
-      if (caller?.aborted) throw caller.reason
-      throw noAnswer(what, timeout.aborted ? 'no answer in time' : messageOf(cause), cause)
-    })
-    if (status >= 200 && status <= 299) return text
-    throw refusal(what, status, text, more.directory)
-  }
-
-  async function ask<T>(schema: z.ZodMiniType<T>, ...args: Parameters<typeof request>): Promise<T> {
-    const text = await request(...args)
-    try {
-      return schema.parse(JSON.parse(text))
-    } catch (cause) {
-      throw noAnswer(`${args[0]} ${args[1]}`, 'an answer that kugetsu does not understand', cause)
-    }
-  }
+  const { request, ask } = createRequests(endpoint, caller, 'location[directory]')
 
   /** For the many answers that have what was asked for in `data`. */
   async function dataOf<T>(schema: z.ZodMiniType<T>, ...args: Parameters<typeof request>): Promise<T> {
@@ -163,27 +119,3 @@ const messagePage = z.looseObject({
   data: z.array(schemas.message),
   cursor: z.looseObject({ next: z.nullish(z.string()) }),
 })
-
-/** Turns "there is no such session" into undefined; anything else stays an error. */
-async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work
-  } catch (error) {
-    const cause = error instanceof KugetsuError ? error.cause : undefined
-    if (cause instanceof RequestFailure && cause.status === 404) return undefined
-    throw error
-  }
-}
-
-/**
- * Throws KugetsuError `bad_repository_config` before opencode reads a device for ever in the place of a file of the project,
- * which costs gigabytes.
- */
-export function requireNoDevice(directory: string): void {
-  const device = readByOpencode(directory).find(isDevice)
-  if (device === undefined) return
-  throw new KugetsuError(`opencode cannot read ${device}: it is a device`, {
-    hint: 'Mend that file in the repository and push it, then start the agent again.',
-    code: 'bad_repository_config',
-  })
-}
