@@ -58,8 +58,6 @@ export interface Driver {
   storeFile(home: Home): string
   /** What it keeps of all sessions, read without a server; changes nothing. Undefined when it keeps none yet. Throws. */
   lookAtStore(home: Home): StoreLook | undefined
-  /** Which of these sessions it keeps; undefined when that cannot be told. */
-  knownSessions(home: Home, ids: readonly string[]): Set<string> | undefined
   /** Stores rules with sessions, also while no server runs; returns the ids of those that exist. Throws KugetsuError. */
   storeRules(home: Home, sessions: readonly { id: string; rules: PermissionRule[] }[]): string[]
   /** Removes what it keeps for a removed worktree and no session owns. Throws the system's errors. */

@@ -6,6 +6,7 @@ import type { PermissionRule } from '../driver/client.ts'
 import type { StoreLook } from '../driver/driver.ts'
 import { openSqlite, type Sqlite, type Value } from '../platform/sqlite.ts'
 import { dataDirectory } from './directories.ts'
+import { lookAtTable } from './session-table.ts'
 
 /** Where opencode keeps its database, as `opencode db path` would say: `OPENCODE_DB`, else under the XDG data directory. */
 export function databasePath(env: NodeJS.ProcessEnv, userHome: string): string {
@@ -44,18 +45,8 @@ export function retargetSession(
 /** What kugetsu reads and writes of a session's row. */
 const neededColumns = ['id', 'directory', 'project_id', 'permission']
 
-/** Reads what the database has, changing nothing; undefined when there is none. Throws SQLite's own errors. */
 export function lookAtDatabase(file: string): StoreLook | undefined {
-  if (!fs.existsSync(file)) return undefined
-  const database = openSqlite(file, { timeoutMs: 2_000, readonly: true, mustExist: true })
-  try {
-    const columns = new Set(database.all('PRAGMA table_info(session)').map((column) => column['name']))
-    const missing = neededColumns.filter((column) => !columns.has(column))
-    const rows = columns.has('id') ? database.all('SELECT id FROM session') : []
-    return { missing, sessions: new Set(rows.map(({ id }) => String(id))) }
-  } finally {
-    database.close()
-  }
+  return lookAtTable(file, 'session', neededColumns)
 }
 
 /**
@@ -110,16 +101,4 @@ function openDatabase(file: string): Sqlite {
     })
   }
   return openSqlite(file, { timeoutMs: 10_000, mustExist: true })
-}
-
-/** Which of these sessions opencode has; undefined when it cannot be told. */
-export function knownSessions(file: string, ids: readonly string[]): Set<string> | undefined {
-  try {
-    const look = lookAtDatabase(file)
-    return look === undefined || look.missing.includes('id')
-      ? undefined
-      : new Set(ids.filter((id) => look.sessions.has(id)))
-  } catch {
-    return undefined
-  }
 }

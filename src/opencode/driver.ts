@@ -5,7 +5,7 @@ import type { Driver } from '../driver/driver.ts'
 import { originOf } from '../driver/http.ts'
 import { variableOf } from '../platform/processes.ts'
 import { connect } from './client.ts'
-import { databasePath, dateBack, knownSessions, lookAtDatabase, storePermissions } from './database.ts'
+import { databasePath, dateBack, lookAtDatabase, storePermissions } from './database.ts'
 import { pluginText, serverEnvironment, writePlugin } from './environment.ts'
 import { createRoutes } from './api/routes.ts'
 import { findCatalogue } from './models/catalogue.ts'
@@ -60,7 +60,6 @@ export const opencode: Driver = {
   missingLogins: () => [],
   storeFile: ({ env, userHome }) => databasePath(env, userHome),
   lookAtStore: ({ env, userHome }) => lookAtDatabase(databasePath(env, userHome)),
-  knownSessions: ({ env, userHome }, ids) => knownSessions(databasePath(env, userHome), ids),
   storeRules: ({ env, userHome }, sessions) => storePermissions(databasePath(env, userHome), sessions),
   forgetWorktree: ({ env, userHome }, worktree) => void removeSnapshots(env, userHome, worktree),
   lookAtOutputs: lookAtToolOutput,

@@ -8,7 +8,7 @@ import { connect } from './client.ts'
 import { launch, pluginText } from './launch.ts'
 import { copyLogins, missingLogins } from './logins.ts'
 import { closeOutputs, lookAtOutputs } from './outputs.ts'
-import { closeStore, knownSessions, lookAtStore, storeFile, storeRules } from './store.ts'
+import { closeStore, lookAtStore, storeFile, storeRules } from './store.ts'
 import { models, primaryAgents } from './suggest.ts'
 
 const commandTimeoutMs = 120_000
@@ -42,7 +42,6 @@ export const opencode2: Driver = {
   missingLogins,
   storeFile,
   lookAtStore,
-  knownSessions,
   storeRules,
   forgetWorktree: ({ env, userHome }, worktree) => void removeSnapshots(env, userHome, worktree),
   lookAtOutputs,

@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { PermissionRule } from '../../src/driver/client.ts'
+import { knownSessions } from '../../src/driver/known-sessions.ts'
 import type { Entry, ServerEvent } from '../../src/driver/entry.ts'
 import { bundledDriver, setDriverStage, usualRules, type DriverStage } from '../helpers/driver-stage.ts'
 import { opencode2Program } from '../helpers/opencode-2.ts'
@@ -316,7 +317,7 @@ for (const kind of kinds) {
       await stage.kill()
       expect(driver.lookAtStore(home)).toMatchObject({ missing: [] })
       expect(driver.lookAtStore(home)?.sessions.has(own.id)).toBe(true)
-      expect(driver.knownSessions(home, [own.id, 'ses_none'])).toEqual(new Set([own.id]))
+      expect(knownSessions(driver, home, [own.id, 'ses_none'])).toEqual(new Set([own.id]))
       const rules: PermissionRule[] = [...usualRules, { permission: 'edit', pattern: '*', action: 'deny' }]
       expect(
         driver.storeRules(

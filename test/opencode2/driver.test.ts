@@ -2,6 +2,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { missingIn } from '../../src/opencode2/api/needed.ts'
+import { knownSessions } from '../../src/driver/known-sessions.ts'
 import { opencode2 } from '../../src/opencode2/driver.ts'
 import { asRules } from '../../src/opencode2/rules.ts'
 import { createServiceHome } from '../helpers/service-home.ts'
@@ -32,7 +33,7 @@ it('names tools and rules as opencode 2 does', () => {
 
 it('knows nothing of sessions before a server has made its database', () => {
   expect(opencode2.lookAtStore(home)).toBeUndefined()
-  expect(opencode2.knownSessions(home, ['ses_1'])).toBeUndefined()
+  expect(knownSessions(opencode2, home, ['ses_1'])).toBeUndefined()
   expect(() => opencode2.storeRules(home, [])).toThrow(expect.objectContaining({ code: 'no_opencode_database' }))
   expect(opencode2.lookAtOutputs(home)).toBeUndefined()
 })

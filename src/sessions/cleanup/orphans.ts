@@ -5,6 +5,7 @@ import type { Home } from '../../config/home.ts'
 import { listMirrors } from '../../worktrees/mirror/list.ts'
 import { messageOf } from '../../core/errors.ts'
 import { driverFor } from '../../driver/choose.ts'
+import { knownSessions } from '../../driver/known-sessions.ts'
 import { sessionOn } from '../file/session-of-kind.ts'
 import { listDirectory } from '../../platform/files.ts'
 import { createRemotes, type Remotes } from '../../worktrees/at-risk/remotes.ts'
@@ -110,7 +111,7 @@ function lostSessions(home: Home, sessions: StoredSession[], index: Index): Set<
   const driver = driverFor(home)
   const ids = sessions.flatMap(({ record }) => sessionOn(driver, record) ?? [])
   if (!index.base) return new Set()
-  const known = driver.knownSessions(home, [index.base, ...ids])
+  const known = knownSessions(driver, home, [index.base, ...ids])
   return known?.has(index.base) === true ? new Set(ids.filter((id) => !known.has(id))) : new Set()
 }
 
