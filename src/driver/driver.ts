@@ -32,10 +32,10 @@ export interface Driver {
   /** The `mark` of a server that would be launched now. */
   markFor(home: Home, program: string): string
   /**
-   * Called with a server that has just booted, before any other process finds it. Returns whether it has only now become
-   * known how to launch it well: then it is ended and launched again. Throws when the server does not answer.
+   * Does what needs a server that has just booted, before any other process finds it. Returns whether it is only now known how
+   * to launch it well: then it is ended and launched again. Throws when the server does not answer.
    */
-  isToBeLaunchedAnew(home: Home, endpoint: Endpoint, launched: Launched): Promise<boolean>
+  afterLaunch(home: Home, endpoint: Endpoint, launched: Launched): Promise<boolean>
   /** Once an hour while the server runs: renews files that it reads again from time to time. */
   renewFiles(home: Home, launched: Launched): void
   /**

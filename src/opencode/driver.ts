@@ -44,7 +44,7 @@ export const opencode: Driver = {
       : undefined,
   markFor,
   // A first boot with all models only learns which providers are connected.
-  isToBeLaunchedAnew: async (home, endpoint, { program, mark }) =>
+  afterLaunch: async (home, endpoint, { program, mark }) =>
     mark === '' && (await askConnected(home, createRoutes(endpoint, home.signal), program)),
   renewFiles: renewModels,
   connect,

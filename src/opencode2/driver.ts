@@ -22,7 +22,7 @@ export const opencode2: Driver = {
   launch,
   bootHint: () => undefined,
   markFor: () => '',
-  isToBeLaunchedAnew: async (home, endpoint) => {
+  afterLaunch: async (home, endpoint) => {
     await requireOperations(createRoutes(endpoint, home.signal))
     closeStore(home)
     copyLogins(home) // the first server of a home has only now made the database

@@ -3,12 +3,11 @@
  * data directory; what other tools found, in `tool-output/`. They can be large and hold secrets, and opencode lets every user
  * read them.
  */
-import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Home } from '../config/home.ts'
-import { messageOf } from '../core/errors.ts'
 import { listAt, recordAt, textAt } from '../core/unknown-data.ts'
 import { dataDirectory } from '../opencode/directories.ts'
+import { closeDirectory, lookAtDirectory } from '../opencode/output-files.ts'
 import { listDirectory } from '../platform/files.ts'
 import type { Routes } from './api/routes.ts'
 
@@ -20,16 +19,8 @@ type Opencode = Pick<Home, 'env' | 'userHome'>
 const shellOutputs = ({ env, userHome }: Opencode) => path.join(dataDirectory(env, userHome), 'shell')
 const toolOutputs = ({ env, userHome }: Opencode) => path.join(dataDirectory(env, userHome), 'tool-output')
 
-/** Keeps other users out, also of what opencode writes there from now on. Never throws: doctor reports it too. */
 export function closeOutputs(home: Home): void {
-  for (const directory of [shellOutputs(home), toolOutputs(home)]) {
-    try {
-      fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
-      if ((fs.statSync(directory).mode & 0o077) !== 0) fs.chmodSync(directory, 0o700)
-    } catch (error) {
-      home.warn(`other users may read what commands print: ${messageOf(error)}`)
-    }
-  }
+  for (const directory of [shellOutputs(home), toolOutputs(home)]) closeDirectory(home, directory)
 }
 
 /** The files that the commands of a session and its sub-agents left there. Throws KugetsuError when it cannot tell. */
@@ -54,21 +45,10 @@ function isOutput(home: Opencode, file: string): boolean {
   return path.dirname(directory) === shellOutputs(home) && /^sh_\w+\.out$/.test(path.basename(file))
 }
 
-/** How many outputs of commands there are, their size in bytes, and whether other users can read them. */
-export function lookAtOutputs(
-  home: Home,
-): { directory: string; files: number; bytes: number; open: boolean } | undefined {
-  const directory = shellOutputs(home)
-  const stat = fs.statSync(directory, { throwIfNoEntry: false })
-  if (stat === undefined) return undefined
-  const files = listDirectory(directory).flatMap((project) =>
-    listDirectory(path.join(directory, project)).map((name) => path.join(directory, project, name)),
+export function lookAtOutputs(home: Home): ReturnType<typeof lookAtDirectory> {
+  return lookAtDirectory(shellOutputs(home), (directory) =>
+    listDirectory(directory).flatMap((project) =>
+      listDirectory(path.join(directory, project)).map((name) => path.join(directory, project, name)),
+    ),
   )
-  const sizes = files.map((file) => fs.lstatSync(file, { throwIfNoEntry: false })?.size ?? 0)
-  return {
-    directory,
-    files: sizes.length,
-    bytes: sizes.reduce((sum, size) => sum + size, 0),
-    open: (stat.mode & 0o077) !== 0,
-  }
 }

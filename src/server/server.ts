@@ -80,7 +80,7 @@ export async function ensureServer(home: Home, options: ServerOptions): Promise<
 async function wellLaunched(home: Home, options: ServerOptions, server: Server): Promise<Server> {
   try {
     const { driver, endpoint, record } = server
-    if (!(await driver.isToBeLaunchedAnew(home, endpoint, launchOf(record)))) return server
+    if (!(await driver.afterLaunch(home, endpoint, launchOf(record)))) return server
   } catch (error) {
     await endServer(home)
     throw error

@@ -124,7 +124,7 @@ export async function setDriverStage(
       })
       const endpoint = { port, password }
       server = { pid: child.pid ?? 0, endpoint, following: new AbortController() }
-      isAnew = await driver.isToBeLaunchedAnew(home, endpoint, { program: own.program, mark })
+      isAnew = await driver.afterLaunch(home, endpoint, { program: own.program, mark })
       if (isAnew) await killAndWait(-server.pid)
     }
     stage.client = driver.connect(home, stage.endpoint(), home.signal)
