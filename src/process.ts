@@ -131,7 +131,7 @@ function createIo(interruption: Interruption, exit: ProcessOptions['exit']): Io 
     progress: (said, kind) => {
       const text = plainLine(said, 1000) // git passes on what the remote says
       if (isTerminal(2)) {
-        put(2, fit(`… ${text}`, (process.stderr.columns ?? 80) - 1).trimEnd())
+        put(2, fit(`… ${text}`, (process.stderr.columns || 80) - 1).trimEnd())
         passing = true
       } else if (kind === undefined) put(2, `… ${text}\n`)
     },
@@ -139,7 +139,9 @@ function createIo(interruption: Interruption, exit: ProcessOptions['exit']): Io 
     get interactive() {
       return isTerminal(0) && isTerminal(2)
     },
-    columns: (terminal ? process.stdout.columns : undefined) ?? 80,
+    get columns() {
+      return (terminal && process.stdout.columns) || 80
+    },
     colour: terminal && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb',
     readInput: async () => {
       const chunks: Buffer[] = []

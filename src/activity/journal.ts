@@ -72,6 +72,26 @@ export function readJournal(home: Home, about: { issueRef: string | null; item?:
   })
 }
 
+const ends = ['finished', 'failed', 'timed_out', 'stopped']
+
+/**
+ * How the last run of each of these issues ended, by its key (the ref in lower case), as far as the journal reaches back.
+ * Reads no further than it must.
+ */
+export function lastEnds(home: Home, issues: Iterable<string>): Map<string, string> {
+  const wanted = new Set(issues)
+  const found = new Map<string, string>()
+  if (wanted.size === 0) return found
+  for (const line of newestLines(home.paths.journal, home.warn)) {
+    const entry = entryOf(line)
+    const issue = entry?.issue_ref?.toLowerCase() ?? ''
+    if (entry === undefined || !ends.includes(entry.decision) || !wanted.delete(issue)) continue
+    found.set(issue, entry.decision)
+    if (wanted.size === 0) break
+  }
+  return found
+}
+
 function entryOf(line: string): Entry | undefined {
   try {
     const { at, decision, issue_ref, reason } = JSON.parse(line) as Record<string, unknown>

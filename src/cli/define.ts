@@ -55,3 +55,14 @@ export function seconds(text: string): number {
     code: 'usage',
   })
 }
+
+/** The value of a flag that says how many. */
+export function count(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
+  throw new KugetsuError(`not a number of rows: ${text}`, { hint: 'Give it like this: -n 20', code: 'usage' })
+}
+
+/** The values of a flag that may be given several times. */
+export function collect(text: string, before: string[] = []): string[] {
+  return [...before, text]
+}

@@ -1,21 +1,33 @@
+import { readJournal } from '../activity/journal.ts'
 import { defaultInstance, listServers } from '../config/git-servers.ts'
 import { readRepositories } from '../config/repositories.ts'
 import { repositoryOfRemote } from '../config/repository-of-remote.ts'
 import { KugetsuError } from '../core/errors.ts'
-import { type Around, formatRef, isNumberAlone, parseRef, resolveRef, type IssueRef } from '../core/issue-ref.ts'
+import {
+  type Around,
+  formatRef,
+  isNumberAlone,
+  isWholeRef,
+  parseRef,
+  resolveRef,
+  type IssueRef,
+} from '../core/issue-ref.ts'
 import { lazy } from '../core/lazy.ts'
+import { ago } from '../core/wording.ts'
 import { isWithin } from '../platform/within.ts'
 import type { SessionRecord } from '../sessions/file/session-file.ts'
 import { requirePmAgent } from '../sessions/file/base-session.ts'
+import { hasTask } from '../sessions/file/queued-tasks.ts'
 import { nameOf } from '../sessions/file/session-name.ts'
 import { pmAgentSession, readSession, readSessions, trackedRefs } from '../sessions/file/store.ts'
+import { queuedRefs } from '../tasks/issues.ts'
 import { gitFailure } from '../git/failure.ts'
 import type { Context } from './terminal/context.ts'
 import { workingDirectory } from './working-directory.ts'
 
 /** What an incomplete ref may mean. */
 export interface Meanings {
-  /** The canonical refs that it may be the end of; when absent, those that have a session. */
+  /** The canonical refs that it may be the end of; when absent, those that have a session or a task in the queue. */
   tracked?: string[]
   /** The command begins an issue: a number alone means an issue of the repository here, or nothing. */
   begins?: boolean
@@ -31,51 +43,91 @@ export async function issueRef(context: Context, text: string, meanings: Meaning
 /** The same for many refs in one text. */
 export function refReader(
   context: Context,
-  { tracked = trackedRefs(context), begins = false }: Meanings = {},
+  { tracked, begins = false }: Meanings = {},
 ): (text: string) => Promise<IssueRef> {
-  // Only `#14` needs the repository here, and asking git takes time.
+  // Only `#14` needs the repository here, and asking git takes time. Only a part of a ref needs the queue.
   const here = lazy(() => repositoryHere(context))
   const defaultHost = lazy(() => defaultInstance(context))
+  const withSession = lazy(() => tracked ?? trackedRefs(context))
+  const known = lazy(async () => tracked ?? [...withSession(), ...(await queuedRefs(context))])
   return async (text) => {
-    if (!isNumberAlone(text)) return resolveRef(text, { defaultHost: defaultHost(), tracked })
-    return resolveRef(text, { defaultHost: defaultHost(), here: await here(), tracked: begins ? [] : tracked })
+    if (!isNumberAlone(text)) {
+      const isWhole = begins || isWholeRef(text)
+      return resolveRef(text, { defaultHost: defaultHost(), tracked: isWhole ? withSession() : await known() })
+    }
+    return resolveRef(text, {
+      defaultHost: defaultHost(),
+      here: await here(),
+      tracked: begins ? [] : await known(),
+    })
   }
 }
 
-export interface TrackedSession {
+export interface KnownIssue {
   ref: IssueRef
+  /** The canonical ref. */
+  label: string
   name: string
+  /** Undefined for an issue that only has tasks in the queue. */
+  record: SessionRecord | undefined
+}
+
+export interface TrackedSession extends KnownIssue {
   record: SessionRecord
+}
+
+/** The issue a person means, with a session or a task in the queue. Throws KugetsuError `unknown_session` without both. */
+export async function knownIssue(context: Context, text: string): Promise<KnownIssue> {
+  const ref = await issueRef(context, text)
+  const name = nameOf(context, ref)
+  const record = readSession(context, name)
+  const label = formatRef(ref)
+  if (record !== undefined || (await hasTask(context, label))) return { ref, label, name, record }
+  throw new KugetsuError(`no session for ${label}`, { hint: goneOrNever(context, label), code: 'unknown_session' })
 }
 
 /** The session of the issue a person means. Throws KugetsuError `unknown_session` when it has none. */
 export async function trackedSession(context: Context, text: string): Promise<TrackedSession> {
-  const ref = await issueRef(context, text)
-  const name = nameOf(context, ref)
-  const record = readSession(context, name)
-  if (record !== undefined) return { ref, name, record }
-  throw new KugetsuError(`no session for ${formatRef(ref)}`, {
-    hint: '"kugetsu list" shows all sessions; "kugetsu start" makes one.',
+  const { record, ...known } = await knownIssue(context, text)
+  if (record !== undefined) return { ...known, record }
+  throw new KugetsuError(`${known.label} has no session yet: its task waits in the queue`, {
+    hint: `See when it begins: kugetsu explain ${known.label}`,
     code: 'unknown_session',
   })
+}
+
+function goneOrNever(context: Context, issueRef: string): string {
+  const gone = readJournal(context, { issueRef }).findLast(({ decision }) => decision === 'destroyed')
+  if (gone === undefined) return '"kugetsu list" shows all sessions; "kugetsu start" makes one.'
+  const back = gone.reason.startsWith('saved as ') ? ` Get its work back: kugetsu recover ${issueRef}` : ''
+  return `It was destroyed ${ago(gone.at, context.now())}.${back}`
 }
 
 /** How a person names the PM agent where an issue ref is expected. */
 export const pmAgentWord = 'pm-agent'
 
-export interface AgentSession {
+/** An agent that a person means: of an issue, or the PM agent. */
+export interface KnownAgent {
   /** The canonical ref, or `pm-agent`. */
   label: string
   name: string
+  /** Undefined for an issue that only has tasks in the queue. */
+  record: SessionRecord | undefined
+}
+
+export interface AgentSession extends KnownAgent {
   record: SessionRecord
+}
+
+/** The agent of the issue a person means, or the PM agent. Throws KugetsuError as knownIssue does. */
+export async function knownAgent(context: Context, text: string): Promise<KnownAgent> {
+  if (text !== pmAgentWord) return knownIssue(context, text)
+  return { label: pmAgentWord, name: pmAgentSession, record: requirePmAgent(context) }
 }
 
 /** The session of the issue a person means, or of the PM agent. Throws KugetsuError as trackedSession does. */
 export async function agentSession(context: Context, text: string): Promise<AgentSession> {
-  if (text !== pmAgentWord) {
-    const { ref, name, record } = await trackedSession(context, text)
-    return { label: formatRef(ref), name, record }
-  }
+  if (text !== pmAgentWord) return trackedSession(context, text)
   return { label: pmAgentWord, name: pmAgentSession, record: requirePmAgent(context) }
 }
 

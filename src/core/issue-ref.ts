@@ -29,8 +29,10 @@ export interface Around {
 const longestText = 2000
 const longestRef = 300
 const longestPart = 100
+/** How many issues an error names. */
+const mostNamed = 8
 const expected =
-  'Expected instance/owner/repo#14, owner/repo#14, #14 inside a clone, or the URL of an issue or pull request.'
+  'Expected instance/owner/repo#14 or #-word, owner/repo#14, 14 inside a clone, or the URL of an issue or pull request.'
 
 /** The canonical form, `github.com/shoko/kugetsu#14`. */
 export function formatRef(ref: IssueRef): string {
@@ -69,11 +71,25 @@ export function resolveRef(text: string, around: Around & { tracked: string[] })
   if (typeof ref === 'string') {
     const found = matchTail(text, around.tracked)
     if (found !== undefined) return parseRef(found, around)
-    throw badRef(text, isTail(text) ? `${ref}, and no known issue ref ends like this` : ref)
+    throw isTail(text) ? unmatched(text, around.tracked) : badRef(text, ref)
   }
   if (!isWithoutInstance(text) || around.tracked.includes(formatRef(ref))) return ref
   const found = matchTail(`${ref.owner}/${ref.repo}#${ref.id}`, around.tracked)
   return found === undefined ? ref : parseRef(found, around)
+}
+
+function unmatched(text: string, tracked: readonly string[]): KugetsuError {
+  const known = shortRefs(tracked).slice(0, mostNamed)
+  const more = tracked.length > known.length ? ` and ${tracked.length - known.length} more` : ''
+  return new KugetsuError(`nothing matches ${printable(text)}`, {
+    code: 'bad_ref',
+    hint: known.length === 0 ? expected : `You have ${known.join(', ')}${more}. For another issue: owner/repo#14.`,
+  })
+}
+
+/** Whether `text` names its instance, or is a URL: what other issues there are does not matter then. */
+export function isWholeRef(text: string): boolean {
+  return !isWithoutInstance(text) && !isTail(text)
 }
 
 /** Whether it could be the end of a ref: `kugetsu#14`, `14`. */
@@ -97,6 +113,25 @@ export function matchTail(text: string, tracked: string[]): string | undefined {
 /** All tracked canonical refs that end in `text`, by whole segments, sorted. */
 export function refsEndingIn(text: string, tracked: string[]): string[] {
   return [...new Set(tracked)].filter((ref) => endsInSegments(ref, text)).sort()
+}
+
+/**
+ * The shortest form of each of these canonical refs that a command takes for it and for no other of them: `app#14`,
+ * `me/app#14`, else the whole ref. In the order of `refs`.
+ */
+export function shortRefs(refs: readonly string[]): string[] {
+  const forms = refs.map(formsOf)
+  const counts = new Map<string, number>()
+  for (const ref of new Set(refs)) {
+    for (const tail of formsOf(ref)) counts.set(tail, (counts.get(tail) ?? 0) + 1)
+  }
+  return refs.map((ref, index) => forms[index]?.find((form) => counts.get(form) === 1) ?? ref)
+}
+
+/** The tails of a ref that begin with a segment and have the repository, shortest first; the whole ref is none of them. */
+function formsOf(ref: string): string[] {
+  const segments = ref.split('/')
+  return segments.slice(1).map((_, index) => segments.slice(segments.length - 1 - index).join('/'))
 }
 
 /** The branch an agent works on: `fix/issue-14`. */

@@ -2,12 +2,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { note } from '../activity/journal.ts'
 import type { Home } from '../config/home.ts'
-import { KugetsuError } from '../core/errors.ts'
+import { codeOf, KugetsuError } from '../core/errors.ts'
 import { findId } from '../queue/find.ts'
 import type { Item } from '../queue/item.ts'
+import { inOrder, issueKey } from '../queue/pick.ts'
 import type { Queue } from '../queue/queue.ts'
 import { isFinished, openAttempt, retried } from '../queue/transitions.ts'
 import type { Supervision } from '../sessions/runs/supervision.ts'
+import { checkMessage } from '../sessions/starting/message.ts'
 import { openTasks, tellOf, type Queued } from './enqueue.ts'
 
 const dayMs = 86_400_000
@@ -44,6 +46,46 @@ export async function removeTask(home: Home, supervision: Supervision, text: str
   note(home, 'removed', { issue_ref: item.issue_ref, reason: `queue item ${item.id}` })
   await supervision.takesTasks() // discards what is prepared for it
   return item
+}
+
+/** The tasks of an issue that no agent has yet. */
+export async function waitingTasksOf(home: Home, issueRef: string): Promise<Item[]> {
+  const queue = await openTasks(home)
+  return (await queue.list({ states: ['pending'], owners: new Set([issueKey(issueRef)]) })).items
+}
+
+/** Removes those tasks, as removeTask(); returns the ones that were removed. */
+export async function removeTasksOf(home: Home, supervision: Supervision, issueRef: string): Promise<Item[]> {
+  const removed: Item[] = []
+  for (const { id } of await waitingTasksOf(home, issueRef)) {
+    try {
+      removed.push(await removeTask(home, supervision, id))
+    } catch (error) {
+      // An agent has it by now, or another command has removed it.
+      if (!['not_pending', 'unknown_item'].includes(codeOf(error) ?? '')) throw error
+    }
+  }
+  return removed
+}
+
+/**
+ * Adds a message to the first task of an issue that waits for an agent; returns the task, undefined when none waits any more.
+ * Throws KugetsuError `bad_message` for one that is too long together with the message before.
+ */
+export async function addToTask(home: Home, issueRef: string, message: string): Promise<Item | undefined> {
+  const queue = await openTasks(home)
+  for (const { id } of inOrder(await waitingTasksOf(home, issueRef))) {
+    let added: Item | undefined
+    await queue.change(id, (current) => {
+      if (current.state !== 'pending' || openAttempt(current) !== undefined) return undefined
+      const joined = [current.message, message].filter((each) => each.trim() !== '').join('\n\n')
+      checkMessage(joined)
+      added = { ...current, message: joined }
+      return added
+    })
+    if (added !== undefined) return added
+  }
+  return undefined
 }
 
 /** Makes the daemon stop the start of a task and undo what it made. Returns when that is done, or after a minute. */

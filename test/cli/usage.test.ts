@@ -31,10 +31,10 @@ describe('a command line that is wrong', () => {
       `missing required argument 'issue-ref' | Usage: kugetsu start <issue-ref> <message> [pr-url]; see "kugetsu start --help".`,
     )
     expect(await saidOf('queue', 'show')).toMatch(
-      /'id' \| Usage: kugetsu queue show <id>; see "kugetsu queue show --help"/,
+      /'issue-ref\|id' \| Usage: kugetsu queue show <issue-ref\|id>; see "kugetsu queue show --help"/,
     )
-    expect(await saidOf('stop', 'a', 'b')).toMatch(
-      /too many arguments for 'stop'.* \| Usage: kugetsu stop <issue-ref>;/,
+    expect(await saidOf('attach', 'a', 'b')).toMatch(
+      /too many arguments for 'attach'.* \| Usage: kugetsu attach <issue-ref>;/,
     )
     expect(await saidOf('queue', 'list', 'x')).toMatch(/too many arguments for 'list'.* \| Usage: kugetsu queue list;/)
     expect(await saidOf('--nope')).toBe(`unknown option '--nope' | See "kugetsu help".`)

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { SessionView } from '../../src/sessions/runs/session-view.ts'
+import type { SessionView } from '../../src/sessions/status/session-view.ts'
 import { startGitServer, type GitServer } from '../helpers/git-server.ts'
 import { createHome, type Home } from '../helpers/home.ts'
 import { run, runJson, runOk } from '../helpers/kugetsu.ts'

@@ -41,7 +41,7 @@ describe('the calls of kugetsu in a document', () => {
     'start a#1',
     'queue lsit',
     'wait a#1 --timeout soon',
-    'stop a#1 b#1',
+    'attach a#1 b#1',
     'queue enqueue a#1 x --wait',
   ])('are wrong: %s', (call) => expect(wrongWith(call.split(' '))).toEqual(expect.any(String)))
 })

@@ -1,7 +1,7 @@
 /** What most end-to-end tests stand on: a scripted model, a git server with the repository me/app, and a home. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import type { SessionView } from '../../src/sessions/runs/session-view.ts'
+import type { SessionView } from '../../src/sessions/status/session-view.ts'
 import { startGitServer, type GitServer } from './git-server.ts'
 import { createHome, type Home, type HomeOptions } from './home.ts'
 import { run, runJson, runOk, type Finished, type RunOptions } from './kugetsu.ts'

@@ -11,6 +11,7 @@ import { listDirectory, readText } from '../../platform/files.ts'
 import { branches } from './branches.ts'
 import type { Candidate, Values } from './candidates.ts'
 import { at, jsonOf } from '../../platform/soft-json.ts'
+import { statuses } from '../../sessions/status/status.ts'
 import { driverFor } from '../../driver/choose.ts'
 
 /** How many tasks, the newest, are read for their descriptions. */
@@ -24,10 +25,13 @@ export function valuesIn(home: Home): Values {
   return async (name, words, typed, given) => {
     const [command, subcommand = ''] = words
     const found: Candidate[] = []
-    if (name.includes('issue-ref')) found.push(...issueRefs(home, typed))
-    if (/(^|\W)id$/.test(name) && (command === 'queue' || name.includes('issue-ref'))) {
-      found.push(...(await tasks(home, itemStates[subcommand])))
+    const isOfTask = /(^|\W)id$/.test(name)
+    if (command === 'queue' && isOfTask) found.push(...(await tasks(home, itemStates[subcommand], 'with refs')))
+    else if (name.includes('issue-ref')) {
+      found.push(...(await issueRefs(home, typed)))
+      if (isOfTask) found.push(...(await tasks(home, undefined)))
     }
+    if (name === 'status') found.push(...candidatesOf([...statuses]))
     if (command === 'server' && name === 'name' && subcommand !== 'add') found.push(...servers(home))
     if (command === 'env' && name === 'agent') found.push(...candidatesOf(agents(home)))
     if (command === 'env' && /^(key|name|variable)$/i.test(name)) found.push(...variables(home))
@@ -42,9 +46,11 @@ function candidatesOf(values: string[]): Candidate[] {
   return values.map((value) => ({ value }))
 }
 
-/** All refs that begin as typed, and shorter tails that only one ref has. */
-function issueRefs(home: Home, typed: string): Candidate[] {
-  const refs = Object.keys(at(jsonOf(home.paths.index), 'issues')).filter(isPlain)
+/** All refs of sessions and waiting tasks, and shorter tails that only one ref has. */
+async function issueRefs(home: Home, typed: string): Promise<Candidate[]> {
+  const { items } = await home.queue().inspect({ newest: mostItems })
+  const queued = items.flatMap(({ state, issue_ref: ref }) => (state === 'pending' && ref !== null ? [ref] : []))
+  const refs = [...new Set([...Object.keys(at(jsonOf(home.paths.index), 'issues')), ...queued])].filter(isPlain)
   const tails =
     typed === ''
       ? []
@@ -53,11 +59,13 @@ function issueRefs(home: Home, typed: string): Candidate[] {
   return candidatesOf([...refs, ...unique])
 }
 
-async function tasks(home: Home, state: string | undefined): Promise<Candidate[]> {
+async function tasks(home: Home, state: string | undefined, refs?: 'with refs'): Promise<Candidate[]> {
   const { items, damaged } = await home.queue().inspect({ newest: mostItems })
   const meant = items.filter((item) => state === undefined || item.state === state)
   const named = meant.map((item) => ({ value: item.id, description: `${item.state} ${textOf(item.issue_ref)}`.trim() }))
-  return state === undefined ? [...named, ...candidatesOf(damaged.map(({ id }) => id))] : named
+  const issues = refs === undefined ? [] : [...new Set(meant.flatMap(({ issue_ref: ref }) => ref ?? []))]
+  const unread = state === undefined ? damaged.map(({ id }) => id) : []
+  return [...named, ...candidatesOf([...unread, ...issues])]
 }
 
 function servers(home: Home): Candidate[] {

@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander'
-import { seconds, type Definitions } from '../define.ts'
+import { statuses } from '../../sessions/status/status.ts'
+import { collect, count, seconds, type Definitions } from '../define.ts'
 
 export const agents: Definitions = {
   start: (command, context) => {
@@ -35,18 +36,20 @@ export const agents: Definitions = {
       )
   },
   list: (command, context) => {
-    command('list', 'List sessions: state, worktree, branch, age, pull request, cost', [
-      'kugetsu list',
-      'kugetsu list --json',
-    ])
-      .option('--all', 'Include session files that the index does not list')
+    const examples = ['kugetsu list', 'kugetsu list --status failed,waiting', 'kugetsu list --json']
+    command('list', 'List issues: what each is doing, its task, branch, pull request, cost', examples)
+      .option('-w, --watch', 'Show the list again whenever it changes')
+      .option('--status <word>', `Only issues with this status: ${statuses.join(', ')}`, collect)
+      .option('--repo <owner/repo>', 'Only issues of this repository')
+      .option('-n, --limit <count>', 'At most this many', count)
+      .option('--all', 'Add the base session, the PM agent, sessions that the index lacks, and session ids')
       .action(async (options) => (await import('../commands/agents/list.ts')).runList(context, options))
   },
   status: (command, context) => {
-    const examples = ['kugetsu status', 'kugetsu status --json']
-    command('status', 'Show whether kugetsu is ready and what is running', examples).action(async (options) =>
-      (await import('../commands/queue/status.ts')).runStatus(context, options),
-    )
+    const examples = ['kugetsu status', 'kugetsu status --line']
+    command('status', 'Show whether kugetsu is ready and what is running', examples)
+      .addOption(new Option('--line', 'Print one line, for a prompt or a status bar').conflicts('json'))
+      .action(async (options) => (await import('../commands/queue/status.ts')).runStatus(context, options))
   },
   logs: (command, context) => {
     const examples = ['kugetsu logs app#14', 'kugetsu logs -f app#14']
@@ -86,12 +89,15 @@ export const agents: Definitions = {
     )
   },
   stop: (command, context) => {
-    const examples = ['kugetsu stop app#14']
-    command(
-      'stop <issue-ref>',
-      'Stop an agent and the command it runs; keep its session and worktree',
-      examples,
-    ).action(async (ref, options) => (await import('../commands/agents/stop.ts')).runStop(context, { ...options, ref }))
+    const examples = ['kugetsu stop app#14 app#15', 'kugetsu stop --all']
+    const does = 'Stop agents and the commands they run; keep sessions and worktrees'
+    command('stop [issue-ref...]', does, examples)
+      .option('--all', 'All agents, and the tasks in the queue')
+      .option('--status <word>', 'The issues with this status', collect)
+      .option('-y, --yes', 'With --all or --status, skip the question')
+      .action(async (refs, options) =>
+        (await import('../commands/agents/stop.ts')).runStop(context, { ...options, refs }),
+      )
   },
   context: (command, context) => {
     const examples = ['kugetsu context app#14', 'kugetsu context app#14 --clear']

@@ -1,15 +1,18 @@
-import type { Definitions } from '../define.ts'
+import { collect, type Definitions } from '../define.ts'
 
 export const cleanUp: Definitions = {
   destroy: (command, context) => {
-    const examples = ['kugetsu destroy app#14', 'kugetsu destroy app#14 -y --force', 'kugetsu destroy --base -y']
-    command('destroy [issue-ref]', 'Remove the worktree and session of an issue, unless work would be lost', examples)
+    const examples = ['kugetsu destroy app#14 app#15', 'kugetsu destroy --merged', 'kugetsu destroy app#14 -y --force']
+    command('destroy [issue-ref...]', 'Remove the worktree and session of issues, unless work would be lost', examples)
       .option('-y, --yes', 'Skip the question')
       .option('--force', 'Stop the agent, save the work under a recovery ref, and go on')
+      .option('--all', 'All issues without an agent at work; with --force, all issues')
+      .option('--merged', 'The issues whose pull request is merged')
+      .option('--status <word>', 'The issues with this status', collect)
       .option('--pm-agent', 'Remove the PM agent session instead of an issue')
       .option('--base', 'Remove the base session, the PM agent and all issue sessions')
-      .action(async (ref, options) =>
-        (await import('../commands/clean-up/destroy.ts')).runDestroy(context, { ...options, ref }),
+      .action(async (refs, options) =>
+        (await import('../commands/clean-up/destroy.ts')).runDestroy(context, { ...options, refs }),
       )
   },
   'set-pr': (command, context) => {

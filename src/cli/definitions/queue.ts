@@ -38,15 +38,15 @@ const queueCommands: Subcommands = {
       async (options) => (await commands()).runQueueStats(context, options),
     ),
   show: (queue, context) =>
-    finish(queue.command('show <id>').description('Show a task with its attempts and its result'), [
-      'kugetsu queue show 0417',
+    finish(queue.command('show <issue-ref|id>').description('Show a task with its attempts and its result'), [
+      'kugetsu queue show app#14',
     ]).action(async (id, options) => (await commands()).runQueueShow(context, { ...options, id })),
   remove: (queue, context) =>
-    finish(queue.command('remove <id>').description('Remove a task that no agent has yet'), [
+    finish(queue.command('remove <issue-ref|id>').description('Remove a task that no agent has yet'), [
       'kugetsu queue remove q_1763722800000',
     ]).action(async (id, options) => (await commands()).runQueueRemove(context, { ...options, id })),
   retry: (queue, context) =>
-    finish(queue.command('retry <id>').description('Queue a failed task again'), [
+    finish(queue.command('retry <issue-ref|id>').description('Queue a failed task again'), [
       'kugetsu queue retry q_1763722800000',
     ]).action(async (id, options) => (await commands()).runQueueRetry(context, { ...options, id })),
   clear: (queue, context) =>

@@ -22,7 +22,7 @@ export interface Io {
   terminal: boolean
   /** A person can be asked: standard input and error are terminals. */
   interactive: boolean
-  /** Width of the terminal, 80 when there is none. */
+  /** Width of the terminal now, 80 when there is none or it does not say. */
   columns: number
   /** Colours may be used: a terminal, and no NO_COLOR. */
   colour: boolean

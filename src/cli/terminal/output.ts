@@ -10,6 +10,12 @@ export interface Fit {
   leaveOut?: string[]
   /** Columns whose cells tell most at their end, by title: they are cut at the beginning. */
   keepEnd?: string[]
+  /** How narrow a column may be before others are left out, by title; 8 for those not named. */
+  atLeast?: Record<string, number>
+  /** Columns of numbers, by title: aligned at their end. */
+  toTheRight?: string[]
+  /** Styles a cell, by the title of its column and its row; the header is row -1. */
+  paint?: (title: string, row: number, cell: string) => string
 }
 
 /**
@@ -27,14 +33,24 @@ export function table(header: string[], rows: string[][], room?: Fit): string {
     const without = (line: string[]) => line.filter((_, column) => column !== out)
     return table(without(header), rows.map(without), room)
   }
-  const keepEnd = header.map((title) => room?.keepEnd?.includes(title) === true)
-  const cell = (text: string, column: number) => fit(text, widths[column] ?? 0, keepEnd[column] ? 'end' : 'start')
-  return lines.map((line) => `${line.map(cell).join('  ').trimEnd()}\n`).join('')
+  const has = (titles: string[] | undefined) => header.map((title) => titles?.includes(title) === true)
+  const [keepEnd, toTheRight] = [has(room?.keepEnd), has(room?.toTheRight)]
+  const cell = (text: string, column: number) => {
+    const shown = fit(text, widths[column] ?? 0, keepEnd[column] ? 'end' : 'start')
+    return toTheRight[column] ? shown.trimEnd().padStart(shown.length) : shown
+  }
+  const { paint } = room ?? {}
+  const painted = (line: string[], index: number) =>
+    line.map((text, column) => {
+      const shown = cell(text, column)
+      return paint === undefined ? shown : paint(header[column] ?? '', index - 1, shown)
+    })
+  return lines.map((line, index) => `${painted(line, index).join('  ').trimEnd()}\n`).join('')
 }
 
 /** Shrinks `widths` to fit. Returns whether cutting the columns of `cutFirst` was enough. */
 function shrink(widths: number[], header: string[], fit: Fit): boolean {
-  const least = header.map((title) => Math.max(title.length, 8))
+  const least = header.map((title) => Math.max(title.length, fit.atLeast?.[title] ?? 8))
   const excess = () => widths.reduce((sum, width) => sum + width + 2, -2) - fit.columns
   const spare = (column: number) => Math.max(0, (widths[column] ?? 0) - (least[column] ?? 0))
   for (const title of fit.cutFirst ?? []) {

@@ -20,7 +20,9 @@ export function renderError(context: Context, error: unknown, options: { json: b
       ? 'This is a defect of kugetsu: run it again with --debug and report what it prints.'
       : known.hint
   if (options.json) {
-    printJson(context, { error: { message, hint: hint ?? null, code: known?.code ?? 'unexpected' } })
+    printJson(context, {
+      error: known === undefined ? { message, hint, code: 'unexpected' } : describeError(known),
+    })
   } else {
     // Messages quote what git, opencode and files say.
     context.io.err(`${styled(context, 'red', 'Error:')} ${plainText(message)}\n`)
@@ -33,6 +35,11 @@ export function renderError(context: Context, error: unknown, options: { json: b
     }
   }
   return known?.exitCode ?? exitCodes.failed
+}
+
+/** An error as `--json` prints it. */
+export function describeError(error: KugetsuError): { message: string; hint: string | null; code: string } {
+  return { message: messageOf(error), hint: error.hint ?? null, code: error.code }
 }
 
 /**

@@ -2,7 +2,7 @@
 import { ago, clock, counted, lasting, times } from '../../core/wording.ts'
 import type { Item } from '../../queue/item.ts'
 import { waitingOf } from '../../queue/waiting.ts'
-import type { SessionView } from '../runs/session-view.ts'
+import type { SessionView } from '../status/session-view.ts'
 import { allSlots, memory, permissions, type Explanation, type Facts } from './facts.ts'
 
 /** A session with a run, or one that is being set up. */

@@ -2,7 +2,7 @@
 import { ago, counted, times } from '../../core/wording.ts'
 import type { Item } from '../../queue/item.ts'
 import type { Entry } from '../../activity/journal.ts'
-import type { SessionView } from '../runs/session-view.ts'
+import type { SessionView } from '../status/session-view.ts'
 import { allSlots, memory, permissions, type Explanation, type Facts } from './facts.ts'
 
 /** The decisions that are noted when a run ends. */
@@ -17,8 +17,8 @@ export function ended(
 ): Explanation {
   const ref = session.issue_ref ?? ''
   const end = facts.decisions.findLast(({ decision }) => ends.includes(decision))
-  const when = ago(end?.at ?? session.updated_at, facts.now)
-  const how = howItEnded(session, end, when, ref)
+  const when = ago(end?.at ?? (session.ended === null ? session.updated_at : session.last_event_at), facts.now)
+  const how = howItEnded(facts, session, { end, when, ref })
   const sentences = [...how.sentences, ...permissions(facts, startedAt(facts, end))]
   if (how.state === 'failed' && task !== undefined) sentences.push(...attemptsOf(task))
   const kept = facts.decisions.findLast(({ decision }) => ['not_destroyed', 'destroyed'].includes(decision))
@@ -39,7 +39,11 @@ export function ended(
   return { ...how, sentences }
 }
 
-function howItEnded(session: SessionView, end: Entry | undefined, when: string, ref: string): Explanation {
+function howItEnded(
+  { made }: Facts,
+  session: SessionView,
+  { end, when, ref }: { end: Entry | undefined; when: string; ref: string },
+): Explanation {
   const go = `kugetsu continue ${ref} "…"`
   if (session.state === 'error') {
     return {
@@ -57,14 +61,16 @@ function howItEnded(session: SessionView, end: Entry | undefined, when: string, 
       next: [go, `kugetsu logs ${ref}`],
     }
   }
-  if (end?.decision === 'stopped') {
+  // The journal reaches back only so far; in files of 0.1.0 the end is nowhere else.
+  const decision = end?.decision ?? session.ended
+  if (decision === 'stopped') {
     return {
       state: 'stopped',
       sentences: [`Its agent was stopped by a person ${when}. Session and worktree stay.`],
       next: [go],
     }
   }
-  if (end?.decision !== 'finished') {
+  if (decision !== 'finished') {
     // The issue was recovered, or the journal does not reach back far enough: an idle session does not say why it is idle.
     return {
       state: 'idle',
@@ -75,11 +81,13 @@ function howItEnded(session: SessionView, end: Entry | undefined, when: string, 
   const result = [
     session.branch === null ? undefined : `branch ${session.branch}`,
     session.pr_url === null ? 'no pull request known' : session.pr_url,
-    session.cost === null ? undefined : `$${session.cost.toFixed(4)} so far`,
+    session.cost === null ? undefined : `$${session.cost.toFixed(2)} so far`,
+    made?.words,
   ].filter((each) => each !== undefined)
+  const what = made?.isNothing === true ? 'ended its answer' : 'finished its task'
   return {
     state: 'done',
-    sentences: [`Its agent finished its task ${when}: ${result.join(', ')}. No agent is running on it.`],
+    sentences: [`Its agent ${what} ${when}: ${result.join(', ')}. No agent is running on it.`],
     next: [`kugetsu logs ${ref}`, go, `kugetsu destroy ${ref}`],
   }
 }
@@ -94,7 +102,7 @@ export function endedTask(facts: Facts, item: Item): Explanation {
       commits === null ? undefined : `${commits} ${commits === 1 ? 'commit' : 'commits'}`,
       branch === null ? undefined : `branch ${branch}`,
       item.pr_url ?? undefined,
-      cost === null ? undefined : `$${cost.toFixed(4)}`,
+      cost === null ? undefined : `$${cost.toFixed(2)}`,
     ].filter((each) => each !== undefined)
     return {
       state: 'done',

@@ -4,7 +4,7 @@ import type { Entry } from '../../activity/journal.ts'
 import type { Run } from '../file/session-file.ts'
 import type { WaitingStart } from '../file/waiting-starts.ts'
 import type { Holder } from '../slots/slots.ts'
-import type { SessionView } from '../runs/session-view.ts'
+import type { SessionView } from '../status/session-view.ts'
 
 export interface Facts {
   /** The canonical ref; null for a task of the PM agent. */
@@ -24,6 +24,8 @@ export interface Facts {
   outputHeldBy: readonly string[]
   /** What holds up its agent in opencode, as clauses: a model that fails, MCP servers that are not connected. */
   trouble: readonly string[]
+  /** What its worktree has, in words, and whether that is nothing; undefined while an agent works, or without a worktree. */
+  made?: { words: string; isNothing: boolean } | undefined
   limit: number
   /** The lack of memory for one more agent, as a sentence without its full stop; undefined when there is enough. */
   shortage: string | undefined

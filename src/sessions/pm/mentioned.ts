@@ -6,7 +6,7 @@ import { parseRef } from '../../core/issue-ref.ts'
 import { plainLine } from '../../core/plain-text.ts'
 import { nameOf } from '../file/session-name.ts'
 import { readSession } from '../file/store.ts'
-import { sessionView, type SessionView } from '../runs/session-view.ts'
+import { sessionView, type SessionView } from '../status/session-view.ts'
 
 /** A ref in a message. */
 export interface Mention {

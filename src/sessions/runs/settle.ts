@@ -56,6 +56,7 @@ export async function settleRun(
   { isWritten = false } = {},
 ): Promise<boolean> {
   const ending = withoutSecrets(home, given)
+  const how = howItEnded(ending)
   let ended: SessionRecord | undefined
   await changeSession(home, name, (current) => {
     const run = current?.run
@@ -68,6 +69,7 @@ export async function settleRun(
       ...current,
       state: ending.state,
       last_error: ending.error ?? null,
+      ended: { how, at: home.now().toISOString() },
       run: null,
       // The sender of the prompt may have died before it noted this; the agent would be told about the issue once more.
       ...(current.briefed === false && !neverBegan(run, ending) ? { briefed: true } : {}),
@@ -80,13 +82,13 @@ export async function settleRun(
   })
   if (ended === undefined) return false
   releaseSlot(home, seen.slot)
-  const decision =
-    ending.stopped === true
-      ? 'stopped'
-      : ({ idle: 'finished', error: 'failed', timeout: 'timed_out' } as const)[ending.state]
-  note(home, decision, { issue_ref: ended.issue_ref, reason: ending.error ?? 'the run ended' })
+  note(home, how, { issue_ref: ended.issue_ref, reason: ending.error ?? 'the run ended' })
   await tellUntold(home, [{ name, record: ended }])
   return true
+}
+
+function howItEnded({ state, stopped }: Ending): 'finished' | 'failed' | 'timed_out' | 'stopped' {
+  return stopped === true ? 'stopped' : ({ idle: 'finished', error: 'failed', timeout: 'timed_out' } as const)[state]
 }
 
 function unwrittenOf(home: Home, record: SessionRecord, run: Run, ending: Ending): SessionRecord['unwritten'] {

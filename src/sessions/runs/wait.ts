@@ -26,6 +26,8 @@ export interface WaitOptions {
   withTasks: boolean
   /** Issues that have no session yet, whose tasks are waited for as well. */
   queued?: readonly string[]
+  /** Called once for each agent that is found waiting for a person, with its ref. */
+  onWaiting?: ((label: string) => void) | undefined
 }
 
 /**
@@ -36,15 +38,21 @@ export async function waitForRuns(
   home: Home,
   supervision: Supervision,
   names: string[],
-  { timeoutMs, withTasks, queued }: WaitOptions,
+  { timeoutMs, withTasks, queued, onWaiting }: WaitOptions,
 ): Promise<Waited> {
   const from = performance.now()
   const tasks = withTasks ? followTasks(home, names, queued) : undefined
   let daemonLooked = 0
   let queueLooked = -Infinity
   let unfinished: Item[] = []
+  const told = new Set<string>()
   for (;;) {
     const working = atWork(readAll(home, names))
+    for (const { name, record } of working) {
+      if (record?.state !== 'waiting' || told.has(name)) continue
+      told.add(name)
+      onWaiting?.(record.issue_ref ?? 'pm-agent')
+    }
     // Also while an agent works: a task that ends meanwhile is one that was waited for.
     if (tasks !== undefined && (working.length === 0 || performance.now() - queueLooked > queueLookMs)) {
       unfinished = await tasks.unfinished()

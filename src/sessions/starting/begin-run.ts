@@ -1,5 +1,6 @@
 import type { Home } from '../../config/home.ts'
 import { newMessageId } from '../../driver/message-id.ts'
+import { messageLine } from '../../activity/notification.ts'
 import { findServer } from '../../server/server.ts'
 import type { SessionRecord } from '../file/session-file.ts'
 import { asSessionOn } from '../file/session-of-kind.ts'
@@ -41,6 +42,7 @@ export async function beginRun(
     model: request.model ?? current?.model ?? null,
     agent: request.agent ?? current?.agent ?? null,
     last_error: null,
+    task: (request.fresh === true ? undefined : current?.task) ?? wordsOf(home, request.message),
     ...(session.forked ? { briefed: false } : {}),
     run,
   }))
@@ -67,4 +69,9 @@ export async function beginRun(
     return { ...current, briefed: true, ...(begun ? { state: 'running' } : {}) }
   })
   return running ?? written ?? { type: 'forked', state: 'running' }
+}
+
+/** What a person recognises the task by; null for the standard message. */
+function wordsOf(home: Home, message: string): string | null {
+  return message.trim() === '' ? null : messageLine(home, message)
 }

@@ -72,6 +72,7 @@ describe('completion', () => {
     expect(await offered('completion ')).toEqual(['bash', 'zsh', 'fish'])
     expect(await offered('wait --timeout ')).toEqual([])
     expect(await offered('wait --timeout 5 --timeout=9 forge.test/m')).toContain('forge.test/me/app#14')
+    expect(await offered('list --status fa')).toEqual(['failed'])
     expect(await offered('start -- --f')).toEqual([])
   })
 
@@ -92,8 +93,8 @@ describe('completion', () => {
 
   it('offers tasks by what can be done with them, and servers', async () => {
     expect(await offered('queue show q')).toEqual(['q_1001', 'q_1002', 'q_1003'])
-    expect(await offered('queue remove ')).toEqual(['q_1001'])
-    expect(await offered('queue retry ')).toEqual(['q_1002'])
+    expect(await offered('queue remove ')).toEqual(['q_1001', 'forge.test/me/app#14'])
+    expect(await offered('queue retry ')).toEqual(['q_1002', 'forge.test/me/app#15'])
     expect(await offered('explain q_1')).toEqual(['q_1001', 'q_1002', 'q_1003'])
     expect(await offered('explain forge.test/y')).toEqual(['forge.test/you/app#15'])
     expect(await offered('server get ')).toEqual(['work', 'old', 'github.com'])
@@ -190,7 +191,7 @@ describe('completion', () => {
 
   it('changes nothing, whatever it reads', async () => {
     fs.writeFileSync(context.paths.index, '{"issues": ')
-    expect(await offered('logs ')).toEqual([])
+    expect(await offered('logs ')).toEqual(['forge.test/me/app#14']) // its task waits in the queue
     expect(fs.readFileSync(context.paths.index, 'utf8')).toBe('{"issues": ')
     expect(fs.readFileSync(path.join(placesOf(context).items, 'q_1003.json'), 'utf8')).toBe('{"state": ')
   })

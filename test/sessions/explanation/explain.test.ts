@@ -5,7 +5,8 @@ import { explain } from '../../../src/sessions/explanation/explain.ts'
 import type { Facts } from '../../../src/sessions/explanation/facts.ts'
 import type { Entry } from '../../../src/activity/journal.ts'
 import type { Holder } from '../../../src/sessions/slots/slots.ts'
-import type { SessionView } from '../../../src/sessions/runs/session-view.ts'
+import { statusOf } from '../../../src/sessions/status/status.ts'
+import type { SessionView } from '../../../src/sessions/status/session-view.ts'
 
 const ref = 'forge.test/me/app#14'
 const now = new Date('2026-05-01T12:00:00Z')
@@ -26,6 +27,10 @@ const session = (state: string, more: Partial<SessionView> = {}): SessionView =>
   cost: 0.25,
   tokens: null,
   last_error: null,
+  status: statusOf({ state, ended: more.ended ?? undefined }),
+  ended: null,
+  task: null,
+  last_event_at: null,
   ...more,
 })
 const run = {
@@ -194,7 +199,7 @@ describe('a task in the queue', () => {
     const done = sure(finished(item, { ...end, state: 'idle' }, result))
     expect(told({ item: done, queue: [done] })).toMatchObject({
       state: 'done',
-      text: 'Its task q_3 was done 2 min ago: 2 commits, branch fix/issue-14, $0.1000.',
+      text: 'Its task q_3 was done 2 min ago: 2 commits, branch fix/issue-14, $0.10.',
     })
     const bad = sure(finished(sure(begun(item, now)), { ...end, state: 'error', error: 'no key' }, null))
     expect(told({ item: bad, queue: [bad] })).toMatchObject({
@@ -220,7 +225,7 @@ describe('an issue on which nobody is at work', () => {
   it('is done, stopped, failed or timed out', () => {
     expect(told({ session: session('idle'), decisions: [noted(5, 'finished')] })).toMatchObject({
       state: 'done',
-      text: 'Its agent finished its task 5 min ago: branch fix/issue-14, no pull request known, $0.2500 so far. No agent is running on it.',
+      text: 'Its agent finished its task 5 min ago: branch fix/issue-14, no pull request known, $0.25 so far. No agent is running on it.',
     })
     expect(told({ session: session('idle') })).toMatchObject({
       state: 'idle', // recovered, or of a journal that is gone: nothing says that anything was done

@@ -19,8 +19,11 @@ import type { SessionRecord } from '../../../sessions/file/session-file.ts'
 import { nameOf } from '../../../sessions/file/session-name.ts'
 import { waitingStartOf } from '../../../sessions/file/waiting-starts.ts'
 import { slotHolders } from '../../../sessions/slots/slots.ts'
+import { madeIn } from '../../made-in.ts'
+import { readIssue } from '../../../tasks/issues.ts'
+import { describeMade } from '../../../worktrees/at-risk/made-so-far.ts'
 import { readSession, trackedRefs } from '../../../sessions/file/store.ts'
-import { sessionView } from '../../../sessions/runs/session-view.ts'
+import { sessionView } from '../../../sessions/status/session-view.ts'
 import type { Context } from '../../terminal/context.ts'
 import { tellOfInterrupted } from '../../interrupted.ts'
 import { printJson, styled } from '../../terminal/output.ts'
@@ -53,6 +56,7 @@ export async function runExplain(context: Context, options: { what: string; json
     holders,
     atRemote: name === undefined ? undefined : waitingStartOf(context, name),
     ...(await agentFacts(context, ref, record)),
+    made: record === undefined || run !== undefined ? undefined : await madeFor(context, record),
     limit: context.settings(ref).maxConcurrentAgents,
     shortage: memoryShortage(memoryRoom(context, holders)),
     dispatching: (await daemonStatus(context))?.dispatching === true,
@@ -66,10 +70,23 @@ export async function runExplain(context: Context, options: { what: string; json
     })
   }
   const { state, sentences, next } = explanation
+  const status = (item === undefined && ref !== null ? (await readIssue(context, ref))?.status : undefined) ?? null
   if (options.json === true) {
-    return printJson(context, { issue_ref: ref, item: item?.id ?? null, state, sentences, next, decisions })
+    return printJson(context, { issue_ref: ref, item: item?.id ?? null, status, state, sentences, next, decisions })
   }
-  print(context, ref ?? 'PM agent', item, explanation, decisions)
+  const word = (context.io.terminal ? status : null) ?? state.replace('_', ' ')
+  print(
+    context,
+    { title: item === undefined ? (ref ?? 'PM agent') : `${item.id}  ${ref ?? 'PM agent'}`, word },
+    explanation,
+    decisions,
+  )
+}
+
+async function madeFor(context: Context, record: SessionRecord): Promise<Facts['made']> {
+  if (!record.worktree_path) return undefined
+  const made = await madeIn(context, record)
+  return { words: describeMade(made), isNothing: made.commits === 0 && made.unpushed === 0 && made.uncommitted === 0 }
 }
 
 /** What keeps the agent of the issue waiting, if one is at work. */
@@ -123,15 +140,13 @@ async function meant(
 
 function print(
   context: Context,
-  ref: string,
-  item: Item | undefined,
-  { state, sentences, next }: Explanation,
+  { title, word }: { title: string; word: string },
+  { sentences, next }: Explanation,
   decisions: readonly Entry[],
 ): void {
   const { io } = context
   const width = Math.max(40, Math.min(io.columns, 100)) - 2
-  const title = item === undefined ? ref : `${item.id}  ${ref}`
-  io.out(`${styled(context, 'bold', plainLine(title, longestText))}  ${state.replace('_', ' ')}\n`)
+  io.out(`${styled(context, 'bold', plainLine(title, longestText))}  ${word}\n`)
   io.out(`  ${wrap(plainLine(sentences.join(' '), longestText), width, '  ')}\n`)
   if (next.length > 0) {
     io.out('\nNext:\n')

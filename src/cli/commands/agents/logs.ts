@@ -7,11 +7,14 @@ import { supervisionOf } from '../../../daemon/control.ts'
 import { listDirectory, readLog, removeFile } from '../../../platform/files.ts'
 import { findId } from '../../../queue/find.ts'
 import { isFinished } from '../../../queue/transitions.ts'
+import { hasTask } from '../../../sessions/file/queued-tasks.ts'
+import { readIssue } from '../../../tasks/issues.ts'
 import { pmAgentSession, readSession, readSessions } from '../../../sessions/file/store.ts'
 import type { Context } from '../../terminal/context.ts'
 import { readFrom } from '../../terminal/follow-lines.ts'
 import { age, printJson, table } from '../../terminal/output.ts'
-import { agentSession } from '../../refs.ts'
+import { knownAgent } from '../../refs.ts'
+import { statusWords } from './issue-table.ts'
 
 const keptDays = 7
 const lookMs = 100
@@ -45,6 +48,13 @@ export async function runLogs(context: Context, options: LogsOptions): Promise<v
   const text = readLog(file)
   if (options.json === true) return printJson(context, { ...about, file, text: text ?? null })
   if (text === undefined) {
+    const waits = await queuedWords(context, log)
+    if (waits !== undefined) {
+      throw new KugetsuError(`${log.label} is ${waits}: it has no transcript yet`, {
+        hint: `To follow it from its beginning: kugetsu logs -f ${log.label}`,
+        code: 'no_transcript',
+      })
+    }
     throw new KugetsuError(`there is no transcript of ${log.label}`, {
       hint: `It starts with the next message to the agent: kugetsu logs -f ${log.label}`,
       code: 'no_transcript',
@@ -79,15 +89,17 @@ interface Log {
 }
 
 async function logOfAgent(context: Context, what: string): Promise<Log> {
-  const { label, name, record } = await agentSession(context, what)
-  const isUnwritten = () => Boolean(readSession(context, name)?.unwritten?.length)
-  const isOpen = () => Boolean(readSession(context, name)?.run) || isUnwritten()
+  const { label, name, record: first } = await knownAgent(context, what)
+  const record = () => readSession(context, name)
+  const isUnwritten = () => Boolean(record()?.unwritten?.length)
   if (name !== pmAgentSession) {
-    const file = context.paths.transcript(record.opencode_session_id ?? '')
-    return { label, issueRef: label, file: () => file, isOpen, isUnwritten }
+    const file = () => context.paths.transcript(record()?.opencode_session_id ?? '')
+    const isOpen = () => Boolean(record()?.run) || isUnwritten() || hasTask(context, label)
+    return { label, issueRef: label, file, isOpen, isUnwritten }
   }
-  const now = record.run?.queue_item
+  const now = first?.run?.queue_item
   const last = now === undefined ? delegationFiles(context).at(-1)?.file : context.paths.delegation(now)
+  const isOpen = () => Boolean(record()?.run) || isUnwritten()
   return { label, issueRef: null, file: () => last ?? context.paths.delegation('none'), isOpen, isUnwritten }
 }
 
@@ -114,9 +126,17 @@ async function logOfItem(context: Context, text: string): Promise<Log> {
   }
 }
 
+/** `queued, 2 ahead` for an issue that waits for a slot. */
+async function queuedWords(context: Context, { issueRef }: Log): Promise<string | undefined> {
+  const issue = issueRef === null ? undefined : await readIssue(context, issueRef)
+  return issue?.status === 'queued' ? statusWords(issue) : undefined
+}
+
 /** Prints a transcript as it grows, until no agent is at work on it any more and all is printed. */
 async function follow(context: Context, log: Log, print: (text: string) => void): Promise<void> {
   if (await log.isOpen()) await supervisionOf(context).wake()
+  const waits = await queuedWords(context, log)
+  if (waits !== undefined) context.io.err(`${log.label} is ${waits}; its transcript follows\n`)
   const decoder = new TextDecoder()
   let offset = 0
   for (let last = false; ;) {

@@ -7,12 +7,13 @@ import { nameOf } from '../../../sessions/file/session-name.ts'
 import { startAgent } from '../../../sessions/starting/start.ts'
 import type { Started, StartRequest } from '../../../sessions/starting/request.ts'
 import { readSession } from '../../../sessions/file/store.ts'
-import { sessionView } from '../../../sessions/runs/session-view.ts'
+import { sessionView } from '../../../sessions/status/session-view.ts'
 import type { Context } from '../../terminal/context.ts'
 import { requireWith } from '../../flags.ts'
 import { messageFrom } from '../../message.ts'
 import { printJson, styled, tilde } from '../../terminal/output.ts'
 import { issueRef } from '../../refs.ts'
+import { statusWords } from './issue-table.ts'
 import { reportEnds } from './wait.ts'
 
 export interface StartOptions {
@@ -49,6 +50,7 @@ export async function runStart(context: Context, options: StartOptions): Promise
   }
   const supervision = supervisionOf(context)
   const isNew = options.command === 'continue' && readSession(context, nameOf(context, ref)) === undefined
+  if (isNew && options.now !== true && (await joinQueued(context, options, ref, message))) return
   const request = {
     ref,
     message,
@@ -80,6 +82,26 @@ export async function runStart(context: Context, options: StartOptions): Promise
     if (context.signal.aborted) context.io.err(`The agent works on: kugetsu wait ${ref}, or kugetsu stop ${ref}\n`)
     throw error
   }
+}
+
+/** `continue` of an issue that waits in the queue adds the message to its task. False when it has none that waits. */
+async function joinQueued(context: Context, options: StartOptions, ref: IssueRef, message: string): Promise<boolean> {
+  const [{ addToTask }, { readIssue }] = await Promise.all([
+    import('../../../tasks/change.ts'),
+    import('../../../tasks/issues.ts'),
+  ])
+  const label = formatRef(ref)
+  const issue = await readIssue(context, label)
+  if (issue?.status !== 'queued') return false
+  const item = await addToTask(context, label, message)
+  if (item === undefined) return false
+  if (options.json === true) printJson(context, item)
+  else {
+    const what = message.trim() === '' ? 'It waits' : `The message was added to its task ${item.id}, which waits`
+    context.io.out(`${styled(context, 'bold', label)} is ${statusWords(issue)}. ${what} for a free slot\n`)
+  }
+  if (options.wait === true) await (await import('../../queued.ts')).reportQueuedEnd(context, item.id, options)
+  return true
 }
 
 /** `continue` of an issue that was never begun begins it. It may be the wrong issue, so this says so. */

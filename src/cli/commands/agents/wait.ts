@@ -1,14 +1,14 @@
-import { codeOf, exitCodes, KugetsuError } from '../../../core/errors.ts'
-import { formatRef } from '../../../core/issue-ref.ts'
+import { exitCodes, KugetsuError } from '../../../core/errors.ts'
 import { supervisionOf } from '../../../daemon/control.ts'
-import { hasTask } from '../../../sessions/file/queued-tasks.ts'
-import { nameOf } from '../../../sessions/file/session-name.ts'
+import type { SessionRecord } from '../../../sessions/file/session-file.ts'
 import type { Supervision } from '../../../sessions/runs/supervision.ts'
-import { sessionView } from '../../../sessions/runs/session-view.ts'
+import { sessionView } from '../../../sessions/status/session-view.ts'
+import { describeMade } from '../../../worktrees/at-risk/made-so-far.ts'
 import { waitForRuns } from '../../../sessions/runs/wait.ts'
 import type { Context } from '../../terminal/context.ts'
 import { printJson, styled } from '../../terminal/output.ts'
-import { agentSession, issueRef, type AgentSession } from '../../refs.ts'
+import { madeIn } from '../../made-in.ts'
+import { knownAgent } from '../../refs.ts'
 
 export interface WaitOptions {
   timeout?: number
@@ -16,25 +16,10 @@ export interface WaitOptions {
 }
 
 export async function runWait(context: Context, options: WaitOptions & { refs: string[] }): Promise<void> {
-  const agents = await Promise.all(options.refs.map((ref) => agentOrTask(context, ref)))
+  const agents = await Promise.all(options.refs.map((ref) => knownAgent(context, ref)))
   const names = agents.map(({ name }) => name)
   const queued = agents.flatMap(({ record, label }) => (record === undefined ? [label] : []))
   await reportEnds(context, supervisionOf(context), names, { ...options, withTasks: true, queued })
-}
-
-/** As agentSession(), but an issue that is only in the queue is not unknown: it gets its session when it begins. */
-async function agentOrTask(
-  context: Context,
-  text: string,
-): Promise<Partial<AgentSession> & { name: string; label: string }> {
-  try {
-    return await agentSession(context, text)
-  } catch (error) {
-    if (codeOf(error) !== 'unknown_session') throw error
-    const ref = await issueRef(context, text)
-    if (!(await hasTask(context, formatRef(ref)))) throw error
-    return { name: nameOf(context, ref), label: formatRef(ref) }
-  }
 }
 
 /**
@@ -49,18 +34,19 @@ export async function reportEnds(
 ): Promise<void> {
   const timeoutMs = options.timeout === undefined ? undefined : options.timeout * 1000
   const { withTasks = false, queued = [] } = options
-  const waited = await waitForRuns(context, supervision, names, { timeoutMs, withTasks, queued })
+  const waited = await waitForRuns(context, supervision, names, {
+    timeoutMs,
+    withTasks,
+    queued,
+    onWaiting: (label) => context.io.err(`${label} waits for a permission: kugetsu attach ${label}\n`),
+  })
   const { sessions: ended, failed: tasks } = waited
   const views = ended.flatMap(({ name, record }) => (record === undefined ? [] : [sessionView(context, name, record)]))
   const failed = views.filter(({ state }) => state !== 'idle')
   const gone = ended.filter(({ record }) => record === undefined).length
   if (options.json === true) printJson(context, views)
   else {
-    for (const view of views) {
-      const style = view.state === 'idle' ? 'green' : 'red'
-      const error = view.last_error === null ? '' : `: ${view.last_error}`
-      context.io.out(`${styled(context, style, view.state)}  ${view.issue_ref ?? view.type}${error}\n`)
-    }
+    for (const { name, record } of ended) if (record !== undefined) await printEnd(context, name, record)
   }
   if (failed.length + gone + tasks.length === 0) return
   if (options.json === true) {
@@ -88,4 +74,14 @@ export async function reportEnds(
     hint: `See what happened: kugetsu logs ${refs[0] ?? ''}`,
     code: 'agent_failed',
   })
+}
+
+/** A pipe gets the words of 0.1.0; a person gets the status, and what the agent has made. */
+async function printEnd(context: Context, name: string, record: SessionRecord): Promise<void> {
+  const { state, status, issue_ref: ref, type, last_error: error } = sessionView(context, name, record)
+  const style = state === 'idle' ? 'green' : 'red'
+  const made = context.io.terminal && record.worktree_path ? describeMade(await madeIn(context, record)) : undefined
+  const about = [error, made].filter(Boolean).join('; ')
+  const word = context.io.terminal ? status : state
+  context.io.out(`${styled(context, style, word)}  ${ref ?? type}${about === '' ? '' : `: ${about}`}\n`)
 }

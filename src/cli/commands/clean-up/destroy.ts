@@ -1,15 +1,24 @@
 import { KugetsuError } from '../../../core/errors.ts'
+import { parseRef } from '../../../core/issue-ref.ts'
+import { counted } from '../../../core/wording.ts'
 import { isPmAgent } from '../../../core/within-agent.ts'
 import { supervisionOf } from '../../../daemon/control.ts'
 import { destroyBase, destroyIssue, destroyPmAgent, type Destroyed } from '../../../sessions/cleanup/destroy.ts'
+import { pullRequestsOf } from '../../../sessions/file/pull-requests.ts'
+import { nameOf } from '../../../sessions/file/session-name.ts'
+import { readSession } from '../../../sessions/file/store.ts'
+import { statuses, type Status } from '../../../sessions/status/status.ts'
+import { removeTasksOf } from '../../../tasks/change.ts'
+import type { Issue } from '../../../tasks/issues.ts'
 import { recoveryDays } from '../../../worktrees/mirror/recovery-refs.ts'
 import { confirm } from '../../terminal/confirm.ts'
 import type { Context } from '../../terminal/context.ts'
 import { printJson } from '../../terminal/output.ts'
-import { trackedSession } from '../../refs.ts'
+import { knownIssue, type KnownIssue } from '../../refs.ts'
+import { forEachRef, selected, type Selection } from '../../several.ts'
 
-export interface DestroyOptions {
-  ref?: string | undefined
+export interface DestroyOptions extends Selection {
+  merged?: boolean
   yes?: boolean
   force?: boolean
   pmAgent?: boolean
@@ -18,17 +27,19 @@ export interface DestroyOptions {
 }
 
 const words = { action: 'destroy', declined: 'not destroyed' }
+const atRest: Status[] = ['done', 'incomplete', 'failed', 'stopped', 'queued']
 
 export async function runDestroy(context: Context, options: DestroyOptions): Promise<void> {
-  const chosen = [options.ref !== undefined, options.pmAgent === true, options.base === true].filter(Boolean)
+  const bySelection = options.all === true || options.merged === true || options.status !== undefined
+  const chosen = [options.refs.length > 0, bySelection, options.pmAgent === true, options.base === true].filter(Boolean)
   if (chosen.length !== 1) {
-    const several = 'destroy takes only one of an issue ref, --pm-agent and --base'
+    const several = 'destroy takes only one of issue refs, --all, --merged or --status, --pm-agent and --base'
     throw new KugetsuError(chosen.length > 1 ? several : 'say what to destroy: an issue ref, --pm-agent or --base', {
-      hint: 'kugetsu destroy <issue-ref>, kugetsu destroy --pm-agent, or kugetsu destroy --base',
+      hint: 'kugetsu destroy <issue-ref…>, kugetsu destroy --merged, kugetsu destroy --pm-agent, or kugetsu destroy --base',
       code: 'usage',
     })
   }
-  if (isPmAgent(context.env) && (options.ref === undefined || options.force === true)) {
+  if (isPmAgent(context.env) && (options.refs.length === 0 || options.force === true)) {
     throw new KugetsuError('the PM agent may not do this: a person decides it', {
       hint: 'Report the reason that "kugetsu destroy" gives without --force.',
       code: 'not_for_pm_agent',
@@ -36,34 +47,104 @@ export async function runDestroy(context: Context, options: DestroyOptions): Pro
   }
   const supervision = supervisionOf(context)
   const force = { force: options.force === true }
-  if (options.ref !== undefined) {
-    const { name, record } = await trackedSession(context, options.ref)
-    await confirm(context, options, `Destroy worktree and session of ${record.issue_ref}?`, words)
-    return report(context, options, [await destroyIssue(context, supervision, name, force)])
-  }
   if (options.pmAgent === true) {
     await confirm(context, options, 'Destroy the PM agent session?', words)
     await destroyPmAgent(context, supervision, force)
     return report(context, options, [])
   }
-  await confirm(context, options, 'Destroy the base session, the PM agent and ALL issue sessions and worktrees?', words)
-  return report(context, options, await destroyBase(context, supervision, force))
+  if (options.base === true) {
+    await confirm(
+      context,
+      options,
+      'Destroy the base session, the PM agent and ALL issue sessions and worktrees?',
+      words,
+    )
+    return report(context, options, await destroyBase(context, supervision, force))
+  }
+  const refs = await chosenRefs(context, options)
+  await forEachRef(context, { ...options, isList: bySelection }, refs, async (ref) => {
+    const issue = await knownIssue(context, ref)
+    if (!bySelection && refs.length === 1) await confirm(context, options, `Destroy ${whatOf(issue)}?`, words)
+    return destroy(context, options, issue)
+  })
+}
+
+/** The issues to destroy. Several are asked about once, here. */
+async function chosenRefs(context: Context, options: DestroyOptions): Promise<string[]> {
+  const { merged, all = merged } = options
+  // With --force an agent at work is stopped; without it, --all and --merged leave an issue that has one.
+  const mayBe = options.force === true || options.status !== undefined ? [...statuses] : atRest
+  const chosen = await selected(context, { ...options, all: all === true }, mayBe)
+  if ('refs' in chosen) {
+    if (chosen.refs.length > 1) await confirm(context, options, `Destroy ${chosen.refs.length} issues?`, words)
+    return chosen.refs
+  }
+  const issues = merged === true ? await mergedOnes(context, chosen.issues) : chosen.issues
+  const refs = issues.map(({ issue_ref: ref }) => ref ?? '')
+  if (refs.length === 0) {
+    if (options.json !== true) context.io.out('No issue fits: nothing was destroyed\n')
+    return []
+  }
+  for (const ref of refs) context.io.err(`  ${ref}\n`)
+  await confirm(context, options, `Destroy worktree and session of ${counted(refs.length, 'issue')}?`, words)
+  return refs
+}
+
+/** Those whose pull request the forge calls merged. What a forge does not tell is named, and left. */
+async function mergedOnes(context: Context, issues: readonly Issue[]): Promise<Issue[]> {
+  const merged: Issue[] = []
+  for (const issue of issues) {
+    const record = readSession(context, nameOf(context, parseRef(issue.issue_ref ?? '', { defaultHost: '' })))
+    if (record === undefined) continue
+    const { found, unknown } = await pullRequestsOf(context, record)
+    if (found.some(({ state }) => state === 'open')) continue
+    if (found.some(({ state }) => state === 'merged')) merged.push(issue)
+    else if (unknown !== undefined) context.warn(`${issue.issue_ref} is left: ${unknown}`)
+  }
+  return merged
+}
+
+function whatOf({ label, record }: KnownIssue): string {
+  return record === undefined ? `the task of ${label}` : `worktree and session of ${label}`
+}
+
+/** Destroys the session of an issue, then the tasks that would begin it anew. */
+async function destroy(
+  context: Context,
+  options: DestroyOptions,
+  { label, name, record }: KnownIssue,
+): Promise<unknown> {
+  const supervision = supervisionOf(context)
+  const destroyed =
+    record === undefined
+      ? { issueRef: label, recovery: undefined }
+      : await destroyIssue(context, supervision, name, { force: options.force === true })
+  const removed = await removeTasksOf(context, supervision, label)
+  if (options.json === true) return asJson(options, [destroyed])
+  print(context, destroyed)
+  if (removed.length > 0) context.io.out(`  ${counted(removed.length, 'task')} of it taken out of the queue\n`)
+  return undefined
+}
+
+function asJson(options: DestroyOptions, destroyed: Destroyed[]): object {
+  const what = options.base === true ? 'base' : options.pmAgent === true ? 'pm-agent' : 'issue'
+  const issues = destroyed.map(({ issueRef, recovery }) => ({
+    issue_ref: issueRef,
+    recovery_ref: recovery?.ref ?? null,
+  }))
+  return { destroyed: what, issues }
+}
+
+function print(context: Context, { issueRef, recovery }: Destroyed): void {
+  context.io.out(`Destroyed ${issueRef}\n`)
+  if (recovery === undefined) return
+  context.io.out(`  Its work is kept for ${recoveryDays} days as ${recovery.ref}\n`)
+  context.io.out(`  To get it back: kugetsu recover ${issueRef}\n`)
 }
 
 function report(context: Context, options: DestroyOptions, destroyed: Destroyed[]): void {
-  if (options.json === true) {
-    const what = options.base === true ? 'base' : options.pmAgent === true ? 'pm-agent' : 'issue'
-    return printJson(context, {
-      destroyed: what,
-      issues: destroyed.map(({ issueRef, recovery }) => ({ issue_ref: issueRef, recovery_ref: recovery?.ref ?? null })),
-    })
-  }
-  for (const { issueRef, recovery } of destroyed) {
-    context.io.out(`Destroyed ${issueRef}\n`)
-    if (recovery === undefined) continue
-    context.io.out(`  Its work is kept for ${recoveryDays} days as ${recovery.ref}\n`)
-    context.io.out(`  To get it back: kugetsu recover ${issueRef}\n`)
-  }
+  if (options.json === true) return printJson(context, asJson(options, destroyed))
+  for (const each of destroyed) print(context, each)
   if (options.pmAgent === true) context.io.out('Destroyed the PM agent session\n')
   if (options.base === true)
     context.io.out('Destroyed the base session and the PM agent; "kugetsu init" makes new ones\n')

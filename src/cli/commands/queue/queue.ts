@@ -1,12 +1,16 @@
-import { KugetsuError } from '../../../core/errors.ts'
+import { codeOf, KugetsuError } from '../../../core/errors.ts'
 import { formatRef } from '../../../core/issue-ref.ts'
 import { plainLine, plainText } from '../../../core/plain-text.ts'
 import { daemonStatus, supervisionOf } from '../../../daemon/control.ts'
 import type { Attempt, Item } from '../../../queue/item.ts'
+import { findId } from '../../../queue/find.ts'
+import { issueKey } from '../../../queue/pick.ts'
 import type { Queue } from '../../../queue/queue.ts'
+import { isFinished, openAttempt } from '../../../queue/transitions.ts'
 import { waitingOf } from '../../../queue/waiting.ts'
 import { nameOf } from '../../../sessions/file/session-name.ts'
-import { readSession } from '../../../sessions/file/store.ts'
+import { readSession, trackedRefs } from '../../../sessions/file/store.ts'
+import type { Status } from '../../../sessions/status/status.ts'
 import type { Context } from '../../terminal/context.ts'
 import { clearTasks, findTask, removeTask, retryTask } from '../../../tasks/change.ts'
 import { enqueue, openTasks } from '../../../tasks/enqueue.ts'
@@ -28,15 +32,32 @@ export async function runQueueList(context: Context, options: Options): Promise<
   const now = context.now()
   const { shown: rows } = await queue.each((item) => [
     item.id,
-    item.state,
+    context.io.terminal ? wordFor(item) : item.state,
     age(item.pending_since, now),
     item.kind === 'pm' ? pmAgentWord : plainLine(item.issue_ref ?? '', shownMessage),
     plainLine(item.error === null ? item.message : `${item.error} ← ${item.message}`, shownMessage),
   ])
   const fit = { columns: context.io.columns, cutFirst: ['MESSAGE'], keepEnd: ['ISSUE_REF'] }
-  context.io.out(table(header, rows, context.io.terminal ? fit : undefined))
-  const shortage = rows.some(([, state]) => state === 'pending') ? await shortageNow(context) : undefined
+  const shownHeader = context.io.terminal ? header.map((title) => (title === 'STATE' ? 'STATUS' : title)) : header
+  context.io.out(table(shownHeader, rows, context.io.terminal ? fit : undefined))
+  const shortage = rows.some(([, state]) => state === 'pending' || state === 'queued')
+    ? await shortageNow(context)
+    : undefined
   if (shortage !== undefined) context.io.err(`Tasks wait: ${shortage}\n`)
+}
+
+/** The status of a task's issue as far as the task knows, in the words of `kugetsu list`. */
+function wordFor(item: Item): Status {
+  switch (item.state) {
+    case 'pending':
+      return openAttempt(item) === undefined ? 'queued' : 'starting'
+    case 'notified':
+      return 'running'
+    case 'completed':
+      return 'done'
+    case 'error':
+      return item.attempts.at(-1)?.outcome === 'stopped' ? 'stopped' : 'failed'
+  }
 }
 
 export async function runQueueEnqueue(
@@ -75,9 +96,38 @@ export async function runQueueStats(context: Context, options: Options): Promise
   )
 }
 
+/**
+ * The id of the task that a person means: by an id or a unique part of one, else by its issue, of whose tasks `isMeant` ones
+ * go first, then the newest. Throws KugetsuError as findId() and issueRef() do.
+ */
+async function taskId(context: Context, text: string, isMeant: (item: Item) => boolean): Promise<string> {
+  const queue = await openTasks(context)
+  try {
+    if (!text.includes('#')) return findId(await queue.ids(), text)
+  } catch (error) {
+    // Not so for a whole id: it is none of an issue.
+    if (codeOf(error) !== 'unknown_item' || text.startsWith('q_')) throw error
+  }
+  const { items } = await queue.list()
+  const refs = items.flatMap(({ issue_ref: ref }) => ref ?? [])
+  const ref =
+    text === pmAgentWord
+      ? null
+      : formatRef(await issueRef(context, text, { tracked: [...trackedRefs(context), ...refs] }))
+  const own = items.filter(({ kind, issue_ref: each }) =>
+    ref === null ? kind === 'pm' : issueKey(each) === issueKey(ref),
+  )
+  const found = own.findLast(isMeant) ?? own.at(-1)
+  if (found !== undefined) return found.id
+  throw new KugetsuError(`${ref ?? 'the PM agent'} has no task in the queue`, {
+    hint: 'See "kugetsu queue list".',
+    code: 'unknown_item',
+  })
+}
+
 export async function runQueueShow(context: Context, options: Options & { id: string }): Promise<void> {
   const queue = await openTasks(context)
-  const item = await findTask(queue, options.id)
+  const item = await findTask(queue, await taskId(context, options.id, (each) => !isFinished(each)))
   if (options.json === true) return printJson(context, item)
   const { io } = context
   const line = (name: string, value: string | null | undefined) =>
@@ -95,7 +145,7 @@ export async function runQueueShow(context: Context, options: Options & { id: st
   line('branch', item.result?.branch)
   line('commits', item.result?.commits === undefined || item.result.commits === null ? null : `${item.result.commits}`)
   line('pr', item.pr_url)
-  line('cost', item.result?.cost === undefined || item.result.cost === null ? null : `$${item.result.cost.toFixed(4)}`)
+  line('cost', item.result?.cost === undefined || item.result.cost === null ? null : `$${item.result.cost.toFixed(2)}`)
   io.out('  message\n')
   for (const each of plainText(item.message).trimEnd().split('\n')) io.out(`    ${each}\n`)
   if (item.result?.answer) {
@@ -107,13 +157,15 @@ export async function runQueueShow(context: Context, options: Options & { id: st
 }
 
 export async function runQueueRemove(context: Context, options: Options & { id: string }): Promise<void> {
-  const item = await removeTask(context, supervisionOf(context), options.id)
+  const id = await taskId(context, options.id, ({ state }) => state === 'pending')
+  const item = await removeTask(context, supervisionOf(context), id)
   if (options.json === true) return printJson(context, item)
   context.io.out(`Removed ${item.id} (${plainLine(item.issue_ref ?? pmAgentWord, shownMessage)})\n`)
 }
 
 export async function runQueueRetry(context: Context, options: Options & { id: string }): Promise<void> {
-  tellQueued(context, options, await retryTask(context, supervisionOf(context), options.id))
+  const id = await taskId(context, options.id, ({ state }) => state === 'error')
+  tellQueued(context, options, await retryTask(context, supervisionOf(context), id))
 }
 
 export async function runQueueClear(context: Context, options: Options & { all?: boolean }): Promise<void> {

@@ -9,8 +9,10 @@ import { slotHolders } from '../../../sessions/slots/slots.ts'
 import { baseName, pmAgentSession, readIndex, readSession } from '../../../sessions/file/store.ts'
 import type { Context } from '../../terminal/context.ts'
 import { age, printJson } from '../../terminal/output.ts'
+import { printForPerson, statusLine } from './status-for-person.ts'
 
-export async function runStatus(context: Context, options: { json?: boolean }): Promise<void> {
+export async function runStatus(context: Context, options: { json?: boolean; line?: boolean }): Promise<void> {
+  if (options.line === true) return context.io.out(await statusLine(context))
   const server = readServer(context)
   const alive = server !== undefined && isAlive(server)
   const held = slotHolders(context)
@@ -50,6 +52,7 @@ export async function runStatus(context: Context, options: { json?: boolean }): 
     notifications: { unread: countUnread(context) },
   }
   if (options.json === true) return printJson(context, report)
+  if (context.io.terminal) return printForPerson(context, report, { room, replacement })
   context.io.out(`${report.status}\n`)
   if (report.status === 'kugetsu_not_initialized') return
   context.io.out(`slots   ${holders.length} of ${report.slots.limit} in use\n`)

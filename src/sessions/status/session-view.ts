@@ -1,10 +1,12 @@
+import * as fs from 'node:fs'
 import type { Home } from '../../config/home.ts'
 import { lazy } from '../../core/lazy.ts'
 import { branchNow } from '../file/branches.ts'
-import { isInterrupted, livingServer } from './interrupted.ts'
+import { isInterrupted, livingServer } from '../runs/interrupted.ts'
 import type { SessionRecord } from '../file/session-file.ts'
 import { waitingStarts, type WaitingStart } from '../file/waiting-starts.ts'
 import { slotHolders, type Holder } from '../slots/slots.ts'
+import { statusOf, type Status } from './status.ts'
 import { baseName, pmAgentSession, readIndex, readSessions } from '../file/store.ts'
 
 /** A session as `list --json` shows it; scripts rely on these names. */
@@ -23,6 +25,14 @@ export interface SessionView {
   cost: number | null
   tokens: unknown
   last_error: string | null
+  /** One word for what the issue is doing, see status.ts. `state` keeps the words of 0.1.0. */
+  status: Status
+  /** How its last run ended: finished, failed, timed_out or stopped; null when that is not on file. */
+  ended: string | null
+  /** The first words of what its agent was asked first; null in files of 0.1.0. */
+  task: string | null
+  /** When its last run ended; while an agent works, when it did something last. */
+  last_event_at: string | null
 }
 
 /** The sessions of the index, or with `all` also those that the index lacks; base and PM agent first. */
@@ -31,12 +41,13 @@ export function sessionViews(home: Home, options: { all: boolean }): SessionView
   const facts = lazy(() => factsOf(home))
   return readSessions(home)
     .filter(({ name }) => options.all || name === baseName || name === pmAgentSession || indexed.has(`${name}.json`))
-    .map(({ name, record }) => viewOf(record, stateOf(name, record, facts)))
+    .map(({ name, record }) => viewOf(home, record, stateOf(name, record, facts)))
 }
 
 /** One session as `list --json` shows it. */
 export function sessionView(home: Home, name: string, record: SessionRecord): SessionView {
   return viewOf(
+    home,
     record,
     stateOf(name, record, () => factsOf(home)),
   )
@@ -61,7 +72,7 @@ function stateOf(name: string, record: SessionRecord, facts: () => Facts): strin
   return [...holders, ...waiting].some(({ session }) => session === name) ? 'starting' : 'interrupted'
 }
 
-function viewOf(record: SessionRecord, state: string): SessionView {
+function viewOf(home: Home, record: SessionRecord, state: string): SessionView {
   return {
     issue_ref: record.issue_ref ?? null,
     type: record.type,
@@ -77,5 +88,16 @@ function viewOf(record: SessionRecord, state: string): SessionView {
     cost: record.cost ?? null,
     tokens: record.tokens ?? null,
     last_error: record.last_error ?? null,
+    status: statusOf({ state, ended: record.ended?.how }),
+    ended: record.ended?.how ?? null,
+    task: record.task ?? null,
+    last_event_at: lastEventAt(home, record),
   }
+}
+
+function lastEventAt(home: Home, record: SessionRecord): string | null {
+  if (!record.run) return record.ended?.at ?? record.updated_at ?? null
+  const id = record.opencode_session_id
+  const transcript = id ? fs.statSync(home.paths.transcript(id), { throwIfNoEntry: false }) : undefined
+  return transcript?.mtime.toISOString() ?? record.run.started_at
 }

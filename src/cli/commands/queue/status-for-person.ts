@@ -1,0 +1,85 @@
+/** `status` as a person sees it on a terminal, and as one line. */
+import { shortRefs } from '../../../core/issue-ref.ts'
+import { plainLine } from '../../../core/plain-text.ts'
+import { counted } from '../../../core/wording.ts'
+import { memoryShortage, type MemoryRoom } from '../../../sessions/slots/memory.ts'
+import { groupOf, statuses } from '../../../sessions/status/status.ts'
+import { readIndex } from '../../../sessions/file/store.ts'
+import { readIssues, type Issue } from '../../../tasks/issues.ts'
+import type { Context } from '../../terminal/context.ts'
+import { age, styled } from '../../terminal/output.ts'
+
+/** How many issues a line names. */
+const named = 3
+const notSetUp = 'Not set up yet: kugetsu init\n'
+
+/** What status() has found out, as far as a person is told. */
+export interface Report {
+  status: string
+  slots: { limit: number; used: number }
+  daemon: { running: boolean; dispatching: boolean }
+  server: { running: boolean; version?: string; started_at?: string }
+  notifications: { unread: number }
+}
+
+/** Prints five lines: agents, queue, what needs a person, daemon, server; and what is not as it should be. */
+export async function printForPerson(
+  context: Context,
+  report: Report,
+  more: { room: MemoryRoom; replacement: string | undefined },
+): Promise<void> {
+  if (report.status === 'kugetsu_not_initialized') return context.io.out(notSetUp)
+  const issues = await issuesOf(context)
+  const { slots, daemon, server, notifications } = report
+  const line = (name: string, text: string) => context.io.out(`${styled(context, 'dim', name.padEnd(9))}  ${text}\n`)
+  const inGroup = (group: number) => issues.filter(({ status }) => groupOf(status) === group)
+  const names = namer(issues)
+  const [needs, atWork, queued] = [inGroup(0), inGroup(1), inGroup(2)]
+  if (report.status !== 'ok') line('set-up', `not complete (${report.status}): kugetsu doctor`)
+  line('agents', `${slots.used} of ${slots.limit} running${names(atWork)}`)
+  const paused = daemon.dispatching ? '' : '; it is paused: kugetsu queue-daemon start'
+  const waiting = queued.length === 0 ? 'empty' : `${queued.length} waiting${names(queued)}${paused}`
+  line('queue', waiting)
+  line('needs you', needs.length === 0 ? 'nothing' : `${counts(needs)}${names(needs)}`)
+  const shortage = memoryShortage(more.room)
+  if (shortage !== undefined) line('memory', `${shortage}, so new work waits (MIN_FREE_MEMORY_MB)`)
+  const outdated = more.replacement === undefined ? '' : `; of another build: ${more.replacement}`
+  line('daemon', daemon.running ? `running${outdated}` : 'not running; it starts when it is needed')
+  const { version = '', started_at: startedAt = null } = server
+  const up = `opencode ${plainLine(version, 40)}, up ${age(startedAt, context.now())}`
+  line('server', server.running ? up : 'not running; it starts when it is needed')
+  if (notifications.unread > 0) line('unread', `${counted(notifications.unread, 'notification')}: kugetsu notify`)
+}
+
+/** `2/3 running, 4 queued, 1 failed`: what there is of each; empty before `init`. */
+export async function statusLine(context: Context): Promise<string> {
+  if (readIndex(context) === undefined) return ''
+  const issues = await issuesOf(context)
+  const running = issues.filter(({ status }) => groupOf(status) === 1).length
+  const limit = context.settings().maxConcurrentAgents
+  const others = issues.filter(({ status }) => groupOf(status) === 0 || status === 'queued')
+  return `${[`${running}/${limit} running`, ...(others.length > 0 ? [counts(others)] : [])].join(', ')}\n`
+}
+
+/** `2 failed, 1 waiting`, in the order of the statuses. */
+function counts(issues: readonly Issue[]): string {
+  return statuses
+    .map((status) => ({ status, count: issues.filter((each) => each.status === status).length }))
+    .filter(({ count }) => count > 0)
+    .map(({ status, count }) => `${count} ${status}`)
+    .join(', ')
+}
+
+/** Names some of `issues` by refs that mean no other of them. */
+function namer(issues: readonly Issue[]): (some: readonly Issue[]) => string {
+  const refs = shortRefs(issues.map(({ issue_ref: ref }) => ref ?? ''))
+  return (some) => {
+    if (some.length === 0) return ''
+    const shown = some.slice(0, named).map((each) => plainLine(refs[issues.indexOf(each)] ?? '', 100))
+    return `: ${shown.join(', ')}${some.length > named ? ` and ${some.length - named} more` : ''}`
+  }
+}
+
+async function issuesOf(context: Context): Promise<Issue[]> {
+  return (await readIssues(context, { all: false, queued: true })).filter(({ issue_ref: ref }) => ref !== null)
+}

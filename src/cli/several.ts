@@ -1,0 +1,76 @@
+/** Commands that take several issues: each gets its own line, and one failure does not hold up the others. */
+import { KugetsuError } from '../core/errors.ts'
+import type { Status } from '../sessions/status/status.ts'
+import { readIssues, type Issue } from '../tasks/issues.ts'
+import { requireStatuses } from './statuses.ts'
+import type { Context } from './terminal/context.ts'
+import { printJson } from './terminal/output.ts'
+import { describeError, renderError } from './terminal/render-error.ts'
+
+/**
+ * Does `work` for each ref, one after the other. A single ref fails as the work does. Of several, each failure is printed,
+ * and the exit code is the first of 1, 2, 3, 124 that there was. With `json` the results are printed: of a single ref as
+ * they are, of several as an array, with `{ issue_ref, error }` for what failed.
+ */
+export async function forEachRef(
+  context: Context,
+  options: { json?: boolean; isList?: boolean },
+  refs: readonly string[],
+  work: (ref: string) => Promise<unknown>,
+): Promise<void> {
+  const [first] = refs
+  if (refs.length === 1 && first !== undefined && options.isList !== true) {
+    const result = await work(first)
+    if (options.json === true) printJson(context, result)
+    return
+  }
+  const results: unknown[] = []
+  const codes: number[] = []
+  for (const ref of refs) {
+    try {
+      results.push(await work(ref))
+    } catch (error) {
+      if (context.signal.aborted || !(error instanceof KugetsuError)) throw error
+      if (options.json === true) results.push({ issue_ref: ref, error: describeError(error) })
+      else renderError(context, error, { json: false, debug: false })
+      codes.push(error.exitCode)
+    }
+  }
+  if (options.json === true) printJson(context, results)
+  if (codes.length > 0) context.setExitCode(worstOf(codes))
+}
+
+function worstOf(codes: readonly number[]): number {
+  return [1, 2, 3, 124].find((code) => codes.includes(code)) ?? Math.max(...codes)
+}
+
+export interface Selection {
+  refs: string[]
+  all?: boolean
+  status?: string[]
+}
+
+/**
+ * The issues that a command is for: those named, or with --all or --status those that have such a status; `mayBe` are the
+ * statuses for which the command can do something. Throws KugetsuError `usage` for both or for none.
+ */
+export async function selected(
+  context: Context,
+  { refs, all = false, status }: Selection,
+  mayBe: readonly Status[],
+): Promise<{ refs: string[] } | { issues: Issue[] }> {
+  const isBySelection = all || status !== undefined
+  if (isBySelection && refs.length > 0) {
+    throw new KugetsuError('name issues, or choose them by --all or --status: not both', { code: 'usage' })
+  }
+  if (!isBySelection) {
+    if (refs.length > 0) return { refs: [...new Set(refs)] }
+    throw new KugetsuError('say which issue is meant', {
+      hint: '"kugetsu list" shows them; --all means each of them.',
+      code: 'usage',
+    })
+  }
+  const wanted = status === undefined ? mayBe : requireStatuses(status).filter((each) => mayBe.includes(each))
+  const issues = await readIssues(context, { all: false, queued: true })
+  return { issues: issues.filter((each) => each.issue_ref !== null && wanted.includes(each.status)) }
+}

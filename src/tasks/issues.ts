@@ -1,0 +1,114 @@
+/** The issues that kugetsu knows: those with a session, and those that only have tasks in the queue. */
+import { lastEnds } from '../activity/journal.ts'
+import { messageLine } from '../activity/notification.ts'
+import type { Home } from '../config/home.ts'
+import { parseRef } from '../core/issue-ref.ts'
+import type { Item } from '../queue/item.ts'
+import { inOrder, issueKey } from '../queue/pick.ts'
+import { openAttempt } from '../queue/transitions.ts'
+import { nameOf } from '../sessions/file/session-name.ts'
+import { readSession } from '../sessions/file/store.ts'
+import { sessionView, sessionViews, type SessionView } from '../sessions/status/session-view.ts'
+import { statusOf, type StatusFacts } from '../sessions/status/status.ts'
+
+/** An issue, the base session or the PM agent, as `list --json` shows it; scripts rely on these names. */
+export interface Issue extends SessionView {
+  /** How many tasks are ahead of its next one in the queue; null when none of its tasks waits there. */
+  ahead: number | null
+}
+
+/** The next task of an issue that no agent has yet, and how many tasks are ahead of it. */
+interface Next {
+  item: Item
+  ahead: number
+}
+
+/**
+ * The sessions, base and PM agent first, each with what the queue says of it; with `all` also those that the index lacks.
+ * With `queued` the issues follow that have no session yet, in the order of the queue.
+ */
+export async function readIssues(home: Home, options: { all: boolean; queued: boolean }): Promise<Issue[]> {
+  const views = sessionViews(home, { all: options.all })
+  const next = await nextTasks(home)
+  const ends = lastEnds(
+    home,
+    views.filter(hasUnknownEnd).map(({ issue_ref: ref }) => issueKey(ref)),
+  )
+  const issues = views.map((view) => {
+    const key = issueKey(view.issue_ref)
+    const task = key === '' ? undefined : next.get(key)
+    next.delete(key)
+    return withTask(view, view.ended ?? ends.get(key), task)
+  })
+  return options.queued ? [...issues, ...[...next.values()].map((task) => onlyQueued(home, task))] : issues
+}
+
+/** One issue as readIssues() returns it; undefined without a session and without a task that has not ended. */
+export async function readIssue(home: Home, ref: string): Promise<Issue | undefined> {
+  const name = nameOf(home, parseRef(ref, { defaultHost: '' }))
+  const record = readSession(home, name)
+  const next = (await nextTasks(home)).get(issueKey(ref))
+  if (record === undefined) return next && onlyQueued(home, next)
+  const view = sessionView(home, name, record)
+  const ended = hasUnknownEnd(view) ? lastEnds(home, [issueKey(ref)]).get(issueKey(ref)) : view.ended
+  return withTask(view, ended ?? undefined, next)
+}
+
+/** The canonical refs of the issues that have tasks in the queue which have not ended. */
+export async function queuedRefs(home: Home): Promise<string[]> {
+  const { items } = await unfinished(home)
+  return [...new Set(items.flatMap(({ issue_ref: ref }) => ref ?? []))]
+}
+
+async function nextTasks(home: Home): Promise<Map<string, Next>> {
+  const { items } = await unfinished(home)
+  const next = new Map<string, Next>()
+  inOrder(items.filter(({ state, kind }) => state === 'pending' && kind === 'dev')).forEach((item, ahead) => {
+    const key = issueKey(item.issue_ref)
+    if (key !== '' && !next.has(key)) next.set(key, { item, ahead })
+  })
+  return next
+}
+
+async function unfinished(home: Home): Promise<{ items: Item[] }> {
+  return home.queue().list({ states: ['pending', 'notified'] })
+}
+
+/** 0.1.0 did not write into the session file how a run had ended. */
+function hasUnknownEnd({ state, ended, issue_ref: ref }: SessionView): boolean {
+  return state === 'idle' && ended === null && ref !== null
+}
+
+function withTask(view: SessionView, ended: string | undefined, next: Next | undefined): Issue {
+  const status = statusOf({ state: view.state, ended, task: next && stageOf(next.item) })
+  return { ...view, ended: ended ?? null, status, ahead: status === 'queued' && next ? next.ahead : null }
+}
+
+function stageOf(item: Item): NonNullable<StatusFacts['task']> {
+  return openAttempt(item) === undefined ? 'queued' : 'starting'
+}
+
+function onlyQueued(home: Home, { item, ahead }: Next): Issue {
+  const stage = stageOf(item)
+  return {
+    issue_ref: item.issue_ref,
+    type: 'forked',
+    state: 'pending',
+    opencode_session_id: null,
+    worktree_path: null,
+    branch: null,
+    base_branch: item.base,
+    pr_url: item.pr_url,
+    created_at: item.pending_since,
+    updated_at: item.pending_since,
+    model: item.model,
+    cost: null,
+    tokens: null,
+    last_error: item.attempts.at(-1)?.reason ?? null,
+    status: stage,
+    ended: null,
+    task: item.message.trim() === '' ? null : messageLine(home, item.message),
+    last_event_at: item.attempts.at(-1)?.started_at ?? item.pending_since,
+    ahead: stage === 'queued' ? ahead : null,
+  }
+}

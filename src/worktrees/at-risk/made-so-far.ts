@@ -1,0 +1,65 @@
+/** What an agent has made in a worktree, as far as can be told without asking the remote. */
+import * as fs from 'node:fs'
+import type { GitOptions } from '../../git/git.ts'
+import { runGit } from '../../git/git.ts'
+import { commitsAhead } from './commits-ahead.ts'
+import { parseStatus } from './status.ts'
+
+/** Each undefined when git cannot tell. */
+export interface MadeSoFar {
+  /** Commits of the branch that the base does not have. */
+  commits: number | undefined
+  /** Commits of HEAD that no branch of the remote had, when it was asked last or pushed to. */
+  unpushed: number | undefined
+  /** Files that are changed or new, and in no commit; a new directory counts once. */
+  uncommitted: number | undefined
+}
+
+/** Looks at a worktree; reads only. Throws only when the signal is aborted. */
+export async function madeSoFar(
+  options: GitOptions & { path: string; branch: string | undefined; base: string | undefined },
+): Promise<MadeSoFar> {
+  const { path, branch, base } = options
+  if (!fs.existsSync(path)) return { commits: undefined, unpushed: undefined, uncommitted: undefined }
+  const tell = async (args: string[]): Promise<string | undefined> => {
+    try {
+      return await runGit(args, { ...options, cwd: path })
+    } catch {
+      options.signal?.throwIfAborted()
+      return undefined
+    }
+  }
+  const [commits, unpushed, status] = await Promise.all([
+    branch !== undefined && base !== undefined ? commitsAhead({ ...options, branch, base }) : undefined,
+    tell(['rev-list', '--count', 'HEAD', '--not', '--remotes=origin', '--']),
+    tell(['status', '--porcelain=v2', '-z', '--untracked-files=normal']),
+  ])
+  const files = status === undefined ? undefined : parseStatus(status)
+  return {
+    commits,
+    unpushed: unpushed === undefined ? undefined : Number(unpushed),
+    uncommitted: files && files.uncommitted.length + files.untracked.length,
+  }
+}
+
+/** As the end of a sentence about the agent: `2 commits, not pushed, 1 file not committed`. */
+export function describeMade({ commits, unpushed, uncommitted }: MadeSoFar): string {
+  if (commits === 0 && unpushed === 0 && uncommitted === 0) return 'nothing changed'
+  const files = uncommitted === undefined ? undefined : `${uncommitted} ${uncommitted === 1 ? 'file' : 'files'}`
+  const parts = [
+    commits === undefined ? 'commits unknown' : commits === 0 ? 'no commits' : counted(commits),
+    unpushed === undefined || (commits === 0 && unpushed === 0)
+      ? undefined
+      : unpushed === 0
+        ? 'pushed'
+        : unpushed === commits
+          ? 'not pushed'
+          : `${unpushed} not pushed`,
+    uncommitted === 0 || files === undefined ? undefined : `${files} not committed`,
+  ]
+  return parts.filter((each) => each !== undefined).join(', ')
+}
+
+function counted(commits: number): string {
+  return commits === 1 ? '1 commit' : `${commits} commits`
+}
