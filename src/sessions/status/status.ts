@@ -14,13 +14,10 @@ export const statuses = [
 ] as const
 export type Status = (typeof statuses)[number]
 
-/** How a run ended: the words of the journal. */
-export type EndedHow = 'finished' | 'failed' | 'timed_out' | 'stopped'
-
 export interface StatusFacts {
   /** The state of its session as `list --json` shows it; undefined without a session. */
   state: string | undefined
-  /** How its last run ended; undefined when that is not known. */
+  /** How its last run ended, in the journal's words: finished, failed, timed_out, stopped; undefined when not known. */
   ended?: string | undefined
   /** Its next task: in the queue, or being started by the daemon. */
   task?: 'queued' | 'starting' | undefined
