@@ -48,6 +48,11 @@ export function isUnread({ read }: Notification): boolean {
   return read !== true
 }
 
+/** Whether it tells of an end, or of something that a person may have to see to; the others echo what a person did. */
+export function isNews({ type }: Notification): boolean {
+  return !['task_queued', 'task_dequeued', 'task_started'].includes(type ?? '')
+}
+
 /** A text as notifications hold it: one line of bounded length, without the secrets that agents are given. */
 export function messageLine(home: Pick<Home, 'paths' | 'env'>, message: string): string {
   return plainLine(maskerOf(home)(message), longestMessage) || '(the standard message)'

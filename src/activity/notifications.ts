@@ -53,9 +53,12 @@ export function readNotifications(home: NotifyingHome): Notification[] {
   return bounded(all)
 }
 
-/** How many are unread, as far as that can be told; changes nothing. */
-export function countUnread({ paths }: Pick<Home, 'paths'>): number {
-  return bounded(load({ paths }).all).filter(isUnread).length
+/** How many are unread, or how many of those are such, as far as that can be told; changes nothing. */
+export function countUnread(
+  { paths }: Pick<Home, 'paths'>,
+  such: (each: Notification) => boolean = () => true,
+): number {
+  return bounded(load({ paths }).all).filter((each) => isUnread(each) && such(each)).length
 }
 
 /** Marks all as read; returns how many were unread. Throws KugetsuError when that cannot be written. */

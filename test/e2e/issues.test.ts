@@ -193,6 +193,53 @@ describe('an issue at rest', () => {
     expect([await issue(2), await issue(3)]).toMatchObject([{ status: 'stopped' }, { status: 'stopped' }])
   })
 
+  it('has a transcript, of which a person can ask for a part', async () => {
+    const all = await stage.ok(['logs', 'app#1'])
+    expect(all).toMatch(/▶ task\n {2}You are assigned to/)
+    expect(await stage.ok(['logs', 'app#1', '--last'])).toBe('one is done\n')
+    expect(await stage.ok(['logs', 'app#1', '-n', '2'])).toBe(
+      all
+        .split(/(?<=\n)/)
+        .slice(-2)
+        .join(''),
+    )
+    expect(await stage.ok(['logs', 'app#1', '--grep', 'ONE IS DONE'])).toBe('')
+    expect(await stage.ok(['logs', 'app#1', '--grep', 'one is done', '--since', '1h'])).toMatch(/▶ task[^]*● agent/)
+    const { json } = await runJson<{ text: string; entries: { kind: string }[] }>(stage.home, [
+      'logs',
+      'app#1',
+      '--json',
+    ])
+    expect(json.text).toBe(all)
+    expect(json.entries.map(({ kind }) => kind)).toEqual(['head', 'task', 'agent', 'end'])
+    for (const wrong of [
+      ['--since', 'soon'],
+      ['--last', '-f'],
+      ['-n', '0'],
+      ['--delegations', '3'],
+    ]) {
+      const said = await stage.kugetsu(['logs', 'app#1', ...wrong])
+      const error = expect.stringMatching(/^Error: .*\nHint: .*\n$/)
+      expect([said.code, said.stdout, said.stderr], wrong.join(' ')).toEqual([1, '', error])
+    }
+  })
+
+  it.skipIf(!hasTerminals)("begins its transcript with the person's words on a terminal", async () => {
+    const begin = /▶ task\r\n {2}\(standing instructions\)\r\n {2}GATE=first SAY\{\{one is done\}\} the first/
+    expect(await shown(['logs', '1'])).toMatch(begin) // there, a number is the issue
+    expect(await stage.ok(['logs', '1'])).toMatch(/^No delegation logs/)
+    expect(await shown(['logs', '--delegations', '1'])).toMatch(/^No delegation logs/)
+  })
+
+  it.skipIf(!hasTerminals)('is told of by notify on a terminal, once, without what the person did', async () => {
+    expect((await stage.ok(['notify'])).match(/task_queued/g)).toHaveLength(3)
+    const news = await shown(['notify'])
+    const rows = news.trimEnd().split('\r\n').slice(1)
+    expect(rows.map((row) => row.split(/ +/).slice(1, 3))).toEqual([1, 2, 3].map((number) => ['done', `app#${number}`]))
+    expect(await shown(['notify'])).toMatch(/^Nothing new/)
+    expect(await shown(['notify', '--all'])).toMatch(/queued +app#2/)
+  })
+
   it.skipIf(!hasTerminals)(
     'tells what its agent has made: nothing, or what is not pushed and not committed',
     async () => {

@@ -52,13 +52,18 @@ export const agents: Definitions = {
       .action(async (options) => (await import('../commands/queue/status.ts')).runStatus(context, options))
   },
   logs: (command, context) => {
-    const examples = ['kugetsu logs app#14', 'kugetsu logs -f app#14']
+    const examples = ['kugetsu logs -f app#14', 'kugetsu logs app#14 --last', 'kugetsu logs app#14 --since 10m']
     command(
       'logs [issue-ref|id|n]',
-      'Print the transcript of an issue, a queued task or pm-agent, or the last n delegations (default 10)',
+      'Print the transcript of an issue, a queued task or pm-agent, or list the last n delegations (default 10)',
       examples,
     )
       .option('-f, --follow', 'Follow the transcript while the agent works')
+      .option('-n, --lines <count>', 'Only the last lines, at most this many', count)
+      .option('--since <time>', 'Only from this time on: 10m, 2h, 14:30, 2026-05-01')
+      .option('--last', 'Only the last thing that the agent said')
+      .option('--grep <text>', 'Only the parts with this text')
+      .option('--delegations [count]', 'List the last messages to the PM agent (default 10)', count)
       .action(async (what, options) =>
         (await import('../commands/agents/logs.ts')).runLogs(context, { ...options, what }),
       )

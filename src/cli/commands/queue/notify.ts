@@ -1,14 +1,26 @@
+import { shortRefs } from '../../../core/issue-ref.ts'
 import { plainLine } from '../../../core/plain-text.ts'
 import { tellUntold } from '../../../sessions/runs/announce.ts'
 import { sessionsAtWork } from '../../../sessions/runs/at-work.ts'
-import { isUnread } from '../../../activity/notification.ts'
+import { isNews, isUnread, type Notification } from '../../../activity/notification.ts'
 import { markAllRead, readNotifications } from '../../../activity/notifications.ts'
-import { readSessions } from '../../../sessions/file/store.ts'
+import { readSessions, trackedRefs } from '../../../sessions/file/store.ts'
 import type { Context } from '../../terminal/context.ts'
 import { tellOfInterrupted } from '../../interrupted.ts'
-import { age, printJson, table } from '../../terminal/output.ts'
+import { pmAgentWord } from '../../refs.ts'
+import { age, printJson, styled, table } from '../../terminal/output.ts'
 
 const header = ['AGE', 'TYPE', 'ISSUE_REF', 'MESSAGE']
+/** The types as a person reads them: the words of `kugetsu list` where there is one. */
+const words: Record<string, string> = {
+  task_queued: 'queued',
+  task_dequeued: 'taken',
+  task_started: 'running',
+  task_interrupted: 'interrupted',
+  task_completed: 'done',
+  task_error: 'failed',
+  task_timeout: 'time limit',
+}
 /** More than is ever stored. */
 const shownLength = 1000
 
@@ -18,16 +30,46 @@ export async function runNotifyList(context: Context, options: { all?: boolean; 
   await tellUntold(context, sessions)
   await tellOfInterrupted(context, sessionsAtWork(context, sessions))
   const all = readNotifications(context)
+  if (context.io.terminal && options.json !== true) return showPerson(context, all, options)
   const shown = options.all === true ? all : all.filter(isUnread)
   if (options.json === true) return printJson(context, shown)
-  const rows = shown.map(({ timestamp, created_at: createdAt, type, issue_ref: ref, message }) => [
-    age(timestamp ?? createdAt ?? null, context.now()),
-    plainLine(type ?? '', shownLength),
-    ref ? plainLine(ref, shownLength) : 'pm-agent',
-    plainLine(message ?? '', shownLength),
+  const rows = shown.map((each) => [
+    age(timeOf(each), context.now()),
+    plainLine(each.type ?? '', shownLength),
+    each.issue_ref ? plainLine(each.issue_ref, shownLength) : pmAgentWord,
+    plainLine(each.message ?? '', shownLength),
   ])
-  const fit = { columns: context.io.columns, cutFirst: ['MESSAGE'], keepEnd: ['ISSUE_REF'] }
-  context.io.out(table(header, rows, context.io.terminal ? fit : undefined))
+  context.io.out(table(header, rows))
+}
+
+/** A person gets what has ended or needs them, with --all also the history, and has read it then. */
+async function showPerson(context: Context, all: Notification[], options: { all?: boolean }): Promise<void> {
+  const shown = options.all === true ? all : all.filter((each) => isUnread(each) && isNews(each))
+  if (shown.length === 0) context.io.out('Nothing new. What happened before: kugetsu notify --all\n')
+  else {
+    // A ref that is short for these alone could mean another issue.
+    const known = [...new Set([...trackedRefs(context), ...all.flatMap(({ issue_ref: ref }) => ref ?? [])])]
+    const short = new Map(shortRefs(known).map((ref, index) => [known[index], ref]))
+    const rows = shown.map((each) => [
+      age(timeOf(each), context.now()),
+      words[each.type ?? ''] ?? plainLine(each.type ?? '', shownLength),
+      each.issue_ref ? plainLine(short.get(each.issue_ref) ?? each.issue_ref, shownLength) : pmAgentWord,
+      plainLine(each.message ?? '', shownLength),
+    ])
+    context.io.out(
+      table(['AGE', 'STATUS', 'REF', 'MESSAGE'], rows, {
+        columns: context.io.columns,
+        cutFirst: ['MESSAGE'],
+        keepEnd: ['REF'],
+        paint: (_, row, cell) => (row === -1 ? styled(context, 'dim', cell) : cell),
+      }),
+    )
+  }
+  await markAllRead(context)
+}
+
+function timeOf({ timestamp, created_at: createdAt }: Notification): string | null {
+  return timestamp ?? createdAt ?? null
 }
 
 export async function runNotifyClear(context: Context, options: { json?: boolean }): Promise<void> {

@@ -1,4 +1,6 @@
 /** `status` as a person sees it on a terminal, and as one line. */
+import { isNews } from '../../../activity/notification.ts'
+import { countUnread } from '../../../activity/notifications.ts'
 import { shortRefs } from '../../../core/issue-ref.ts'
 import { plainLine } from '../../../core/plain-text.ts'
 import { counted } from '../../../core/wording.ts'
@@ -19,7 +21,6 @@ export interface Report {
   slots: { limit: number; used: number }
   daemon: { running: boolean; dispatching: boolean }
   server: { running: boolean; version?: string; started_at?: string }
-  notifications: { unread: number }
 }
 
 /** Prints five lines: agents, queue, what needs a person, daemon, server; and what is not as it should be. */
@@ -30,7 +31,7 @@ export async function printForPerson(
 ): Promise<void> {
   if (report.status === 'kugetsu_not_initialized') return context.io.out(notSetUp)
   const issues = await issuesOf(context)
-  const { slots, daemon, server, notifications } = report
+  const { slots, daemon, server } = report
   const line = (name: string, text: string) => context.io.out(`${styled(context, 'dim', name.padEnd(9))}  ${text}\n`)
   const inGroup = (group: number) => issues.filter(({ status }) => groupOf(status) === group)
   const names = namer(issues)
@@ -48,7 +49,8 @@ export async function printForPerson(
   const { version = '', started_at: startedAt = null } = server
   const up = `opencode ${plainLine(version, 40)}, up ${age(startedAt, context.now())}`
   line('server', server.running ? up : 'not running; it starts when it is needed')
-  if (notifications.unread > 0) line('unread', `${counted(notifications.unread, 'notification')}: kugetsu notify`)
+  const news = countUnread(context, isNews)
+  if (news > 0) line('unread', `${counted(news, 'notification')}: kugetsu notify`)
 }
 
 /** `2/3 running, 4 queued, 1 failed`: what there is of each; empty before `init`. */

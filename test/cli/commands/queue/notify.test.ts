@@ -22,14 +22,14 @@ const long = {
 } as const
 
 describe('notify list', () => {
-  it('fits a terminal of 80 columns, and shows the end of a ref that is cut', async () => {
+  it('fits a terminal of 80 columns, in the words of the list', async () => {
     const at = context({ terminal: true, columns: 80 })
     notify(at, long)
     await runNotifyList(at, {})
     const lines = at.out().trimEnd().split('\n')
     expect(lines.map((line) => line.length <= 80)).toEqual([true, true])
-    expect(lines[0]).toMatch(/^AGE +TYPE +ISSUE_REF +MESSAGE$/)
-    expect(lines[1]).toMatch(/^0s +task_completed +forge\.test\/some-team\/application#14 +The login.*…$/)
+    expect(lines[0]).toMatch(/^AGE +STATUS +REF +MESSAGE$/)
+    expect(lines[1]).toMatch(/^0s +done +application#14 +The login.*…$/)
   })
 
   it('is whole in a pipe', async () => {

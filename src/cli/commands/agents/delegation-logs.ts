@@ -1,0 +1,57 @@
+/** The transcripts of the messages to the PM agent: one file each. */
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { plainLine } from '../../../core/plain-text.ts'
+import { listDirectory, removeFile } from '../../../platform/files.ts'
+import type { Context } from '../../terminal/context.ts'
+import { age, printJson, table } from '../../terminal/output.ts'
+
+const keptDays = 7
+
+/** Lists the last `count` of them; those over a week old are removed. */
+export async function listDelegations(context: Context, count: number, options: { json?: boolean }): Promise<void> {
+  const limit = context.now().getTime() - keptDays * 86_400_000
+  const all = delegationFiles(context)
+  for (const { file } of all.filter(({ modified }) => modified.getTime() < limit)) {
+    removeFile(file)
+    removeFile(path.join(path.dirname(file), `.${path.basename(file, '.log')}.written`))
+  }
+  const logs = all.filter(({ modified }) => modified.getTime() >= limit).slice(-count)
+  const shown = count === 0 ? [] : logs
+  const queue = context.queue()
+  const listed = await Promise.all(
+    shown.map(async ({ file, modified }) => {
+      const id = path.basename(file, '.log').replace(/^delegate-/, '')
+      const item = await queue.get(id).catch(() => undefined)
+      const { state = null, message = null } = item ?? {}
+      return { file, modified: modified.toISOString(), queue_item: item?.id ?? null, state, message }
+    }),
+  )
+  if (options.json === true) return printJson(context, listed)
+  if (shown.length === 0) return context.io.out('No delegation logs. For an agent: kugetsu logs <issue-ref>\n')
+  const fit = { columns: context.io.columns, cutFirst: ['MESSAGE'] }
+  context.io.out(
+    table(
+      ['LOG', 'AGE', 'STATE', 'MESSAGE'],
+      listed.map(({ file, modified, state, message }) => [
+        path.basename(file),
+        age(modified, context.now()),
+        state ?? '',
+        plainLine(message ?? '', 200),
+      ]),
+      context.io.terminal ? fit : undefined,
+    ),
+  )
+}
+
+/** All of them, the one that was written to last at the end. */
+export function delegationFiles(context: Context): { file: string; modified: Date }[] {
+  return listDirectory(context.paths.logs)
+    .filter((name) => /^delegate-.*\.log$/.test(name))
+    .flatMap((name) => {
+      const file = path.join(context.paths.logs, name)
+      const stat = fs.lstatSync(file, { throwIfNoEntry: false })
+      return stat?.isFile() === true ? [{ file, modified: stat.mtime }] : []
+    })
+    .sort((a, b) => a.modified.getTime() - b.modified.getTime())
+}
