@@ -1,7 +1,7 @@
 /** man/kugetsu.1, from the commands as they are defined. `npm run man` writes it, test/cli/man-page.test.ts compares. */
 import type { Command } from 'commander'
 import { isHidden } from '../src/cli/define.ts'
-import { helpOf } from '../src/cli/program.ts'
+import { helpOf } from '../src/cli/help.ts'
 
 /** The manual page (roff, man(7)) of the whole command line. */
 export function manPage(program: Command, version: string): string {

@@ -3,6 +3,8 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { CommanderError } from 'commander'
 import type { Context } from './cli/terminal/context.ts'
+import { asksForAll, firstPage } from './cli/help.ts'
+import { withoutAlias } from './cli/names.ts'
 import { createProgram } from './cli/program.ts'
 import { renderError } from './cli/terminal/render-error.ts'
 import { usageError, withoutHelp } from './cli/usage.ts'
@@ -13,7 +15,8 @@ import { packedText } from './platform/single-executable.ts'
 import { createContext, createInterruption, requireHome } from './process.ts'
 
 /** Runs the command that `argv` (without program and script) asks for and sets the exit code. */
-export async function main(argv: string[]): Promise<void> {
+export async function main(typed: string[]): Promise<void> {
+  const argv = withoutAlias(typed)
   const interruption = createInterruption()
   const context = createContext(interruption, { inBackground: argv[0] === daemonCommand, exit: process.exit })
   const flags = { json: argv.includes('--json'), debug: argv.includes('--debug') }
@@ -23,7 +26,9 @@ export async function main(argv: string[]): Promise<void> {
     requireHome(context.env)
     quietly(program, context, flags.json)
     context.onUnhandled(interruption.failed)
-    await program.parseAsync(argv.length === 0 ? ['help'] : asked, { from: 'user' })
+    const page = firstPage(argv)
+    if (page !== undefined) context.io.out(page)
+    else await program.parseAsync(asksForAll(argv) ? ['--help'] : asked, { from: 'user' })
     const failure = interruption.failure()
     if (failure !== undefined) throw failure
     // Unless the command has set the exit code itself.

@@ -4,6 +4,7 @@ import { credentialCommand } from '../core/credential-helper.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { pmShellCommand } from '../core/pm-shell.ts'
 import { daemonCommand } from '../daemon/names.ts'
+import { aliases } from './names.ts'
 import type { Context } from './terminal/context.ts'
 import { wrap } from './terminal/wrap.ts'
 
@@ -39,10 +40,12 @@ export function addTo(group: Command, commands: Subcommands, context: Context, a
 export function finish(command: Command, examples: string[], exits: Exits = {}): Command {
   command.option('--json', 'Print JSON').option('--debug', 'Print stacks of errors')
   const lines = examples.map((example) => `  ${example}`).join('\n')
+  const also = Object.entries(aliases).flatMap(([alias, name]) => (name === command.name() ? [alias] : []))
   const codes = Object.entries({ 0: 'done', 1: 'failed', ...exits }).map(([code, meaning]) => `${code} ${meaning}`)
   return command.addHelpText(
     'after',
-    `${lines === '' ? '' : `\nExamples:\n${lines}\n`}\n${wrap(`Exit codes: ${codes.join(', ')}`, 76, '  ')}`,
+    `${also.length > 0 && command.parent?.parent === null ? `\nAlso called: ${also.join(', ')}\n` : ''}` +
+      `${lines === '' ? '' : `\nExamples:\n${lines}\n`}\n${wrap(`Exit codes: ${codes.join(', ')}`, 76, '  ')}`,
   )
 }
 

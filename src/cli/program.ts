@@ -1,5 +1,5 @@
 /** The command line. definitions/ has every command: its name, flags, and the call; its work is loaded when it runs. */
-import { Command } from 'commander'
+import { Command, Help } from 'commander'
 import type { Context } from './terminal/context.ts'
 import { agents } from './definitions/agents.ts'
 import { cleanUp } from './definitions/clean-up.ts'
@@ -52,7 +52,7 @@ export function createProgram(
     .version(version, '-V, --version', 'Print the version')
     .helpOption('-h, --help', 'Print help')
     .helpCommand('help [command]', 'Print help for a command')
-    .addHelpText('beforeAll', 'kugetsu - OpenCode Session Manager\n')
+    .addHelpText('before', 'kugetsu - OpenCode Session Manager\n')
     .addHelpText('after', epilogue)
     .configureOutput({
       getOutHelpWidth: () => Math.min(columns, widestHelp),
@@ -65,8 +65,13 @@ export function createProgram(
       subcommandTerm: (command) =>
         `${command.name()} ${command.usage().replace('[options] ', '').replace('[options]', '')}`,
       visibleCommands: (command) => command.commands.filter((each) => !isHidden(each)),
+      // What a command does comes before how it is called.
+      formatHelp: (command, helper) => {
+        const [usage = '', does = '', ...rest] = Help.prototype.formatHelp.call(helper, command, helper).split('\n\n')
+        return (command.description() === '' ? [usage, does, ...rest] : [does, usage, ...rest]).join('\n\n')
+      },
     })
-    .showSuggestionAfterError(true)
+    .showSuggestionAfterError(true) // of flags; for commands see names.ts
   // Completing `kugetsu start …` needs that command; completing its name needs all commands.
   const name = argv[0] === completeCommand ? argv[2] : argv[0]
   const isKnown =
@@ -83,11 +88,4 @@ export function createProgram(
     }
   }
   return program
-}
-
-/** The page of help of a command, as commander makes it. */
-export function helpOf(command: Command): string {
-  let help = ''
-  command.configureOutput({ writeOut: (part) => (help += part) }).outputHelp()
-  return help
 }

@@ -2,6 +2,8 @@
 import { Command, CommanderError } from 'commander'
 import { KugetsuError } from '../core/errors.ts'
 import { plainLine } from '../core/plain-text.ts'
+import { isHidden } from './define.ts'
+import { meantBy } from './names.ts'
 
 /**
  * The arguments that `help <command> [subcommand]` means: those commands with --help. A name that does not exist is left as
@@ -29,9 +31,24 @@ export function usageError(error: CommanderError, program: Command, argv: readon
   const [, message = '', suggestion] = /^(?:error: )?([^]*?)(?:\n\((Did you mean [^\n]*)\))?$/.exec(cause.message) ?? []
   const command = calledIn(program, argv)
   const called = ['kugetsu', ...pathOf(command)].join(' ')
+  const meant = error.code === 'commander.unknownCommand' || cause !== error ? meantAt(program, argv) : undefined
   const usage = `${called} ${command.usage().replace('[options]', '')}`.replace(/ +/g, ' ').trim()
-  const hint = suggestion ?? (command === program ? 'See "kugetsu help".' : `Usage: ${usage}; see "${called} --help".`)
+  const isOption = error.code === 'commander.unknownOption'
+  const see = command === program ? 'See "kugetsu help".' : `Usage: ${usage}; see "${called} --help".`
+  // An unquoted #14 never gets here: to the shell it is a comment.
+  const isCutOff = error.code === 'commander.missingArgument' && message.includes("'issue-ref")
+  const hash = isCutOff ? ' Quote a ref that begins with #, or leave the # out: 14.' : ''
+  const hint = (isOption ? suggestion : meant) ?? see + hash
   return new KugetsuError(plainLine(message, 300) || 'wrong usage', { hint, code: 'usage', cause })
+}
+
+/** `Did you mean …?` for the first word that names no command. */
+function meantAt(program: Command, argv: readonly string[]): string | undefined {
+  const group = calledIn(program, argv)
+  const path = pathOf(group)
+  const names = group.commands.filter((each) => !isHidden(each)).map((each) => each.name())
+  const meant = meantBy(argv[path.length] ?? '', [...names, 'help'], path.length === 0)
+  return meant === undefined ? undefined : `Did you mean "kugetsu ${[...path, meant].join(' ')}"?`
 }
 
 /** When a group has a default command (`queue` for `queue list`), commander takes a wrong name for its argument. */

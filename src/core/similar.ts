@@ -1,7 +1,12 @@
 /** The name that was probably meant by a misspelled word; undefined when no name is close. */
 export function similarTo(word: string, names: readonly string[]): string | undefined {
+  return within(Math.min(3, word.length / 3), word, names)
+}
+
+/** The nearest name, if at most so many characters have to be added, removed or changed. */
+export function within(most: number, word: string, names: readonly string[]): string | undefined {
   const near = names.map((name) => ({ name, away: distance(word, name) })).toSorted((a, b) => a.away - b.away)[0]
-  return near !== undefined && near.away <= Math.min(3, word.length / 3) ? near.name : undefined
+  return near !== undefined && near.away <= most ? near.name : undefined
 }
 
 /** How many characters have to be added, removed or changed to make the one word the other (Levenshtein). */

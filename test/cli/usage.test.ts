@@ -20,15 +20,33 @@ async function saidOf(...argv: string[]): Promise<string> {
 
 describe('a command line that is wrong', () => {
   it('gets the command, subcommand or flag that was meant', async () => {
-    expect(await saidOf('strat', 'x')).toBe("unknown command 'strat' | Did you mean start?")
-    expect(await saidOf('server', 'lsit')).toBe("unknown command 'lsit' | Did you mean list?")
-    expect(await saidOf('queue', 'lsit')).toBe("unknown command 'lsit' | Did you mean list?")
+    expect(await saidOf('strat', 'x')).toBe(`unknown command 'strat' | Did you mean "kugetsu start"?`)
+    expect(await saidOf('server', 'lsit')).toBe(`unknown command 'lsit' | Did you mean "kugetsu server list"?`)
+    expect(await saidOf('queue', 'lsit')).toBe(`unknown command 'lsit' | Did you mean "kugetsu queue list"?`)
     expect(await saidOf('list', '--jsno')).toBe("unknown option '--jsno' | Did you mean --json?")
   })
 
+  it.each([
+    ['cancel', 'stop'],
+    ['new', 'start'],
+    ['daemon', 'queue-daemon'],
+    ['tail', 'logs -f'],
+    ['remove', 'destroy'],
+    ['sotp', 'stop'],
+  ])('is understood by its meaning: %s', async (word, meant) => {
+    expect(await saidOf(word)).toBe(`unknown command '${word}' | Did you mean "kugetsu ${meant}"?`)
+  })
+
+  it.each([['destory'], ['prun'], ['queue', 'remvoe'], ['queue', 'claer'], ['constructor'], ['xyzzy'], ['__proto__']])(
+    'is not led by a slip of the keys to what removes, nor by a word that is far off: %s %s',
+    async (...words) => {
+      expect(await saidOf(...words)).not.toMatch(/Did you mean/)
+    },
+  )
+
   it('is told the usage of the command that was called', async () => {
     expect(await saidOf('start')).toBe(
-      `missing required argument 'issue-ref' | Usage: kugetsu start <issue-ref> <message> [pr-url]; see "kugetsu start --help".`,
+      `missing required argument 'issue-ref' | Usage: kugetsu start <issue-ref> <message> [pr-url]; see "kugetsu start --help". Quote a ref that begins with #, or leave the # out: 14.`,
     )
     expect(await saidOf('queue', 'show')).toMatch(
       /'issue-ref\|id' \| Usage: kugetsu queue show <issue-ref\|id>; see "kugetsu queue show --help"/,

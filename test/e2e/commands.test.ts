@@ -44,10 +44,10 @@ describe('before init', () => {
   })
 
   it('help and version work', async () => {
-    for (const args of [[], ['help'], ['--help'], ['help', 'start'], ['start', '--help']]) {
+    for (const args of [[], ['help'], ['--help'], ['help', '--all']]) {
       expect(await stage.ok(args), args.join(' ')).toMatch(/^kugetsu - OpenCode Session Manager\n/)
     }
-    expect(await stage.ok(['help'])).toMatch(/Exit codes:\s+0 .*1 .*2 .*124 .*130/s)
+    expect(await stage.ok(['help', '--all'])).toMatch(/Exit codes:\s+0 .*1 .*2 .*124 .*130/s)
     const { version } = JSON.parse(fs.readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
     expect(await stage.ok(['--version'])).toBe(`${version}\n`)
   })
