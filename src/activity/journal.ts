@@ -28,9 +28,12 @@ export type Decision =
   | 'pruned'
   | 'recovered'
 
+/** What a note needs of a home. The plugin inside opencode has no more. */
+type NotingHome = { paths: Pick<Home['paths'], 'journal' | 'lock' | 'env'> } & Pick<Home, 'env' | 'now'>
+
 /** Notes a decision and its reason as a line of journal.jsonl. Never throws: a full disk loses the line, not the work. */
 export function note(
-  home: Home,
+  home: NotingHome,
   decision: Decision,
   about: { issue_ref?: string | null | undefined; reason: string },
 ): void {

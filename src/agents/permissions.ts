@@ -18,8 +18,16 @@ export function permissionRules(): PermissionRule[] {
   return [...unattendedRules]
 }
 
+/** How a request was answered, in words for the journal. */
+export function permissionAnswer(
+  policy: 'reject' | 'allow',
+  { permission, patterns }: { permission: string; patterns: readonly string[] },
+): string {
+  return `${policy === 'allow' ? 'allowed' : 'rejected'} ${permission} ${patterns.join(' ')}`
+}
+
 /** The text for an agent with a refused request: why it was refused, and how to go on. */
-export function permissionDenial(request: { permission: string; patterns: string[] }): string {
+export function permissionDenial(request: { permission: string; patterns: readonly string[] }): string {
   const what = request.patterns.map((pattern) => plainLine(pattern, 200)).join(', ')
   const asked = plainLine(request.permission, 60) + (what === '' ? '' : ` (${what})`)
   return `kugetsu refused this by policy: ${asked}. Nobody is there to grant it, so do not ask again. ${advice(request.permission)}`

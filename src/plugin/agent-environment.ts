@@ -59,11 +59,14 @@ export function isDevAgent(home: string, sessionId: string): boolean {
   return devSessions(home).some((session) => session.sessionId === sessionId)
 }
 
-/** Whether the agent that works in a directory under that session, or the agent of that sub-agent, has a run. */
-export function hasRun(home: string, call: ShellCall): boolean {
+/**
+ * The agent with a run that works in a directory under that session, or has that sub-agent: its issue, or its name without
+ * one. Undefined when there is none.
+ */
+export function atWork(home: string, call: ShellCall): string | undefined {
   const agent = attempt(() => agentOf(home, call))
   const session = agent?.kind === 'pm-agent' ? readSession(home, 'pm-agent.json') : agent?.session
-  return session?.hasRun ?? false
+  return session?.hasRun ? (session.issueRef ?? session.name) : undefined
 }
 
 /** `given` are the variables that the command has anyway. Never throws for a bad file. */

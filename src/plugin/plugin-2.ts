@@ -2,11 +2,12 @@
  * The plugin for opencode 2: what plugin.ts is for opencode 1, by the same rules. There is an instance for each directory,
  * and so for each agent with its sub-agents.
  */
-import * as path from 'node:path'
 import { homedir } from 'node:os'
-import { permissionDenial } from '../agents/permissions.ts'
+import { note } from '../activity/journal.ts'
+import { permissionAnswer, permissionDenial } from '../agents/permissions.ts'
+import { pathsOf } from '../config/paths.ts'
 import { loadSettings } from '../config/settings.ts'
-import { environmentFor, hasRun } from './agent-environment.ts'
+import { atWork, environmentFor } from './agent-environment.ts'
 import { letThrough, refusalOf } from './guard.ts'
 
 /** What opencode hands to a plugin, as far as it is used here. Each hook may change the event. */
@@ -102,25 +103,26 @@ function refuse(directory: string, call: Pick<ToolEvent, 'tool' | 'sessionID' | 
 }
 
 /**
- * Answers at once what would wait for a person, while the agent has a run: by PERMISSION_POLICY, as the daemon does it for
- * opencode 1. The texts of later answers are lost on some tools.
+ * Answers at once what would wait for a person, while the agent has a run, and notes it: by PERMISSION_POLICY, as the daemon
+ * does it for opencode 1. The texts of later answers are lost on some tools.
  */
 function decide(directory: string, event: PermissionEvent): void {
   const home = process.env['KUGETSU_DIR'] ?? ''
   if (event.effect !== 'ask' || home === '') return
-  if (!hasRun(home, { cwd: directory, sessionID: event.sessionID })) return
-  if (policyOf(home) === 'allow') {
-    event.effect = 'allow'
-    return
-  }
-  event.effect = 'deny'
-  event.message = permissionDenial({ permission: event.action, patterns: [...event.resources] })
+  const agent = atWork(home, { cwd: directory, sessionID: event.sessionID })
+  if (agent === undefined) return
+  const paths = pathsOf(home)
+  const policy = policyOf(paths.config)
+  const request = { permission: event.action, patterns: event.resources }
+  event.effect = policy === 'allow' ? 'allow' : 'deny'
+  if (policy === 'reject') event.message = permissionDenial(request)
+  const reason = permissionAnswer(policy, request)
+  note({ paths, env: process.env, now: () => new Date() }, 'permission', { issue_ref: agent, reason })
 }
 
-function policyOf(home: string): 'reject' | 'allow' {
+function policyOf(configFile: string): 'reject' | 'allow' {
   try {
-    return loadSettings({ configFile: path.join(home, 'config'), env: process.env, userHome: homedir() })
-      .permissionPolicy
+    return loadSettings({ configFile, env: process.env, userHome: homedir() }).permissionPolicy
   } catch {
     return 'reject'
   }

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readJournal } from '../../src/activity/journal.ts'
 import { pmAgentDefinition, pmAgentName } from '../../src/agents/pm-agent.ts'
 import type { Driver } from '../../src/driver/driver.ts'
 import { writeProgram } from '../../src/driver/environment.ts'
@@ -108,8 +109,9 @@ describe.skipIf(why !== '')(`opencode 2.0.15${why}`, () => {
     }
   })
 
-  it('refuses by policy what would wait for a person, with the reason', async () => {
+  it('refuses by policy what would wait for a person, with the reason, and notes it', async () => {
     const own = await agent([{ permission: 'bash', pattern: '*', action: 'ask' }])
+    const noted = () => readJournal(stage.home, { issueRef: own.issue }).map(({ reason }) => reason)
     await say(own, shell('echo asked'))
     expect(told()).toContain('kugetsu refused this by policy: shell (echo asked)')
     expect(await stage.client.asks(own.directory)).toEqual([])
@@ -117,6 +119,10 @@ describe.skipIf(why !== '')(`opencode 2.0.15${why}`, () => {
     await say(own, shell('echo allowed'))
     expect(told()).toBe('allowed\n')
     write('config', '')
+    // A variable with the name of a secret has this value (see beforeAll).
+    await say(own, shell('echo everybody-else'))
+    const again = 'rejected shell echo everybody-else'.replace('everybody', '***MASKED***')
+    expect(noted()).toEqual(['rejected shell echo asked', 'allowed shell echo allowed', again])
   })
 
   it('holds the PM agent to its programs and tools', async () => {

@@ -1,4 +1,4 @@
-import { permissionDenial } from '../../agents/permissions.ts'
+import { permissionAnswer, permissionDenial } from '../../agents/permissions.ts'
 import type { Home } from '../../config/home.ts'
 import type { Settings } from '../../config/settings.ts'
 import { messageOf } from '../../core/errors.ts'
@@ -25,7 +25,10 @@ export async function answerRequests(
     const { permissionPolicy: policy } = home.settings(issue)
     try {
       await client.answer(ask, directory, answerTo(ask, policy))
-      note(home, 'permission', { issue_ref: issue, reason: wordsFor(ask, policy) })
+      note(home, 'permission', {
+        issue_ref: issue,
+        reason: isQuestion(ask) ? 'rejected a question' : permissionAnswer(policy, ask),
+      })
     } catch (error) {
       waiting += 1
       home.warn(`could not answer ${issue}: ${messageOf(error)}`)
@@ -35,11 +38,10 @@ export async function answerRequests(
 }
 
 function answerTo(ask: Ask, policy: Policy): Parameters<Client['answer']>[2] {
-  if (ask.kind === 'question') return { refused: undefined }
+  if (isQuestion(ask)) return { refused: undefined }
   return policy === 'allow' ? 'once' : { refused: permissionDenial(ask) }
 }
 
-function wordsFor({ kind, permission, patterns }: Ask, policy: Policy): string {
-  if (kind === 'question') return 'rejected a question'
-  return `${policy === 'allow' ? 'allowed' : 'rejected'} ${permission} ${patterns.join(' ')}`
+function isQuestion({ kind }: Ask): boolean {
+  return kind === 'question'
 }
