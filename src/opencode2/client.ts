@@ -10,6 +10,7 @@ import { observeSession, retryIn } from './api/observe.ts'
 import { createRoutes, type Routes } from './api/routes.ts'
 import type { Configuration, Form, ModelRef } from './api/schemas.ts'
 import { toldBy } from './entries.ts'
+import { pluginEntry } from './launch.ts'
 import { outputsOf } from './outputs.ts'
 import { createPrimed, fork, place, whenGuarded } from './sessions.ts'
 
@@ -19,9 +20,10 @@ const refusedByDefault = 'kugetsu refused this by policy: nobody is there to gra
 
 export function connect(home: Home, endpoint: Endpoint, signal: AbortSignal | undefined): Client {
   const routes = createRoutes(endpoint, signal)
+  const guard = { file: pluginEntry(home), signal }
   /** Before a directory is loaded, opencode gives wrong answers about it, or none. */
   const loaded = async (directory: string) => {
-    await whenGuarded(routes, directory, signal)
+    await whenGuarded(routes, directory, guard)
     return routes
   }
 
@@ -54,15 +56,15 @@ export function connect(home: Home, endpoint: Endpoint, signal: AbortSignal | un
     },
     mcpTrouble: (directory, patienceMs) => mcpTrouble(routes, directory, patienceMs, signal),
 
-    createPrimed: (directory, session) => createPrimed(routes, directory, session, signal),
+    createPrimed: (directory, session) => createPrimed(routes, directory, session, guard),
     fork: (base) => fork(routes, base),
-    place: (id, target) => place(routes, id, target, signal),
+    place: (id, target) => place(routes, id, target, guard),
     has: async (id) => (await routes.session(id)) !== undefined,
     remove: async (id) => void (await routes.remove(id)),
     outputsOf: (id) => outputsOf(home, routes, id),
 
     prompt: async (id, directory, prompt) => {
-      await whenGuarded(routes, directory, signal)
+      await whenGuarded(routes, directory, guard)
       await choose(routes, id, prompt)
       await routes.prompt(id, prompt)
     },

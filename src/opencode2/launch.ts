@@ -35,12 +35,17 @@ export function launch(home: Home, own: Own): Launch {
   }
 }
 
+/** The file that opencode 2 loads the plugin from. */
+export function pluginEntry(home: Home): string {
+  return path.join(home.paths.opencode, 'plugin', 'index.js')
+}
+
 /** opencode 2 wants a directory, and in it the plugin as the default export of `index.js`. */
 function writePlugin(home: Home): string {
-  const directory = path.join(home.paths.opencode, 'plugin')
+  const directory = path.dirname(pluginEntry(home))
   ensureDirectory(directory)
   writeAtomic(path.join(directory, 'environment.js'), pluginText())
-  writeAtomic(path.join(directory, 'index.js'), "export { kugetsuEnvironment as default } from './environment.js'\n")
+  writeAtomic(pluginEntry(home), "export { kugetsuEnvironment as default } from './environment.js'\n")
   return directory
 }
 

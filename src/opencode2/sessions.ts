@@ -1,5 +1,6 @@
 /** The making and placing of sessions. */
 import { randomBytes } from 'node:crypto'
+import * as fs from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KugetsuError } from '../core/errors.ts'
 import { textAt } from '../core/unknown-data.ts'
@@ -11,7 +12,6 @@ import type { Routes } from './api/routes.ts'
 import type { Session } from './api/schemas.ts'
 import { asRules } from './rules.ts'
 
-const pluginId = 'kugetsu.environment'
 const againMs = 50
 /** How long ours may come after the others. */
 const lateMs = 10_000
@@ -19,17 +19,25 @@ const lateMs = 10_000
 /** Where a session keeps what it was told first, so that others can be told the same. */
 const told = 'kugetsu'
 
+/** How to know our plugin: another one may have its id, and then opencode leaves ours out. */
+export interface Guard {
+  /** The file that it is loaded from. */
+  file: string
+  /** Ends the waiting for it. */
+  signal: AbortSignal | undefined
+}
+
 /**
  * Waits until our plugin is at work in a directory. Without it agents have no variables and the PM agent has no guard; and
  * until then opencode has a wrong default model. Throws KugetsuError `guard_missing` when it does not come.
  */
-export async function whenGuarded(routes: Routes, directory: string, signal: AbortSignal | undefined): Promise<void> {
+export async function whenGuarded(routes: Routes, directory: string, { file, signal }: Guard): Promise<void> {
   requireNoDevice(readByOpencode(directory))
   const from = performance.now()
   let othersFrom: number | undefined
   for (;;) {
     const plugins = await routes.plugins(directory)
-    const ours = plugins.find(({ id }) => id === pluginId)?.state
+    const ours = plugins.find(({ source }) => source?.path !== undefined && isSameFile(source.path, file))?.state
     if (ours?.status === 'active') return
     if (ours?.status === 'failed') {
       throw guardMissing(directory, plainLine(ours.error ?? 'it does not say why', 300))
@@ -47,6 +55,11 @@ export async function whenGuarded(routes: Routes, directory: string, signal: Abo
   }
 }
 
+/** opencode follows the links in a path. */
+function isSameFile(one: string, other: string): boolean {
+  return one === other || (fs.existsSync(other) && one === fs.realpathSync(other))
+}
+
 function guardMissing(directory: string, why: string): KugetsuError {
   return new KugetsuError(`kugetsu's plugin is not at work in opencode for ${directory}: ${why}`, {
     hint: "See opencode's log, and whether your configuration turns plugins off. Without it no agent is started.",
@@ -59,9 +72,9 @@ export async function createPrimed(
   routes: Routes,
   directory: string,
   { title, text, agent }: Parameters<Client['createPrimed']>[1],
-  signal: AbortSignal | undefined,
+  guard: Guard,
 ): Promise<string> {
-  if (agent !== undefined) await requireAgent(routes, directory, agent, signal)
+  if (agent !== undefined) await requireAgent(routes, directory, agent, guard)
   const id = `ses_${random()}`
   await routes.createSession({ id, title, directory, agent, metadata: { [told]: text } })
   try {
@@ -74,13 +87,8 @@ export async function createPrimed(
 }
 
 /** opencode makes a session with any agent, and fails at its first prompt. */
-async function requireAgent(
-  routes: Routes,
-  directory: string,
-  agent: string,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  await whenGuarded(routes, directory, signal)
+async function requireAgent(routes: Routes, directory: string, agent: string, guard: Guard): Promise<void> {
+  await whenGuarded(routes, directory, guard)
   if ((await routes.agents(directory)).some(({ id }) => id === agent)) return
   throw new KugetsuError(`opencode has no agent ${agent}`, {
     hint: "See opencode's log: kugetsu defines that agent in OPENCODE_CONFIG_CONTENT.",
@@ -102,13 +110,13 @@ export async function place(
   routes: Routes,
   id: string,
   { directory, rules, title, isNew }: Placement,
-  signal: AbortSignal | undefined,
+  guard: Guard,
 ): Promise<void> {
   const permissions = asRules(rules)
   if (isNew) {
     const text = await firstTextOf(routes, id.slice(0, id.lastIndexOf('_')))
     await routes.createSession({ id, title, directory, permissions, metadata: { [told]: text } })
-    await Promise.all([routes.instruct(id, text), whenGuarded(routes, directory, signal)])
+    await Promise.all([routes.instruct(id, text), whenGuarded(routes, directory, guard)])
   } else {
     const session = await routes.session(id)
     if (session !== undefined && session.location.directory !== directory) {
@@ -116,7 +124,7 @@ export async function place(
       await routes.wait(id)
     }
     if (session !== undefined) await routes.update(id, { title, permissions })
-    await whenGuarded(routes, directory, signal)
+    await whenGuarded(routes, directory, guard)
   }
   requirePlaced(id, await routes.session(id), directory)
 }

@@ -24,6 +24,8 @@ interface Hooks<Events> {
 
 interface ShellEvent {
   command: string
+  cwd: string
+  timeout: number
   env: Record<string, string>
 }
 
@@ -33,10 +35,14 @@ interface ToolEvent {
   /** Of the call. */
   id: string
   input: Record<string, unknown>
+  /** After a call that has failed. */
+  error?: { message: string; error?: unknown }
 }
 
 interface PermissionEvent {
   sessionID: string
+  /** The call that asks. */
+  source?: { id?: string }
   action: string
   resources: readonly string[]
   effect: 'allow' | 'deny' | 'ask'
@@ -61,32 +67,66 @@ export const kugetsuEnvironment = {
   setup: async (context: Context): Promise<void> => {
     const { directory } = context.location
     /** The commands that are about to be run: opencode does not say whose a command is when it asks for its variables. */
-    const called: { command: unknown; sessionID: string; callID: string }[] = []
+    const called: ToolEvent[] = []
+    /** What agents are to read of the calls that were refused, by call. */
+    const refusals = new Map<string, string>()
     letThrough(directory)
 
-    await context.tool.hook('execute.before', ({ tool, sessionID, id, input }) => {
+    await context.tool.hook('execute.before', (event) => {
+      const { tool, sessionID, input } = event
       // A run that is over would be woken by what goes on in the background.
       if (input['background'] === true) input['background'] = false
       refuse(directory, { tool, sessionID, input })
-      if (tool === 'shell') called.push({ command: input['command'], sessionID, callID: id })
+      // The event itself: a plugin after this one may change its command.
+      if (tool === 'shell') called.push(event)
     })
-    await context.tool.hook('execute.after', ({ id }) => {
-      const at = called.findIndex(({ callID }) => callID === id)
+    await context.tool.hook('execute.after', ({ id, error }) => {
+      const at = called.findIndex((each) => each.id === id)
       if (at !== -1) called.splice(at, 1)
+      const refusal = refusals.get(id)
+      refusals.delete(id)
+      // opencode gives the reason to the model itself, but not with the tools of MCP servers.
+      if (refusal !== undefined && error !== undefined && error.error === undefined) error.message = refusal
       letThrough(directory)
     })
-    await context.shell.hook('create.before', ({ command, env }) => {
-      const at = called.findIndex((each) => each.command === command)
-      const [call] = at === -1 ? [] : called.splice(at, 1)
+    await context.shell.hook('create.before', (event) => {
+      const { env } = event
+      const call = takeCall(called, event, directory)
       try {
-        Object.assign(env, environmentFor({ cwd: directory, ...call }, env))
+        const whose = call === undefined ? {} : { sessionID: call.sessionID, callID: call.id }
+        Object.assign(env, environmentFor({ cwd: directory, ...whose }, env))
       } catch {
         // Whatever went wrong, the agent must not see the server's password.
       }
       for (const name of hidden) delete env[name]
     })
-    await context.permission.hook('evaluate', (event) => decide(directory, event))
+    await context.permission.hook('evaluate', (event) => {
+      const refusal = decide(directory, event)
+      if (refusal === undefined) return
+      event.message = refusal
+      if (event.source?.id !== undefined) refusals.set(event.source.id, refusal)
+    })
   },
+}
+
+/**
+ * The call whose command is about to be run, which then is no longer among `called`; undefined when a person runs it. Two calls
+ * at the same moment that are alike in command, directory and timeout may be taken for each other. That does no harm: all
+ * sessions in a directory are those of one agent and its sub-agents, which have the same variables, and the daemon ends what
+ * outlives either call at the same time.
+ */
+function takeCall(
+  called: ToolEvent[],
+  { command, cwd, timeout }: ShellEvent,
+  directory: string,
+): ToolEvent | undefined {
+  const likeness = ({ input }: ToolEvent) =>
+    ((input['workdir'] ?? directory) === cwd ? 3 : 0) +
+    (input['timeout'] === timeout ? 2 : input['timeout'] === undefined ? 1 : 0)
+  const alike = called.filter(({ input }) => input['command'] === command)
+  const [call] = alike.toSorted((one, other) => likeness(other) - likeness(one))
+  if (call !== undefined) called.splice(called.indexOf(call), 1)
+  return call
 }
 
 /** Throws the text that an agent reads when its call is refused. A command of the PM agent is changed in `input`. */
@@ -104,20 +144,20 @@ function refuse(directory: string, call: Pick<ToolEvent, 'tool' | 'sessionID' | 
 
 /**
  * Answers at once what would wait for a person, while the agent has a run, and notes it: by PERMISSION_POLICY, as the daemon
- * does it for opencode 1. The texts of later answers are lost on some tools.
+ * does it for opencode 1. The texts of later answers are lost on some tools. Returns what the agent is to read of a refusal.
  */
-function decide(directory: string, event: PermissionEvent): void {
+function decide(directory: string, event: PermissionEvent): string | undefined {
   const home = process.env['KUGETSU_DIR'] ?? ''
-  if (event.effect !== 'ask' || home === '') return
+  if (event.effect !== 'ask' || home === '') return undefined
   const agent = atWork(home, { cwd: directory, sessionID: event.sessionID })
-  if (agent === undefined) return
+  if (agent === undefined) return undefined
   const paths = pathsOf(home)
   const policy = policyOf(paths.config)
   const request = { permission: event.action, patterns: event.resources }
   event.effect = policy === 'allow' ? 'allow' : 'deny'
-  if (policy === 'reject') event.message = permissionDenial(request)
   const reason = permissionAnswer(policy, request)
   note({ paths, env: process.env, now: () => new Date() }, 'permission', { issue_ref: agent, reason })
+  return policy === 'allow' ? undefined : permissionDenial(request)
 }
 
 function policyOf(configFile: string): 'reject' | 'allow' {

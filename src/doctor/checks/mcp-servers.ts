@@ -1,4 +1,4 @@
-/** MCP servers that do not answer: opencode waits 30 s for each before the first request in a worktree. */
+/** MCP servers that do not answer: opencode 1 waits 30 s for each before the first request in a worktree. */
 import { maskerOf } from '../../agents/known-secrets.ts'
 import { findServer } from '../../server/server.ts'
 import { pass, some, warn, type Check } from '../check.ts'
@@ -22,7 +22,7 @@ export const mcpServers: Check = {
       ? pass('none that opencode has trouble with')
       : warn(
           maskerOf(home)(some(trouble)),
-          'Each agent waits for it before its first request. Repair it, or turn it off: "mcp" in opencode.json ("enabled": false).',
+          'Agents lack its tools, and with opencode 1 each waits for it at its start. Repair it, or turn it off in opencode.json.',
         )
   },
 }

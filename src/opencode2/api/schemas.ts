@@ -66,7 +66,8 @@ export const inboxItem = z.looseObject({
 export type InboxItem = z.infer<typeof inboxItem>
 
 export const plugin = z.looseObject({
-  id: z.optional(z.string()),
+  /** Its file, when it is not one of opencode's own or of a package. */
+  source: z.optional(z.looseObject({ path: z.optional(z.string()) })),
   state: z.looseObject({ status: z.string(), error: z.optional(z.string()) }),
 })
 
