@@ -32,6 +32,7 @@ export interface Answer {
   tokens?: number
   /** Answer with this HTTP status instead. */
   status?: number
+  /** The answer breaks off after the text. */
   hang?: boolean
 }
 

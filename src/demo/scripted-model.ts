@@ -99,6 +99,7 @@ export async function startScriptedModel(options: ScriptedModelOptions = {}): Pr
     const given = await Promise.race([options.answer?.(request), aborted(ending.signal)])
     const answer = asOffered(given ?? (await scripted(request, ending.signal)), request.tools)
     if (answer.hang === true) {
+      if (answer.text !== undefined) await startStream(response, body['model'], answer)
       await aborted(ending.signal)
       response.destroy()
       return
