@@ -54,6 +54,8 @@ export interface Driver {
   login(endpoint: Endpoint, provider: string | undefined): { args: string[]; env: Record<string, string> }
   /** The providers that the user is logged in to and that a home's servers cannot use without a login of their own. */
   missingLogins(home: Home): string[]
+  /** The providers with a login that the user's own program and a home's servers both renew, which can end it for the other. */
+  sharedLogins(home: Home): string[]
   /** The file of the database that it keeps its sessions in. */
   storeFile(home: Home): string
   /** What it keeps of all sessions, read without a server; changes nothing. Undefined when it keeps none yet. Throws. */

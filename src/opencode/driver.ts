@@ -58,6 +58,7 @@ export const opencode: Driver = {
     env: {},
   }),
   missingLogins: () => [],
+  sharedLogins: () => [],
   storeFile: ({ env, userHome }) => databasePath(env, userHome),
   lookAtStore: ({ env, userHome }) => lookAtDatabase(databasePath(env, userHome)),
   storeRules: ({ env, userHome }, sessions) => storePermissions(databasePath(env, userHome), sessions),

@@ -6,7 +6,7 @@ import { requireOperations } from './api/needed.ts'
 import { createRoutes } from './api/routes.ts'
 import { connect } from './client.ts'
 import { launch, pluginText } from './launch.ts'
-import { copyLogins, missingLogins } from './logins.ts'
+import { copyLogins, missingLogins, sharedLogins } from './logins.ts'
 import { closeOutputs, lookAtOutputs } from './outputs.ts'
 import { closeStore, lookAtStore, storeFile, storeRules } from './store.ts'
 import { models, primaryAgents } from './suggest.ts'
@@ -40,6 +40,7 @@ export const opencode2: Driver = {
     env: { OPENCODE_PASSWORD: endpoint.password },
   }),
   missingLogins,
+  sharedLogins,
   storeFile,
   lookAtStore,
   storeRules,

@@ -17,26 +17,42 @@ import { storeFile } from './store.ts'
 type Row = Record<string, Value>
 
 const columns = ['id', 'integration_id', 'label', 'value', 'method_id', 'active', 'time_created', 'time_updated']
-/** What the id of a copy of an API key in auth.json begins with; the name of its provider follows. */
-const ofFile = 'cred_kugetsu_'
+/** What the id of a copy begins with. A login without it was made by `kugetsu login`. */
+const copied = 'cred_kugetsu_'
 
 /**
- * Makes the logins of a home's servers those of the user. A login that a server has renewed since stays; copies of API keys
- * that the user has removed go. Never throws.
+ * Makes the logins of a home's servers those of the user, but for providers that they have a login of their own to. A copy
+ * that a server has renewed since stays; copies of logins that the user has removed go. Never throws.
  */
 export function copyLogins(home: Home): void {
   try {
     const file = storeFile(home)
     if (!fs.existsSync(file)) return
     const stored = storedLogins(home)
-    const providers = new Set(stored.map((row) => row['integration_id']))
-    const keys = keysOnFile(home).filter((row) => !providers.has(row['integration_id'] ?? ''))
+    const inDatabase = new Set(stored?.map((row) => row['integration_id']))
+    const logins = [
+      ...(stored ?? []),
+      ...keysOnFile(home).filter((row) => !inDatabase.has(row['integration_id'] ?? null)),
+    ]
     const database = openSqlite(file, { timeoutMs: 5_000, mustExist: true })
     try {
-      for (const row of [...stored, ...keys]) put(database, row)
-      const kept = new Set(keys.map((row) => row['id']))
-      for (const { id } of database.all(`SELECT id FROM credential WHERE id LIKE '${ofFile}%'`)) {
-        if (!kept.has(String(id))) database.run('DELETE FROM credential WHERE id = ?', String(id))
+      const held = database.all('SELECT id, integration_id, time_updated FROM credential')
+      const isCopy = ({ id }: Record<string, unknown>) => String(id).startsWith(copied)
+      const own = new Set(held.filter((row) => !isCopy(row)).map((row) => row['integration_id']))
+      const wanted = logins
+        .filter((row) => !own.has(row['integration_id'] ?? null))
+        .map((row): Row => ({ ...row, id: `${copied}${row['id']}` }))
+      for (const row of wanted) {
+        const ours = held.find(({ id }) => id === row['id'])
+        if (ours === undefined || Number(ours['time_updated']) < Number(row['time_updated'])) put(database, row)
+      }
+      for (const row of held.filter(isCopy)) {
+        const isKept = wanted.some((each) => each['id'] === row['id'])
+        // Without a database of the user's it is not known what has become of the logins in it.
+        const isUnknown = stored === undefined && !String(row['id']).startsWith(copied + ofFile)
+        if (!isKept && (!isUnknown || own.has(row['integration_id']))) {
+          database.run('DELETE FROM credential WHERE id = ?', String(row['id']))
+        }
       }
     } finally {
       database.close()
@@ -48,16 +64,7 @@ export function copyLogins(home: Home): void {
 
 /** The providers of auth.json with a login that cannot be copied (OAuth), and none in the home's database. Sorted. */
 export function missingLogins(home: Home): string[] {
-  const file = storeFile(home)
-  const held = new Set<string>()
-  if (fs.existsSync(file)) {
-    const database = openSqlite(file, { timeoutMs: 2_000, readonly: true, mustExist: true })
-    try {
-      for (const { integration_id: id } of database.all('SELECT integration_id FROM credential')) held.add(String(id))
-    } finally {
-      database.close()
-    }
-  }
+  const held = new Set(heldLogins(home).map(({ provider }) => provider))
   const logins = loginsOnFile(home)
   const isKey = (provider: string) => textAt(recordAt(logins, provider), 'type') === 'api'
   return Object.keys(logins)
@@ -65,28 +72,52 @@ export function missingLogins(home: Home): string[] {
     .toSorted()
 }
 
+/** The providers with a copied login that both the user's opencode and the home's servers renew. Sorted. */
+export function sharedLogins(home: Home): string[] {
+  const held = heldLogins(home)
+  const own = new Set(held.filter(({ id }) => !id.startsWith(copied)).map(({ provider }) => provider))
+  const shared = held.filter(({ provider, type }) => type !== 'key' && !own.has(provider))
+  return [...new Set(shared.map(({ provider }) => provider))].toSorted()
+}
+
+function heldLogins(home: Home): { id: string; provider: string; type: string | undefined }[] {
+  const file = storeFile(home)
+  if (!fs.existsSync(file)) return []
+  const database = openSqlite(file, { timeoutMs: 2_000, readonly: true, mustExist: true })
+  try {
+    return database.all('SELECT id, integration_id, value FROM credential').map((row) => ({
+      id: String(row['id']),
+      provider: String(row['integration_id']),
+      type: textAt(parseJson(String(row['value'])), 'type'),
+    }))
+  } finally {
+    database.close()
+  }
+}
+
 function put(database: Sqlite, row: Row): void {
-  const [ours] = database.all('SELECT time_updated FROM credential WHERE id = ?', row['id'] ?? null)
-  if (ours !== undefined && Number(ours['time_updated']) >= Number(row['time_updated'])) return
   const names = columns.join(', ')
   const places = columns.map(() => '?').join(', ')
   const values = columns.map((name) => row[name] ?? null)
   database.run(`INSERT OR REPLACE INTO credential (${names}) VALUES (${places})`, ...values)
 }
 
-/** The logins in the user's own database; none when no opencode 2 has made one there. */
-function storedLogins(home: Home): Row[] {
+/** The logins in the user's own database; undefined when no opencode 2 has made one there. */
+function storedLogins(home: Home): Row[] | undefined {
   const file = databasePath(home.env, home.userHome)
-  if (!fs.existsSync(file) || path.resolve(file) === storeFile(home)) return []
+  if (!fs.existsSync(file) || path.resolve(file) === storeFile(home)) return undefined
   const database = openSqlite(file, { timeoutMs: 2_000, readonly: true, mustExist: true })
   try {
     const names = new Set(database.all('PRAGMA table_info(credential)').map((column) => column['name']))
-    if (!columns.every((name) => names.has(name))) return []
+    if (!columns.every((name) => names.has(name))) return undefined
     return database.all(`SELECT ${columns.join(', ')} FROM credential`) as Row[]
   } finally {
     database.close()
   }
 }
+
+/** What stands for the id of an API key in auth.json; the name of its provider follows. */
+const ofFile = 'file_'
 
 /** The API keys that opencode 1 keeps in a file, as logins of opencode 2. */
 function keysOnFile(home: Home): Row[] {

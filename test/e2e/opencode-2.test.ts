@@ -82,8 +82,8 @@ describe.skipIf(why !== '')(`opencode 2.0.15${why}`, () => {
     expect(after).not.toContain('anthropic')
     const ours = openSqlite(driver.storeFile(stage.home), { timeoutMs: 1_000, readonly: true })
     expect(ours.all('SELECT id FROM credential ORDER BY id').map(({ id }) => id)).toEqual([
-      'cred_1',
-      'cred_kugetsu_groq',
+      'cred_kugetsu_cred_1',
+      'cred_kugetsu_file_groq',
     ])
     ours.close()
     const usersTables = openSqlite(path.join(path.dirname(auth), 'opencode.db'), { timeoutMs: 1_000, readonly: true })

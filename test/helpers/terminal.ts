@@ -26,11 +26,16 @@ export interface Terminal {
   close: () => void
 }
 
-/** Starts kugetsu in a terminal of so many columns, and 40 lines. Close it when the test is done. */
-export function openTerminal(home: Home, args: string[], columns = 80): Terminal {
-  const words = [...kugetsuCommand, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`)
+/** Starts kugetsu, or another program, in a terminal of so many columns, and 40 lines. Close it when the test is done. */
+export function openTerminal(
+  home: Home,
+  args: string[],
+  columns = 80,
+  { command = kugetsuCommand, cwd = home.cwd }: { command?: readonly string[]; cwd?: string } = {},
+): Terminal {
+  const words = [...command, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`)
   const child = spawn('script', ['-qec', `stty rows 40 cols ${columns}; exec ${words.join(' ')}`, '/dev/null'], {
-    cwd: home.cwd,
+    cwd,
     env: { ...home.env, TERM: 'xterm-256color', NO_COLOR: '1' },
     stdio: ['pipe', 'pipe', 'inherit'],
   })

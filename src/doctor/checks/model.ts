@@ -40,10 +40,15 @@ export const providers: Check = {
 export const logins: Check = {
   name: 'logins',
   look: ({ home }) => {
-    const missing = driverFor(home).missingLogins(home)
-    if (missing.length === 0) return pass('agents have those of opencode')
-    const [first] = missing
-    return warn(`agents have no login to ${some(missing)}: it cannot be copied`, `kugetsu login ${first}`)
+    const driver = driverFor(home)
+    const missing = driver.missingLogins(home)
+    if (missing.length > 0) {
+      return warn(`agents have no login to ${some(missing)}: it cannot be copied`, `kugetsu login ${missing[0]}`)
+    }
+    const shared = driver.sharedLogins(home)
+    if (shared.length === 0) return pass('agents have those of opencode')
+    const what = `agents share your login to ${some(shared)}: when one side renews it, the other may be logged out`
+    return warn(what, `kugetsu login ${shared[0]}`)
   },
 }
 
