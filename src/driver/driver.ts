@@ -28,7 +28,7 @@ export interface Driver {
    */
   launch(home: Home, own: Own): Launch
   /** What a person can do about a server that did not start, by what it wrote to its log; undefined in most cases. */
-  bootHint(log: string): string | undefined
+  bootHint(home: Home, log: string): string | undefined
   /** The `mark` of a server that would be launched now. */
   markFor(home: Home, program: string): string
   /**
@@ -58,6 +58,8 @@ export interface Driver {
   sharedLogins(home: Home): string[]
   /** The file of the database that it keeps its sessions in. */
   storeFile(home: Home): string
+  /** What a person can do when that file is missing or cannot be read. */
+  storeHint(home: Home): string
   /** What it keeps of all sessions, read without a server; changes nothing. Undefined when it keeps none yet. Throws. */
   lookAtStore(home: Home): StoreLook | undefined
   /** Stores rules with sessions, also while no server runs; returns the ids of those that exist. Throws KugetsuError. */

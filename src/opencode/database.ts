@@ -8,6 +8,9 @@ import { openSqlite, type Sqlite, type Value } from '../platform/sqlite.ts'
 import { dataDirectory } from './directories.ts'
 import { lookAtTable } from './session-table.ts'
 
+/** What a person can do about a database that is missing or cannot be read. */
+export const databaseHint = 'Set OPENCODE_DB to what "opencode db path" prints.'
+
 /** Where opencode keeps its database, as `opencode db path` would say: `OPENCODE_DB`, else under the XDG data directory. */
 export function databasePath(env: NodeJS.ProcessEnv, userHome: string): string {
   const data = dataDirectory(env, userHome)
@@ -96,7 +99,7 @@ export function dateBack(file: string, sessions: readonly string[], now: Date): 
 function openDatabase(file: string): Sqlite {
   if (!fs.existsSync(file)) {
     throw new KugetsuError(`opencode database not found at ${file}`, {
-      hint: 'Set OPENCODE_DB to what "opencode db path" prints.',
+      hint: databaseHint,
       code: 'no_opencode_database',
     })
   }

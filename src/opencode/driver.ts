@@ -5,7 +5,7 @@ import type { Driver } from '../driver/driver.ts'
 import { originOf } from '../driver/http.ts'
 import { variableOf } from '../platform/processes.ts'
 import { connect } from './client.ts'
-import { databasePath, dateBack, lookAtDatabase, storePermissions } from './database.ts'
+import { databaseHint, databasePath, dateBack, lookAtDatabase, storePermissions } from './database.ts'
 import { pluginText, serverEnvironment, writePlugin } from './environment.ts'
 import { createRoutes } from './api/routes.ts'
 import { findCatalogue } from './models/catalogue.ts'
@@ -38,7 +38,7 @@ export const opencode: Driver = {
       mark: chosen.mark,
     }
   },
-  bootHint: (log) =>
+  bootHint: (_, log) =>
     log.includes('has no session table')
       ? 'opencode 2 has made that database: name another file for opencode 1 in OPENCODE_DB, or use opencode 2.'
       : undefined,
@@ -59,6 +59,7 @@ export const opencode: Driver = {
   }),
   missingLogins: () => [],
   sharedLogins: () => [],
+  storeHint: () => databaseHint,
   storeFile: ({ env, userHome }) => databasePath(env, userHome),
   lookAtStore: ({ env, userHome }) => lookAtDatabase(databasePath(env, userHome)),
   storeRules: ({ env, userHome }, sessions) => storePermissions(databasePath(env, userHome), sessions),

@@ -8,7 +8,7 @@ import { connect } from './client.ts'
 import { launch, pluginText } from './launch.ts'
 import { copyLogins, missingLogins, sharedLogins } from './logins.ts'
 import { closeOutputs, lookAtOutputs } from './outputs.ts'
-import { closeStore, lookAtStore, storeFile, storeRules } from './store.ts'
+import { closeStore, lookAtStore, storeFile, storeHint, storeRules } from './store.ts'
 import { models, primaryAgents } from './suggest.ts'
 
 const commandTimeoutMs = 120_000
@@ -20,7 +20,7 @@ export const opencode2: Driver = {
   preload: () => void pluginText(),
   beforeLaunch: closeOutputs,
   launch,
-  bootHint: () => undefined,
+  bootHint: (home, log) => (/malformed|not a database/.test(log) ? storeHint(home) : undefined),
   markFor: () => '',
   afterLaunch: async (home, endpoint) => {
     await requireOperations(createRoutes(endpoint, home.signal))
@@ -42,6 +42,7 @@ export const opencode2: Driver = {
   missingLogins,
   sharedLogins,
   storeFile,
+  storeHint,
   lookAtStore,
   storeRules,
   forgetWorktree: ({ env, userHome }, worktree) => void removeSnapshots(env, userHome, worktree),

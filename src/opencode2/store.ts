@@ -16,6 +16,10 @@ export function storeFile(home: Home): string {
   return path.join(home.paths.opencode, 'opencode2.db')
 }
 
+export function storeHint(home: Home): string {
+  return `Move ${storeFile(home)} away and run "kugetsu init --force": each issue then goes on in a new session.`
+}
+
 export function lookAtStore(home: Home): StoreLook | undefined {
   return lookAtTable(storeFile(home), 'session_v2', neededColumns)
 }

@@ -15,9 +15,10 @@ export function bootFailed(home: Home, driver: Driver, offset: number, why: stri
   const log = plainText(logSince(home, offset)).trim()
   const lines = log.split('\n')
   // The last line often only closes what the line with the error began.
-  const line = (lines.find((each) => /\berror\b/i.test(each)) ?? lines.at(-1))?.trim().slice(0, 200)
+  const told = [/\berror\b/i, /Error:/].flatMap((sign) => lines.find((each) => sign.test(each)) ?? [])
+  const line = (told[0] ?? lines.at(-1))?.trim().slice(0, 200)
   return new KugetsuError(`opencode serve did not start: ${why}${line ? ` (${line})` : ''}`, {
-    hint: driver.bootHint(log) ?? `See ${home.paths.serverLog}; "opencode serve" by hand shows the same.`,
+    hint: driver.bootHint(home, log) ?? `See ${home.paths.serverLog}; "opencode serve" by hand shows the same.`,
     code: 'server_failed',
   })
 }

@@ -4,6 +4,7 @@ import * as http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { runJson } from '../helpers/kugetsu.ts'
 import { opencode2Program } from '../helpers/opencode-2.ts'
 import { killAndWait, leftovers, serversOf } from '../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
@@ -56,6 +57,27 @@ describe.skipIf(why !== '')(`a server of opencode 2.0.15${why}`, () => {
     expect(await stage.ok(['logs', ref(1)])).toContain('well again')
     expect(heard).toEqual([])
     other.close()
+  })
+
+  it('with a spoilt database is named with a way out, by which no issue is lost', async () => {
+    const store = path.join(stage.home.kugetsuDir, 'opencode', 'opencode2.db')
+    await killAndWait(-(stage.server()?.pid ?? 0))
+    for (const end of ['-wal', '-shm']) fs.rmSync(store + end, { force: true })
+    fs.writeFileSync(store, 'spoilt'.repeat(1_000))
+    const wayOut = `Move ${store} away and run "kugetsu init --force": each issue then goes on in a new session.`
+    const { code, stderr } = await stage.kugetsu(['continue', ref(1), 'SAY{{in vain}}'])
+    expect([code, stderr]).toEqual([1, expect.stringContaining(`file is not a database)\nHint: ${wayOut}`)])
+    const { json } = await runJson<{ checks: { name: string }[] }>(stage.home, ['doctor', '--json'])
+    for (const name of ['database', 'logins']) {
+      expect(json.checks.find((check) => check.name === name)).toMatchObject({
+        detail: expect.stringContaining('cannot be read: file is not a database'),
+        hint: wayOut,
+      })
+    }
+    fs.renameSync(store, `${store}.spoilt`)
+    await stage.ok(['init', '--force'])
+    await stage.ok(['continue', ref(1), 'SAY{{anew}}', '--wait'])
+    expect((await stage.model.turn('SAY{{anew}}')).asked).toContain('SAY{{well again}}')
   })
 
   it('leaves no process behind', async () => {

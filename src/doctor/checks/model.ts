@@ -41,14 +41,19 @@ export const logins: Check = {
   name: 'logins',
   look: ({ home }) => {
     const driver = driverFor(home)
-    const missing = driver.missingLogins(home)
-    if (missing.length > 0) {
-      return warn(`agents have no login to ${some(missing)}: it cannot be copied`, `kugetsu login ${missing[0]}`)
+    try {
+      const [first, ...missing] = driver.missingLogins(home)
+      if (first !== undefined) {
+        const what = `agents have no login to ${some([first, ...missing])}: it cannot be copied`
+        return warn(what, `kugetsu login ${first}`)
+      }
+      const [one, ...shared] = driver.sharedLogins(home)
+      if (one === undefined) return pass('agents have those of opencode')
+      const what = `agents share your login to ${some([one, ...shared])}: when one side renews it, the other may be logged out`
+      return warn(what, `kugetsu login ${one}`)
+    } catch (error) {
+      return warn(`opencode's database cannot be read: ${messageOf(error)}`, driver.storeHint(home))
     }
-    const shared = driver.sharedLogins(home)
-    if (shared.length === 0) return pass('agents have those of opencode')
-    const what = `agents share your login to ${some(shared)}: when one side renews it, the other may be logged out`
-    return warn(what, `kugetsu login ${shared[0]}`)
   },
 }
 

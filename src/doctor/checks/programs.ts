@@ -49,8 +49,9 @@ const opencode: Check = {
 const database: Check = {
   name: 'database',
   look: ({ home, database, index }) => {
-    const file = driverFor(home).storeFile(home)
-    const mend = 'Set OPENCODE_DB to what "opencode db path" prints.'
+    const driver = driverFor(home)
+    const file = driver.storeFile(home)
+    const mend = driver.storeHint(home)
     let look
     try {
       look = database()
