@@ -27,6 +27,7 @@ export type Decision =
   | 'not_destroyed'
   | 'pruned'
   | 'recovered'
+  | 'pushed'
 
 /** What a note needs of a home. The plugin inside opencode has no more. */
 type NotingHome = { paths: Pick<Home['paths'], 'journal' | 'lock' | 'env'> } & Pick<Home, 'env' | 'now'>

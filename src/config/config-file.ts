@@ -6,6 +6,7 @@ import { startOf } from '../core/columns.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { NotUnderstood, quotedPiece } from '../core/shell-quotes.ts'
 import { readText } from '../platform/files.ts'
+import { ConfigReader } from './config-reader.ts'
 
 export interface ConfigFile {
   values: Map<string, string>
@@ -37,12 +38,13 @@ export function readConfig(file: string, variables: Variables): ConfigFile {
 }
 
 /**
- * Parses the text of a config file. `variables` gives `$NAME` its meaning until the file itself sets it. Never throws: a
- * statement that is not understood becomes a warning and changes nothing.
+ * Parses the text of a config file. `variables` gives `$NAME` its meaning until the file itself sets it. `statements` gets
+ * what was understood, by its place in normalised(). Never throws: a statement that is not understood becomes a warning and
+ * changes nothing.
  */
-export function parseConfig(text: string, variables: Variables = {}): ConfigFile {
+export function parseConfig(text: string, variables: Variables = {}, statements: Statement[] = []): ConfigFile {
   const config: ConfigFile = { values: new Map(), lines: new Map(), servers: new Map(), warnings: [] }
-  const reader = new Reader(text.replace(/^\uFEFF/, '').replace(/\r\n?/g, '\n'))
+  const reader = new ConfigReader(normalised(text))
   while (reader.skipToStatement()) {
     const start = reader.at
     const line = reader.line()
@@ -51,6 +53,7 @@ export function parseConfig(text: string, variables: Variables = {}): ConfigFile
     try {
       readStatement(reader, pending, (name) => known(name) ?? config.values.get(name) ?? variables[name])
       for (const one of pending) assign(config, one, line)
+      statements.push({ start, assignments: pending })
     } catch (error) {
       if (!(error instanceof NotUnderstood)) throw error
       config.warnings.push({ line, text: `${error.message}; ignored` })
@@ -66,11 +69,26 @@ export function parseConfig(text: string, variables: Variables = {}): ConfigFile
   return config
 }
 
-interface Assignment {
+/** The text as it is parsed: without a byte order mark, with the line ends of Unix. */
+export function normalised(text: string): string {
+  return text.replace(/^\uFEFF/, '').replace(/\r\n?/g, '\n')
+}
+
+/** Places are offsets in normalised(). */
+export interface Statement {
+  start: number
+  assignments: readonly Assignment[]
+}
+
+export interface Assignment {
   name: string
   /** The key, when it sets an entry of a table. */
   key: string | undefined
   value: string
+  /** Where the name begins, or the entry of a table; where the value begins and ends. */
+  start: number
+  from: number
+  to: number
 }
 
 type Lookup = (name: string) => string | undefined
@@ -85,7 +103,7 @@ function assign(config: ConfigFile, { name, key, value }: Assignment, line: numb
 }
 
 /** Reads assignments up to the end of the statement into `found`. */
-function readStatement(reader: Reader, found: Assignment[], lookup: Lookup): void {
+function readStatement(reader: ConfigReader, found: Assignment[], lookup: Lookup): void {
   const first = reader.peekWord()
   const isDeclaration = first === 'declare' || first === 'typeset'
   if (isDeclaration || first === 'export') {
@@ -95,14 +113,20 @@ function readStatement(reader: Reader, found: Assignment[], lookup: Lookup): voi
   }
   const mayBeBare = isDeclaration || first === 'export'
   do {
+    const start = reader.at
     const name = reader.take(namePattern)
     if (name === undefined) throw notAnAssignment(reader)
     if (mayBeBare && /^[\s;]?$/.test(reader.text[reader.at] ?? '')) continue
-    readAssignment(reader, name, found, lookup)
+    readAssignment(reader, { name, start }, found, lookup)
   } while (!reader.skipBlanks().ended())
 }
 
-function readAssignment(reader: Reader, name: string, found: Assignment[], lookup: Lookup): void {
+function readAssignment(
+  reader: ConfigReader,
+  { name, start }: Pick<Assignment, 'name' | 'start'>,
+  found: Assignment[],
+  lookup: Lookup,
+): void {
   if (reader.skip('=(')) {
     if (name !== serverTable) throw new NotUnderstood(`${name} is a list, and only ${serverTable} may be one`)
     while (!reader.skipSpace().skip(')')) {
@@ -113,16 +137,20 @@ function readAssignment(reader: Reader, name: string, found: Assignment[], looku
     if (name !== serverTable) throw new NotUnderstood(`${name} is a list, and only ${serverTable} may be one`)
     found.push(readEntry(reader, name, lookup))
   } else if (reader.skip('=')) {
-    found.push({ name, key: undefined, value: readWord(reader, lookup, { until: '', tilde: true }) })
+    const from = reader.at
+    const value = readWord(reader, lookup, { until: '', tilde: true })
+    found.push({ name, key: undefined, value, start, from, to: reader.at })
   } else {
     throw new NotUnderstood(`"${name}" is not an assignment`)
   }
 }
 
-function readEntry(reader: Reader, name: string, lookup: Lookup): Assignment {
+function readEntry(reader: ConfigReader, name: string, lookup: Lookup): Assignment {
+  const start = reader.at
   const key = readWord(reader, lookup, { until: ']', tilde: false })
   if (!reader.skip(']=') || key === '') throw new NotUnderstood(`${name} has an entry that is not ["name"]="url"`)
-  return { name, key, value: readWord(reader, lookup, { until: ')', tilde: false }) }
+  const from = reader.at
+  return { name, key, value: readWord(reader, lookup, { until: ')', tilde: false }), start, from, to: reader.at }
 }
 
 interface WordOptions {
@@ -134,7 +162,7 @@ interface WordOptions {
   nested?: { quoted: boolean; depth: number }
 }
 
-function readWord(reader: Reader, lookup: Lookup, options: WordOptions): string {
+function readWord(reader: ConfigReader, lookup: Lookup, options: WordOptions): string {
   const { nested } = options
   let value = ''
   if (options.tilde && reader.take(/~(?=[/\s;]|$)/y) !== undefined) value = lookup('HOME') ?? '~'
@@ -152,13 +180,13 @@ function readWord(reader: Reader, lookup: Lookup, options: WordOptions): string 
 }
 
 /** One piece of a word: a quoted part, an expansion, an escape, or one character. */
-function readPiece(reader: Reader, lookup: Lookup, quoted: boolean, depth: number): string {
+function readPiece(reader: ConfigReader, lookup: Lookup, quoted: boolean, depth: number): string {
   // In the default of an expansion within double quotes, `'` is a plain character and `\` has rules of its own.
   const mayBeQuote = !quoted || reader.text[reader.at] === '"'
   return (mayBeQuote ? readQuoted(reader, lookup, depth) : undefined) ?? readUnquoted(reader, lookup, quoted, depth)
 }
 
-function readQuoted(reader: Reader, lookup: Lookup, depth: number): string | undefined {
+function readQuoted(reader: ConfigReader, lookup: Lookup, depth: number): string | undefined {
   if (reader.text.length === reader.at + 1 && reader.skip('\\')) return '\\'
   let expanded = 0
   const piece = quotedPiece(reader.text, reader.at, (at) => {
@@ -172,7 +200,7 @@ function readQuoted(reader: Reader, lookup: Lookup, depth: number): string | und
   return piece?.value
 }
 
-function readUnquoted(reader: Reader, lookup: Lookup, quoted: boolean, depth: number): string {
+function readUnquoted(reader: ConfigReader, lookup: Lookup, quoted: boolean, depth: number): string {
   const next = reader.text[reader.at++] ?? ''
   if (next === '\\') return readEscape(reader)
   if (next === '$') return readExpansion(reader, lookup, quoted, depth)
@@ -182,14 +210,14 @@ function readUnquoted(reader: Reader, lookup: Lookup, quoted: boolean, depth: nu
 }
 
 /** A backslash in the default of an expansion that is in double quotes. */
-function readEscape(reader: Reader): string {
+function readEscape(reader: ConfigReader): string {
   const escaped = reader.text[reader.at++] ?? ''
   if (escaped === '\n') return ''
   return '$`"\\}'.includes(escaped) ? escaped : `\\${escaped}`
 }
 
 /** What follows a `$`. */
-function readExpansion(reader: Reader, lookup: Lookup, quoted: boolean, depth: number): string {
+function readExpansion(reader: ConfigReader, lookup: Lookup, quoted: boolean, depth: number): string {
   if (reader.skip('(')) throw new NotUnderstood('commands are not run here')
   const name = reader.take(namePattern)
   if (name !== undefined) return valueOf(name, lookup)
@@ -216,73 +244,7 @@ function valueOf(name: string, lookup: Lookup): string {
   return value
 }
 
-function notAnAssignment(reader: Reader): NotUnderstood {
+function notAnAssignment(reader: ConfigReader): NotUnderstood {
   // Shows at most one word of it: a line can hold a secret.
   return new NotUnderstood(`"${startOf(reader.peekWord(), 20)}" is not an assignment`)
-}
-
-/** A place in the text. */
-class Reader {
-  readonly text: string
-  at = 0
-  private countedTo = 0
-  private counted = 1
-
-  constructor(text: string) {
-    this.text = text
-  }
-
-  /** The number of the current line, from 1. Must be called in ascending order. */
-  line(): number {
-    for (; this.countedTo < this.at; this.countedTo++) if (this.text[this.countedTo] === '\n') this.counted++
-    return this.counted
-  }
-
-  take(sticky: RegExp): string | undefined {
-    sticky.lastIndex = this.at
-    const found = sticky.exec(this.text)?.[0]
-    this.at += found?.length ?? 0
-    return found
-  }
-
-  skip(expected: string): boolean {
-    if (!this.text.startsWith(expected, this.at)) return false
-    this.at += expected.length
-    return true
-  }
-
-  /** Blanks of this line, and a comment after them. */
-  skipBlanks(): this {
-    const blanks = this.take(/(?:[ \t]|\\\n)+/y)
-    if (blanks !== undefined) this.take(/#[^\n]*/y)
-    return this
-  }
-
-  /** Blanks, line ends and comments. */
-  skipSpace(): this {
-    while (this.take(/[ \t\n]+|#[^\n]*/y) !== undefined);
-    return this
-  }
-
-  skipLine(): void {
-    this.take(/[^\n]*/y)
-  }
-
-  /** Goes to the next statement; false at the end of the text. */
-  skipToStatement(): boolean {
-    while (this.take(/[ \t\n;]+|#[^\n]*/y) !== undefined);
-    return this.at < this.text.length
-  }
-
-  /** The statement is over. */
-  ended(): boolean {
-    return this.at >= this.text.length || /[\n;]/.test(this.text[this.at] ?? '')
-  }
-
-  peekWord(): string {
-    const from = this.at
-    const word = this.take(/[^\s=;[]*/y) ?? ''
-    this.at = from
-    return word
-  }
 }

@@ -1,41 +1,141 @@
 /** The configuration: `~/.kugetsu/config`, overridden by the environment. Read on every call, so no zod here. */
-import * as path from 'node:path'
-import { startOf } from '../core/columns.ts'
-import { isInstance } from '../core/issue-ref.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { similarTo } from '../core/similar.ts'
 import { type ConfigFile, readConfig } from './config-file.ts'
+import {
+  branch,
+  directory,
+  fromEnvironment,
+  type Given,
+  gitServer,
+  oneOf,
+  positive,
+  providers,
+  type Reader,
+  wholeNumber,
+  yesOrNo,
+  zeroOrMore,
+} from './setting-values.ts'
 
-export interface Settings {
-  /** How many dev agents may work at once. */
-  maxConcurrentAgents: number
-  /** MB (2^20 bytes) of memory that must be left beside one more agent; 0 turns the check off. */
-  minFreeMemoryMb: number
-  /** Hours after which an agent is aborted; fractions allowed. */
-  taskTimeoutHours: number
-  /** The fallback poll of the queue daemon. */
-  queueIntervalMinutes: number
-  /** Finished queue items older than this are cleared away. */
-  queueCleanupAgeDays: number
-  /** At most so many finished queue items are kept, the newest. */
-  queueKeepFinished: number
-  verbosity: 'verbose' | 'default' | 'quiet'
-  /** Where agents may put temporary files, absolute. */
-  tempDir: string
+interface Setting<T> {
+  name: string
+  /** The default as text. */
+  initial: string
+  /** What it is for, as in a new config file. */
+  meaning: string
+  read: Reader<T>
+}
+
+function setting<T>(name: string, initial: string, read: Reader<T>, meaning: string): Setting<T> {
+  return { name, initial, meaning, read }
+}
+
+// Timers overflow at 2^31 milliseconds, about 596 hours, and then fire at once.
+const longestHours = 500
+const longestMinutes = longestHours * 60
+
+/** Every setting by its field in Settings, in the order of a new config file. */
+const table = {
+  maxConcurrentAgents: setting(
+    'MAX_CONCURRENT_AGENTS',
+    '3',
+    wholeNumber({ from: 1, to: 1000 }),
+    'How many agents may run at once.',
+  ),
+  /** MB of 2^20 bytes. */
+  minFreeMemoryMb: setting(
+    'MIN_FREE_MEMORY_MB',
+    '256',
+    wholeNumber({ from: 0, to: 100_000_000 }),
+    'MB of memory that must be left beside one more agent; 0 turns the check off.',
+  ),
+  taskTimeoutHours: setting(
+    'TASK_TIMEOUT_HOURS',
+    '1',
+    positive(longestHours),
+    'Hours after which an agent is stopped; fractions are allowed.',
+  ),
+  queueIntervalMinutes: setting(
+    'QUEUE_DAEMON_INTERVAL_MINUTES',
+    '5',
+    positive(longestMinutes),
+    'Minutes after which the daemon looks at the queue even if it heard of no change.',
+  ),
+  queueCleanupAgeDays: setting(
+    'QUEUE_CLEANUP_AGE_DAYS',
+    '7',
+    zeroOrMore(36500),
+    'Days that finished queue items are kept.',
+  ),
+  queueKeepFinished: setting(
+    'QUEUE_KEEP_FINISHED',
+    '2000',
+    wholeNumber({ from: 1, to: 1_000_000 }),
+    'How many finished queue items are kept at most, the newest.',
+  ),
+  verbosity: setting(
+    'KUGETSU_VERBOSITY',
+    'default',
+    oneOf('verbose', 'default', 'quiet'),
+    'How much the PM agent says: verbose, default or quiet.',
+  ),
+  /** Absolute. */
+  tempDir: setting(
+    'KUGETSU_TEMP_DIR',
+    '~/.local/share/opencode/tool-output',
+    directory,
+    'Where agents put temporary files.',
+  ),
   /** Undefined: the remote's HEAD. */
-  baseBranch: string | undefined
-  /** Look up the pull request before a worktree is destroyed. */
-  checkPrStatus: boolean
-  /** Remember what was asked and answered, to seed a new session when one is lost. */
-  contextDump: boolean
-  /** The instance of `owner/repo#n`, unless servers.json has a default of its own. */
-  defaultGitServer: string
-  /** The answer to an agent's permission request. */
-  permissionPolicy: 'reject' | 'allow'
-  /** The providers whose models the opencode server loads: by id, or `connected` (those it can use), or `all`. */
-  modelProviders: readonly string[] | 'connected' | 'all'
-  /** How long the opencode server may be idle before it is stopped; 0 is at once. */
-  serverIdleMinutes: number
+  baseBranch: setting(
+    'KUGETSU_BASE_BRANCH',
+    '',
+    branch,
+    'The branch that work starts from; empty means the default branch of the remote.',
+  ),
+  checkPrStatus: setting(
+    'WORKTREE_CHECK_PR_STATUS',
+    'true',
+    yesOrNo,
+    'Look up the pull request before destroying a worktree.',
+  ),
+  contextDump: setting(
+    'ENABLE_CONTEXT_DUMP',
+    'true',
+    yesOrNo,
+    'Remember what was asked and answered, in case a session is lost.',
+  ),
+  /** servers.json may have a default of its own, which wins. */
+  defaultGitServer: setting(
+    'DEFAULT_GIT_SERVER',
+    'github.com',
+    gitServer,
+    'The git server of refs without one, such as owner/repo#14.',
+  ),
+  permissionPolicy: setting(
+    'PERMISSION_POLICY',
+    'reject',
+    oneOf('reject', 'allow'),
+    'The answer to permission requests of agents: reject or allow.',
+  ),
+  modelProviders: setting(
+    'KUGETSU_MODEL_PROVIDERS',
+    'connected',
+    providers,
+    'The providers whose models opencode loads: connected, all, or ids such as anthropic,openai.',
+  ),
+  serverIdleMinutes: setting(
+    'KUGETSU_SERVER_IDLE_MINUTES',
+    '10',
+    zeroOrMore(longestMinutes),
+    'Minutes without work after which the opencode server is stopped.',
+  ),
+}
+
+type Table = typeof table
+type Values = { [Field in keyof Table]: ReturnType<Table[Field]['read']> }
+
+export interface Settings extends Values {
   /** What was not understood in the config, one sentence each. */
   warnings: string[]
   /** Settings that mean nothing any more, a sentence by the name of the variable: worth saying once. */
@@ -52,96 +152,98 @@ export interface SettingsSource {
   userHome: string
 }
 
-/** Every option, as it appears in a new config file: its name, its default as text, what it is for. */
-const options = [
-  ['MAX_CONCURRENT_AGENTS', '3', 'How many agents may run at once.'],
-  ['MIN_FREE_MEMORY_MB', '256', 'MB of memory that must be left beside one more agent; 0 turns the check off.'],
-  ['TASK_TIMEOUT_HOURS', '1', 'Hours after which an agent is stopped; fractions are allowed.'],
-  [
-    'QUEUE_DAEMON_INTERVAL_MINUTES',
-    '5',
-    'Minutes after which the daemon looks at the queue even if it heard of no change.',
-  ],
-  ['QUEUE_CLEANUP_AGE_DAYS', '7', 'Days that finished queue items are kept.'],
-  ['QUEUE_KEEP_FINISHED', '2000', 'How many finished queue items are kept at most, the newest.'],
-  ['KUGETSU_VERBOSITY', 'default', 'How much the PM agent says: verbose, default or quiet.'],
-  ['KUGETSU_TEMP_DIR', '~/.local/share/opencode/tool-output', 'Where agents put temporary files.'],
-  ['KUGETSU_BASE_BRANCH', '', 'The branch that work starts from; empty means the default branch of the remote.'],
-  ['WORKTREE_CHECK_PR_STATUS', 'true', 'Look up the pull request before destroying a worktree.'],
-  ['ENABLE_CONTEXT_DUMP', 'true', 'Remember what was asked and answered, in case a session is lost.'],
-  ['DEFAULT_GIT_SERVER', 'github.com', 'The git server of refs without one, such as owner/repo#14.'],
-  ['PERMISSION_POLICY', 'reject', 'The answer to permission requests of agents: reject or allow.'],
-  [
-    'KUGETSU_MODEL_PROVIDERS',
-    'connected',
-    'The providers whose models opencode loads: connected, all, or ids such as anthropic,openai.',
-  ],
-  ['KUGETSU_SERVER_IDLE_MINUTES', '10', 'Minutes without work after which the opencode server is stopped.'],
-] as const
+const settings: readonly Setting<unknown>[] = Object.values(table)
 
-type OptionName = (typeof options)[number][0]
+/** The names of all settings, in the order of a new config file. */
+export const settingNames: readonly string[] = settings.map(({ name }) => name)
 
-/** What `init` writes: every option with its default, commented out. */
+/** What `init` writes: every setting with its default, commented out. */
 export const defaultConfigText: string = [
   '# Configuration of kugetsu. Every command reads it, so a change holds at once. Environment variables win over it.',
   '# Remove the "# " before a setting to change it.',
-  ...options.map(([name, value, meaning]) => `\n# ${meaning}\n# ${name}=${value}`),
+  ...settings.map(({ name, initial, meaning }) => `\n# ${meaning}\n# ${name}=${initial}`),
   '\n# Git servers are best added with: kugetsu server add <name> <url>\n',
 ].join('\n')
-
-// Timers overflow at 2^31 milliseconds, about 596 hours, and then fire at once.
-const longestHours = 500
-const longestMinutes = longestHours * 60
 
 /**
  * Reads the settings. Throws KugetsuError `bad_setting`, naming the variable, its value, where it comes from and what
  * is allowed; `unreadable` when the config file cannot be read.
  */
-export function loadSettings({ configFile, env, userHome }: SettingsSource): Settings {
-  const config = readConfig(configFile, { ...env, HOME: userHome })
-  const given = (name: OptionName) => givenValue(name, { configFile, env, config })
+export function loadSettings(source: SettingsSource): Settings {
+  const { configFile, userHome } = source
+  const config = configOf(source)
+  const sources = { ...source, config }
+  const values = Object.entries(table as Record<string, Setting<unknown>>).map(([field, each]) => {
+    return [field, each.read(givenValue(each, sources).given, userHome)]
+  })
   return {
-    maxConcurrentAgents: wholeNumber(given('MAX_CONCURRENT_AGENTS'), { from: 1, to: 1000 }),
-    minFreeMemoryMb: wholeNumber(given('MIN_FREE_MEMORY_MB'), { from: 0, to: 100_000_000 }),
-    taskTimeoutHours: positive(given('TASK_TIMEOUT_HOURS'), longestHours),
-    queueIntervalMinutes: positive(given('QUEUE_DAEMON_INTERVAL_MINUTES'), longestMinutes),
-    queueCleanupAgeDays: zeroOrMore(given('QUEUE_CLEANUP_AGE_DAYS'), 36500),
-    queueKeepFinished: wholeNumber(given('QUEUE_KEEP_FINISHED'), { from: 1, to: 1_000_000 }),
-    verbosity: oneOf(given('KUGETSU_VERBOSITY'), ['verbose', 'default', 'quiet']),
-    tempDir: directory(given('KUGETSU_TEMP_DIR'), userHome),
-    baseBranch: branch(given('KUGETSU_BASE_BRANCH')),
-    checkPrStatus: yesOrNo(given('WORKTREE_CHECK_PR_STATUS')),
-    contextDump: yesOrNo(given('ENABLE_CONTEXT_DUMP')),
-    defaultGitServer: gitServer(given('DEFAULT_GIT_SERVER')),
-    permissionPolicy: oneOf(given('PERMISSION_POLICY'), ['reject', 'allow']),
-    modelProviders: providers(given('KUGETSU_MODEL_PROVIDERS')),
-    serverIdleMinutes: zeroOrMore(given('KUGETSU_SERVER_IDLE_MINUTES'), longestMinutes),
+    ...(Object.fromEntries(values) as Values),
     warnings: config.warnings.map(({ line, text }) => `${configFile}, line ${line}: ${text}`),
-    gone: goneSettings({ configFile, env, config }),
+    gone: goneSettings(sources),
     mistyped: mistypedSettings(configFile, config),
   }
 }
 
-/** A value and where it comes from. */
-interface Given {
+/** One setting as it is now. */
+export interface SettingView {
   name: string
-  text: string
-  origin: string
+  /** As it is used: `true`, not `yes`; null when it cannot be used. */
+  value: string | null
+  default: string
+  source: 'environment' | 'config' | 'default'
+  /** The line of the config file that counts, if that is the source. */
+  line: number | null
+  meaning: string
+  /** Why it cannot be used. */
+  problem: string | null
 }
 
-interface Sources {
-  configFile: string
-  env: NodeJS.ProcessEnv
+/** All settings as they are now. Throws KugetsuError `unreadable` when the config file cannot be read. */
+export function describeSettings(source: SettingsSource): SettingView[] {
+  const sources = { ...source, config: configOf(source) }
+  return settings.map((each) => {
+    const { given, from } = givenValue(each, sources)
+    const line = from === 'config' ? (sources.config.lines.get(each.name) ?? null) : null
+    const view = { name: each.name, default: each.initial, source: from, line, meaning: each.meaning }
+    try {
+      return { ...view, value: shownValue(each.read(given, source.userHome)), problem: null }
+    } catch (error) {
+      if (!(error instanceof KugetsuError)) throw error
+      return { ...view, value: null, problem: error.message }
+    }
+  })
+}
+
+/** Reads a value for a setting as loadSettings() would. Throws KugetsuError `bad_setting`. */
+export function checkSetting(given: Given, userHome: string): string {
+  const found = settings.find(({ name }) => name === given.name)
+  return shownValue(found?.read(given, userHome))
+}
+
+function shownValue(value: unknown): string {
+  return value === undefined ? '' : Array.isArray(value) ? value.join(',') : String(value)
+}
+
+function configOf({ configFile, env, userHome }: SettingsSource): ConfigFile {
+  return readConfig(configFile, { ...env, HOME: userHome })
+}
+
+interface Sources extends SettingsSource {
   config: ConfigFile
 }
 
 /** An empty value counts as unset, as with the shell's `${NAME:-default}`. */
-function givenValue(name: OptionName, { configFile, env, config }: Sources): Given {
-  const fromEnvironment = env[name]?.trim() ?? ''
-  if (fromEnvironment !== '') return { name, text: fromEnvironment, origin: 'the environment' }
+function givenValue(
+  { name, initial }: Setting<unknown>,
+  { configFile, env, config }: Sources,
+): { given: Given; from: SettingView['source'] } {
+  const set = env[name]?.trim() ?? ''
+  if (set !== '') return { given: { name, text: set, origin: fromEnvironment }, from: 'environment' }
   const fromFile = config.values.get(name)?.trim() ?? ''
-  if (fromFile !== '') return { name, text: fromFile, origin: lineOf(name, configFile, config) }
-  return { name, text: options.find(([option]) => option === name)?.[1] ?? '', origin: 'the defaults' }
+  if (fromFile !== '') {
+    return { given: { name, text: fromFile, origin: lineOf(name, configFile, config) }, from: 'config' }
+  }
+  return { given: { name, text: initial, origin: 'the defaults' }, from: 'default' }
 }
 
 function lineOf(name: string, configFile: string, config: ConfigFile): string {
@@ -160,96 +262,14 @@ function goneSettings({ configFile, env, config }: Sources): ReadonlyMap<string,
 
 /** The file may have variables of its own, for use in others: only a name close to a setting's counts as mistyped. */
 function mistypedSettings(configFile: string, config: ConfigFile): ReadonlyMap<string, string> {
-  const known: string[] = options.map(([name]) => name)
-  const unknown = [...config.values.keys()].filter((name) => !known.includes(name) && name !== goneSetting)
+  const unknown = [...config.values.keys()].filter((name) => !settingNames.includes(name) && name !== goneSetting)
   return new Map(
     unknown.flatMap((name) => {
-      const meant = similarTo(name, known)
+      const meant = similarTo(name, settingNames)
       if (meant === undefined) return []
       return [
         [name, `${lineOf(name, configFile, config)}: there is no setting ${name}. Did you mean ${meant}?`] as const,
       ]
     }),
   )
-}
-
-function wholeNumber(given: Given, { from, to }: { from: number; to: number }): number {
-  const value = /^\d{1,9}$/.test(given.text) ? Number(given.text) : NaN
-  if (value >= from && value <= to) return value
-  throw senseless(given, `a whole number from ${from} to ${to}`)
-}
-
-function positive(given: Given, most: number): number {
-  const value = decimal(given.text)
-  if (value > 0 && value <= most) return value
-  throw senseless(given, `a number above 0 and up to ${most}, such as 1 or 0.5`)
-}
-
-function zeroOrMore(given: Given, most: number): number {
-  const value = decimal(given.text)
-  if (value <= most) return value
-  throw senseless(given, `a number from 0 to ${most}, such as 1 or 0.5`)
-}
-
-function decimal(text: string): number {
-  return /^(\d{1,9}(\.\d{0,9})?|\.\d{1,9})$/.test(text) ? Number(text) : NaN
-}
-
-function oneOf<T extends string>(given: Given, allowed: readonly T[]): T {
-  const found = allowed.find((word) => word === given.text.toLowerCase())
-  if (found !== undefined) return found
-  throw senseless(given, `${allowed.slice(0, -1).join(', ')} or ${allowed.at(-1)}`)
-}
-
-function yesOrNo(given: Given): boolean {
-  const text = given.text.toLowerCase()
-  if (['true', 'yes', 'on', '1'].includes(text)) return true
-  if (['false', 'no', 'off', '0'].includes(text)) return false
-  throw senseless(given, 'true or false')
-}
-
-function directory(given: Given, userHome: string): string {
-  // The shell leaves a quoted ~ as it is; nobody means a directory of that name.
-  const expanded = given.text.replace(/^~(?=\/|$)/, () => userHome)
-  if (path.isAbsolute(expanded) && !hasControls(expanded)) return path.normalize(expanded)
-  throw senseless(given, 'an absolute path, or one that begins with ~/')
-}
-
-/** Git's own rules for branch names. Also refuses names that git could take for an option. */
-function branch(given: Given): string | undefined {
-  if (given.text === '') return undefined
-  const parts = given.text.split('/')
-  const isSound = (part: string) => part !== '' && !part.startsWith('.') && !part.endsWith('.lock')
-  const hasForbidden = /[\s~^:?*[\\]|\.\.|@\{|\.$|^-|^@$/.test(given.text) || hasControls(given.text)
-  if (!hasForbidden && given.text.length <= 200 && parts.every(isSound)) return given.text
-  throw senseless(given, 'the name of a branch, such as main')
-}
-
-/** Ids as in https://models.dev, separated by commas or spaces. */
-function providers(given: Given): Settings['modelProviders'] {
-  if (given.text === 'connected' || given.text === 'all') return given.text
-  const ids = given.text.split(/[\s,]+/).filter((id) => id !== '')
-  const isId = (id: string) => /^[a-z0-9][\w.-]{0,99}$/i.test(id) && id !== 'connected' && id !== 'all'
-  if (ids.length > 0 && ids.every(isId)) return [...new Set(ids)]
-  throw senseless(given, 'connected, all, or ids of model providers, such as anthropic,openai')
-}
-
-function gitServer(given: Given): string {
-  if (isInstance(given.text)) return given.text.toLowerCase()
-  throw senseless(given, 'the name or host of a git server, such as github.com')
-}
-
-/** Control characters as in Unicode's \p{Cc}. A pattern with that name takes a tenth of a millisecond to make. */
-function hasControls(text: string): boolean {
-  // oxlint-disable-next-line no-control-regex
-  return /[\0-\x1f\x7f-\x9f]/.test(text)
-}
-
-function senseless(given: Given, allowed: string): KugetsuError {
-  const shown = given.text.length > 60 ? `${startOf(given.text, 57)}...` : given.text
-  const message = `${given.name} is ${JSON.stringify(shown)} (from ${given.origin}), but must be ${allowed}`
-  return new KugetsuError(message, {
-    code: 'bad_setting',
-    hint: given.origin === 'the environment' ? `Correct or unset ${given.name}.` : `Correct it in ${given.origin}.`,
-  })
 }

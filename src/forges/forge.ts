@@ -48,6 +48,10 @@ export interface Forge {
   apiOf: (web: URL) => string
   /** What follows owner and repository in the path of a pull request's page; the group is the number. */
   page: RegExp
+  /** The path of an issue's page below that of its repository. */
+  issuePage: (number: string) => string
+  /** The path, also below it, of the page that opens a pull request of `branch`, into `base` or the default branch. */
+  newPage: (branch: string, base: string | undefined) => string
   /** The ref of a pull request's newest commit, which exists even when its branch is gone. */
   headRef: (number: number) => string
   /** The pull request of a branch of that repository, an open one first, then the newest; undefined when it has none. */
@@ -62,6 +66,11 @@ export interface Forge {
 /** The pull request of a branch that counts, of all its pull requests, newest first. */
 export function foremost(pullRequests: readonly PullRequest[]): PullRequest | undefined {
   return pullRequests.find(({ state }) => state === 'open') ?? pullRequests[0]
+}
+
+/** A branch as a part of a path: its slashes stay. */
+export function inPath(branch: string): string {
+  return encodeURIComponent(branch).replaceAll('%2F', '/')
 }
 
 /** A full commit id, else undefined. Checked because it may become an argument of git. */

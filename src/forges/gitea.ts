@@ -2,7 +2,7 @@
 import * as z from 'zod/mini'
 import { lazy } from '../core/lazy.ts'
 import type { Repository } from '../core/issue-ref.ts'
-import { commitId, type Api, type Forge, type PullRequest, type Standing } from './forge.ts'
+import { commitId, inPath, type Api, type Forge, type PullRequest, type Standing } from './forge.ts'
 import { pagesOf } from './pages.ts'
 
 const shapes = lazy(() => {
@@ -34,6 +34,8 @@ export const gitea: Forge = {
   }),
   apiOf: (web) => `${web.origin}${web.pathname.replace(/\/$/, '')}/api/v1`,
   page: /^\/pulls\/(\d+)(?:\/|$)/,
+  issuePage: (number) => `/issues/${number}`,
+  newPage: (branch, base) => `/compare/${base === undefined ? '' : `${inPath(base)}...`}${inPath(branch)}`,
   headRef: (number) => `refs/pull/${number}/head`,
   ofBranch,
   ofNumber: async (api, repository, number) => {

@@ -2,7 +2,7 @@
 import * as z from 'zod/mini'
 import { lazy } from '../core/lazy.ts'
 import type { Repository } from '../core/issue-ref.ts'
-import { commitId, foremost, type Api, type Forge, type PullRequest, type Standing } from './forge.ts'
+import { commitId, foremost, inPath, type Api, type Forge, type PullRequest, type Standing } from './forge.ts'
 import { pagesOf } from './pages.ts'
 
 const shapes = lazy(() => {
@@ -45,6 +45,9 @@ export const github: Forge = {
     return `${web.origin}${web.pathname.replace(/\/$/, '')}/api/v3`
   },
   page: /^\/pull\/(\d+)(?:\/|$)/,
+  issuePage: (number) => `/issues/${number}`,
+  newPage: (branch, base) =>
+    base === undefined ? `/pull/new/${inPath(branch)}` : `/compare/${inPath(base)}...${inPath(branch)}?expand=1`,
   headRef: (number) => `refs/pull/${number}/head`,
   ofBranch,
   ofNumber: async (api, repository, number) => {

@@ -39,6 +39,12 @@ export const gitlab: Forge = {
   }),
   apiOf: (web) => `${web.origin}${web.pathname.replace(/\/$/, '')}/api/v4`,
   page: /^\/-\/merge_requests\/(\d+)(?:\/|$)/,
+  issuePage: (number) => `/-/issues/${number}`,
+  newPage: (branch, base) => {
+    const names = { source_branch: branch, ...(base === undefined ? {} : { target_branch: base }) }
+    const query = Object.entries(names).map(([name, value]): [string, string] => [`merge_request[${name}]`, value])
+    return `/-/merge_requests/new?${String(new URLSearchParams(query))}`
+  },
   headRef: (number) => `refs/merge-requests/${number}/head`,
   ofBranch,
   ofNumber: async (api, repository, number) => {

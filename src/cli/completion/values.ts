@@ -6,6 +6,7 @@ import * as path from 'node:path'
 import { parseEnv } from '../../agents/env-files.ts'
 import { readConfig } from '../../config/config-file.ts'
 import type { Home } from '../../config/home.ts'
+import { settingNames } from '../../config/settings.ts'
 import { plainLine } from '../../core/plain-text.ts'
 import { listDirectory, readText } from '../../platform/files.ts'
 import { branches } from './branches.ts'
@@ -33,6 +34,7 @@ export function valuesIn(home: Home): Values {
     }
     if (name === 'status') found.push(...candidatesOf([...statuses]))
     if (command === 'server' && name === 'name' && subcommand !== 'add') found.push(...servers(home))
+    if (command === 'config' && name === 'setting') found.push(...candidatesOf([...settingNames]))
     if (command === 'env' && name === 'agent') found.push(...candidatesOf(agents(home)))
     if (command === 'env' && /^(key|name|variable)$/i.test(name)) found.push(...variables(home))
     if (name === 'model') found.push(...candidatesOf(driverFor(home).suggest(home, 'models')))

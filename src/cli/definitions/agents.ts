@@ -74,6 +74,35 @@ export const agents: Definitions = {
       async (ref, options) => (await import('../commands/agents/attach.ts')).runAttach(context, { ...options, ref }),
     )
   },
+  path: (command, context) => {
+    const examples = ['cd "$(kugetsu path app#14)"', 'kugetsu path app#14 app#15']
+    command('path <issue-ref...>', 'Print the paths of worktrees, one a line', examples, {
+      1: 'failed; with several refs, one of them has no worktree',
+    }).action(async (refs, options) =>
+      (await import('../commands/agents/path.ts')).runPath(context, { ...options, refs }),
+    )
+  },
+  open: (command, context) => {
+    const examples = ['kugetsu open app#14', 'VISUAL="code -n" kugetsu open app#14', 'kugetsu open app#14 --web']
+    command('open <issue-ref>', 'Open the worktree in $VISUAL or $EDITOR, or the issue in a browser', examples, {
+      0: 'done, or the exit code of the editor',
+    })
+      .option('--web', 'Open the pull request in a browser, or the issue while it has none')
+      .option('--issue', 'Open the issue in a browser, even if it has a pull request')
+      .action(async (ref, options) =>
+        (await import('../commands/agents/open.ts')).runOpen(context, { ...options, ref }),
+      )
+  },
+  push: (command, context) => {
+    const examples = ['kugetsu push app#14']
+    const description = "Push the branch of an issue with the agents' login, never by force"
+    command('push <issue-ref>', description, examples, {
+      0: 'done, or the remote has it all',
+      1: 'failed, and nothing was pushed',
+    }).action(async (ref, options) =>
+      (await import('../commands/agents/push.ts')).runPush(context, { ...options, ref }),
+    )
+  },
   wait: (command, context) => {
     const examples = ['kugetsu wait app#14 app#15 --timeout 600']
     const exits = { 0: 'all ended well', 1: 'one did not', 124: 'out of time' }

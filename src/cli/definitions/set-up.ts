@@ -1,7 +1,7 @@
 import { Argument, Option, type Command } from 'commander'
 import { credentialCommand } from '../../core/credential-helper.ts'
 import type { Context } from '../terminal/context.ts'
-import { completeCommand, finish, type Definitions } from '../define.ts'
+import { addTo, completeCommand, finish, type Definitions, type Subcommands } from '../define.ts'
 
 export const setUp: Definitions = {
   init: (command, context) => {
@@ -24,6 +24,8 @@ export const setUp: Definitions = {
     addServerCommands(group('server', 'Manage the git servers that issue refs name'), context),
   env: (_, context, group) =>
     addEnvCommands(group('env', 'Manage the variables that agents get, such as tokens'), context),
+  config: (_, context, group, asked) =>
+    addTo(group('config', 'Print and change the settings'), configCommands, context, asked),
   doctor: (command, context) => {
     command('doctor', 'Check the set-up and say how to fix what is wrong', ['kugetsu doctor', 'kugetsu doctor --fix'], {
       0: 'nothing fails',
@@ -122,4 +124,35 @@ function addEnvCommands(env: Command, context: Context): void {
   finish(env.command('rm <key> [agent]').description('Remove a variable (default: pm-agent)'), [
     'kugetsu env rm LANG dev',
   ]).action(async (key, agent, options) => (await commands()).runEnvRemove(context, { ...options, key, agent }))
+}
+
+const config = () => import('../commands/set-up/config.ts')
+
+const configCommands: Subcommands = {
+  list: (group, context) =>
+    finish(
+      group
+        .command('list', { isDefault: true })
+        .description('List all settings: value, default, where the value comes from, meaning'),
+      ['kugetsu config list'],
+      { 1: 'failed, or a setting has a value that it cannot have' },
+    ).action(async (options) => (await config()).runConfigList(context, options)),
+  get: (group, context) =>
+    finish(group.command('get <setting>').description('Print the value of a setting, alone'), [
+      'kugetsu config get MAX_CONCURRENT_AGENTS',
+    ]).action(async (setting, options) => (await config()).runConfigGet(context, { ...options, setting })),
+  set: (group, context) =>
+    finish(
+      group.command('set <setting> <value>').description('Set a setting in the config file; keep all else in it'),
+      ['kugetsu config set MAX_CONCURRENT_AGENTS 5'],
+    )
+      // A value may begin with a hyphen; the setting says what it takes.
+      .allowUnknownOption()
+      .action(async (setting, value, options) =>
+        (await config()).runConfigSet(context, { ...options, setting, value }),
+      ),
+  unset: (group, context) =>
+    finish(group.command('unset <setting>').description('Remove a setting from the config file: the default holds'), [
+      'kugetsu config unset MAX_CONCURRENT_AGENTS',
+    ]).action(async (setting, options) => (await config()).runConfigUnset(context, { ...options, setting })),
 }

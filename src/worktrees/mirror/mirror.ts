@@ -105,13 +105,13 @@ async function cloneOrFetch(mirror: GitRepository, options: MirrorOptions, known
 
 /** Fetches into an existing mirror. Throws KugetsuError `fetch_failed`. */
 export async function fetchMirror(mirror: GitRepository): Promise<void> {
-  await mirror.exclusively(async () => fetchOrigin(withSsh(mirror, await usersSsh(mirror))))
+  await mirror.exclusively(async () => fetchOrigin(await asUser(mirror)))
 }
 
 /** The ids of the objects that the remote's refs, tags among them, name now. Throws KugetsuError `fetch_failed`. */
 export async function objectsOfRemote(mirror: GitRepository): Promise<Set<string>> {
   const failure = { message: `cannot ask the remote of ${path.basename(mirror.path)}`, code: 'fetch_failed' }
-  const asking = withSsh(mirror, await usersSsh(mirror)).with({ asksRemote: true, failure })
+  const asking = (await asUser(mirror)).with({ asksRemote: true, failure })
   const text = await asking.git(['ls-remote', '--quiet', ...theirUsual, 'origin'])
   return new Set([...text.matchAll(/^([0-9a-f]{40,64})\t/gm)].map(([, object]) => object ?? ''))
 }
@@ -131,7 +131,7 @@ export async function hasCommit(
   try {
     await mirror.exclusively(async () => {
       const args = ['fetch', '--no-tags', '--no-recurse-submodules', '--no-write-fetch-head']
-      const asking = withSsh(mirror, await usersSsh(mirror)).with({ asksRemote: true })
+      const asking = (await asUser(mirror)).with({ asksRemote: true })
       await asking.git([...args, ...theirUsual, 'origin', ref])
     })
   } catch {
@@ -148,7 +148,7 @@ async function create(mirror: GitRepository, { url, onProgress }: MirrorOptions)
     // Ignores any repository that the home may lie in.
     const outside = mirror.from(temporary, { GIT_CEILING_DIRECTORIES: path.dirname(temporary) })
     const failure = { message: `cannot clone ${url}`, code: 'clone_failed' }
-    const cloning = withSsh(outside, await usersSsh(outside)).with({ asksRemote: true, onProgress, failure })
+    const cloning = (await asUser(outside)).with({ asksRemote: true, onProgress, failure })
     // Not --bare: that would put the remote's branches into refs/heads. This way origin/HEAD comes in the same trip.
     const how = ['--no-checkout', '--template=', '--origin=origin', '--progress']
     await cloning.git(['clone', ...how, '--', url, 'clone'])
@@ -234,6 +234,11 @@ async function fetchOrigin(mirror: GitRepository, { url, onProgress }: Partial<M
   const asking = mirror.with({ asksRemote: true, onProgress, failure })
   await mirror.despiteLocks(() => asking.git([...args, ...theirUsual, 'origin', branchesOfOrigin, headOfRemote]))
   completeFetch(mirror.lockFile, fetch)
+}
+
+/** The repository for calls that reach a remote: with the ssh that the user has set for all repositories. */
+export async function asUser(repository: GitRepository): Promise<GitRepository> {
+  return withSsh(repository, await usersSsh(repository))
 }
 
 /** GIT_SSH_COMMAND outranks the user's core.sshCommand, so a core.sshCommand that is set is passed on as that variable. */
