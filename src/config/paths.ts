@@ -30,6 +30,8 @@ export function pathsOf(home: string) {
     /** What was asked and answered on an issue. */
     remembered: (name: string) => at('context', `${name}.json`),
     slots: at('slots'),
+    /** Exists while a process ends all agents. */
+    closing: at('closing.json'),
     /** The starts that wait for a remote. */
     starts: at('starts'),
     locks: at('locks'),

@@ -56,9 +56,10 @@ afterAll(async () => {
 describe('path', () => {
   it('prints the path alone', async () => {
     expect(await stage.ok(['path', 'app#1'])).toBe(`${stage.worktree(1)}\n`)
-    expect(JSON.parse(await stage.ok(['path', '1', '--json']))).toEqual([
-      { issue_ref: ref(1), path: stage.worktree(1) },
-    ])
+    expect(JSON.parse(await stage.ok(['path', '1', '--json']))).toEqual({
+      issue_ref: ref(1),
+      path: stage.worktree(1),
+    })
   })
 
   it('of several refs prints those there are, and the error of the others', async () => {

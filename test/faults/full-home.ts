@@ -242,6 +242,10 @@ export const stateFiles: StateFile[] = [
       future: { of: 'it' },
     }),
   },
+  {
+    name: 'closing.json',
+    content: json({ owner: { pid: 1, start_time: '1', boot_id: 'earlier', pid_namespace: 'other' }, future: 1 }),
+  },
   { name: 'said/QUEUE_DAEMON_BATCH_SIZE', content: '', onlyName: true },
   {
     name: 'queue.json',
@@ -277,6 +281,7 @@ export const kinds: Record<keyof Paths, Kind> = {
   mirrorLock: 'none', // as the others in locks/
   remembered: 'one of many',
   slots: 'files',
+  closing: 'file',
   starts: 'files',
   locks: 'files',
   lock: 'one of many',

@@ -32,6 +32,16 @@ export const cleanUp: Definitions = {
       .option('-y, --yes', 'Skip the question')
       .action(async (options) => (await import('../commands/clean-up/prune.ts')).runPrune(context, options))
   },
+  down: (command, context) => {
+    const examples = ['kugetsu down', 'kugetsu down --yes', 'kugetsu down --purge']
+    command('down', 'End all agents, the daemon and the opencode server; keep sessions and worktrees', examples, {
+      0: 'done, also when nothing ran',
+      1: 'failed, or work is only here and nothing was removed',
+    })
+      .option('--purge', 'Remove the home too, with its sessions in opencode, unless work would be lost')
+      .option('-y, --yes', 'Skip the question')
+      .action(async (options) => (await import('../commands/clean-up/down.ts')).runDown(context, options))
+  },
   recover: (command, context) => {
     const examples = [
       'kugetsu recover app#14',

@@ -18,7 +18,7 @@ const hopelessCodes = new Set([
 ])
 const hopelessGit = new Set(['not_found', 'authentication', 'unknown_host_key'])
 /** Nothing was tried: no slot, no memory, told to stop, or another command works on the issue. */
-const notTriedCodes = new Set(['busy', 'interrupted', 'no_free_slot', 'no_memory', 'running'])
+const notTriedCodes = new Set(['busy', 'closing', 'interrupted', 'no_free_slot', 'no_memory', 'running'])
 /** The next task, whichever it is, would fail the same way. */
 const outageCodes = new Set([
   'bad_agent_setting',
@@ -26,6 +26,7 @@ const outageCodes = new Set([
   'bad_model_setting',
   'bad_opencode_config',
   'bad_setting',
+  'closing',
   'base_session_missing',
   'git_missing',
   'no_handles',

@@ -3,7 +3,13 @@ import type { Home } from '../../config/home.ts'
 import { codeOf, KugetsuError, messageOf } from '../../core/errors.ts'
 import { formatRef } from '../../core/issue-ref.ts'
 import { exclusively } from '../../platform/locks.ts'
-import { describeInventory, describeLost, isAtRisk, moveItAway } from '../../worktrees/at-risk/describe.ts'
+import {
+  describeInventory,
+  describeLost,
+  describeSavedByItself,
+  isAtRisk,
+  moveItAway,
+} from '../../worktrees/at-risk/describe.ts'
 import type { Inventory } from '../../worktrees/at-risk/inventory.ts'
 import { createRemotes, type Remotes } from '../../worktrees/at-risk/remotes.ts'
 import { saveWork } from '../../worktrees/saving/save.ts'
@@ -14,20 +20,11 @@ import { closeWorktree, deleteOpencodeSession, outputsOf } from './opencode-sess
 import { note } from '../../activity/journal.ts'
 import { quietWorktree } from '../runs/left-running.ts'
 import { mendIfBroken } from '../runs/mend-worktree.ts'
-import { requirePmAtRest } from '../runs/pm-at-rest.ts'
 import { noPullRequests, pullRequestsOf, type PullRequests } from '../file/pull-requests.ts'
 import type { SessionRecord } from '../file/session-file.ts'
 import { forgetRemembered } from '../runs/conversation.ts'
 import { stopAgent } from '../runs/stop.ts'
-import {
-  baseName,
-  changeIndex,
-  forgetSession,
-  pmAgentSession,
-  readIndex,
-  readSession,
-  readSessions,
-} from '../file/store.ts'
+import { forgetSession, readSession } from '../file/store.ts'
 import type { Supervision } from '../runs/supervision.ts'
 
 const issueWaitMs = 10_000
@@ -84,13 +81,13 @@ function reasonsIn(found: Inventory | undefined, { unknown }: PullRequests): str
 /**
  * Removes worktree, opencode session, session file and index entry of an issue. Throws KugetsuError
  * `unknown_session` when another command has destroyed it, `pull_request_open`, or `work_at_risk` when something would be lost; with `force` the agent is stopped and the work saved under a recovery
- * ref first.
+ * ref first. `openIsFine`: an open pull request is no reason, and a merged branch goes too.
  */
 export async function destroyIssue(
   home: Home,
   supervision: Supervision,
   name: string,
-  options: { force: boolean; remotes?: Remotes },
+  options: { force: boolean; remotes?: Remotes; openIsFine?: true },
 ): Promise<Destroyed> {
   const before = readSession(home, name)
   if (options.force && before?.run) await stopIfAtWork(home, supervision, name)
@@ -113,10 +110,11 @@ export async function destroyIssue(
     if (options.force) await stopWorkByHand(home, record).catch((error: unknown) => home.warn(messageOf(error)))
     const busy = options.force ? [] : await atWork(home, record)
     const found = await work?.inventory()
-    const reasons = options.force ? [] : [...busy, ...openOnes(pullRequests), ...reasonsIn(found, pullRequests)]
+    const open = options.openIsFine === true ? [] : openOnes(pullRequests)
+    const reasons = options.force ? [] : [...busy, ...open, ...reasonsIn(found, pullRequests)]
     if (reasons.length > 0) {
       note(home, 'not_destroyed', { issue_ref: issueRef, reason: reasons.join('; ') })
-      const onlyOpen = reasons.length === openOnes(pullRequests).length
+      const onlyOpen = reasons.length === open.length
       const hint =
         busy.length > 0
           ? `Stop it first: kugetsu stop ${issueRef}, or use --force: it saves the work first.`
@@ -129,7 +127,8 @@ export async function destroyIssue(
     const ended = await quietWorktree(home, { issueRef: record.issue_ref, worktree: record.worktree_path })
     const last = ended.length === 0 ? found : await work?.inventory()
     const outputs = await outputsOf(home, record)
-    const recovery = work && last && (await removeIssueWorktree(home, name, work, last))
+    const isAllElsewhere = options.openIsFine === true && last !== undefined && !isAtRisk(last)
+    const recovery = work && last && (await removeIssueWorktree(home, name, work, last, isAllElsewhere))
     await deleteOpencodeSession(home, record, outputs)
     await forgetSession(home, name)
     await forgetConversation(home, name)
@@ -158,61 +157,27 @@ function hintFor(found: Inventory | undefined): string {
 }
 
 /** Another command may have stopped it at the same moment. */
-async function stopIfAtWork(home: Home, supervision: Supervision, name: string): Promise<void> {
+export async function stopIfAtWork(home: Home, supervision: Supervision, name: string): Promise<void> {
   await stopAgent(home, supervision, name).catch((error: unknown) => {
     if (codeOf(error) !== 'not_running') throw error
   })
 }
 
-/**
- * Removes the PM agent's session. Throws KugetsuError `pm_agent_missing` when there is none, `running` while it is at work;
- * with `force` it is stopped first.
- */
-export async function destroyPmAgent(home: Home, supervision: Supervision, options: { force: boolean }): Promise<void> {
-  const record = readSession(home, pmAgentSession)
-  if (record === undefined && !readIndex(home)?.pm_agent) {
-    throw new KugetsuError('there is no PM agent', {
-      hint: 'Make one: kugetsu doctor --fix',
-      code: 'pm_agent_missing',
-    })
-  }
-  if (options.force && record?.run) await stopIfAtWork(home, supervision, pmAgentSession)
-  requirePmAtRest(home)
-  if (record !== undefined) await deleteOpencodeSession(home, record, await outputsOf(home, record))
-  await forgetSession(home, pmAgentSession)
-  await changeIndex(home, (index) => ({ ...index, pm_agent: null }))
-}
-
-/** Removes the base session, the PM agent's and all issue sessions: issues first, protected as in destroyIssue(). */
-export async function destroyBase(
+/** What only the worktree of an issue has, whether or not destroy would save it by itself. Never throws but when interrupted. */
+export async function onlyInWorktree(
   home: Home,
-  supervision: Supervision,
-  options: { force: boolean },
-): Promise<Destroyed[]> {
-  const issues = readSessions(home).filter(({ name }) => name !== baseName && name !== pmAgentSession)
-  const remotes = createRemotes()
-  if (!options.force) {
-    requirePmAtRest(home)
-    const kept = await Promise.all(
-      issues.map(async ({ record }) => ({ record, reasons: await reasonsToKeep(home, record, { remotes }) })),
-    )
-    const first = kept.find(({ reasons }) => reasons.length > 0)
-    if (first !== undefined) {
-      note(home, 'not_destroyed', { issue_ref: first.record.issue_ref, reason: first.reasons.join('; ') })
-      throw new KugetsuError(`nothing is destroyed: ${first.record.issue_ref}: ${first.reasons.join('; ')}`, {
-        hint: 'Deal with that issue first, or use --force: it saves the work under recovery refs first.',
-        code: 'work_at_risk',
-      })
-    }
+  record: SessionRecord,
+  remotes: Remotes,
+): Promise<{ reasons: string[]; unpushed: number }> {
+  try {
+    const pullRequests = await pullRequestsToCheck(home, record)
+    const found = await workOf(home, record, { pullRequests, remotes })?.inventory()
+    const reasons = found === undefined ? [] : [...reasonsIn(found, pullRequests), ...describeSavedByItself(found)]
+    return { reasons, unpushed: found?.unpushed.count ?? 0 }
+  } catch (error) {
+    home.signal.throwIfAborted()
+    return { reasons: [`cannot tell what would be lost: ${messageOf(error)}`], unpushed: 0 }
   }
-  const destroyed: Destroyed[] = []
-  for (const { name } of issues) destroyed.push(await destroyIssue(home, supervision, name, { ...options, remotes }))
-  if (readSession(home, pmAgentSession) !== undefined) await destroyPmAgent(home, supervision, options)
-  const base = readSession(home, baseName)
-  if (base !== undefined) await deleteOpencodeSession(home, base, [])
-  await forgetSession(home, baseName)
-  await changeIndex(home, (index) => ({ ...index, base: null }))
-  return destroyed
 }
 
 /** Saves and removes the worktree of an issue without an agent at work, and removes its opencode session. */
@@ -230,11 +195,12 @@ async function removeIssueWorktree(
   name: string,
   work: IssueWork,
   found: Inventory,
+  withBranch = false,
 ): Promise<Recovery | undefined> {
   // Saved even if all of it is on the remote: small ignored files, and commits only in git's records, cost nothing to keep.
   const saved = await saveWork({ ...work, name, issue: formatRef(work.ref), now: home.now() }, found)
   for (const line of describeLost(found)) home.warn(`not saved, and removed with the worktree: ${line}`)
-  const { leftBehind } = await removeWorktree({ ...work, deleteBranch: saved !== undefined })
+  const { leftBehind } = await removeWorktree({ ...work, deleteBranch: withBranch || saved !== undefined })
   if (leftBehind !== undefined) home.warn(`some files could not be deleted; they are in ${leftBehind}`)
   return saved === undefined ? undefined : { ref: saved.ref, mirror: work.mirror.path }
 }

@@ -21,12 +21,16 @@ import { slotHolders } from '../slots/slots.ts'
 import { readSessions } from '../file/store.ts'
 import { mirrorOf, noMirror } from '../file/worktree-handles.ts'
 
-/** The orphan at `place`; undefined for anything but a worktree: a file, or a directory half made or half deleted. */
+/**
+ * The orphan at `place`; undefined for anything but a worktree: a file, or a directory half made or half deleted.
+ * `savesNothing`: what would be saved by itself is a reason to stay too.
+ */
 export function worktreeOrphan(
   home: Home,
   place: string,
   mirrors: (MirrorOfHome & { entries: WorktreeEntry[] })[],
   remotes: Remotes,
+  savesNothing = false,
 ): Orphan | undefined {
   const name = path.basename(place)
   if (name.startsWith('.') || !fs.lstatSync(place).isDirectory()) return undefined
@@ -53,7 +57,7 @@ export function worktreeOrphan(
     if (inventory.place.kind === 'unknown') kept.push('cannot tell what is in it: it is not a git worktree')
     else if (isAtRisk(inventory)) kept.push(...describeInventory(inventory))
     // Without a mirror nothing can be saved.
-    if (found === undefined) kept.push(...describeSavedByItself(inventory))
+    if (found === undefined || savesNothing) kept.push(...describeSavedByItself(inventory))
     return { kept, inventory }
   }
 

@@ -144,8 +144,17 @@ async function awaited(home: Home): Promise<string[]> {
   return shown.flat()
 }
 
-/** Worktree directories that no session names and no task waits for, also those where the bash tool put them. */
-function lostWorktrees(home: Home, sessions: StoredSession[], awaitedNames: string[], remotes: Remotes): Orphan[] {
+/**
+ * Worktree directories that no session names and no task waits for, also those where the bash tool put them. `savesNothing`
+ * as for worktreeOrphan().
+ */
+export function lostWorktrees(
+  home: Home,
+  sessions: StoredSession[],
+  awaitedNames: string[],
+  remotes: Remotes,
+  savesNothing = false,
+): Orphan[] {
   const places = sessions.flatMap(({ record }) => (record.worktree_path ? [record.worktree_path] : []))
   const known = [...sessions.map(({ name }) => name), ...awaitedNames]
   const names = new Set(known.map((name) => path.join(home.paths.worktrees, name)))
@@ -157,7 +166,7 @@ function lostWorktrees(home: Home, sessions: StoredSession[], awaitedNames: stri
     namesIn(home, root)
       .map((name) => path.join(root, name))
       .filter((place) => !names.has(place) && !places.some((each) => isSamePlace(each, place)))
-      .flatMap((place) => worktreeOrphan(home, place, mirrors, remotes) ?? []),
+      .flatMap((place) => worktreeOrphan(home, place, mirrors, remotes, savesNothing) ?? []),
   )
 }
 

@@ -35,7 +35,7 @@ export async function listSaved(home: Home): Promise<SavedPoint[]> {
     listMirrorsAndSaved(home.paths).map(async (mirror) => {
       try {
         const points = await listRecovery(mirrorOf(home, mirror.repository))
-        return points.map((point) => ({ ...point, mirror, issue: issueOf(home, point) }))
+        return points.map((point) => ({ ...point, mirror, issue: issueOfSaved(home, point) }))
       } catch (error) {
         if (home.signal.aborted || !(error instanceof KugetsuError)) throw error
         home.warn(`cannot read what is saved in ${mirror.path}: ${error.message}`)
@@ -110,7 +110,7 @@ async function restoreInto(
 }
 
 /** The issue that the saved work itself names, else that of the session with the same name. */
-function issueOf(home: Home, point: RecoveryPoint): IssueRef | undefined {
+export function issueOfSaved(home: Home, point: RecoveryPoint): IssueRef | undefined {
   try {
     const text = point.record?.issue ?? readSession(home, point.name)?.issue_ref
     return text ? parseRef(text, { defaultHost: '' }) : undefined

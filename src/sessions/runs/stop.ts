@@ -58,7 +58,7 @@ export async function stopAgent(home: Home, supervision: Supervision, name: stri
       })
     }
     await supervision.wake()
-    const after = await settled(home, name, record.run)
+    const after = await settled(home, name, record.run, supervision.absent === true ? 0 : daemonMs)
     await endLeftRunning(home, record)
     return { what: 'agent', record: after }
   })
@@ -71,8 +71,8 @@ async function endLeftRunning(home: Home, { issue_ref: issueRef }: SessionRecord
   return ended.length > 0
 }
 
-async function settled(home: Home, name: string, run: Run): Promise<SessionRecord> {
-  const until = performance.now() + daemonMs
+async function settled(home: Home, name: string, run: Run, waitMs: number): Promise<SessionRecord> {
+  const until = performance.now() + waitMs
   for (;;) {
     const record = readSession(home, name)
     if (record !== undefined && record.run?.slot !== run.slot) return record

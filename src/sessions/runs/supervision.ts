@@ -8,4 +8,15 @@ export interface Supervision {
   takesTasks: () => Promise<boolean>
   /** Ends the start of a queued task that goes on in the daemon; false if there is no such start. */
   cancelStart: (start: { issue: string | null; item?: string }) => Promise<boolean>
+  /** There is no daemon and none is to be started: nobody else settles a run. */
+  absent?: true
+}
+
+/** For a process that ends everything itself. */
+export const noSupervision: Supervision = {
+  isRunning: async () => false,
+  wake: async () => {},
+  takesTasks: async () => false,
+  cancelStart: async () => false,
+  absent: true,
 }

@@ -5,6 +5,7 @@ import type { Home } from '../../config/home.ts'
 import { createExclusive, ensureDirectory } from '../../platform/files.ts'
 import { inOrder } from '../../platform/order.ts'
 import type { ProcessIdentity } from '../../platform/processes.ts'
+import { requireOpen } from './closing.ts'
 import { releaseSlot, slotFile, slotHolders, type Holder } from './slots.ts'
 
 const orderWaitMs = 2_000
@@ -30,7 +31,7 @@ export type Admission =
 
 /**
  * Takes a slot for `owner`, or returns the holders of all slots. Concurrent callers are never admitted beyond the
- * limit. Throws KugetsuError when the home cannot be written.
+ * limit. Throws KugetsuError when the home cannot be written, and `closing` while all agents are ended.
  */
 export async function takeSlot(home: Home, request: SlotRequest): Promise<Admission> {
   ensureDirectory(home.paths.slots)
@@ -58,6 +59,12 @@ function tryTake(home: Home, request: SlotRequest): Admission | 'contended' {
     taken_at: home.now().toISOString(),
   }
   createExclusive(slotFile(home, slot, 'slot'), JSON.stringify(content) + '\n')
+  try {
+    requireOpen(home)
+  } catch (error) {
+    releaseSlot(home, slot)
+    throw error
+  }
   const after = slotHolders(home)
   if (after.length > request.limit || !after.some(({ id }) => id === slot)) {
     releaseSlot(home, slot)

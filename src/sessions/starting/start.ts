@@ -35,6 +35,7 @@ export async function startAgent(home: Home, supervision: Supervision, request: 
   const started = await exclusively(home.paths.lock(`issue-${name}`), wait, async () => {
     // Another ref that sanitises to the same name may have taken it while we waited.
     if (nameOf(home, request.ref) !== name) return undefined
+    requireBase(home) // the home may have been removed while we waited
     await settleKilledStart(home, name)
     const existing = readSession(home, name)
     const isNeeded = request.fresh === true || request.queueItem !== undefined

@@ -23,11 +23,32 @@ export async function reasonsToKeepMirror(
   if (worktrees.length > 0) reasons.push(`worktrees use it: ${worktrees.map(({ path }) => path ?? '?').join(', ')}`)
   const saved = (await listRecovery(mirror)).filter(({ expiresAt }) => expiresAt > now)
   if (saved.length > 0) reasons.push(`saved work is based on it (${saved.length}): kugetsu recover`)
+  return [...reasons, ...(await onlyInMirror(mirror, remote))]
+}
+
+/**
+ * What neither worktrees nor saved work account for: stashes, commits and other objects; not the commits of the branches
+ * `besides`. Throws KugetsuError when git fails.
+ */
+export async function onlyInMirror(
+  mirror: GitRepository,
+  remote?: ReadonlySet<string>,
+  besides: readonly string[] = [],
+): Promise<string[]> {
+  const reasons: string[] = []
   if ((await mirror.ask(['rev-parse', '--verify', '--quiet', 'refs/stash'])) !== undefined) {
     reasons.push('stashes are in it')
   }
-  const tips = ['--exclude=refs/remotes/origin/*', '--exclude=refs/kugetsu/*', '--exclude=refs/stash', '--all']
-  const args = ['rev-list', '--count', ...tips, '--not', '--remotes=origin', '--']
+  const others = [
+    'refs/remotes/origin/*',
+    'refs/kugetsu/*',
+    'refs/stash',
+    ...besides.map((name) => `refs/heads/${name}`),
+  ]
+  const tips = [...others.map((name) => `--exclude=${name}`), '--all']
+  // Without it, the HEAD of each worktree would count too.
+  const own = besides.length === 0 ? [] : ['--single-worktree']
+  const args = ['rev-list', '--count', ...own, ...tips, '--not', '--remotes=origin', '--']
   const count = (await mirror.git(args)).trim()
   if (count !== '0') reasons.push(`unpushed commits are in it (${count})`)
   const isOwn = (ref: ObjectRef) => (remote === undefined ? !isFetched(ref) : !remote.has(ref.object))

@@ -1,8 +1,7 @@
 import { KugetsuError } from '../../../core/errors.ts'
-import { formatRef } from '../../../core/issue-ref.ts'
 import { webPagesOf } from '../../../forges/web-pages.ts'
 import { isWebUrl } from '../../../forges/pull-request-url.ts'
-import { trackedSession } from '../../refs.ts'
+import { knownIssue } from '../../refs.ts'
 import type { Context } from '../../terminal/context.ts'
 import { printJson } from '../../terminal/output.ts'
 import { chosenProgram, openInBrowser, runInTerminal } from '../../terminal/programs.ts'
@@ -32,10 +31,9 @@ export async function runOpen(context: Context, options: OpenOptions): Promise<v
 }
 
 async function openPage(context: Context, options: OpenOptions): Promise<void> {
-  const { ref, record } = await trackedSession(context, options.ref)
-  const label = formatRef(ref)
+  const { ref, label, record } = await knownIssue(context, options.ref)
   // The bash tool and people may have stored anything.
-  const known = record.pr_url && isWebUrl(record.pr_url) ? record.pr_url : undefined
+  const known = record?.pr_url && isWebUrl(record.pr_url) ? record.pr_url : undefined
   const pullRequest = options.issue === true ? undefined : known
   const url = pullRequest ?? webPagesOf(context, ref)?.issue
   if (url === undefined) {
