@@ -94,6 +94,7 @@ trap 'rm -rf "$temporary"' EXIT
 
 if [ "$opencode" = yes ]; then
   found=$(opencode --version 2>/dev/null || true)
+  found=${found#opencode v} # version 2 says "opencode v2.0.15"
   if [ -n "$found" ] && at_least "$found" "$unknown_opencode"; then
     die "opencode $found is not supported yet ($(command -v opencode)): kugetsu works with versions 1 and 2" \
       'Install version 1 beside it (npm install --prefix ~/.opencode-1 opencode-ai), set KUGETSU_OPENCODE=~/.opencode-1/node_modules/.bin/opencode, and run this with --no-opencode.'

@@ -132,10 +132,10 @@ describe('what cannot be done', () => {
   })
 })
 
-it('is refused beside an opencode of version 3: install.sh', () => {
+it.each(['3.0.1', 'opencode v3.0.1'])('is refused beside an opencode of version 3, "%s": install.sh', (version) => {
   const second = path.join(home.root, 'second')
-  fs.mkdirSync(second)
-  fs.writeFileSync(path.join(second, 'opencode'), '#!/bin/sh\necho 3.0.1\n', { mode: 0o755 })
+  fs.mkdirSync(second, { recursive: true })
+  fs.writeFileSync(path.join(second, 'opencode'), `#!/bin/sh\necho ${version}\n`, { mode: 0o755 })
   const prefix = path.join(home.root, 'prefix-second')
   const said = run(script('install.sh', '--prefix', prefix), { PATH: `${second}:${home.env['PATH']}` })
   expect(said).toMatchObject({
