@@ -15,6 +15,8 @@ import { allottedMs } from './deadlines.ts'
 const mostRetries = 6
 /** An error without an answer ends a run only when it lasts this long: work on the next prompt may be about to begin. */
 const errorSettlesMs = 500
+/** So long nothing works on a prompt, without an error: opencode could not even store how the run ended. */
+const silentMs = 15_000
 
 export function timedOut(run: Run): Ending {
   const hours = Math.round(allottedMs(run) / 3_600) / 1000
@@ -25,6 +27,12 @@ export function timedOut(run: Run): Ending {
 export function failedStart(kind: string, error: string | undefined, unansweredFor: number): Ending | undefined {
   if (kind !== 'unanswered' || error === undefined || unansweredFor < errorSettlesMs) return undefined
   return { state: 'error', error }
+}
+
+/** The failure of opencode itself that an unanswered prompt shows: the one that an event told, or that none told any. */
+export function troubleOf(error: { trouble?: string | undefined } | undefined, idleForMs: number): string | undefined {
+  if (error !== undefined || idleForMs < silentMs) return error?.trouble
+  return 'it ended the run and stored no reason'
 }
 
 /** The worktree is gone, so no prompt can make the run go on. */

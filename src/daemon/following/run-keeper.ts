@@ -22,7 +22,7 @@ import { endingOf, lookAtRun, settleNeverSent, settleRun } from '../../sessions/
 import { changeSession } from '../../sessions/file/store.ts'
 import { createDeadlines } from './deadlines.ts'
 import { answerRequests } from './permissions.ts'
-import { failedStart, hopeless, inCircles, timedOut, withoutDirectory } from './run-endings.ts'
+import { failedStart, hopeless, inCircles, timedOut, troubleOf, withoutDirectory } from './run-endings.ts'
 import { startWatcher, type Watcher } from './watcher.ts'
 
 /** When to look again: soon while it is unclear how a run stands; else seldom, as a fallback for lost events. */
@@ -168,9 +168,11 @@ export function createRunKeeper(
     const id = stored.record.opencode_session_id ?? ''
     try {
       const error = follower.errorOf(id)
-      const look = withTrouble(await lookAtRun(server.client, stored.record, run), error?.trouble)
+      const seen = await lookAtRun(server.client, stored.record, run)
       if (catchUp) await follower.readBack(id)
-      const idleForMs = howLongIdle(look.outcome.kind, run)
+      const idleForMs = howLongIdle(seen.outcome.kind, run)
+      const trouble = troubleOf(error, idleForMs)
+      const look = withTrouble(seen, trouble)
       const unansweredFor = look.outcome.kind === 'unanswered' ? idleForMs : 0
       const restMs = deadlines.restMs(run)
       const ending =
@@ -188,7 +190,8 @@ export function createRunKeeper(
       if (look.outcome.kind === 'lacking' || look.outcome.kind === 'unread') {
         await promptAgain(home, server.client, stored.name)
       }
-      if (look.outcome.kind === 'troubled') await goOnAfterTrouble(server, follower, stored, look.outcome, idleForMs)
+      if (look.outcome.kind === 'troubled')
+        await goOnAfterTrouble(server, follower, stored, { ...look.outcome, trouble }, idleForMs)
       const unclear = look.outcome.kind !== 'working'
       return unclear ? soonMs : Math.min(fallbackMs, restMs + 1)
     } catch (error) {
@@ -202,14 +205,14 @@ export function createRunKeeper(
     server: Server,
     follower: Watcher,
     { record, name }: AtWork,
-    { how, hasWorked }: { how: string; hasWorked: boolean },
+    { how, hasWorked, trouble }: { how: string; hasWorked: boolean; trouble: string | undefined },
     idleForMs: number,
   ): Promise<void> {
     if (idleForMs < (troublePausesMs[hasWorked ? 0 : (record.run.troubles ?? 0)] ?? 0)) return
     await reopen(server, record, how)
     const id = record.opencode_session_id ?? ''
     const error = follower.errorOf(id)
-    if (!(await promptAgain(home, server.client, name, error?.trouble))) return
+    if (!(await promptAgain(home, server.client, name, trouble))) return
     if (follower.errorOf(id) === error) follower.forgetError(id)
     home.warn(`${record.issue_ref}: opencode failed: ${how}; the agent is told to go on`)
   }

@@ -55,10 +55,17 @@ function createTeller(routes: Routes, tell: (event: ServerEvent) => void, failed
     if (role === 'assistant') tell({ type: 'message', message: told.message })
   }
 
+  /** The event does not name the message. */
+  async function tellSummary(sessionId: string): Promise<void> {
+    const last = (await routes.tail(sessionId, 20))?.findLast(({ type }) => type === 'compaction')
+    if (last !== undefined) await tellMessage(sessionId, last.id)
+  }
+
   return {
     take(data: string): void {
       for (const meant of parseEvent(data)) {
-        if (meant.type !== 'said') then(() => tell(meant))
+        if (meant.type === 'summarised') then(() => tellSummary(meant.sessionId))
+        else if (meant.type !== 'said') then(() => tell(meant))
         else if (!waiting.has(meant.messageId)) {
           waiting.add(meant.messageId)
           then(() => tellMessage(meant.sessionId, meant.messageId))
@@ -69,8 +76,9 @@ function createTeller(routes: Routes, tell: (event: ServerEvent) => void, failed
   }
 }
 
-/** `said`: a message has changed. */
-type Meaning = ServerEvent | { type: 'said'; sessionId: string; messageId: string }
+/** `said`: a message has changed. `summarised`: the last summary of a session is whole. */
+type Meaning =
+  ServerEvent | { type: 'said'; sessionId: string; messageId: string } | { type: 'summarised'; sessionId: string }
 
 /** Most of the stream, and of no use here: do not even parse them. */
 const useless = /"type":"(?:session\.(?:text|reasoning|tool\.input|compaction)\.delta|session\.tool\.progress)"/
@@ -108,6 +116,8 @@ function meaningOf(type: string, data: Record<string, unknown>): Meaning[] {
       const { sessionID: sessionId, assistantMessageID: messageId } = eventData.step.parse(data)
       return [{ type: 'said', sessionId, messageId }]
     }
+    case 'session.compaction.ended':
+      return [{ type: 'summarised', sessionId: eventData.ofSession.parse(data).sessionID }]
     case 'session.execution.started':
       forgetReason(eventData.ofSession.parse(data).sessionID)
       return []
