@@ -6,8 +6,10 @@ import { setImmediate as yieldOnce } from 'node:timers/promises'
 export interface ModelRequest {
   /** When it came, in milliseconds since 1970. */
   at: number
-  /** An agent asks what to do next; requests for titles and summaries carry no tools. */
+  /** An agent asks what to do next, not for a title or a summary. */
   agentTurn: boolean
+  /** The headings of the summary that opencode 2 asks for; empty for any other request. */
+  headings: string[]
   /** The session that asks, as far as it can be told: opencode's header, else system prompt and first message. */
   conversation: string
   /** The last user message: the one whose markers count. */
@@ -40,11 +42,16 @@ const bodyLimit = 50 * 1024 * 1024
 const usage = ({ tokens = 10 }: Answer) => ({ prompt_tokens: tokens, completion_tokens: 2, total_tokens: tokens + 2 })
 const finishOf = ({ finish, call }: Answer) => finish ?? (call === undefined ? 'stop' : 'tool_calls')
 
-/** What a request says; what is missing or of another type is empty. */
+/** What opencode 2 itself adds as a user's words or to them, as when the date changes. */
+const systemUpdate = /\n?<system-update>\n[^]*?\n<\/system-update>/g
+
+/** What a request says, without that; what is missing or of another type is empty. */
 export function readRequest(body: Record<string, unknown>, headers: http.IncomingHttpHeaders): ModelRequest {
-  const messages = listOf(body['messages']).map((message) => {
+  const messages = listOf(body['messages']).flatMap((message) => {
     const { role, content } = objectOf(message)
-    return { role: String(role), text: textOf(content) }
+    const text = textOf(content)
+    const said = role === 'user' ? text.replace(systemUpdate, '') : text
+    return said === '' && text !== '' ? [] : [{ role: String(role), text: said }]
   })
   const tools = listOf(body['tools']).map((tool) => String(objectOf(objectOf(tool)['function'])['name']))
   const isUser = ({ role }: { role: string }) => role === 'user'
@@ -52,20 +59,29 @@ export function readRequest(body: Record<string, unknown>, headers: http.Incomin
     .filter(({ role }) => role === 'system')
     .map(({ text }) => text)
     .join('\n')
+  const asked = messages.findLast(isUser)?.text ?? ''
+  const headings = headingsIn(asked)
   const session = headers['x-session-affinity']
   const origin = `${system}\0${messages.find(isUser)?.text ?? ''}`
   return {
     at: Date.now(),
-    agentTurn: tools.length > 0,
+    agentTurn: tools.length > 0 && headings.length === 0,
+    headings,
     conversation:
       typeof session === 'string' ? session : createHash('sha256').update(origin).digest('hex').slice(0, 16),
-    asked: messages.findLast(isUser)?.text ?? '',
+    asked,
     lastText: messages.at(-1)?.text ?? '',
     lastRole: messages.at(-1)?.role ?? '',
     system,
     messages,
     tools,
   }
+}
+
+/** opencode 2 shows the form of a summary, and takes only one that has it. */
+function headingsIn(asked: string): string[] {
+  const [, template = ''] = /^You MUST summarize[^]*<template>\n([^]*?)<\/template>/.exec(asked) ?? []
+  return template.match(/^##+ .+$/gm) ?? []
 }
 
 /** The names of opencode 2 for tools of opencode 1, and for what these are given. */

@@ -1,7 +1,7 @@
 /**
  * A model that does what the user's text tells it to (the markers are described in script.ts): an OpenAI-compatible
  * chat-completions server on loopback, so that a demo or a test can drive real agents without a key or a network.
- * Requests without tools (titles, summaries) never obey markers.
+ * Requests for titles and summaries never obey markers.
  */
 import * as http from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -69,7 +69,10 @@ export async function startScriptedModel(options: ScriptedModelOptions = {}): Pr
   }
 
   async function scripted(request: ModelRequest, ending: AbortSignal): Promise<Answer> {
-    if (!request.agentTurn) return { text: 'Scripted work' }
+    if (!request.agentTurn) {
+      const summary = request.headings.map((heading) => `${heading}\n- (none)`)
+      return { text: summary.join('\n\n') || 'Scripted work' }
+    }
     const { script, results, message } = scriptOf(request)
     if (script.sleepMs > 0) await sleep(script.sleepMs, undefined, { signal: ending }).catch(() => {})
     if (results === 0) {

@@ -272,6 +272,21 @@ describe('the server', () => {
     expect(requests[0]?.messages[1]).toEqual({ role: 'user', text: 'first' })
   })
 
+  test('does not take what opencode 2 says of itself for the words of a user', async () => {
+    const { requests } = await start()
+    const update = "<system-update>\nToday's date is now: Wed Dec 02 2026\n</system-update>"
+    expect(await ask([...after(1, `BASH{{ls}} SAY{{seen}}\n${update}`), user(update)])).toMatchObject({ text: 'seen' })
+    expect(requests[0]).toMatchObject({ asked: 'BASH{{ls}} SAY{{seen}}', lastRole: 'tool' })
+  })
+
+  test('gives opencode 2 a summary of the form that it asks for, and obeys no marker then', async () => {
+    const { requests } = await start()
+    const form = '<template>\n## Objective\n- [what]\n\n## Work State\nAll of it.\n### Active\n- [goals]\n</template>'
+    const { text } = await ask([user('SAY{{one}}'), user(`You MUST summarize SAY{{two}}\n${form}\nNo more.`)])
+    expect(text).toBe('## Objective\n- (none)\n\n## Work State\n- (none)\n\n### Active\n- (none)')
+    expect(requests[0]?.agentTurn).toBe(false)
+  })
+
   test('lets its owner answer, and reads the markers where the owner does not', async () => {
     await start({
       answer: ({ asked }) => (asked === 'mine' ? { text: 'mine', call: { name: 'bash', args: {} } } : undefined),
