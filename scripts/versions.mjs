@@ -12,22 +12,28 @@ const lock = JSON.parse(fs.readFileSync(path.join(root, 'package-lock.json'), 'u
 
 /** How kugetsu is packed does not depend on the versions, and is tested only in a repository. */
 const notOfVersions = ['binary', 'package']
+/** Files about one version of opencode, which run on it whatever is chosen. */
+const onlyOf = { 1: /^(opencode-1|opencode-doc|model-providers)$/, 2: /^opencode-2/ }
 
-/** Exact versions, oldest first: the oldest supported, one in the middle, the newest that was tested. */
+const newest1 = lock.packages['node_modules/opencode-ai'].version
+const newest2 = '2.0.15'
+/** Exact versions, oldest first: the oldest supported, one in the middle, the newest of 1 and of 2 that were tested. */
 const versions = {
-  opencode: ['1.2.27', '1.14.41', lock.packages['node_modules/opencode-ai'].version],
-  node: ['20.19.0', '24.21.0'],
+  opencode: ['1.2.27', '1.14.41', newest1, newest2],
+  node: ['20.19.0', '24.21.0', '26.12.1'],
 }
-const [oldestNode, newestOpencode] = [versions.node[0], versions.opencode.at(-1)]
+const [oldestNode, ...newerNodes] = versions.node
 
 const usage = `npm run test:versions -- [options] [files]
 
   --opencode <version>   only that one (${versions.opencode.join(', ')}; a beginning is enough); may be given again
   --node <version>       only that one (${versions.node.join(', ')}); may be given again
   --cache <directory>    where everything is installed (${cacheByDefault()}); it may be deleted at any time
+  --again                repeats what has passed, too
 
 Files are names of test/e2e/, such as queue; all without any (but ${notOfVersions.join(' and ')}). Without options each opencode runs on Node ${oldestNode}, and
-opencode ${newestOpencode} on each Node. Whatever is not installed yet takes a network, and a C++ compiler, once.
+opencode ${newest1} and ${newest2} on each Node. A file that has passed is not run again: what is interrupted goes on where it
+was. Whatever is not installed yet takes a network, and a C++ compiler, once. opencode 2 takes Linux on x64.
 `
 
 const { values: flags, positionals } = parseArgs({
@@ -36,6 +42,7 @@ const { values: flags, positionals } = parseArgs({
     opencode: { type: 'string', multiple: true },
     node: { type: 'string', multiple: true },
     cache: { type: 'string', default: cacheByDefault() },
+    again: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 })
@@ -58,20 +65,17 @@ async function main() {
   for (const { opencode, node } of combinations()) {
     const nodeProgram = installNode(node)
     const project = installProject(node, nodeProgram)
-    const program =
-      opencode === newestOpencode ? path.join(project, 'node_modules/.bin/opencode') : installOpencode(opencode)
+    const program = opencode === newest1 ? path.join(project, 'node_modules/.bin/opencode') : installOpencode(opencode)
     const row = { opencode, node, passed: 0, failed: 0, skipped: 0, seconds: 0 }
     table.push(row)
-    for (const file of files) {
+    for (const file of files.filter((name) => !onlyOf[opencode.startsWith('2.') ? 1 : 2].test(name))) {
       if (process.exitCode === 130) break
       const result = await runFile({ opencode, node, nodeProgram, project, program, file })
-      for (const key of Object.keys(result)) row[key] += result[key]
+      for (const key of ['passed', 'failed', 'skipped', 'seconds']) row[key] += result[key]
     }
   }
   print(`\n${line(['opencode', 'Node', 'passed', 'failed', 'skipped', 'time'])}`)
-  for (const { opencode, node, passed, failed, skipped, seconds } of table) {
-    print(line([opencode, node, passed, failed, skipped, `${Math.round(seconds)} s`]))
-  }
+  for (const row of table) tell(row)
   if (table.some(({ failed }) => failed > 0)) process.exitCode ??= 1
 }
 
@@ -83,9 +87,9 @@ function combinations() {
   }
   if (flags.opencode === undefined && flags.node === undefined) {
     const onOldest = versions.opencode.map((opencode) => ({ opencode, node: oldestNode }))
-    return [...onOldest, ...versions.node.slice(1).map((node) => ({ opencode: newestOpencode, node }))]
+    return [...onOldest, ...newerNodes.flatMap((node) => [newest1, newest2].map((opencode) => ({ opencode, node })))]
   }
-  const opencodes = flags.opencode === undefined ? [newestOpencode] : wanted('opencode', flags.opencode)
+  const opencodes = flags.opencode === undefined ? [newest1, newest2] : wanted('opencode', flags.opencode)
   const nodes = flags.node === undefined ? [oldestNode] : wanted('node', flags.node)
   return opencodes.flatMap((opencode) => nodes.map((node) => ({ opencode, node })))
 }
@@ -109,10 +113,21 @@ function chosenFiles(names) {
 async function runFile({ opencode, node, nodeProgram, project, program, file }) {
   const log = path.join(cache, 'logs', `opencode-${opencode}-node-${node}`, `${file}.log`)
   fs.mkdirSync(path.dirname(log), { recursive: true })
+  const before = path.join(path.dirname(log), `${file}.passed`)
+  if (fs.existsSync(before) && !flags.again) {
+    const result = JSON.parse(fs.readFileSync(before, 'utf8'))
+    tell({ opencode, node, ...result }, `${file} (passed at ${result.commit})`)
+    return result
+  }
+  fs.rmSync(before, { force: true })
   const from = performance.now()
   const output = fs.openSync(log, 'w')
   const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--project', 'e2e', `test/e2e/${file}.test.ts`]
-  const env = { ...environmentFor(nodeProgram), KUGETSU_OPENCODE: program }
+  const env = {
+    ...environmentFor(nodeProgram),
+    KUGETSU_OPENCODE: program,
+    [`KUGETSU_OPENCODE_${opencode.split('.')[0]}`]: program,
+  }
   await new Promise((resolve, reject) => {
     current = spawn(nodeProgram, vitest, { cwd: project, env, stdio: ['ignore', output, output] })
     current.on('error', reject)
@@ -124,14 +139,30 @@ async function runFile({ opencode, node, nodeProgram, project, program, file }) 
   const said = stripVTControlCharacters(fs.readFileSync(log, 'utf8'))
   const found = [...said.matchAll(/^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/gm)].at(-1)
   const [passed, failed, skipped] = found === undefined ? [0, 1, 0] : found.slice(1).map((count) => Number(count ?? 0))
-  const about = failed > 0 ? `see ${log}` : ''
-  print(line([opencode, node, passed, failed, skipped, `${Math.round(seconds)} s`, `${file} ${about}`]))
-  return { passed, failed, skipped, seconds }
+  const result = { passed, failed, skipped, seconds, commit: commitNow() }
+  if (failed === 0 && process.exitCode !== 130) fs.writeFileSync(before, JSON.stringify(result))
+  tell({ opencode, node, ...result }, failed > 0 ? `${file} see ${log}` : file)
+  return result
+}
+
+function tell({ opencode, node, passed, failed, skipped, seconds }, about = '') {
+  print(line([opencode, node, passed, failed, skipped, `${Math.round(seconds)} s`, about]))
+}
+
+/** What is checked out, as git names it for a person. */
+function commitNow() {
+  return spawnSync('git', ['describe', '--always', '--dirty'], { cwd: root, encoding: 'utf8' }).stdout.trim()
 }
 
 /** The path of that opencode. */
 function installOpencode(version) {
   const directory = path.join(cache, `opencode-${version}`)
+  if (version === newest2) {
+    const name = '@opencode/cli-linux-x64-baseline'
+    if (process.platform !== 'linux' || process.arch !== 'x64') fail(`npm has no opencode ${version} for this machine`)
+    installPackage(directory, name, version, {})
+    return path.join(directory, 'node_modules', name, 'bin/opencode')
+  }
   const program = path.join(directory, 'node_modules/.bin/opencode')
   // npm 12 runs the scripts of a package only when it is told to.
   installPackage(directory, 'opencode-ai', version, { allowScripts: { 'opencode-ai': true } })
