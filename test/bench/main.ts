@@ -5,6 +5,7 @@ import * as os from 'node:os'
 import * as path from 'node:path'
 import { parseArgs } from 'node:util'
 import { figureOf, type Bench, type Figure, type Row } from './bench.ts'
+import { opencode1Program } from '../helpers/opencode.ts'
 import { backlog } from './backlog.ts'
 import { binary } from './binary.ts'
 import { commands } from './commands.ts'
@@ -43,6 +44,9 @@ interface Measured {
 }
 
 await serveLargeRepository(process.argv.slice(2))
+
+// The targets are for opencode 1.
+process.env['KUGETSU_OPENCODE'] ??= opencode1Program
 
 const { values: flags } = parseArgs({
   options: {
@@ -143,7 +147,7 @@ function machine() {
     kugetsu: version,
     system: `${os.cpus().length} × ${cpu?.model.trim() ?? os.arch()}, ${gigabytes} GB, ${os.type()} ${os.release()}`,
     node: process.version,
-    opencode: versionOf(process.env['KUGETSU_OPENCODE'] ?? path.join(projectRoot, 'node_modules/.bin/opencode')),
+    opencode: versionOf(process.env['KUGETSU_OPENCODE'] ?? opencode1Program),
     git: versionOf('git'),
     load: load(),
     quick: flags.quick,

@@ -135,18 +135,18 @@ describe('a home where agents work', () => {
     expect(await refusal(stage.home, ['start', ref(1), 'x', 'not a url'])).toMatch(/not the URL of a pull request/)
   })
 
-  it.each([
-    ['no-json', '{ not json', /opencode\.json: it is not JSON/],
-    ['no-agent', '{ "default_agent": "nosuch" }', /the agent nosuch.*\n.*build.*default_agent/],
-  ])('says what opencode cannot use of a repository: %s', async (name, text, expected) => {
-    stage.git.createRepository(`me/${name}`, { 'opencode.json': text })
-    const withoutMirrors = () => inventory(stage.home.kugetsuDir).filter((path) => !path.startsWith('repos'))
-    const before = withoutMirrors()
-    const { code, stderr } = await stage.kugetsu(['start', `forge.test/me/${name}#1`, 'x'])
-    expect({ code, after: withoutMirrors() }).toEqual({ code: 1, after: before })
-    expect(stderr).toMatch(oneLineAndHint)
-    expect(stderr).toMatch(expected)
-  })
+  it.each([['no-agent', '{ "default_agent": "nosuch" }', /the agent nosuch.*\n.*build.*default_agent/]])(
+    'says what opencode cannot use of a repository: %s',
+    async (name, text, expected) => {
+      stage.git.createRepository(`me/${name}`, { 'opencode.json': text })
+      const withoutMirrors = () => inventory(stage.home.kugetsuDir).filter((path) => !path.startsWith('repos'))
+      const before = withoutMirrors()
+      const { code, stderr } = await stage.kugetsu(['start', `forge.test/me/${name}#1`, 'x'])
+      expect({ code, after: withoutMirrors() }).toEqual({ code: 1, after: before })
+      expect(stderr).toMatch(oneLineAndHint)
+      expect(stderr).toMatch(expected)
+    },
+  )
 
   it('refuses an agent that opencode does not have, or that only works for other agents', async () => {
     const { code, json } = await runJson(stage.home, ['start', ref(1), 'x', '--agent', 'nope', '--json'])
@@ -261,11 +261,6 @@ describe('a home that cannot be', () => {
     expect(await refusal(home, ['init'], { env: { OPENCODE_CONFIG_CONTENT: '{"plugin": [' } })).toMatch(
       /OPENCODE_CONFIG_CONTENT/,
     )
-    const file = home.opencodeConfig
-    const good = fs.readFileSync(file, 'utf8')
-    fs.writeFileSync(file, '{"provider": [')
-    expect(await refusal(home, ['init'])).toMatch(/opencode\.json is not valid JSON/)
-    fs.writeFileSync(file, good)
     await runOk(home, ['init'])
     expect((await run(home, ['status'])).stdout).toMatch(/^ok\n/)
   })

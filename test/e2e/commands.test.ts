@@ -119,26 +119,6 @@ describe('init', () => {
   })
 })
 
-it("opencode takes no snapshots of an agent's worktree, unless its configuration says that it shall", async () => {
-  const snapshots = path.join(path.dirname(stage.home.opencodeDatabase), 'snapshot')
-  const taken = () =>
-    fs.existsSync(snapshots)
-      ? fs.readdirSync(snapshots, { recursive: true }).filter((name) => `${name}`.endsWith('HEAD'))
-      : []
-  expect(taken()).toEqual([])
-  const wish = JSON.stringify({ $schema: 'https://opencode.ai/config.json', snapshot: true })
-  stage.git.commit('me/app', 'main', { 'opencode.json': wish })
-  await stage.ok(['start', ref(8), 'SAY{{seen}}', '--wait'])
-  expect(taken()).toHaveLength(1)
-  stage.git.commit('me/app', 'main', {
-    'opencode.json': JSON.stringify({ $schema: 'https://opencode.ai/config.json' }),
-  })
-  const isKeptByProject = /^1\.(?:\d|1[0-3])\./.test(stage.server()?.version ?? '')
-  await stage.ok(['destroy', ref(8), '-y'])
-  // Before 1.14 those of a whole repository are one, which other issues may need.
-  expect(taken()).toHaveLength(isKeptByProject ? 1 : 0)
-})
-
 describe('list and status', () => {
   it('have the fields that scripts rely on', async () => {
     const [base, pmAgent, issue] = await listed()
@@ -442,8 +422,7 @@ describe('destroy', () => {
   it('removes worktree, session, file and index entry once all is pushed', async () => {
     git(8, 'push', '-q', 'origin', 'HEAD:fix/issue-8')
     const { opencode_session_id: id } = await stage.session(8)
-    const route = `/session/${id}?directory=${encodeURIComponent(file('base'))}`
-    expect((await stage.opencode(route)).status).toBe(200)
+    expect(await stage.look().has(id ?? '')).toBe(true)
 
     const { json } = await runJson(stage.home, ['destroy', ref(8), '-y', '--json'])
     expect(json).toEqual({ destroyed: 'issue', issues: [{ issue_ref: ref(8), recovery_ref: null }] })
@@ -451,7 +430,7 @@ describe('destroy', () => {
     expect(stage.file(8)).toBeUndefined()
     expect(fs.readFileSync(file('index.json'), 'utf8')).not.toContain(ref(8))
     expect((await listed('--all')).map(({ issue_ref }) => issue_ref)).not.toContain(ref(8))
-    expect((await stage.opencode(route)).status).toBe(404)
+    expect(await stage.look().has(id ?? '')).toBe(false)
     expect(stage.git.commitsOn('me/app', 'fix/issue-8')[0]?.subject).toBe('Add what is new')
   })
 

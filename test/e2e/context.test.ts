@@ -1,7 +1,6 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createRoutes } from '../../src/opencode/api/routes.ts'
 import type { Item } from '../../src/queue/item.ts'
 import { runJson } from '../helpers/kugetsu.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
@@ -34,12 +33,10 @@ const said = async (number: number) => (await remembered(number)).entries.map(({
 
 /** Deletes the session in opencode, behind kugetsu's back. */
 async function lose(number: number): Promise<void> {
-  const server = stage.server()
   const { opencode_session_id: id } = await stage.session(number)
-  if (server === undefined || id === null) throw new Error('nothing to lose')
-  const client = createRoutes(server)
-  await client.deleteSession(id, stage.worktree(number))
-  expect(await client.session(id, stage.worktree(number))).toBeUndefined()
+  if (id === null) throw new Error('nothing to lose')
+  await stage.look().remove(id)
+  expect(await stage.look().has(id)).toBe(false)
 }
 
 /** The first request of the agent that was told this. */

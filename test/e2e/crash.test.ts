@@ -10,7 +10,6 @@ import type { Run } from '../../src/sessions/file/session-file.ts'
 import { runJson } from '../helpers/kugetsu.ts'
 import { daemonsOf, groupOf, killQuietly, leftovers } from '../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
-import { toldIn } from '../helpers/told.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
 /** Set KUGETSU_TEST_SEED to have the same kills again, as far as the moments depend on us. */
@@ -80,7 +79,7 @@ describe('a full queue while the daemon and the server are killed again and agai
 
     const items = readItems()
     expect(items.map(({ id }) => id)).toEqual(ids)
-    const told = toldIn(stage.home.opencodeDatabase)
+    const told = stage.look().told()
     for (const [index, item] of items.entries()) {
       const { issue, word } = tasks[index]!
       const about = `${word}: ${JSON.stringify(item, null, 1)}`
@@ -209,7 +208,7 @@ describe("opencode's database that another program has locked", () => {
   it('interrupts an agent, which is told to go on', async () => {
     await stage.ok(['start', ref(33), 'RESUMES! GATE=locked BASH{{echo one >> steps}} SAY{{went on}}'])
     await stage.model.turn('GATE=locked')
-    const other = new Database(stage.home.opencodeDatabase)
+    const other = new Database(stage.look().database)
     other.exec('BEGIN IMMEDIATE')
     stage.model.release('locked')
     // opencode itself waits for 5 s. While the file is locked the daemon may not be able to note that it has given up.
@@ -220,7 +219,9 @@ describe("opencode's database that another program has locked", () => {
     await stage.ok(['wait', ref(33)])
     expect(await stage.session(33)).toMatchObject({ state: 'idle' })
     expect(await stage.ok(['logs', ref(33)])).toContain('went on')
-    expect((await stage.ok(['explain', ref(33)])).replace(/\s+/g, ' ')).toContain('opencode had failed: its database')
+    expect((await stage.ok(['explain', ref(33)])).replace(/\s+/g, ' ')).toContain(
+      `opencode had failed: ${stage.look().lockedWords}`,
+    )
     await stage.ok(['destroy', ref(33), '--force', '-y'])
   })
 

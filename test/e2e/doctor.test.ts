@@ -1,7 +1,6 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openSqlite } from '../../src/platform/sqlite.ts'
 import { run, runJson } from '../helpers/kugetsu.ts'
 import { killAndWait, leftovers } from '../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
@@ -25,19 +24,6 @@ const doctor = (...flags: string[]) => runJson<Report>(stage.home, ['doctor', '-
 /** The checks that did not pass, by name and status. */
 const found = ({ json }: { json: Report }) =>
   json.checks.filter(({ status }) => status !== 'pass').map(({ name, status }) => `${name} ${status}`)
-
-function query(sql: string, ...values: string[]): Record<string, unknown>[] {
-  const sqlite = openSqlite(stage.home.opencodeDatabase, { timeoutMs: 10_000, mustExist: true })
-  try {
-    return sqlite.all(sql, ...values)
-  } finally {
-    sqlite.close()
-  }
-}
-
-function rulesOf(id: string | null | undefined): unknown {
-  return query('SELECT permission FROM session WHERE id = ?', id ?? '')[0]?.['permission']
-}
 
 describe('doctor', () => {
   it('says what to do first in a home that is not initialised, and there is no database to mend', async () => {
@@ -67,13 +53,14 @@ describe('doctor', () => {
   })
 
   it('stores the permission rules of sessions anew', async () => {
-    const { opencode_session_id: id } = await stage.session(1)
-    const before = rulesOf(id)
-    expect(String(before)).toContain('"question"')
-    query('UPDATE session SET permission = NULL WHERE id = ? RETURNING id', id ?? '')
+    const id = (await stage.session(1)).opencode_session_id ?? ''
+    const before = stage.look().rules(id)
+    expect(before).toContain('"question"')
+    stage.look().dropRules(id)
+    expect(stage.look().rules(id)).toBeNull()
     const said = await stage.ok(['doctor', '--fix-permissions'])
     expect(said).toBe('Fixing session permissions\nSession permissions fix complete (2 sessions)\n')
-    expect(rulesOf(id)).toBe(before)
+    expect(stage.look().rules(id)).toBe(before)
     stage.model.release('busy')
     await stage.ok(['wait', ref(1)])
   })
@@ -82,12 +69,7 @@ describe('doctor', () => {
 describe('doctor in a home where much has gone wrong', () => {
   it('finds it and changes nothing', async () => {
     const index = JSON.parse(fs.readFileSync(at('index.json'), 'utf8')) as Record<string, unknown>
-    const authorization = `Basic ${Buffer.from(`opencode:${stage.server()?.password}`).toString('base64')}`
-    const gone = await fetch(`http://127.0.0.1:${stage.server()?.port}/session/${String(index['pm_agent'])}`, {
-      method: 'DELETE',
-      headers: { authorization },
-    })
-    expect(gone.status).toBe(200)
+    await stage.look().remove(String(index['pm_agent']))
     await stage.ok(['queue-daemon', 'stop'])
     await killAndWait(stage.server()?.pid ?? 0)
     fs.writeFileSync(at('index.json'), JSON.stringify({ ...index, issues: { 'forge.test/me/app#9': 'none.json' } }))

@@ -12,6 +12,7 @@ import { knownSessions } from '../../src/driver/known-sessions.ts'
 import type { Entry, ServerEvent } from '../../src/driver/entry.ts'
 import { bundledDriver, setDriverStage, usualRules, type DriverStage } from '../helpers/driver-stage.ts'
 import { opencode2Program } from '../helpers/opencode-2.ts'
+import { opencode1Program } from '../helpers/opencode.ts'
 import { commandLines } from '../helpers/processes.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
@@ -30,7 +31,7 @@ const kinds: Kind[] = [
   {
     name: 'opencode 1',
     from: ['opencode/driver.ts', 'opencode'],
-    found: { program: path.resolve('node_modules/.bin/opencode') },
+    found: { program: opencode1Program },
     command: (command) => `BASH{{${command}}}`,
     subagent: (prompt) =>
       `TOOL{{task ${JSON.stringify({ subagent_type: 'general', description: 'part of it', prompt })}}}`,

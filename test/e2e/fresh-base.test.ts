@@ -37,24 +37,10 @@ it('leaves nothing of it when the remote is away', async () => {
 })
 
 it('begins at the newest commit, with what opencode is told there', async () => {
-  const config = '{"$schema":"https://opencode.ai/config.json","instructions":["rules.md"]}'
-  const newest = stage.git.commit('me/app', 'main', { 'opencode.json': config, 'rules.md': 'RULES OF TODAY' })
+  const newest = stage.git.commit('me/app', 'main', { 'AGENTS.md': 'RULES OF TODAY' })
   await begin(2)
   expect(head(2)).toBe(newest)
   expect(JSON.stringify(stage.model.turns('did 2')[0])).toContain('RULES OF TODAY')
-})
-
-it('does so where opencode changes files by reading them', async () => {
-  stage.git.commit('me/app', 'main', { 'opencode.json': '{"instructions":["rules.md"]}', '.opencode/a.md': 'a' })
-  await begin(21) // the mirror has it from here on
-  const newest = stage.git.commit('me/app', 'main', {
-    'opencode.json': '{"instructions":["r2.md"]}',
-    'r2.md': 'RULES 2',
-  })
-  await begin(22)
-  expect(head(22)).toBe(newest)
-  expect(JSON.stringify(stage.model.turns('did 22')[0])).toContain('RULES 2')
-  expect(git(stage.worktree(22), 'diff', '--unified=0')).not.toContain('rules.md')
 })
 
 it('goes on from the branch that somebody has pushed since, and follows it', async () => {

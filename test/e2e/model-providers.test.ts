@@ -1,8 +1,9 @@
-/** KUGETSU_MODEL_PROVIDERS: the opencode server loads the models of the providers that it can use, of all, or of some. */
+/** KUGETSU_MODEL_PROVIDERS: the server of opencode 1 loads the models of the providers that it can use, of all, or of some. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { catalogueFile, writeCatalogue } from '../helpers/model-catalogue.ts'
+import { opencode1Program } from '../helpers/opencode.ts'
 import { killAndWait, leftovers } from '../helpers/processes.ts'
 import { runJson } from '../helpers/kugetsu.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
@@ -29,13 +30,13 @@ const doctor = async () =>
     ({ name }) => name === 'providers',
   )
 const logIn = (id: string, login: object = { type: 'api', key: 'k' }) => {
-  const file = path.join(path.dirname(stage.home.opencodeDatabase), 'auth.json')
+  const file = path.join(stage.home.opencodeData, 'auth.json')
   const others = fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, 'utf8')) as object) : {}
   fs.writeFileSync(file, JSON.stringify({ ...others, [id]: login }), { mode: 0o600 })
 }
 
 beforeAll(async () => {
-  stage = await setStage({ findsProviders: true, env: { ALPHA_KEY: 'a' } })
+  stage = await setStage({ program: opencode1Program, findsProviders: true, env: { ALPHA_KEY: 'a' } })
 })
 afterAll(() => stage.cleanup())
 

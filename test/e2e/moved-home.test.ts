@@ -5,6 +5,7 @@ import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runJson } from '../helpers/kugetsu.ts'
 import { opencode2Program } from '../helpers/opencode-2.ts'
+import { opencode1Program } from '../helpers/opencode.ts'
 import { leftovers } from '../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
 import { waitFor } from '../helpers/wait-for.ts'
@@ -16,7 +17,7 @@ describe.skipIf(why !== '')(`a home whose opencode is replaced by opencode 2${wh
   let stage: Stage
   let older: string
   beforeAll(async () => {
-    stage = await setStage()
+    stage = await setStage({ program: opencode1Program })
     older = fs.readlinkSync(path.join(stage.home.bin, 'opencode'))
   })
   afterAll(() => stage.cleanup())
@@ -50,7 +51,7 @@ describe.skipIf(why !== '')(`a home whose opencode is replaced by opencode 2${wh
     const { asked } = await stage.model.turn('Go on.')
     expect(asked).toContain('It is begun.')
     expect(await stage.ok(['logs', ref(1)])).toMatch(/one\.txt[^]*It is done\./)
-    expect(fs.existsSync(stage.home.opencodeDatabase)).toBe(true)
+    expect(fs.existsSync(path.join(stage.home.opencodeData, 'opencode.db'))).toBe(true)
     const own = path.join(stage.home.kugetsuDir, 'opencode', 'opencode2.db')
     for (const file of [own, `${own}-wal`]) expect(fs.statSync(file).mode & 0o777).toBe(0o600)
   })

@@ -3,6 +3,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { run } from '../helpers/kugetsu.ts'
+import { opencode1Program } from '../helpers/opencode.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
 
 let stage: Stage
@@ -31,9 +32,11 @@ it('has tasks, a PM agent, and an end in which nothing is lost', async () => {
   expect(fs.readFileSync(path.join(stage.worktree(1), 'variable'), 'utf8')).toBe('a value')
 })
 
-it('is refused where opencode would not find its directories, before anything is made', async () => {
+it('is refused where opencode 1 would not find its directories, before anything is made', async () => {
   const directory = path.join(stage.home.root, 'a%20b')
-  const { code, stderr } = await run(stage.home, ['init'], { env: { KUGETSU_DIR: directory } })
+  const { code, stderr } = await run(stage.home, ['init'], {
+    env: { KUGETSU_DIR: directory, KUGETSU_OPENCODE: opencode1Program },
+  })
   expect([code, stderr.split('\n')[0]]).toEqual([
     1,
     `Error: opencode cannot work in ${directory}: it takes the %20 in the path for another sign`,

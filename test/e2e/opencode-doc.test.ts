@@ -1,7 +1,8 @@
-/** The queries of docs/opencode.md, against a database that agents have worked in. */
+/** The queries of docs/opencode.md about opencode 1, against a database that agents have worked in. */
 import * as fs from 'node:fs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openSqlite, type Sqlite } from '../../src/platform/sqlite.ts'
+import { opencode1Program } from '../helpers/opencode.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
 
 const document = fs.readFileSync(new URL('../../docs/opencode.md', import.meta.url), 'utf8')
@@ -13,11 +14,11 @@ const queries = [...document.matchAll(/\n\n([^\n][^`]*(?:`[^`\n]*`[^`]*)*)\n\n``
 let stage: Stage
 let database: Sqlite
 beforeAll(async () => {
-  stage = await setStage()
+  stage = await setStage({ program: opencode1Program })
   await stage.ok(['start', ref(1), 'BASH{{echo hello}} SAY{{It says hello.}}'])
   await stage.ok(['wait', ref(1)])
   await stage.kugetsu(['start', ref(2), 'FAIL=400', '--wait'])
-  database = openSqlite(stage.home.opencodeDatabase, { timeoutMs: 10_000, readonly: true, mustExist: true })
+  database = openSqlite(stage.look().database, { timeoutMs: 10_000, readonly: true, mustExist: true })
 })
 afterAll(async () => {
   database?.close()

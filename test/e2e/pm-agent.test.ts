@@ -230,7 +230,7 @@ describe('the PM agent', () => {
 
   it('gets a new session when opencode has lost its own', async () => {
     const before = (await pmSession())?.opencode_session_id ?? ''
-    await stage.opencode(`/session/${before}?directory=${encodeURIComponent(at('base'))}`, 'DELETE')
+    await stage.look().remove(before)
     await stage.ok(['delegate', 'SAY{{born again}}', '--wait'])
     expect((await pmSession())?.opencode_session_id).not.toBe(before)
     const request = await stage.model.turn('born again')

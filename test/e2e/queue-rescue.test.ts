@@ -3,7 +3,6 @@ import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { newMessageId } from '../../src/driver/message-id.ts'
 import { tryExclusive } from '../../src/platform/locks.ts'
-import { openSqlite } from '../../src/platform/sqlite.ts'
 import type { Item } from '../../src/queue/item.ts'
 import type { Run } from '../../src/sessions/file/session-file.ts'
 import { runJson, spawnKugetsu } from '../helpers/kugetsu.ts'
@@ -167,31 +166,6 @@ describe('a message that was never sent, by a command that was killed', () => {
     stage.model.release('resumed')
     expect(await ended(id)).toMatchObject({ state: 'completed', error: null })
     expect(fs.readFileSync(path.join(stage.worktree(12), 'done.txt'), 'utf8')).toBe('once\n')
-  })
-})
-
-describe('a prompt of which only the half was written when the server died', () => {
-  it('counts as not sent: the task is given to the agent again, and done', async () => {
-    const id = await enqueue(14, 'GATE=half BASH{{echo once >> done.txt}} SAY{{did fourteen}}')
-    await atWork(14, 'fourteen')
-    await killAndWait(daemonPid())
-    await killAndWait(-(stage.server()?.pid ?? 0))
-    // opencode writes the message first, then its text.
-    const database = openSqlite(stage.home.opencodeDatabase, { timeoutMs: 10_000 })
-    const [prompt] = runOf(14)?.message_ids ?? []
-    expect(database.run('DELETE FROM part WHERE message_id = ?', prompt ?? '')).toBeGreaterThan(0)
-    database.run(
-      'DELETE FROM message WHERE id > ? AND session_id = ?',
-      prompt ?? '',
-      String(stage.file(14)?.['opencode_session_id']),
-    )
-    database.close()
-    stage.model.release('half')
-    await stage.ok(['queue-daemon', 'start'])
-    const done = await ended(id)
-    expect(done).toMatchObject({ state: 'completed', error: null })
-    expect(done.attempts.map(({ outcome }) => outcome)).toEqual(['interrupted', 'completed'])
-    expect(fs.readFileSync(path.join(stage.worktree(14), 'done.txt'), 'utf8')).toBe('once\n')
   })
 })
 

@@ -225,12 +225,12 @@ describe('a task that cannot be done', () => {
 
   it('for the configuration of its repository ends as an error at once, alone: the daemon and the others go on', async () => {
     const { pid } = (await daemon()).json
-    stage.git.createRepository('me/no-json', { 'opencode.json': '{ not json' })
-    const [bad, healthy] = [await enqueue('forge.test/me/no-json#1', 'x'), await enqueue(ref(29), 'SAY{{well}}')]
+    stage.git.createRepository('me/no-agent', { 'opencode.json': '{ "default_agent": "nosuch" }' })
+    const [bad, healthy] = [await enqueue('forge.test/me/no-agent#1', 'x'), await enqueue(ref(29), 'SAY{{well}}')]
     const ended = await drained([bad, healthy])
     expect(ended.map(({ state }) => state).sort()).toEqual(['completed', 'error'])
     const failed = ended.find(({ id }) => id === bad)
-    expect(failed?.error).toMatch(/opencode\.json: it is not JSON/)
+    expect(failed?.error).toMatch(/the agent nosuch/)
     expect(failed?.attempts).toHaveLength(1)
     expect((await daemon()).json.pid).toBe(pid)
   })

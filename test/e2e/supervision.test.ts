@@ -95,7 +95,9 @@ describe('requests of an agent', () => {
     expect(fs.existsSync(inWorktree(2, 'asked.txt'))).toBe(false)
     const turns = stage.model.turns('after the refusal')
     expect(turns.at(-1)?.lastRole).toBe('tool')
-    expect(turns.at(-1)?.lastText).toContain('kugetsu refused this by policy: bash (touch asked.txt)')
+    expect(turns.at(-1)?.lastText).toContain(
+      `kugetsu refused this by policy: ${stage.look().tools.shell} (touch asked.txt)`,
+    )
     expect(await transcript(2)).toMatch(/refused this by policy[^]*after the refusal[^]*■ finished/)
   })
 
@@ -266,15 +268,9 @@ describe('an agent whose model', () => {
 
   it('goes round in circles is stopped with the reason', async () => {
     // A model that answers at once has taken some steps more before the daemon can have stopped it.
-    const promises = 'SLEEP=0.5 SAY{{now I will}} FINISH=tool_calls'
     const calls = 'SLEEP=0.5 TOOL{{no_such_tool {}}} LOOP!'
-    await begin(4, promises)
     await begin(5, calls)
-    expect(await end(4)).toBe(
-      '1 error: aborted: 5 steps in a row had no call of a tool and no end (finish reason tool-calls)',
-    )
     expect(await end(5)).toMatch(/^1 error: aborted: the same call of no_such_tool failed 10 times in a row: \S/)
-    expect(turns(promises)).toBeLessThan(10)
     expect(turns(calls)).toBeLessThan(20)
     expect(stage.slots()).toEqual([])
   })
@@ -294,25 +290,20 @@ describe('what a command prints beyond what the model is given', () => {
   it('is kept from other users, and goes with the session and its sub-agents', async () => {
     const sub = '{"description": "count", "subagent_type": "general", "prompt": "BASH{{seq 80000}}"}'
     await stage.ok(['continue', ref(6), `BASH{{seq 90000}} TOOL{{task ${sub}}}`, '--wait'])
-    const directory = path.join(path.dirname(stage.home.opencodeDatabase), 'tool-output')
-    expect(fs.statSync(directory).mode & 0o777).toBe(0o700)
-    // Those that messages name: where the output comes in two pieces at once, opencode makes a file that none of them does.
-    const outputs = async (id: string) => {
-      const { json } = await stage.opencode(`/session/${id}/message`)
-      return [...JSON.stringify(json).matchAll(/"outputPath":"[^"]*\/(tool_\w+)"/g)].map(([, name]) => name)
-    }
+    const { children, outputs } = stage.look()
     const session = String(stage.file(6)?.['opencode_session_id'])
-    const at = encodeURIComponent(stage.worktree(6))
-    const { json: children } = await stage.opencode(`/session/${session}/children?directory=${at}`)
-    const sessions = [session, ...(children as { id: string }[]).map(({ id }) => id)]
+    const sessions = [session, ...(await children(session))]
+    // Those that messages name: where the output comes in two pieces at once, opencode makes a file that none of them does.
     const files = [...new Set((await Promise.all(sessions.map(outputs))).flat())]
     expect(files).toHaveLength(2)
-    expect(fs.readdirSync(directory)).toEqual(expect.arrayContaining(files))
-    fs.writeFileSync(path.join(directory, 'tool_of_another'), '')
+    expect(files.filter((file) => !fs.existsSync(file))).toEqual([])
+    const directory = path.dirname(files[0] ?? '')
+    expect(fs.statSync(stage.look().outputDirectory).mode & 0o777).toBe(0o700)
+    const other = path.join(directory, path.basename(files[0] ?? '').replace(/_\w+/, '_of_another'))
+    fs.writeFileSync(other, '')
     await stage.ok(['destroy', ref(6), '--force', '-y'])
-    const left = fs.readdirSync(directory)
-    expect(left).toContain('tool_of_another')
-    expect(files.filter((name) => name !== undefined && left.includes(name))).toEqual([])
+    expect(fs.existsSync(other)).toBe(true)
+    expect(files.filter((file) => fs.existsSync(file))).toEqual([])
   })
 })
 

@@ -10,13 +10,11 @@ import * as net from 'node:net'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { basePriming } from '../../src/agents/dev-agent.ts'
-import { openSqlite } from '../../src/platform/sqlite.ts'
 import type { Item } from '../../src/queue/item.ts'
 import { createJumpingClock, noJumpingClock, type JumpingClock } from '../helpers/jumping-clock.ts'
 import { runJson, spawnKugetsu } from '../helpers/kugetsu.ts'
 import { daemonsOf, killAndWait } from '../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
-import { toldIn } from '../helpers/told.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
 const day = 86_400
@@ -52,7 +50,11 @@ describe.skipIf(reason !== undefined)(`a clock that jumps${reason ? ` (skipped: 
       return found.length === ids.length && found.every(({ completed_at: ended }) => ended !== null) && found
     })
   /** How often agents were told of it, and how often the model was asked about it. */
-  const told = (text: string) => toldIn(stage.home.opencodeDatabase).filter((each) => each.text.includes(text)).length
+  const told = (text: string) =>
+    stage
+      .look()
+      .told()
+      .filter((each) => each.text.includes(text)).length
   const asked = (text: string) => stage.model.turns(text).length
   /** No command tells of times that cannot be. */
   const expectSoundTimes = async (...commands: string[][]) => {
@@ -60,15 +62,6 @@ describe.skipIf(reason !== undefined)(`a clock that jumps${reason ? ` (skipped: 
       const said = await stage.ok(args)
       expect(said, args.join(' ')).not.toMatch(/(?:^|[\s(])-\d+(?:\.\d+)? ?(?:ms|s|m|min|h|d|days)\b/m)
       expect(said, args.join(' ')).not.toMatch(/NaN|Invalid|Infinity/)
-    }
-  }
-  /** Of the last message in opencode, in seconds. */
-  const lastMessage = () => {
-    const database = openSqlite(stage.home.opencodeDatabase, { timeoutMs: 10_000, readonly: true })
-    try {
-      return Number(database.all('SELECT max(time_created) AS latest FROM message')[0]?.['latest']) / 1000
-    } finally {
-      database.close()
     }
   }
   const running = () => stage.slots().filter((name) => name.endsWith('.run')).length
@@ -124,7 +117,7 @@ describe.skipIf(reason !== undefined)(`a clock that jumps${reason ? ` (skipped: 
     // All of them have seen it: an agent's command, opencode, kugetsu.
     const seen = [
       fs.readFileSync(inWorktree(1, 'date.txt'), 'utf8'),
-      lastMessage(),
+      stage.look().lastMessageAt(),
       Date.parse(ended[4]?.pending_since ?? '') / 1000,
     ]
     for (const seconds of seen) expect(Math.abs(Number(seconds) - clock.now().getTime() / 1000)).toBeLessThan(300)

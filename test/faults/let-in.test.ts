@@ -33,36 +33,44 @@ beforeAll(async () => {
 })
 afterAll(() => stage.cleanup())
 
+const sessions = () => stage.look().routes.sessions
 const basic = (user: string, secret: string) => `Basic ${Buffer.from(`${user}:${secret}`).toString('base64')}`
 const ask = async (route: string, options: RequestInit = {}) => {
   const response = await fetch(origin + route, { ...options, redirect: 'manual', signal: AbortSignal.timeout(30_000) })
   await response.body?.cancel()
   return response
 }
+/** opencode 2 shows its web page, the same for everybody, in the place of what is not there. */
+const page = async () => {
+  const response = await fetch(`${origin}/nothing-is-here`)
+  return response.status === 200 && stage.look().kind === 'opencode2' ? response.text() : undefined
+}
 
 describe('the opencode server', () => {
   it('has no route that answers without its password', async () => {
-    const { json } = await stage.opencode('/doc')
+    const { json } = await stage.opencode(stage.look().routes.description)
     const { paths } = json as { paths: Record<string, Record<string, unknown>> }
     const methods = ['get', 'post', 'put', 'patch', 'delete', 'head']
     const routes = Object.entries(paths).flatMap(([route, operations]) =>
       methods
         .filter((method) => method in operations)
-        .map((method) => ({ method, route: route.replace(/\{[^}]+\}/g, 'x') })),
+        .map((method) => ({ method, route: route.replace(/\{[^}]+\}/g, 'x'), mayBePage: false })),
     )
     expect(routes.length).toBeGreaterThan(50)
     const others = [
       '/',
       '/index.html',
       '/doc',
+      '/openapi.json',
       '/event',
       '/global/event',
-      '//session',
-      '/session/',
-      '/SESSION',
-      '/session?token=x',
+      '/api/event',
+      `/${sessions()}`,
+      `${sessions()}/`,
+      sessions().toUpperCase(),
+      `${sessions()}?token=x`,
     ]
-    const all = [...routes, ...others.map((route) => ({ method: 'get', route }))]
+    const all = [...routes, ...others.map((route) => ({ method: 'get', route, mayBePage: true }))]
     const wrong = [
       undefined,
       basic('opencode', 'wrong'),
@@ -71,19 +79,24 @@ describe('the opencode server', () => {
       `Bearer ${password}`,
     ]
     const answered: string[] = []
-    for (const { method, route } of all) {
+    const shown = await page()
+    expect(shown ?? '<!doctype html>').toMatch(/^<!doctype html>/i)
+    const isPage = async (route: string, options: RequestInit) =>
+      shown !== undefined && (await (await fetch(origin + route, options)).text()) === shown
+    for (const { method, route, mayBePage } of all) {
       // Every route without, and each with one of the wrong ones in turn.
       const given = [undefined, wrong[1 + ((answered.length + route.length) % (wrong.length - 1))]]
       for (const authorization of given) {
         const headers = authorization === undefined ? {} : { authorization }
         const { status } = await ask(route, { method: method.toUpperCase(), headers })
-        if (status !== 401) answered.push(`${method} ${route} with ${authorization}: ${status}`)
+        if (status !== 401 && !(mayBePage && (await isPage(route, { headers }))))
+          answered.push(`${method} ${route} with ${authorization}: ${status}`)
       }
     }
     for (const authorization of wrong.slice(1))
-      expect((await ask('/session', { headers: { authorization: authorization ?? '' } })).status).toBe(401)
+      expect((await ask(sessions(), { headers: { authorization: authorization ?? '' } })).status).toBe(401)
     expect(answered).toEqual([])
-    expect((await stage.opencode('/session')).status).toBe(200)
+    expect((await stage.opencode(sessions())).status).toBe(200)
   })
 
   it('lets no page of another site read an answer or send a password', async () => {
@@ -95,9 +108,9 @@ describe('the opencode server', () => {
       'file://',
     ]) {
       const headers = { origin: site, authorization: basic('opencode', password) }
-      const answer = await ask('/session', { headers })
+      const answer = await ask(sessions(), { headers })
       expect([site, answer.headers.get('access-control-allow-origin')]).toEqual([site, null])
-      const preflight = await ask('/session', {
+      const preflight = await ask(sessions(), {
         method: 'OPTIONS',
         headers: {
           origin: site,
@@ -109,7 +122,7 @@ describe('the opencode server', () => {
     }
     // It does allow pages of this machine to ask; what they lack is the password, which no browser has.
     for (const site of ['http://localhost:3000', 'http://127.0.0.1:8080', 'https://app.opencode.ai']) {
-      const answer = await ask('/session', { headers: { origin: site } })
+      const answer = await ask(sessions(), { headers: { origin: site } })
       expect([site, answer.status]).toEqual([site, 401])
       expect(answer.headers.get('access-control-allow-credentials')).toBeNull()
     }
@@ -123,7 +136,7 @@ describe('the opencode server', () => {
       socket.on('data', (chunk) => (text += chunk.toString()))
       socket.on('error', reject)
       socket.on('close', () => resolve(text))
-      socket.write('GET /session HTTP/1.1\r\nHost: evil.test\r\nConnection: close\r\n\r\n')
+      socket.write(`GET ${sessions()} HTTP/1.1\r\nHost: evil.test\r\nConnection: close\r\n\r\n`)
     })
     expect(said).toMatch(/^HTTP\/1\.1 401 /)
   })

@@ -20,7 +20,7 @@ const passing = 15
 let stage: Stage
 beforeAll(async () => {
   stage = await setStage({
-    opencode: { snapshot: true }, // so that their removal is seen too
+    env: { OPENCODE_CONFIG_CONTENT: '{"snapshot":true}' }, // so that their removal is seen too
     config: { MAX_CONCURRENT_AGENTS: 3, WORKTREE_CHECK_PR_STATUS: 'false', QUEUE_KEEP_FINISHED: kept },
   })
   await stage.ok(['queue-daemon', 'start'])
@@ -30,7 +30,7 @@ afterAll(() => stage.cleanup())
 it('a home in which task after task is done takes no more after many than after a few', async () => {
   const { figures, failed } = await soak(stage, { tasks: 42 * factor, every: 12 })
   expect(failed).toEqual([])
-  const snapshots = path.join(path.dirname(stage.home.opencodeDatabase), 'snapshot')
+  const snapshots = path.join(stage.home.opencodeData, 'snapshot')
   const [first] = figures
   if (first === undefined) throw new Error('nothing was measured')
   for (const each of figures) {

@@ -1,8 +1,8 @@
 import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { opencodeConfig } from './model.ts'
+import { usualProgram } from './opencode.ts'
 import { killLeftovers, kugetsuDirectory } from './processes.ts'
 
 /** A throwaway user: everything it has is under `root`, and nothing of the real user's is in its environment. */
@@ -16,8 +16,8 @@ export interface Home {
   bin: string
   /** opencode's own configuration file. */
   opencodeConfig: string
-  /** opencode's own database, once opencode has run. */
-  opencodeDatabase: string
+  /** opencode's own data: logins, long outputs, snapshots, the user's database. */
+  opencodeData: string
   /** The whole environment for its processes. */
   env: Record<string, string>
   /** Kills all its processes, waits until they are gone, removes everything. */
@@ -30,11 +30,11 @@ const longestRoot = 40
 // Where nobody listens.
 const nowhere = 'http://127.0.0.1:9/v1'
 
-const projectRoot = fileURLToPath(new URL('../..', import.meta.url))
-
 export interface HomeOptions {
   /** The scripted model; nobody listens without it. */
   modelUrl?: string
+  /** Its opencode, for a test about one version: opencode1Program, or what opencode2Program() found. Otherwise the usual one. */
+  program?: string
   /**
    * True: opencode finds out by itself whose models it can use, as for a new user, which takes `kugetsu init` a second
    * boot of it. Otherwise the scripted provider is named and the catalogue is empty.
@@ -61,7 +61,7 @@ export function createHome(options: HomeOptions = {}): Home {
   for (const directory of [...Object.values(directories), bin, cwd]) {
     fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
   }
-  fs.symlinkSync(opencodeProgram(), path.join(bin, 'opencode'))
+  fs.symlinkSync(options.program ?? usualProgram(), path.join(bin, 'opencode'))
 
   const configFile = path.join(directories.XDG_CONFIG_HOME, 'opencode', 'opencode.json')
   fs.mkdirSync(path.dirname(configFile))
@@ -80,7 +80,7 @@ export function createHome(options: HomeOptions = {}): Home {
     cwd,
     bin,
     opencodeConfig: configFile,
-    opencodeDatabase: path.join(directories.XDG_DATA_HOME, 'opencode', 'opencode.db'),
+    opencodeData: path.join(directories.XDG_DATA_HOME, 'opencode'),
     env: {
       ...directories,
       HOME: root,
@@ -105,11 +105,6 @@ export function createHome(options: HomeOptions = {}): Home {
       fs.rmSync(root, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
     },
   }
-}
-
-/** The opencode the tests run: KUGETSU_OPENCODE, else the one that is installed with the project. */
-function opencodeProgram(): string {
-  return path.resolve(process.env['KUGETSU_OPENCODE'] ?? path.join(projectRoot, 'node_modules', '.bin', 'opencode'))
 }
 
 /**

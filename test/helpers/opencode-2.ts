@@ -19,18 +19,23 @@ const stamp = path.join(directory, 'installed')
 /** Why it is not installed. */
 const reason = path.join(cache, `opencode-${version}.why`)
 
+/** Whether there can be one here: KUGETSU_OPENCODE_2 names it, or npm has it. */
+export function mayHaveOpencode2(): boolean {
+  return Boolean(process.env['KUGETSU_OPENCODE_2']) || (process.platform === 'linux' && process.arch === 'x64')
+}
+
 /** The path of the program: KUGETSU_OPENCODE_2, else the one that is installed. Or why there is none. */
 export function opencode2Program(): { program: string } | { why: string } {
   const given = process.env['KUGETSU_OPENCODE_2']
   if (given) return { program: path.resolve(given) }
-  if (process.platform !== 'linux' || process.arch !== 'x64') return { why: `no package for ${os.platform()}` }
+  if (!mayHaveOpencode2()) return { why: `no package for ${os.platform()}` }
   if (fs.existsSync(stamp)) return { program }
   return { why: fs.existsSync(reason) ? fs.readFileSync(reason, 'utf8') : 'it is not installed' }
 }
 
 /** Called by vitest once, before the workers. Never throws: the tests of opencode 2 are skipped then, and say so. */
 export async function setup(): Promise<void> {
-  if ('program' in opencode2Program() || process.platform !== 'linux' || process.arch !== 'x64') return
+  if ('program' in opencode2Program() || !mayHaveOpencode2()) return
   await install().catch((error: unknown) => console.error(`opencode 2 is not installed: ${String(error)}`))
 }
 

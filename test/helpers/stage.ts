@@ -4,6 +4,7 @@ import * as path from 'node:path'
 import type { SessionView } from '../../src/sessions/status/session-view.ts'
 import { startGitServer, type GitServer } from './git-server.ts'
 import { createHome, type Home, type HomeOptions } from './home.ts'
+import { lookAt, type Look } from './look.ts'
 import { run, runJson, runOk, type Finished, type RunOptions } from './kugetsu.ts'
 import type { ScriptedModelOptions } from '../../src/demo/scripted-model.ts'
 import { startModel, type TestModel } from './model.ts'
@@ -29,10 +30,12 @@ export interface Stage {
   server: () => { pid: number; port: number; password: string; marker: string; version: string } | undefined
   /** Asks opencode, with the password of the server: the status and the parsed answer. */
   opencode: (route: string, method?: string) => Promise<{ status: number; json: unknown }>
+  /** What its opencode keeps, whatever its version. */
+  look: () => Look
   cleanup: () => Promise<void>
 }
 
-export interface StageOptions extends Pick<HomeOptions, 'findsProviders' | 'prefix'> {
+export interface StageOptions extends Pick<HomeOptions, 'findsProviders' | 'prefix' | 'program'> {
   /** False: stop before `kugetsu init`. */
   init?: boolean
   /** The config file. */
@@ -82,6 +85,7 @@ export async function setStage(options: StageOptions = {}): Promise<Stage> {
       const response = await fetch(`http://127.0.0.1:${server.port}${route}`, { method, headers: { authorization } })
       return { status: response.status, json: await response.json().catch(() => undefined) }
     },
+    look: () => lookAt(home, stage.opencode),
     cleanup: async () => {
       await home.cleanup()
       await git.stop()

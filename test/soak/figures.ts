@@ -45,7 +45,7 @@ export function figuresOf(stage: Stage, tasks: number, seconds: number): Figures
     server: processFigures(stage.server()?.pid ?? 0),
     state: takenBy(stage.home.kugetsuDir, (place) => places.includes(place)),
     mirrors: takenBy(at('repos')),
-    opencode: takenBy(path.dirname(stage.home.opencodeDatabase)),
+    opencode: takenBy(stage.home.opencodeData),
     counts: {
       items: names('queue', 'items').filter((name) => name.endsWith('.json')).length,
       sessions: names('sessions').length,
@@ -55,7 +55,7 @@ export function figuresOf(stage: Stage, tasks: number, seconds: number): Figures
       slots: stage.slots().length,
       locks: names('locks').length,
       remembered: names('context').length,
-      snapshots: snapshotsIn(path.dirname(stage.home.opencodeDatabase)),
+      snapshots: snapshotsIn(stage.home.opencodeData),
     },
   }
 }

@@ -23,14 +23,16 @@ export const points: Record<string, RegExp> = {
   'worktree entry dropped': /^(move away|delete|clear) <mirror>\/(worktrees|dropped-)\/?<issue>(?!\/locked).*$/,
   'worktree deleted': /^clear worktrees\/<issue> \(temporary\)$/,
   'branch deleted': /^run git branch$/,
-  'worktree closed': /^POST \/instance\/dispose$/,
-  'session forked': /^POST \/session\/<session>\/fork$/,
-  'session moved': /^(UPDATE session|PATCH \/session\/<session>)$/,
-  'prompt sent': /^POST \/session\/<session>\/prompt_async$/,
-  'agent stopped': /^POST \/session\/<session>\/abort$/,
-  'session deleted': /^DELETE \/session\/<session>$/,
+  // The requests of opencode 1, and those of opencode 2, which makes a session where it is to work.
+  'worktree closed': /^(POST \/instance\/dispose|DELETE \/api\/debug\/location)$/,
+  'session forked': /^POST (\/session\/<session>\/fork|\/api\/session)$/,
+  'session moved':
+    /^(UPDATE session|PATCH \/session\/<session>|PATCH \/api\/session\/<session>|POST \/api\/session\/<session>\/(move|agent|model)|PUT \/api\/experimental\/session\/<session>\/instructions\/entries\/kugetsu)$/,
+  'prompt sent': /^POST (\/session\/<session>\/prompt_async|\/api\/session\/<session>\/prompt)$/,
+  'agent stopped': /^POST (\/session\/<session>\/abort|\/api\/session\/<session>\/interrupt)$/,
+  'session deleted': /^DELETE (\/api)?\/session\/<session>$/,
   'server prepared':
-    /^((write|put) opencode\/(environment\.js|bin\/kugetsu|models\.json)|append to logs\/opencode-server\.log)$/,
+    /^((write|put) opencode\/(environment\.js|plugin\/(environment|index)\.js|bin\/kugetsu|models\.json)|make opencode\/plugin|(UPDATE|INSERT INTO|DELETE FROM) credential|append to logs\/opencode-server\.log)$/,
   'models chosen': /^((write|put) opencode\/(all-models|providers)\.json|delete opencode\/providers\.json)$/,
   'server started': /^run opencode (--version|serve)$/,
   'server on file': /^(write|put|delete) opencode\/(server|booting)\.json$/,
@@ -45,6 +47,11 @@ export const points: Record<string, RegExp> = {
   'notification written': /^append to activity\.jsonl$/,
   'transcript written': /^(append to|delete) logs\/\.?dev-<session>\.(log|written)$/,
   'decision noted': /^append to journal\.jsonl$/,
+}
+
+/** The points that are on the way of that kind of opencode. */
+export function pointsFor(kind: 'opencode' | 'opencode2'): string[] {
+  return Object.keys(points).filter((name) => kind === 'opencode' || name !== 'models chosen')
 }
 
 /** The names of the points that a step belongs to. */

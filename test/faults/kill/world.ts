@@ -9,7 +9,6 @@ import type { SessionView } from '../../../src/sessions/status/session-view.ts'
 import { run, runJson, type Finished } from '../../helpers/kugetsu.ts'
 import { daemonsOf, leftovers, serversOf } from '../../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../../helpers/stage.ts'
-import { toldIn } from '../../helpers/told.ts'
 import { waitFor } from '../../helpers/wait-for.ts'
 
 export type Victim = 'self' | 'server' | 'daemon' | 'child'
@@ -109,7 +108,11 @@ export async function createWorld(config: Record<string, string | number> = {}):
       const ran = path.join(stage.home.root, `${word}.ran`)
       return fs.existsSync(ran) ? fs.readFileSync(ran, 'utf8').split('\n').length - 1 : 0
     },
-    told: (word) => toldIn(stage.home.opencodeDatabase).filter(({ text }) => text.includes(`did ${word}}}`)).length,
+    told: (word) =>
+      stage
+        .look()
+        .told()
+        .filter(({ text }) => text.includes(`did ${word}}}`)).length,
     items: () =>
       names(at('queue', 'items'))
         .filter((name) => /^q_\d+\.json$/.test(name))
