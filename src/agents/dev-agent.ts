@@ -4,6 +4,7 @@ import type { ForgeType } from '../config/git-servers.ts'
 import { plainLine } from '../core/plain-text.ts'
 import { apiUrlOf } from '../forges/forge-kinds.ts'
 import { forgeCalls } from './forge-calls.ts'
+import { issueSection, type IssueText } from './issue-section.ts'
 import { rememberedSection, type Conversation } from './remembered-section.ts'
 
 export interface DevTask {
@@ -18,6 +19,8 @@ export interface DevTask {
   /** Whether the branch or the worktree holds work of an earlier agent. */
   workExists: boolean
   prUrl?: string | undefined
+  /** What the issue says, where it was read. */
+  issue?: IssueText | undefined
   /** What was asked and answered in a session that is lost. */
   remembered?: Conversation | undefined
   /** The delegator's words, possibly none. */
@@ -57,6 +60,7 @@ export function buildDevMessage(task: DevTask): string {
     standing(task),
     `How to work (the delegator's message at the end comes first where the two disagree):\n${numbered(steps(task, number))}`,
     forgeSection(task, number),
+    task.issue === undefined ? '' : issueSection(task.issue),
     task.remembered === undefined ? '' : rememberedSection(task.remembered),
     delegated(task),
   ]

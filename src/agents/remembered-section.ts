@@ -47,7 +47,8 @@ function reason(error: string | undefined): string {
   return error === undefined ? '' : `, ${plainLine(error, 500)}`
 }
 
-function quoted(text: string, none: string): string {
+/** Each line of the text behind a `>`, or `none` in brackets for an empty text. */
+export function quoted(text: string, none: string): string {
   if (text.trim() === '') return `(${none})`
   return text
     .trimEnd()

@@ -24,9 +24,9 @@ export async function mentionedIn(context: Context, message: string): Promise<Me
 /** Empty for a text that only looks like a ref: `#3` outside of a clone, or in a deleted directory. */
 async function meaningsOf(read: ReturnType<typeof refReader>, tracked: string[], said: string): Promise<string[]> {
   try {
-    return [formatRef(await read(said))]
+    return [formatRef((await read(said)).ref)]
   } catch (error) {
-    if (['bad_ref', 'missing_directory'].includes(codeOf(error) ?? '')) return []
+    if (['bad_ref', 'bad_url', 'missing_directory'].includes(codeOf(error) ?? '')) return []
     if (codeOf(error) !== 'ambiguous_ref') throw error
     return refsEndingIn(said, tracked)
   }

@@ -1,5 +1,6 @@
 import { readJournal } from '../activity/journal.ts'
 import { defaultInstance, listServers } from '../config/git-servers.ts'
+import { issueOfCloneUrl, issueOfPage, type IssueAt } from '../config/issue-url.ts'
 import { readRepositories } from '../config/repositories.ts'
 import { repositoryOfRemote } from '../config/repository-of-remote.ts'
 import { KugetsuError } from '../core/errors.ts'
@@ -7,6 +8,7 @@ import {
   type Around,
   formatRef,
   isNumberAlone,
+  isPageUrl,
   isWholeRef,
   parseRef,
   resolveRef,
@@ -37,29 +39,39 @@ export interface Meanings {
  * The issue a person means: see resolveRef for the forms. Throws KugetsuError `bad_ref` or `ambiguous_ref`.
  */
 export async function issueRef(context: Context, text: string, meanings: Meanings = {}): Promise<IssueRef> {
+  return (await issueAt(context, text, meanings)).ref
+}
+
+/** The same, with the URL to clone its repository from where the person has named it by one. */
+export async function issueAt(context: Context, text: string, meanings: Meanings = {}): Promise<IssueAt> {
   return refReader(context, meanings)(text)
 }
 
-/** The same for many refs in one text. */
+/** The same as issueRef() for many refs in one text. */
 export function refReader(
   context: Context,
   { tracked, begins = false }: Meanings = {},
-): (text: string) => Promise<IssueRef> {
+): (text: string) => Promise<IssueAt> {
   // Only `#14` needs the repository here, and asking git takes time. Only a part of a ref needs the queue.
   const here = lazy(() => repositoryHere(context))
   const defaultHost = lazy(() => defaultInstance(context))
   const withSession = lazy(() => tracked ?? trackedRefs(context))
   const known = lazy(async () => tracked ?? [...withSession(), ...(await queuedRefs(context))])
+  const remotes = lazy(() => ({
+    servers: listServers(context),
+    repositories: readRepositories(context.paths.repositories, context.now()),
+  }))
   return async (text) => {
-    if (!isNumberAlone(text)) {
-      const isWhole = begins || isWholeRef(text)
-      return resolveRef(text, { defaultHost: defaultHost(), tracked: isWhole ? withSession() : await known() })
+    if (isNumberAlone(text)) {
+      const around = { defaultHost: defaultHost(), here: await here(), tracked: begins ? [] : await known() }
+      return { ref: resolveRef(text, around) }
     }
-    return resolveRef(text, {
-      defaultHost: defaultHost(),
-      here: await here(),
-      tracked: begins ? [] : await known(),
-    })
+    // A ref without a colon is no URL, and most are.
+    const cloned = text.includes(':') ? issueOfCloneUrl(text, remotes()) : undefined
+    if (cloned !== undefined) return cloned
+    const isWhole = begins || isWholeRef(text)
+    const ref = resolveRef(text, { defaultHost: defaultHost(), tracked: isWhole ? withSession() : await known() })
+    return isPageUrl(text) ? issueOfPage(text, ref, { ...remotes(), tracked: withSession() }) : { ref }
   }
 }
 

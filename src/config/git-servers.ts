@@ -1,18 +1,17 @@
 /**
- * The git servers: those of servers.json, then GIT_SERVERS of the config file (the bash tool's, only read), then github.com.
- * The first server of a name counts.
+ * The git servers: those of servers.json, then GIT_SERVERS of the config file (the bash tool's, only read), then github.com,
+ * then those that became known by a URL. The first server of a name counts.
  */
-import * as fs from 'node:fs'
 import { startOf } from '../core/columns.ts'
 import { KugetsuError } from '../core/errors.ts'
 import {
+  aBoolean,
   aList,
   anObject,
   aText,
   type Described,
   isObject,
   optional,
-  type Read,
   required,
   withDefault,
   wrongField,
@@ -20,8 +19,8 @@ import {
 import { isInstance } from '../core/issue-ref.ts'
 import { writeJson } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
-import { readState } from '../platform/state-file.ts'
 import { readConfig } from './config-file.ts'
+import { readJsonFile } from './json-file.ts'
 import type { Paths } from './paths.ts'
 import { checkRemoteUrl, hostOfUrl } from './remote-url.ts'
 import type { Settings } from './settings.ts'
@@ -39,6 +38,8 @@ export interface GitServer {
   /** It is the server of `owner/repo#n`. */
   default: boolean
   source: 'servers.json' | 'config' | 'built-in'
+  /** It became known by a URL that a command was given: no token of a forge counts for it, only one of its own name. */
+  found?: boolean | undefined
 }
 
 /** What the functions here need of their surroundings; a command's context has it. */
@@ -50,7 +51,13 @@ export interface ServerHome {
   signal?: AbortSignal | undefined
 }
 
-const storedServer = { name: required(aText), url: required(aText), type: optional(aText), api: optional(aText) }
+const storedServer = {
+  name: required(aText),
+  url: required(aText),
+  type: optional(aText),
+  api: optional(aText),
+  found: optional(aBoolean),
+}
 type StoredServer = Described<typeof storedServer>
 const aServer = anObject(storedServer)
 
@@ -114,15 +121,27 @@ export async function addServer(
   }
   return change(home, (file) => {
     const known = file.servers.find((server) => sameName(server.name, name))
-    if (known !== undefined && known.url !== url) {
+    if (known !== undefined && known.url !== url && known.found !== true) {
       throw new KugetsuError(`there is a git server ${known.name} already, with another URL`, {
         code: 'server_exists',
         hint: `To replace it, first run: kugetsu server remove ${known.name}`,
       })
     }
     if (known === undefined) file.servers.push({ name, url, ...about })
-    else Object.assign(known, about)
+    else Object.assign(known, about, { url, found: undefined })
     return serverNamed(serversOf(home, file), name)
+  })
+}
+
+/** Stores a server that a command was given a URL of, unless one of that name is known by now. */
+export async function rememberServer(
+  home: ServerHome,
+  server: { name: string; url: string; type?: ForgeType | undefined },
+): Promise<void> {
+  await change(home, (file) => {
+    if (serversOf(home, file).some(({ name }) => sameName(name, server.name))) return
+    const { name, url, type } = server
+    file.servers.push({ name, url: checkRemoteUrl(url, `the URL of ${name}`), ...(type && { type }), found: true })
   })
 }
 
@@ -153,46 +172,6 @@ export async function setDefaultServer(home: ServerHome, name: string): Promise<
   })
 }
 
-/**
- * Reads a JSON file; undefined when there is none or it is empty. A file that is not JSON or that `check` does not accept is
- * set aside, with its bytes kept, and named in a KugetsuError `unreadable`; `wrongPlace` names the place in it that is wrong.
- */
-export function readJsonFile<T>(
-  file: string,
-  check: Read<T>,
-  now: Date,
-  wrongPlace: (value: unknown) => string | undefined = () => undefined,
-): T | undefined {
-  if (isEmpty(file)) return undefined
-  let place: string | undefined
-  const checked = (value: unknown) => {
-    const good = check(value)
-    if (good === undefined) place = wrongPlace(value)
-    return good
-  }
-  const read = readState(file, checked, now)
-  if (read.kind === 'absent') return undefined
-  if (read.kind === 'read') return read.value
-  const reason = place === undefined ? read.reason : `${place} has not the form it should have`
-  throw new KugetsuError(`cannot understand ${file}: ${reason}`, {
-    code: 'unreadable',
-    hint:
-      read.aside === undefined
-        ? 'Correct the file.'
-        : `It was set aside as ${read.aside}: correct it and move it back, or continue without it.`,
-  })
-}
-
-/** A file that cannot be read does not count as empty: reading it will report that. */
-function isEmpty(file: string): boolean {
-  try {
-    const stat = fs.statSync(file, { throwIfNoEntry: false })
-    return stat?.isFile() === true && stat.size < 16 && fs.readFileSync(file, 'utf8').trim() === ''
-  } catch {
-    return false
-  }
-}
-
 function readServers(home: ServerHome): ServersFile {
   return readJsonFile(home.paths.servers, aServersFile, home.now(), wrongPlace) ?? { servers: [] }
 }
@@ -221,10 +200,12 @@ async function change<T>(home: ServerHome, edit: (file: ServersFile) => T): Prom
 function serversOf(home: ServerHome, file: ServersFile): GitServer[] {
   const defaultName = file.default ?? home.settings().defaultGitServer
   const fromConfig = [...readConfig(home.paths.config, home.env).servers].map(([name, url]) => ({ name, url }))
+  const stored = file.servers.map((each) => completed(each, 'servers.json'))
   const all = [
-    ...file.servers.map((stored) => completed(stored, 'servers.json')),
-    ...fromConfig.map((stored) => completed(stored, 'config')),
+    ...stored.filter(({ found }) => found !== true),
+    ...fromConfig.map((each) => completed(each, 'config')),
     completed({ name: 'github.com', url: 'https://github.com' }, 'built-in'),
+    ...stored.filter(({ found }) => found === true),
   ]
   const first = all.filter((server, index) => all.findIndex((one) => sameName(one.name, server.name)) === index)
   const chosen = findServer(defaultName, first)

@@ -1,9 +1,15 @@
-/** Where a repository is cloned from: repos.json (written by people, only read here), else the git server. */
+/** Where a repository is cloned from: repos.json (people write it too), else the git server. */
 import { KugetsuError } from '../core/errors.ts'
 import { isObject, type Read } from '../core/fields.ts'
 import { formatRef, type IssueRef } from '../core/issue-ref.ts'
-import { findServer, type GitServer, readJsonFile } from './git-servers.ts'
+import { writeJson } from '../platform/files.ts'
+import { exclusively } from '../platform/locks.ts'
+import { findServer, type GitServer } from './git-servers.ts'
+import { readJsonFile } from './json-file.ts'
+import type { Paths } from './paths.ts'
 import { checkRemoteUrl } from './remote-url.ts'
+
+const lockTimeoutMs = 10_000
 
 /** repos.json: issue ref or `host/owner/repo` to clone URL. The URLs are not checked yet. */
 export type Repositories = ReadonlyMap<string, unknown>
@@ -46,6 +52,28 @@ export function cloneUrl(
       ? `https://${ref.host}`
       : checkRemoteUrl(server.url, `the URL of the git server ${server.name}`)
   return `${base}${/[:/]$/.test(base) ? '' : '/'}${ref.owner}/${ref.repo}.git`
+}
+
+/**
+ * Stores in repos.json that a repository is cloned from `url`. Throws KugetsuError `bad_url` when the file names another URL
+ * for it, and `unreadable` as readRepositories() does.
+ */
+export async function rememberRepository(
+  home: { paths: Pick<Paths, 'repositories' | 'lock'>; now: () => Date; signal?: AbortSignal | undefined },
+  key: string,
+  url: string,
+): Promise<void> {
+  const { paths } = home
+  await exclusively(paths.lock('repositories'), { timeoutMs: lockTimeoutMs, signal: home.signal }, () => {
+    const entries = readJsonFile(paths.repositories, aRepositoriesFile, home.now()) ?? {}
+    const [known] = Object.entries(entries).filter(([name]) => withLowerCaseHost(name) === key)
+    if (known === undefined) return writeJson(paths.repositories, { ...entries, [key]: checkRemoteUrl(url, key) })
+    if (known[1] === url) return
+    throw new KugetsuError(`${paths.repositories} has another URL for ${key}`, {
+      hint: `Correct it there, or use that one: kugetsu start '${key}#…'`,
+      code: 'bad_url',
+    })
+  })
 }
 
 function withLowerCaseHost(key: string): string {

@@ -5,7 +5,7 @@
 import type { ForgeType, GitServer } from './git-servers.ts'
 import { hostOfUrl } from './remote-url.ts'
 
-type Server = Pick<GitServer, 'name' | 'url' | 'type' | 'default'>
+type Server = Pick<GitServer, 'name' | 'url' | 'type' | 'default' | 'found'>
 
 /** The variables that people already have for a forge, the usual one first. */
 const forgeWide: Readonly<Record<ForgeType, readonly string[]>> = {
@@ -45,9 +45,12 @@ function ownerOf(variable: string, servers: readonly Server[]): Server | undefin
   return servers.find(({ name }) => ownVariable(name) === variable)
 }
 
-/** Of several hosts of a forge, the default one, else the public one; otherwise the token's host is unknown. */
+/**
+ * Of several hosts of a forge, the default one, else the public one; otherwise the token's host is unknown. One that nobody
+ * added does not count: a URL in a command decides nothing about tokens.
+ */
 function ownerOfForge(type: ForgeType, servers: readonly Server[]): Server | undefined {
-  const candidates = servers.filter((server) => server.type === type)
+  const candidates = servers.filter((server) => server.type === type && server.found !== true)
   const chosen =
     candidates.find((server) => server.default) ?? candidates.find(({ url }) => hostName(url) === publicHosts[type])
   if (chosen !== undefined) return chosen

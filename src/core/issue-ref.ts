@@ -26,13 +26,14 @@ export interface Around {
   here?: Repository | 'unknown' | undefined
 }
 
+const pageKinds = ['issues', 'pull', 'pulls']
 const longestText = 2000
 const longestRef = 300
 const longestPart = 100
 /** How many issues an error names. */
 const mostNamed = 8
 const expected =
-  'Expected instance/owner/repo#14 or #-word, owner/repo#14, 14 inside a clone, or the URL of an issue or pull request.'
+  'Expected instance/owner/repo#14 or #-word, owner/repo#14, 14 inside a clone, the URL of an issue or pull request, or <clone URL>#14.'
 
 /** The canonical form, `github.com/shoko/kugetsu#14`. */
 export function formatRef(ref: IssueRef): string {
@@ -52,6 +53,13 @@ export function parseRef(text: string, around: Around): IssueRef {
   const ref = read(text, around)
   if (typeof ref === 'string') throw badRef(text, ref)
   return ref
+}
+
+/** Whether it is the URL of a page that only an issue or pull request has, or would have if it went on after that word. */
+export function isPageUrl(text: string): boolean {
+  const [, path = ''] = /^https?:\/\/[^/?#]+\/([^?#]*)/i.exec(text) ?? []
+  const [, , word] = path.split('/')
+  return word !== undefined && (pageKinds.includes(word) || path.split('/').includes('-'))
 }
 
 function badRef(text: string, problem: string): KugetsuError {
@@ -173,7 +181,7 @@ function readPage(text: string, defaultPort: string): IssueRef | string {
   const hyphen = segments.indexOf('-')
   const depth = hyphen === -1 ? 2 : hyphen
   const [kind, id, ...more] = segments.slice(hyphen === -1 ? 2 : hyphen + 1)
-  const kinds = hyphen === -1 ? ['issues', 'pull', 'pulls'] : ['issues', 'merge_requests', 'work_items']
+  const kinds = hyphen === -1 ? pageKinds : ['issues', 'merge_requests', 'work_items']
   if (depth < 2 || kind === undefined || !kinds.includes(kind)) return 'it is not the URL of an issue or pull request'
   if (id === undefined || !/^\d+$/.test(id)) return 'its URL has no issue number'
   if (more.some((segment) => nameProblem(segment) !== undefined)) return 'its URL goes on after the issue number'

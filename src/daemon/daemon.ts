@@ -1,14 +1,14 @@
 import * as fs from 'node:fs'
-import * as path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Home } from '../config/home.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
+import { somebodyIsAttached } from '../server/attached.ts'
 import { findServer, stopServer } from '../server/server.ts'
 import { readBooting, readServer } from '../server/server-file.ts'
 import { buildMark } from '../platform/build-mark.ts'
-import { listDirectory, readText, removeFile, writeAtomic } from '../platform/files.ts'
+import { removeFile, writeAtomic } from '../platform/files.ts'
 import { tryExclusive, type Release } from '../platform/locks.ts'
-import { currentProcess, isAlive, anIdentity } from '../platform/processes.ts'
+import { currentProcess, isAlive } from '../platform/processes.ts'
 import { takeOverOldQueue } from '../queue/old-queue.ts'
 import { sessionsAtWork } from '../sessions/runs/at-work.ts'
 import { slotHolders } from '../sessions/slots/slots.ts'
@@ -188,19 +188,4 @@ function restUntilIdle(home: Home, idleSince: number): number {
   if (server === undefined || !isAlive(server)) return 0
   if (somebodyIsAttached(home)) return 60_000
   return Math.max(0, idleSince + home.settings().serverIdleMinutes * 60_000 - performance.now())
-}
-
-/** Whether a person has opencode's terminal interface open on a session; `kugetsu attach` leaves a file while it runs. */
-function somebodyIsAttached(home: Home): boolean {
-  return listDirectory(home.paths.attached).some((name) => {
-    const file = path.join(home.paths.attached, name)
-    try {
-      const identity = anIdentity(JSON.parse(readText(file) ?? ''))
-      if (identity !== undefined && isAlive(identity)) return true
-    } catch {
-      // not a file of ours, or half written
-    }
-    fs.rmSync(file, { force: true, recursive: true })
-    return false
-  })
 }

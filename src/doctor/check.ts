@@ -11,6 +11,8 @@ export interface Found {
   detail: string
   /** What to do about it, when the check did not pass. */
   hint?: string
+  /** The name of the check that says the cause; set only when that one cannot have passed. */
+  follows?: string
 }
 
 export interface Check {

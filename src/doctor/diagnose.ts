@@ -43,12 +43,20 @@ export const allChecks: readonly Check[] = [
 /** More than the requests and programs of any check may take. */
 const longestMs = 40_000
 
+/** The check that says the cause of an error with this code. */
+const causes: Readonly<Record<string, string>> = {
+  git_missing: 'git',
+  opencode_request: 'server',
+  no_opencode: 'opencode',
+}
+
 /** As `doctor --json` shows it; scripts rely on these names. */
 export interface Finding {
   name: string
   status: Found['status']
   detail: string
   hint: string | null
+  follows?: string
 }
 
 /** Looks at a home without changing anything. A check that breaks or hangs is a finding of its own. */
@@ -104,11 +112,34 @@ async function look(check: Check, subject: Subject): Promise<Found> {
   } catch (error) {
     // The check `config` says which setting, so it is said only once.
     if (check.name !== 'config' && codeOf(error) === 'bad_setting')
-      return warn('not checked: a setting is invalid (config)', 'Correct it first.')
+      return { ...warn('not checked: a setting is invalid (config)', 'Correct it first.'), follows: 'config' }
+    const follows = causes[codeOf(error) ?? '']
     if (error instanceof KugetsuError)
-      return fail(messageOf(error), error.hint ?? 'Check what is at that path and who owns it.')
+      return {
+        ...fail(messageOf(error), error.hint ?? 'Check what is at that path and who owns it.'),
+        ...(follows !== undefined && follows !== check.name && { follows }),
+      }
     return fail(`this check failed: ${messageOf(error)}`, 'That is a defect of kugetsu: report it.')
   }
+}
+
+/**
+ * What a person has to know: each finding that did not pass, without those that follow from another one, and equal ones as
+ * one, under all their names.
+ */
+export function troubles(findings: readonly Finding[]): Finding[] {
+  const bad = findings.filter(({ status }) => status !== 'pass')
+  const own = bad.filter(({ follows }) => follows === undefined || !bad.some(({ name }) => name === follows))
+  const textOf = ({ status, detail, hint }: Finding) => JSON.stringify([status, detail, hint])
+  const alike = (finding: Finding) => own.filter((each) => textOf(each) === textOf(finding))
+  return own
+    .filter((finding) => alike(finding)[0] === finding)
+    .map((finding) => ({
+      ...finding,
+      name: alike(finding)
+        .map(({ name }) => name)
+        .join(', '),
+    }))
 }
 
 /** Whether `--fix` can repair one of the findings. */

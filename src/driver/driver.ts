@@ -52,6 +52,8 @@ export interface Driver {
   ): { args: string[]; env: Record<string, string> }
   /** The same for the program's dialogue that logs in to a provider of models; without one, it asks which. */
   login(endpoint: Endpoint, provider: string | undefined): { args: string[]; env: Record<string, string> }
+  /** The command by which a person logs in to a provider of models. */
+  readonly loginCommand: string
   /** The providers that the user is logged in to and that a home's servers cannot use without a login of their own. */
   missingLogins(home: Home): string[]
   /** The providers with a login that the user's own program and a home's servers both renew, which can end it for the other. */

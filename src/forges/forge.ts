@@ -25,6 +25,13 @@ export interface Standing {
   ci: 'success' | 'failure' | 'pending' | 'none' | undefined
 }
 
+/** What people have written on an issue, whoever they are. */
+export interface Issue {
+  title: string
+  /** Markdown, possibly empty. */
+  text: string
+}
+
 /** The forge did not tell. The message is the rest of a sentence for a person, and holds nothing secret. */
 export class Unclear extends Error {
   override readonly name = 'Unclear'
@@ -46,6 +53,10 @@ export interface Forge {
   headers: (token: string | undefined) => Record<string, string>
   /** Where its API is, given the URL of its web pages without a trailing slash. */
   apiOf: (web: URL) => string
+  /** Whether the API at that place is of this kind, asked without a token. */
+  isAt: (api: Api) => Promise<boolean>
+  /** The issue of that number; undefined when there is none, or the repository was not found. */
+  issue: (api: Api, repository: Repository, number: number) => Promise<Issue | undefined>
   /** What follows owner and repository in the path of a pull request's page; the group is the number. */
   page: RegExp
   /** The path of an issue's page below that of its repository. */

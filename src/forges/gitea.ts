@@ -23,6 +23,8 @@ const shapes = lazy(() => {
     // A commit without any status is `null`.
     status: z.nullable(z.object({ state: z.string(), statuses: z.nullish(z.array(z.object({ status: z.string() }))) })),
     repository: z.object({ id: z.int() }),
+    version: z.object({ version: z.string() }),
+    issue: z.object({ title: z.string(), body: z.nullish(z.string()) }),
   }
 })
 type Pull = z.infer<ReturnType<typeof shapes>['pull']>
@@ -37,6 +39,11 @@ export const gitea: Forge = {
   issuePage: (number) => `/issues/${number}`,
   newPage: (branch, base) => `/compare/${base === undefined ? '' : `${inPath(base)}...`}${inPath(branch)}`,
   headRef: (number) => `refs/pull/${number}/head`,
+  isAt: async (api) => (await api.get('version', shapes().version)) !== undefined,
+  issue: async (api, repository, number) => {
+    const answer = await api.get(`${pathOf(repository)}/issues/${number}`, shapes().issue)
+    return answer && { title: answer.data.title, text: answer.data.body ?? '' }
+  },
   ofBranch,
   ofNumber: async (api, repository, number) => {
     const answer = await api.get(`${pathOf(repository)}/pulls/${number}`, shapes().pull)

@@ -21,6 +21,8 @@ const shapes = lazy(() => {
     repository,
     pull,
     pulls: z.array(pull),
+    meta: z.object({ verifiable_password_authentication: z.boolean() }),
+    issue: z.object({ title: z.string(), body: z.nullish(z.string()) }),
     mergeable: z.object({ mergeable: z.nullable(z.boolean()) }),
     // Only the first page is requested: its state covers all statuses.
     status: z.object({ state: z.string(), total_count: z.int() }),
@@ -49,6 +51,11 @@ export const github: Forge = {
   newPage: (branch, base) =>
     base === undefined ? `/pull/new/${inPath(branch)}` : `/compare/${inPath(base)}...${inPath(branch)}?expand=1`,
   headRef: (number) => `refs/pull/${number}/head`,
+  isAt: async (api) => (await api.get('meta', shapes().meta)) !== undefined,
+  issue: async (api, repository, number) => {
+    const answer = await api.get(`${pathOf(repository)}/issues/${number}`, shapes().issue)
+    return answer && { title: answer.data.title, text: answer.data.body ?? '' }
+  },
   ofBranch,
   ofNumber: async (api, repository, number) => {
     const answer = await api.get(`${pathOf(repository)}/pulls/${number}`, shapes().pull)

@@ -28,6 +28,8 @@ const shapes = lazy(() => {
       head_pipeline: z.nullish(z.object({ status: z.string() })),
     }),
     project: z.object({ id: z.int() }),
+    projects: z.array(z.object({ path_with_namespace: z.string() })),
+    issue: z.object({ title: z.string(), description: z.nullish(z.string()) }),
   }
 })
 type MergeRequest = z.infer<ReturnType<typeof shapes>['mergeRequest']>
@@ -46,6 +48,11 @@ export const gitlab: Forge = {
     return `/-/merge_requests/new?${String(new URLSearchParams(query))}`
   },
   headRef: (number) => `refs/merge-requests/${number}/head`,
+  isAt: async (api) => (await api.get('projects', shapes().projects, { simple: 'true', per_page: 1 })) !== undefined,
+  issue: async (api, repository, number) => {
+    const answer = await api.get(`${pathOf(repository)}/issues/${number}`, shapes().issue)
+    return answer && { title: answer.data.title, text: answer.data.description ?? '' }
+  },
   ofBranch,
   ofNumber: async (api, repository, number) => {
     const answer = await api.get(`${pathOf(repository)}/merge_requests/${number}`, shapes().mergeRequest)

@@ -1,9 +1,9 @@
-/** Looks up pull requests. Nothing here throws because a forge does not answer: that is `unknown`, with the reason. */
+/** Looks up pull requests and issues. Nothing here throws because a forge does not answer: that is `unknown`, with the reason. */
 import type { GitServer } from '../config/git-servers.ts'
 import { tokenVariables } from '../config/server-tokens.ts'
 import type { Repository } from '../core/issue-ref.ts'
 import { createApi, isConfidential } from './api.ts'
-import { Unclear, type Api, type Forge, type PullRequest, type Standing } from './forge.ts'
+import { Unclear, type Api, type Forge, type Issue, type PullRequest, type Standing } from './forge.ts'
 import { apiOfServer, forgeOfKind } from './forge-kinds.ts'
 import type { Variables } from './proxy.ts'
 import { isWebUrl } from './pull-request-url.ts'
@@ -65,6 +65,16 @@ export function pullRequestOfNumber(at: ForgeRepository, number: number): Promis
     }
     return found
   })
+}
+
+/** The issue of that number; undefined when there is none, or when the forge does not tell. */
+export async function issueOfNumber(at: ForgeRepository, number: number): Promise<Issue | undefined> {
+  try {
+    return await at.forge.issue(at.api, at.repository, number)
+  } catch (error) {
+    if (error instanceof Unclear) return undefined
+    throw error
+  }
 }
 
 /** Whether a pull request can be merged, as far as the forge tells. */

@@ -57,6 +57,7 @@ export const opencode: Driver = {
     args: ['auth', 'login', ...(provider === undefined ? [] : ['--provider', provider])],
     env: {},
   }),
+  loginCommand: 'opencode auth login',
   missingLogins: () => [],
   sharedLogins: () => [],
   storeHint: () => databaseHint,

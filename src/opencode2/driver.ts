@@ -39,6 +39,7 @@ export const opencode2: Driver = {
     args: ['auth', 'login', '--server', originOf(endpoint), ...(provider === undefined ? [] : [provider])],
     env: { OPENCODE_PASSWORD: endpoint.password },
   }),
+  loginCommand: 'kugetsu login',
   missingLogins,
   sharedLogins,
   storeFile,

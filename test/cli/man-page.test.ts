@@ -16,5 +16,5 @@ it('the manual page is that of the commands as they are (npm run man writes it a
   }
   const page = manPage(createProgram(context, version, []), version)
   await expect(page).toMatchFileSnapshot(file)
-  expect(page).toContain('.B kugetsu start <issue\\-ref> <message> [pr\\-url]')
+  expect(page).toContain('.B kugetsu start <issue\\-ref> [message] [pr\\-url]')
 })

@@ -46,7 +46,7 @@ describe('a command line that is wrong', () => {
 
   it('is told the usage of the command that was called', async () => {
     expect(await saidOf('start')).toBe(
-      `missing required argument 'issue-ref' | Usage: kugetsu start <issue-ref> <message> [pr-url]; see "kugetsu start --help". Quote a ref that begins with #, or leave the # out: 14.`,
+      `missing required argument 'issue-ref' | Usage: kugetsu start <issue-ref> [message] [pr-url]; see "kugetsu start --help". Quote a ref that begins with #, or leave the # out: 14.`,
     )
     expect(await saidOf('queue', 'show')).toMatch(
       /'issue-ref\|id' \| Usage: kugetsu queue show <issue-ref\|id>; see "kugetsu queue show --help"/,

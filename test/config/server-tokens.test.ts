@@ -43,6 +43,15 @@ describe('the variables of a server', () => {
     expect(tokenVariables(work, [work, bySsh])).toContain('GITEA_TOKEN')
   })
 
+  it("are not a forge's for a server that only a URL has named, and stay with the one that was added", () => {
+    const found = { ...server('evil.test', 'https://evil.test', 'gitea'), found: true }
+    expect(tokenVariables(found, [github, found])).toEqual(['EVIL_TEST_TOKEN'])
+    expect(tokenVariables(found, [github, work, found])).toEqual(['EVIL_TEST_TOKEN'])
+    expect(tokenVariables(work, [github, work, found])).toEqual(['WORK_TOKEN', 'GITEA_TOKEN', 'FORGEJO_TOKEN'])
+    const same = { ...server('git.example.com', 'ssh://git@git.example.com:2222', 'gitea'), found: true }
+    expect(tokenVariables(same, [work, same])).toEqual(['GIT_EXAMPLE_COM_TOKEN', 'GITEA_TOKEN', 'FORGEJO_TOKEN'])
+  })
+
   it('never stand for two hosts, whatever those are called', () => {
     const one = server('git.example.com', 'https://git.example.com', 'unknown')
     const lookalike = server('git-example.com', 'https://git-example.com', 'unknown')

@@ -34,13 +34,13 @@ describe('before init', () => {
     expect(await listed()).toEqual([])
   })
 
-  it('the status is kugetsu_not_initialized, and a start says what to do', async () => {
+  it('the status is kugetsu_not_initialized, and a command that has nothing to work on says what to do', async () => {
     expect(await stage.ok(['status'])).toBe('kugetsu_not_initialized\n')
     const { json } = await runJson(stage.home, ['status', '--json'])
     expect(json).toMatchObject({ status: 'kugetsu_not_initialized', daemon: { running: false } })
-    const start = await stage.kugetsu(['start', ref(1), 'x'])
-    expect(start).toMatchObject({ code: 1, stdout: '' })
-    expect(start.stderr).toBe('Error: kugetsu is not initialised\nHint: Run "kugetsu init" first.\n')
+    const prune = await stage.kugetsu(['prune'])
+    expect(prune).toMatchObject({ code: 1, stdout: '' })
+    expect(prune.stderr).toBe('Error: kugetsu is not initialised\nHint: Run "kugetsu init" first.\n')
   })
 
   it('help and version work', async () => {

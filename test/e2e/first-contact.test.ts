@@ -88,7 +88,7 @@ it('no opencode on the PATH', async () => {
 })
 
 it('not initialised', async () => {
-  const said = await stage.kugetsu(['start', ref(1), 'SAY{{one}}'])
+  const said = await stage.kugetsu(['prune'])
   expect(said.stderr).toContain('Hint: Run "kugetsu init" first.')
   expect(await stage.ok(['init'])).toContain('Next: kugetsu start')
   expect(await stage.ok(['start', ref(1), 'SAY{{one}}', '--wait'])).toMatch(/^idle /m)

@@ -28,6 +28,8 @@ export interface HttpGitServerOptions {
   repositories: string
   /** Who gets in, as `user:password`; everybody without it. */
   allow?: (login: string) => boolean
+  /** What it answers as JSON beside git's paths, as a forge does: by path and query, and the headers. */
+  api?: (url: string, headers: http.IncomingHttpHeaders) => object | undefined
   /** Sends a request elsewhere, by its path and query. */
   redirect?: (url: string, login: string | undefined) => string | undefined
   /** Makes it https. */
@@ -48,6 +50,10 @@ export async function startHttpGitServer(options: HttpGitServerOptions): Promise
     const [, encoded] = /^Basic (.*)$/.exec(request.headers.authorization ?? '') ?? []
     const login = encoded === undefined ? undefined : Buffer.from(encoded, 'base64').toString('utf8')
     requests.push({ url, login })
+    const json = options.api?.(url, request.headers)
+    if (json !== undefined) {
+      return void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(json))
+    }
     const elsewhere = options.redirect?.(url, login)
     if (elsewhere !== undefined) return void response.writeHead(302, { location: elsewhere }).end()
     if (options.allow !== undefined && !(login !== undefined && options.allow(login))) {

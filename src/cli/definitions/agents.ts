@@ -5,9 +5,13 @@ import { collect, count, seconds, type Definitions } from '../define.ts'
 export const agents: Definitions = {
   start: (command, context) => {
     const start = command(
-      'start <issue-ref> <message> [pr-url]',
+      'start <issue-ref> [message] [pr-url]',
       'Start an agent on an issue, in a worktree of its own',
-      ['kugetsu start github.com/me/app#14 "fix the login bug"', 'kugetsu start me/app#14 - --wait < task.md'],
+      [
+        'kugetsu start https://github.com/me/app/issues/14',
+        'kugetsu start github.com/me/app#14 "fix the login bug"',
+        'kugetsu start git@git.example.com:me/app.git#14 - --wait < task.md',
+      ],
       startExits,
     )
     startFlags(start).action(async (ref, message, prUrl, options) =>

@@ -31,6 +31,7 @@ export const setUp: Definitions = {
       0: 'nothing fails',
       1: 'something does',
     })
+      .option('--all', 'On a terminal, also show the checks that pass')
       .option('--fix', 'Fix what can be fixed without losing anything, and check again')
       .option('--fix-permissions', "Store what agents may do with their sessions in opencode's database")
       .action(async (options) => (await import('../commands/set-up/doctor.ts')).runDoctor(context, options))

@@ -68,7 +68,7 @@ export const model: Check = {
       if (wanted === undefined) {
         const { providers, isOnlyFree } = await server.client.usable(home.paths.base)
         return isOnlyFree
-          ? warn("none is configured: agents get opencode's free models", 'opencode auth login')
+          ? warn("none is configured: agents get opencode's free models", server.driver.loginCommand)
           : pass(`the one that opencode chooses, of ${providers.join(', ')}`)
       }
       return (await server.client.usable(home.paths.base)).has(wanted)
@@ -79,7 +79,10 @@ export const model: Check = {
           )
     } catch (error) {
       home.signal.throwIfAborted()
-      return warn(`opencode did not answer: ${messageOf(error)}`, 'See "opencode models".')
+      return {
+        ...warn(`opencode did not answer: ${messageOf(error)}`, 'See "opencode models".'),
+        follows: 'server',
+      }
     }
   },
 }

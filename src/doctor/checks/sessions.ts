@@ -21,7 +21,7 @@ function special(name: string, which: 'base' | 'pmAgent', what: string, file: st
       if (index === undefined) {
         return subject.unreadable().includes('index.json')
           ? fail('index.json cannot be understood', '"kugetsu list" keeps it under another name and makes a new one.')
-          : fail('kugetsu is not initialised', 'kugetsu init')
+          : { ...fail('kugetsu is not initialised', 'kugetsu init'), ...(name === 'base' ? {} : { follows: 'base' }) }
       }
       const indexed = which === 'base' ? index.base : index.pm_agent
       const record = subject.sessions().find((session) => session.name === file)?.record

@@ -179,7 +179,7 @@ async function ofUrl(
 }
 
 /** The issue's repository on its forge, with the token of the env files; undefined where no forge is known. */
-async function forgeAt(home: Home, ref: IssueRef): Promise<ForgeRepository | undefined> {
+export async function forgeAt(home: Home, ref: IssueRef): Promise<ForgeRepository | undefined> {
   const servers = listServers(home)
   const server = findServer(ref.host, servers)
   if (server === undefined) return undefined

@@ -40,16 +40,42 @@ export interface Initialised {
  */
 export async function initialise(home: Home, options: { force: boolean }): Promise<Initialised> {
   refuseAgain(home, options)
-  // Before anything is written: a program that kugetsu cannot drive, or not in this place, is refused.
-  const { driver } = await checkOpencode(findOpencode(home.env), home.env, home.signal)
-  driver.requireWorkable(home.paths.home)
+  await requireOpencode(home)
   createLayout(home)
-  return exclusively(home.paths.lock('init'), { timeoutMs: 120_000, signal: home.signal }, async () => {
+  return alone(home, () => {
     refuseAgain(home, options)
     requirePmAtRest(home)
     if (options.force) clearLogs(home)
     return makeSessions(home)
   })
+}
+
+/**
+ * Does the same in a home that is not initialised, and nothing in any other; also while other processes do, or after one was
+ * killed in the middle of it. Calls `onBegin` once it is known that the home can be initialised, before anything is made.
+ */
+export async function setUp(home: Home, onBegin: () => void): Promise<void> {
+  const isDone = () => Boolean(readIndex(home)?.base)
+  if (isDone()) return
+  await requireOpencode(home)
+  onBegin()
+  createLayout(home)
+  await alone(home, async () => {
+    if (isDone()) return
+    requirePmAtRest(home)
+    await makeSessions({ ...home, progress: (text, kind) => kind && home.progress(text, kind) })
+  })
+}
+
+/** Refuses a program that kugetsu cannot drive, or not in this place. Writes nothing. */
+async function requireOpencode(home: Home): Promise<void> {
+  const { driver } = await checkOpencode(findOpencode(home.env), home.env, home.signal)
+  driver.requireWorkable(home.paths.home)
+}
+
+/** Runs `work` while no other process makes the base session or the PM agent of this home. */
+function alone<T>(home: Home, work: () => Promise<T>): Promise<T> {
+  return exclusively(home.paths.lock('init'), { timeoutMs: 120_000, signal: home.signal }, work)
 }
 
 function refuseAgain(home: Home, { force }: { force: boolean }): void {
@@ -64,7 +90,7 @@ function refuseAgain(home: Home, { force }: { force: boolean }): void {
 /** Makes a new base or PM agent session to replace one that is gone; returns its id. Everything else stays. */
 export async function recreateSession(home: Home, which: 'base' | 'pmAgent'): Promise<string> {
   createLayout(home)
-  return exclusively(home.paths.lock('init'), { timeoutMs: 120_000, signal: home.signal }, () =>
+  return alone(home, () =>
     withUndo(home, async (make, driver) => {
       const id = await make[which]()
       await storeSpecial(home, which, id, driver)

@@ -42,7 +42,7 @@ export async function beginRun(
     model: request.model ?? current?.model ?? null,
     agent: request.agent ?? current?.agent ?? null,
     last_error: null,
-    task: (request.fresh === true ? undefined : current?.task) ?? wordsOf(home, request.message),
+    task: (request.fresh === true ? undefined : current?.task) ?? wordsOf(home, request),
     ...(session.forked ? { briefed: false } : {}),
     run,
   }))
@@ -71,7 +71,8 @@ export async function beginRun(
   return running ?? written ?? { type: 'forked', state: 'running' }
 }
 
-/** What a person recognises the task by; null for the standard message. */
-function wordsOf(home: Home, message: string): string | null {
-  return message.trim() === '' ? null : messageLine(home, message)
+/** What a person recognises the task by: its first words, or the title of the issue; null for the standard message alone. */
+function wordsOf(home: Home, { message, issue }: Beginning): string | null {
+  const words = message.trim() === '' ? (issue?.title ?? '') : message
+  return words.trim() === '' ? null : messageLine(home, words)
 }

@@ -1,6 +1,7 @@
 /** The beginning of a run: a slot, a worktree and a session, then the prompt. */
 import { permissionRules } from '../../agents/permissions.ts'
 import type { Home } from '../../config/home.ts'
+import { awaitedLater } from '../../core/awaited-later.ts'
 import { messageOf } from '../../core/errors.ts'
 import { formatRef } from '../../core/issue-ref.ts'
 import { note } from '../../activity/journal.ts'
@@ -11,6 +12,7 @@ import { excuseRuns, toldByDeath } from '../runs/agent-server.ts'
 import type { Supervision } from '../runs/supervision.ts'
 import { assemble } from './assemble.ts'
 import { beginRun } from './begin-run.ts'
+import { readIssueText } from './read-issue.ts'
 import { admitStart } from './remote-wait.ts'
 import type { Beginning, Started } from './request.ts'
 import { createUndo } from './undo.ts'
@@ -37,9 +39,13 @@ export async function begin(home: Home, supervision: Supervision, request: Begin
       ...request.existing,
       state: 'starting',
     }))
+    // Without a message the task is what the issue says. An agent that knows the issue reads what is new itself.
+    const isNew = !request.existing?.opencode_session_id
+    const issue = awaitedLater(isNew && request.message.trim() === '' ? readIssueText(home, request.ref) : nothing)
     const made = await assemble(home, request, undo)
-    const isNew = made.session.forked
-    const target = { directory: made.worktree.path, rules: permissionRules(), title: issueRef, isNew }
+    request = { ...request, issue: await issue }
+    const { path: directory } = made.worktree
+    const target = { directory, rules: permissionRules(), title: issueRef, isNew: made.session.forked }
     await made.server.client.place(made.session.id, target)
     const record = await beginRun(home, request, { ...made, slot: await remote.slot(), issueRef })
     return { how: made.session.forked ? 'started' : 'continued', name: request.name, record, recovery }
@@ -51,6 +57,8 @@ export async function begin(home: Home, supervision: Supervision, request: Begin
     throw reason
   }
 }
+
+const nothing = Promise.resolve(undefined)
 
 /** What is kept of a session that begins anew. */
 function anew(existing: SessionRecord | undefined): SessionRecord | undefined {

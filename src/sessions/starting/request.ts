@@ -1,4 +1,5 @@
 /** The request for a start, and its result. */
+import type { IssueText } from '../../agents/issue-section.ts'
 import type { IssueRef } from '../../core/issue-ref.ts'
 import type { Recovery } from '../cleanup/destroy.ts'
 import type { SessionRecord } from '../file/session-file.ts'
@@ -7,7 +8,7 @@ import type { AdmittedStart } from './remote-wait.ts'
 
 export interface StartRequest {
   ref: IssueRef
-  /** What the agent is told; empty for the standard message of `continue`. */
+  /** What the agent is told; empty for the standard task. */
   message: string
   prUrl?: string | undefined
   base?: string | undefined
@@ -35,6 +36,8 @@ export interface Beginning extends StartRequest {
   /** The server that the agent is started in, once it is known. */
   used?: Server
   remote?: AdmittedStart
+  /** What the issue says, where it was read. */
+  issue?: IssueText | undefined
 }
 
 export interface Started {

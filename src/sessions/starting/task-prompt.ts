@@ -1,4 +1,5 @@
 import { buildDevMessage, followUpMessage } from '../../agents/dev-agent.ts'
+import type { IssueText } from '../../agents/issue-section.ts'
 import type { Home } from '../../config/home.ts'
 import { formatRef, type IssueRef } from '../../core/issue-ref.ts'
 import { forgeOf } from '../../forges/forge-kinds.ts'
@@ -12,6 +13,8 @@ export interface Task {
   message: string
   prUrl?: string | undefined
   fresh?: boolean | undefined
+  /** What the issue says, where it was read. */
+  issue?: IssueText | undefined
   /** What the session file said before. */
   existing: SessionRecord | undefined
 }
@@ -38,6 +41,7 @@ export function taskPrompt(
     workExists: worktree.workExists,
     prUrl: (task.prUrl ?? task.existing?.pr_url) || undefined,
     message: task.message,
+    issue: task.issue,
   }
   // If the first start was killed before its prompt went out, the session has not been told what it is about.
   const isNew = session.forked || task.existing?.briefed === false

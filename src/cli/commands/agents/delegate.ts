@@ -8,6 +8,7 @@ import { reportQueuedEnd, tellQueued } from '../../queued.ts'
 import { requireWith } from '../../flags.ts'
 import { mentionedIn } from '../../mentions.ts'
 import { messageFrom } from '../../message.ts'
+import { makeReady } from '../../ready.ts'
 
 export interface DelegateOptions {
   message: string
@@ -31,6 +32,7 @@ export async function runDelegate(context: Context, options: DelegateOptions): P
       code: 'usage',
     })
   }
+  await makeReady(context, { boots: false })
   const mentions = await mentionedIn(context, message)
   requirePmAgent(context)
   const queued = await enqueue(context, supervisionOf(context), { kind: 'pm', issue_ref: null, message, mentions })

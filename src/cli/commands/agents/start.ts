@@ -11,8 +11,9 @@ import { sessionView } from '../../../sessions/status/session-view.ts'
 import type { Context } from '../../terminal/context.ts'
 import { requireWith } from '../../flags.ts'
 import { messageFrom } from '../../message.ts'
+import { makeReady } from '../../ready.ts'
 import { printJson, styled, tilde } from '../../terminal/output.ts'
-import { issueRef } from '../../refs.ts'
+import { issueAt } from '../../refs.ts'
 import { statusWords } from './issue-table.ts'
 import { reportEnds } from './wait.ts'
 
@@ -34,9 +35,12 @@ export interface StartOptions {
 
 export async function runStart(context: Context, options: StartOptions): Promise<void> {
   requireWith('--timeout', options.timeout !== undefined, '--wait', options.wait === true)
-  const ref = await issueRef(context, options.ref, { begins: options.command === 'start' })
+  const at = await issueAt(context, options.ref, { begins: options.command === 'start' })
+  const { ref } = at
   const message = await messageFrom(context, options.message ?? '')
-  if (message.trim() === '' && (options.command === 'start' || options.message !== undefined)) {
+  // A -word has no issue that could tell what is to be done.
+  const isTask = options.command === 'start' && !/^\d+$/.test(ref.id)
+  if (message.trim() === '' && (isTask || options.message !== undefined)) {
     throw new KugetsuError('the message is empty', {
       hint: `Say what is to be done: kugetsu ${options.command} ${formatRef(ref)} "fix the login bug"`,
       code: 'usage',
@@ -48,13 +52,15 @@ export async function runStart(context: Context, options: StartOptions): Promise
       code: 'not_for_pm_agent',
     })
   }
+  const prUrl = checkedUrl(options.prUrl)
+  await makeReady(context, { ...options, boots: true }, at)
   const supervision = supervisionOf(context)
   const isNew = options.command === 'continue' && readSession(context, nameOf(context, ref)) === undefined
   if (isNew && options.now !== true && (await joinQueued(context, options, ref, message))) return
   const request = {
     ref,
     message,
-    prUrl: checkedUrl(options.prUrl),
+    prUrl,
     base: options.base,
     model: options.model,
     agent: options.agent,

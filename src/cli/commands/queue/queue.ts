@@ -16,8 +16,9 @@ import { clearTasks, findTask, removeTask, retryTask } from '../../../tasks/chan
 import { enqueue, openTasks } from '../../../tasks/enqueue.ts'
 import { tellQueued } from '../../queued.ts'
 import { messageFrom } from '../../message.ts'
+import { makeReady } from '../../ready.ts'
 import { age, printJson, styled, table } from '../../terminal/output.ts'
-import { issueRef, pmAgentWord } from '../../refs.ts'
+import { issueAt, issueRef, pmAgentWord } from '../../refs.ts'
 
 interface Options {
   json?: boolean
@@ -64,7 +65,8 @@ export async function runQueueEnqueue(
   context: Context,
   options: Options & { ref: string; message: string; base?: string; model?: string; agent?: string },
 ): Promise<void> {
-  const ref = await issueRef(context, options.ref, { begins: true })
+  const at = await issueAt(context, options.ref, { begins: true })
+  const { ref } = at
   const message = await messageFrom(context, options.message)
   if (message.trim() === '') {
     throw new KugetsuError('the message is empty', {
@@ -72,6 +74,7 @@ export async function runQueueEnqueue(
       code: 'usage',
     })
   }
+  await makeReady(context, { ...options, boots: false }, at)
   const { base, model, agent } = options
   const isContinuation = Boolean(readSession(context, nameOf(context, ref))?.opencode_session_id)
   const queued = await enqueue(context, supervisionOf(context), {

@@ -1,6 +1,7 @@
 import { exitCodes } from '../../../core/errors.ts'
 import { plainLine } from '../../../core/plain-text.ts'
-import { diagnose, isMendable, repair, type Finding } from '../../../doctor/diagnose.ts'
+import { counted } from '../../../core/wording.ts'
+import { diagnose, isMendable, repair, troubles, type Finding } from '../../../doctor/diagnose.ts'
 import { fixSessionPermissions } from '../../../doctor/session-permissions.ts'
 import type { Context } from '../../terminal/context.ts'
 import { printJson, styled } from '../../terminal/output.ts'
@@ -9,13 +10,17 @@ import { wrap } from '../../terminal/wrap.ts'
 export interface DoctorOptions {
   fix?: boolean
   fixPermissions?: boolean
+  all?: boolean
   json?: boolean
 }
 
 const longestDetail = 2000
 const colours = { pass: 'green', warn: 'yellow', fail: 'red' } as const
 
-/** Reports every check. The exit code is 1 when something fails, after the repairs if those were asked for. */
+/**
+ * Reports every check; on a terminal, without `all`, those that did not pass, each cause once. The exit code is 1 when something
+ * fails, after the repairs if those were asked for.
+ */
 export async function runDoctor(context: Context, options: DoctorOptions): Promise<void> {
   if (options.fixPermissions === true && options.fix !== true) return runFixPermissions(context, options)
   let findings = await diagnose(context)
@@ -39,9 +44,18 @@ export async function runDoctor(context: Context, options: DoctorOptions): Promi
   for (const text of mended?.failed ?? []) tell(`${styled(context, 'red', 'not')}    `, text)
   if (permissions !== undefined) tell(`${styled(context, 'cyan', 'fixed')}  `, 'the permission rules of the sessions')
   if (mended !== undefined && mended.done.length + mended.failed.length > 0) io.out('\n')
-  const width = Math.max(...findings.map(({ name }) => name.length)) + 2
-  for (const finding of findings) printFinding(context, finding, width)
-  io.out(`\n${summary(findings, options.fix === true)}\n`)
+  const isShort = io.terminal && options.all !== true
+  const shownOnes = isShort ? troubles(findings) : findings
+  const width = Math.max(...shownOnes.map(({ name }) => name.length)) + 2
+  for (const finding of shownOnes) printFinding(context, finding, width)
+  const end = isShort ? shortSummary(findings, options.fix === true) : `\n${summary(findings, options.fix === true)}`
+  io.out(`${end}\n`)
+}
+
+function shortSummary(findings: Finding[], fixed: boolean): string {
+  const passed = findings.filter(({ status }) => status === 'pass').length
+  const mend = !fixed && isMendable(findings) ? '\nTo fix what can be fixed: kugetsu doctor --fix' : ''
+  return `${counted(passed, 'check')} ${passed === 1 ? 'passes' : 'pass'}${mend}`
 }
 
 /** Stores the rules of what agents may do with their sessions again. The output has the words of the bash tool. */
