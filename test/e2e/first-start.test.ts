@@ -54,7 +54,7 @@ describe('a home that is not there yet', () => {
     expect(first.stderr).toBe(`${setUp}Git server ${host()}: plain git: no pull requests\n… cloning ${cloneUrl()}\n`)
     expect(json('servers.json')).toEqual({ servers: [{ name: host(), url: stage.git.url, found: true }] })
     expect(fs.existsSync(at('repos.json'))).toBe(false)
-    const next = await stage.kugetsu(['start', `${host()}/me/app#2`, 'SAY{{two}}', '--wait'])
+    const next = await stage.kugetsu(['start', `${host()}/me/app#2`, 'SAY{{two}}'])
     expect(next).toMatchObject({ code: 0, stderr: '' })
     expect(await issues()).toEqual([`${host()}/me/app#1`, `${host()}/me/app#2`])
     await expectSound()
@@ -62,13 +62,13 @@ describe('a home that is not there yet', () => {
 
   it('is set up once by commands at the same time, of every kind', async () => {
     const said = await Promise.all([
-      stage.kugetsu(['start', `${cloneUrl()}#1`, 'SAY{{one}}', '--wait']),
-      stage.kugetsu(['continue', `${cloneUrl()}#2`, 'SAY{{two}}', '--wait']),
+      stage.kugetsu(['start', `${cloneUrl()}#1`, 'SAY{{one}}']),
+      stage.kugetsu(['continue', `${cloneUrl()}#2`, 'SAY{{two}}']),
       stage.kugetsu(['queue', 'enqueue', `${cloneUrl()}#3`, 'SAY{{three}}']),
       stage.kugetsu(['delegate', 'SAY{{four}}']),
     ])
     expect(said.map(({ code, stderr }) => (code === 0 ? code : stderr))).toEqual([0, 0, 0, 0])
-    expect(await issues()).toEqual([`${host()}/me/app#1`, `${host()}/me/app#2`])
+    expect(await issues()).toEqual([1, 2, 3].map((number) => `${host()}/me/app#${number}`))
     expect((await runJson<unknown[]>(stage.home, ['queue', '--json'])).json).toHaveLength(2)
     expect(json('servers.json')).toMatchObject({ servers: [{ name: host() }] })
     await expectSound()
