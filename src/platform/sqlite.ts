@@ -96,12 +96,27 @@ const addon = lazy((): Open => {
         cause,
       })
     }
+    // npm leaves an optional package out that it can neither download nor compile.
+    if (!isInstalled()) {
+      throw new KugetsuError('no SQLite driver loads: npm could neither download nor compile better-sqlite3', {
+        hint: 'Use Node 22.13 or newer, which has a SQLite of its own, or install a C++ compiler, make and python3, and then kugetsu again.',
+        cause,
+      })
+    }
     throw new KugetsuError('no SQLite driver loads: the addon of better-sqlite3 was not built for this Node', {
       hint: `Run: npm rebuild --prefix '${path.join(import.meta.dirname, '..')}' better-sqlite3 (or use Node 22.13 or newer).`,
       cause,
     })
   }
 })
+
+function isInstalled(): boolean {
+  try {
+    return createRequire(import.meta.url).resolve('better-sqlite3/package.json') !== ''
+  } catch {
+    return false
+  }
+}
 
 let packedDriver: typeof Addon | undefined
 

@@ -58,6 +58,22 @@ it('a kugetsu that npm is just replacing, whatever part is missing', async () =>
   }
 })
 
+it.skipIf(process.getBuiltinModule('node:sqlite' as 'node:fs') !== undefined)(
+  'a SQLite addon that npm has left out, because it could not make it (skipped: this Node has a SQLite)',
+  async () => {
+    const copy = path.join(stage.home.root, 'without-addon')
+    for (const name of ['bin', 'dist', 'package.json'])
+      fs.cpSync(path.join(path.dirname(path.dirname(program)), name), path.join(copy, name), { recursive: true })
+    const command = [process.execPath, path.join(copy, 'bin', 'kugetsu.js')] as const
+    const { code, stderr } = await stage.kugetsu(['start', ref(1), 'x'], { command })
+    expect(code).toBe(1)
+    expect(stderr).toMatch(
+      /^Error: no SQLite driver loads: npm could neither download nor compile better-sqlite3\nHint: Use Node 22\.13.*\n$/m,
+    )
+    expect(stderr).not.toMatch(/^ +at /m)
+  },
+)
+
 it.skipIf(process.getuid === undefined)(
   "a temporary directory of others: Node keeps compiled code in one of the user's own, or nowhere",
   () => {

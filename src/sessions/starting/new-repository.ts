@@ -69,6 +69,13 @@ async function requireRemote(home: Home, url: string): Promise<void> {
     await runGit(['ls-remote', '--quiet', '--', url, 'HEAD'], { ...call, asksRemote: true })
   } catch (error) {
     home.signal.throwIfAborted()
-    if (gitFailure(error)?.reason !== 'authentication') throw error
+    if (gitFailure(error)?.reason === 'authentication') return
+    const [, address, port, path] = /^([^:/]+):(\d+)\/(.*)$/.exec(url) ?? []
+    if (address === undefined || !(error instanceof KugetsuError)) throw error
+    throw new KugetsuError(error.message, {
+      hint: `git takes ${port} for a directory. If it is a port: ssh://${address}:${port}/${path}`,
+      code: error.code,
+      cause: error,
+    })
   }
 }
