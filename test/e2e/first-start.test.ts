@@ -210,6 +210,8 @@ describe('a repository that is named by a URL', () => {
       refs.push(name)
     }
     expect(await issues()).toEqual(expect.arrayContaining(refs))
+    // Known by now.
+    expect((await start(`file://${stage.git.pathOf('me/app')}#5`)).stderr).toBe('')
     expect(json('repos.json')).toEqual({
       'local/me/app': `file://${stage.git.pathOf('me/app')}`,
       'github.com/me/app': 'git@github.com:me/app.git',

@@ -10,6 +10,7 @@ import { checkOpencode, findOpencode } from '../../server/program.ts'
 import type { Server } from '../../server/server.ts'
 import { createExclusive, ensureDirectory, listDirectory, removeFile } from '../../platform/files.ts'
 import { exclusively } from '../../platform/locks.ts'
+import { openSqlite } from '../../platform/sqlite.ts'
 import { nameInFiles } from '../../driver/choose.ts'
 import type { Driver } from '../../driver/driver.ts'
 import { agentServer } from '../runs/agent-server.ts'
@@ -57,6 +58,7 @@ export async function initialise(home: Home, options: { force: boolean }): Promi
 export async function setUp(home: Home, onBegin: () => void): Promise<void> {
   const isDone = () => Boolean(readIndex(home)?.base)
   if (isDone()) return
+  openSqlite(':memory:', { timeoutMs: 0 }).close() // throws, with a hint, when no driver loads
   await requireOpencode(home)
   onBegin()
   createLayout(home)

@@ -33,7 +33,8 @@ export async function learnRepository(home: Home, { ref, url }: IssueAt): Promis
   if (url === undefined) return undefined
   const server = findServer(ref.host, listServers(home))
   const isKnown = () => isSameRemote(cloneUrlOf(home, ref), url, findServer(ref.host, listServers(home))?.type)
-  if (server !== undefined && isKnown()) return undefined
+  const base = server === undefined ? serverUrlOf(url) : undefined
+  if (base === undefined && isKnown()) return undefined
   if (isPmAgent(home.env)) {
     if (isKnown()) return undefined
     throw new KugetsuError(`the PM agent cannot name ${ref.host} by a URL that kugetsu does not know`, {
@@ -41,7 +42,6 @@ export async function learnRepository(home: Home, { ref, url }: IssueAt): Promis
       code: 'not_for_pm_agent',
     })
   }
-  const base = server === undefined ? serverUrlOf(url) : undefined
   const kind = awaitedLater(base === undefined ? Promise.resolve(undefined) : kindAt(home, ref.host, base))
   await requireRemote(home, url)
   const type = await kind
