@@ -167,7 +167,7 @@ function isInCommandLine(argument: string): boolean {
   }
 }
 
-/** The line that is typed; undefined when none is: Ctrl-C, Ctrl-D, a terminal that is closed, a signal. */
+/** The typed line; undefined when none comes: Ctrl-C, Ctrl-D, a closed terminal, a signal. */
 async function ask(question: string, signal: AbortSignal): Promise<string | undefined> {
   const { createInterface } = await import('node:readline')
   const asking = createInterface({ input: process.stdin, output: process.stderr })

@@ -1,6 +1,6 @@
 /**
- * activity.jsonl: what happened to the tasks, for a person who was not looking. A notification is a line with the id of its
- * event; an event that is told twice is one notification. activity-read.json names those that a person has read.
+ * activity.jsonl: what happened to the tasks, for a person who was not looking. Each notification is a line with the id
+ * of its event; an event told twice is one notification. activity-read.json names those that a person has read.
  */
 import type { Home } from '../config/home.ts'
 import { messageOf } from '../core/errors.ts'
@@ -25,7 +25,7 @@ export function notify(home: NotifyingHome, ...notices: Notice[]): boolean {
   return warning(home, notices, () => addNotifications(home, notices))
 }
 
-/** The same for an event that is surely new: faster, and not durable, so that a power cut may lose the last of them. */
+/** The same for an event known to be new: faster, and not durable. A power cut may lose the last of them. */
 export function notifyNew(home: NotifyingHome, notice: Notice): boolean {
   return warning(home, [notice], () => append(home, [stored(home, notice)]))
 }

@@ -12,7 +12,7 @@ export interface DevTask {
   forge: ForgeType
   /** The address of the forge's API, if it is not the default of such a forge. */
   apiUrl?: string | undefined
-  /** The variables that may hold the token of its server; the first one that is set counts. */
+  /** The variables that may hold the token of its server; the first one set counts. */
   tokens?: readonly string[] | undefined
   branch: string
   baseBranch: string
@@ -48,7 +48,7 @@ export const resumeMessage = `Your work was interrupted: the server you run on w
 /** For a run that stopped in the middle because opencode itself had failed. */
 export const troubleMessage = `Your work was interrupted: the program you run in had a fault for a moment, which is none of yours. ${lookFirst}`
 
-/** For a run whose model ended without an answer: cut off, or with neither a word nor a call. */
+/** For a run that ended without an answer: the model was cut off, or said and called nothing. */
 export const goOnMessage = `Your last turn ended without an answer: it was cut off, or it had neither text nor a finished call of a tool. Go on with the task where you left it, in smaller steps if your output was cut off. If nothing is left to do, say in a few words what you did.`
 
 /** The first prompt of an agent on an issue. The delegator's words come last, verbatim. */

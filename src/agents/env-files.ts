@@ -196,7 +196,7 @@ function readStatement(text: string, start: number): Outcome {
       position = value.end
       continue
     }
-    // `export NAME` alone exports a variable that is set already, so it sets nothing here.
+    // `export NAME` alone exports an existing variable, so it sets nothing here.
     if (name !== undefined && assignments.length === 0 && /^\s*export\s/.test(text.slice(start, position))) {
       if (/^[ \t\r]*(?:[;#\n]|$)/.test(text.slice(after, afterLine(text, after)))) {
         position = after

@@ -8,7 +8,7 @@ export interface ForgeCallsInput {
   number: string | undefined
   /** The address of the API, without a trailing slash. */
   apiUrl: string
-  /** The variables that may hold the token of this server; the first one that is set counts. */
+  /** The variables that may hold the token of this server; the first one set counts. */
   tokens: readonly string[]
   branch: string
   baseBranch: string

@@ -82,7 +82,7 @@ function originOf(url: string): string | undefined {
   return host === undefined ? webOrigin(url) : webOrigin(`https://${host}`)
 }
 
-/** The origin of a web address that is safe for a token; undefined for others. */
+/** The origin of a web address that may be sent a token; undefined for others. */
 function webOrigin(url: string): string | undefined {
   if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) return undefined
   const { protocol, origin, hostname } = new URL(url)

@@ -67,7 +67,7 @@ export function buildPmMessage(request: {
   message: string
   verbosity: Verbosity
   context?: string | undefined
-  /** What was asked and answered in a session that is lost. */
+  /** The questions and answers of a lost session. */
   remembered?: Conversation | undefined
 }): string {
   const context =

@@ -20,8 +20,8 @@ const anotherAgent =
   'An agent has worked on this before you, in a session that is lost. This is what is left of it, oldest first: what the delegator asked, and what the agent said at the end of each run. It is there for you to know, not to be done again: the branch and the pull request show what was really done, and they are right where the two disagree.'
 
 /**
- * The section; empty when nothing is remembered. Each line of a message is quoted, so that it cannot be mistaken for the
- * rest of the prompt. `introduction` says whose conversation it was.
+ * The section; empty when nothing is remembered. Each line of a message is quoted, so that it cannot be mistaken for
+ * the rest of the prompt. `introduction` says which conversation it was.
  */
 export function rememberedSection({ entries, left_out }: Conversation, introduction = anotherAgent): string {
   if (entries.length === 0) return ''

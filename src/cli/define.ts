@@ -30,7 +30,7 @@ export function isHidden(command: Command): boolean {
   return internal.includes(command.name())
 }
 
-/** Makes the command that is asked for; all commands when no command has that name, for texts about all of them. */
+/** Makes the command with this name; without such a command makes all of them, for texts about all commands. */
 export function addTo(group: Command, commands: Subcommands, context: Context, asked = ''): void {
   const only = Object.hasOwn(commands, asked) ? commands[asked] : undefined
   for (const add of only === undefined ? Object.values(commands) : [only]) add(group, context)

@@ -9,7 +9,7 @@ import type { Context } from './terminal/context.ts'
 import { styled } from './terminal/output.ts'
 import { refReader } from './refs.ts'
 
-/** The issues that `message` names, each with what it may mean. On a terminal, asks the person if that is several. */
+/** The issues that `message` names, each with what it may mean. If there are several, asks the person on a terminal. */
 export async function mentionedIn(context: Context, message: string): Promise<Mention[]> {
   const tracked = trackedRefs(context)
   const read = refReader(context, { tracked })

@@ -88,8 +88,8 @@ export function getServer(home: ServerHome, name: string): GitServer {
 }
 
 /**
- * The server that the instance of a ref means: the server of that name, else the server whose URL has that host, with its
- * port or without. Undefined when no server fits.
+ * The server that the instance of a ref means: the server of that name, else the server at that host, with its port or
+ * without. Undefined when no server fits.
  */
 export function findServer(instance: string, servers: readonly GitServer[]): GitServer | undefined {
   return (
@@ -147,7 +147,7 @@ export async function rememberServer(
 
 /**
  * Removes a server from servers.json; it is no longer the default then. Throws KugetsuError `unknown_server`, or
- * `not_removable` for a server that is not in that file.
+ * `not_removable` for a server from elsewhere.
  */
 export async function removeServer(home: ServerHome, name: string): Promise<GitServer> {
   return change(home, (file) => {
@@ -176,7 +176,7 @@ function readServers(home: ServerHome): ServersFile {
   return readJsonFile(home.paths.servers, aServersFile, home.now(), wrongPlace) ?? { servers: [] }
 }
 
-/** The field of servers.json that is wrong, such as `servers[1].url`. */
+/** The wrong field of servers.json, such as `servers[1].url`. */
 function wrongPlace(value: unknown): string | undefined {
   if (!isObject(value)) return undefined
   const { servers } = value

@@ -53,12 +53,12 @@ export function pathsOf(home: string) {
     catalogue: at('opencode', 'models.json'),
     /** All models that opencode knows, when it has no file of its own with them. */
     wholeCatalogue: at('opencode', 'all-models.json'),
-    /** The providers whose models opencode can use, as it reported itself. */
+    /** The providers with models that opencode can use, as opencode reported. */
     connected: at('opencode', 'providers.json'),
     /** The directory at the front of the agents' search path. */
     bin: at('opencode', 'bin'),
     queue: at('queue'),
-    /** How the runs of items ended, until that is noted on the items. */
+    /** How the runs of items ended, until the items say so themselves. */
     queueEnded: at('queue', 'ended'),
     /** Exists while tasks are to be taken from the queue, whichever daemon runs. */
     dispatching: at('queue', 'dispatching'),

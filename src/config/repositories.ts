@@ -28,8 +28,8 @@ export function readRepositories(file: string, now: Date): Repositories {
 
 /**
  * The URL to clone an issue's repository from: its entry in repos.json (the ref's, else the repository's), else
- * `<server url>/<owner>/<repo>.git`. A server that nobody configured has the URL `https://<instance>`. Throws KugetsuError
- * `bad_url` when git may not be given what is configured.
+ * `<server url>/<owner>/<repo>.git`. An unconfigured server has the URL `https://<instance>`. Throws KugetsuError
+ * `bad_url` when git may not be given the configured URL.
  */
 export function cloneUrl(
   ref: IssueRef,

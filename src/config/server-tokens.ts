@@ -19,7 +19,7 @@ const forgeWide: Readonly<Record<ForgeType, readonly string[]>> = {
 const publicHosts: Partial<Record<ForgeType, string>> = { github: 'github.com', gitlab: 'gitlab.com' }
 
 /**
- * The variables that can hold the token of a server; the first one that is set counts: `<NAME>_TOKEN` by the server's name
+ * The variables that can hold the token of a server; the first one set counts: `<NAME>_TOKEN` by the server's name
  * (`git.example.com` is `GIT_EXAMPLE_COM_TOKEN`), then those of its forge. `servers` are all known servers: no variable
  * stands for two hosts, so the token of one is never sent to another.
  */
@@ -35,7 +35,7 @@ export function loginName(type: ForgeType): string {
   return type === 'github' ? 'x-access-token' : 'oauth2' // Gitea takes any
 }
 
-/** Undefined for a server that is named like a forge: GITHUB_TOKEN keeps the meaning that everybody expects. */
+/** Undefined for a server named like a forge: GITHUB_TOKEN keeps its usual meaning. */
 function ownVariable(name: string): string | undefined {
   const variable = `${name.toUpperCase().replace(/[^A-Z0-9]/g, '_')}_TOKEN`.replace(/^(?=\d)/, '_')
   return Object.values(forgeWide).some((names) => names.includes(variable)) ? undefined : variable

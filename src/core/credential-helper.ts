@@ -22,7 +22,7 @@ export function credentialVariables(
   agent: 'dev' | 'pm-agent',
 ): Record<string, string> {
   const entries = othersOf(env)
-  // git itself reports a count that is not a number.
+  // Git itself reports a malformed count.
   return entries === undefined ? {} : variablesOf([...entries, ['credential.helper', `${helper} ${agent}`]])
 }
 

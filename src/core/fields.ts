@@ -30,7 +30,7 @@ export type Described<F> = {
   [field: string]: unknown
 }
 
-/** A field whose values are used as they are. */
+/** A field with values that are used unchanged. */
 export function field<T>(is: (value: unknown) => boolean, otherwise: () => T): Field<T> {
   return { read: (value) => (is(value) ? (value as T) : undefined), otherwise }
 }
@@ -134,7 +134,7 @@ export function readFields<F extends Fields>(fields: F, value: unknown): Describ
   return whole as Described<F>
 }
 
-/** The first field of `value` that is missing or not valid. */
+/** The first missing or invalid field of `value`. */
 export function wrongField(fields: Fields, value: Record<string, unknown>): string | undefined {
   return Object.entries(fields).find(([name, field]) => readFields({ [name]: field }, value) === undefined)?.[0]
 }

@@ -67,10 +67,10 @@ function badRef(text: string, problem: string): KugetsuError {
 }
 
 /**
- * Finds the issue that a person means, given the canonical refs that are already tracked. A complete ref, a URL, and a
- * number alone inside a repository mean what they say. `owner/repo#n` means the default server's issue if that is tracked,
- * else the one tracked ref that ends in it, else the default server's issue. Anything else is the tail of one tracked ref.
- * Throws KugetsuError `bad_ref` or `ambiguous_ref`.
+ * Finds the issue that a person means, given the canonical refs of all tracked issues. A complete ref, a URL, and a
+ * number alone inside a repository mean what they say. `owner/repo#n` means the default server's issue if it is
+ * tracked, else the one tracked ref that ends in it, else the default server's issue. Anything else is the tail of one
+ * tracked ref. Throws KugetsuError `bad_ref` or `ambiguous_ref`.
  */
 export function resolveRef(text: string, around: Around & { tracked: string[] }): IssueRef {
   const isInRepository = around.here !== undefined

@@ -18,7 +18,7 @@ export function duration(milliseconds: number): string {
   return minutes < 60 ? `${minutes} min ${seconds % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
-/** Two spaces before each line that is not empty. */
+/** Puts two spaces before each line with text. */
 export function indent(text: string): string {
   return text.replace(/^(?=.)/gm, '  ')
 }

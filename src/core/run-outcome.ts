@@ -85,9 +85,8 @@ export function anotherStepFollows(finish: string | undefined): boolean {
 }
 
 /**
- * What keeps the last message of a run from being an answer; undefined when it is an answer: it has text or a finished call,
- * and is not cut off. A model with nothing to add to a call that it has finished ends with an empty message; that is an
- * answer too.
+ * Why the last message of a run is no answer; undefined when it is one: it has text or a finished call, and is not cut
+ * off. A model with nothing to add to a finished call ends with an empty message, which is an answer too.
  */
 export function lackOf(final: SeenMessage, before: SeenMessage | undefined): string | undefined {
   if (final.finish === 'length') return 'cut off at its output limit'

@@ -55,7 +55,7 @@ interface HereDocument {
 class CommandReader {
   private at = 0
   private readonly text: string
-  /** The here-documents whose bodies follow this line. */
+  /** The here-documents that begin after this line. */
   private pending: HereDocument[] = []
 
   constructor(text: string) {
@@ -171,7 +171,7 @@ class CommandReader {
     return word
   }
 
-  /** The next character of the line that is neither a blank nor in a comment; undefined at the end. */
+  /** The next character of the line outside blanks and comments; undefined at the end. */
   private peek(): string | undefined {
     this.skipBlanks()
     return this.text[this.at]

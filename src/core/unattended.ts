@@ -1,4 +1,4 @@
-/** Variables that keep git and its helpers from opening an editor or pager, or asking: nobody is there to answer. */
+/** Variables that keep git and its helpers from opening an editor or pager, or from asking: no person could answer. */
 export const unattended = {
   EDITOR: 'true',
   VISUAL: 'true',

@@ -28,7 +28,7 @@ import { createWakeUp } from './wake-up.ts'
 /** How often the configuration file is checked for changes, in milliseconds. Every look reads the settings anew. */
 const configLookMs = 2_000
 
-/** How long, in milliseconds, a new daemon waits for one that is just ending. */
+/** How long, in milliseconds, a new daemon waits for the old one to end. */
 const takeOverMs = 10_000
 /** The same in the foreground: the other daemon has been told to stop, and first undoes the starts that are going on. */
 const foregroundTakeOverMs = 60_000

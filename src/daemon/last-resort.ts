@@ -1,6 +1,6 @@
 /**
- * Handles a rejection that no code awaits. That is a defect of kugetsu, and would end the process. The daemon reports it and
- * ends the start in which it happened, and nothing else.
+ * Handles a rejection that no code awaits. It is a defect of kugetsu, and would end the process. The daemon reports it
+ * and ends only the start in which it happened.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Home } from '../config/home.ts'

@@ -1,2 +1,2 @@
-/** The hidden command that is the daemon: it only supervises, and ends when nothing is left to do. */
+/** The hidden command that runs the daemon. It only supervises, and ends when nothing is left to do. */
 export const daemonCommand = 'supervise'

@@ -13,7 +13,7 @@ const answerMs = 5_000
 
 export type Request = { do: 'wake' } | { do: 'status' } | { do: 'stop' } | ({ do: 'cancel' } & StartInQueue)
 
-/** Names a start that is going on in the daemon, by its issue and, optionally, its task. */
+/** Names a running start in the daemon, by its issue and, optionally, its task. */
 export interface StartInQueue {
   /** The canonical ref; null for the PM agent. */
   issue: string | null

@@ -12,7 +12,7 @@ export interface ModelRequest {
   headings: string[]
   /** The session that asks, as far as it can be told: opencode's header, else system prompt and first message. */
   conversation: string
-  /** The last user message: the one whose markers count. */
+  /** The last user message: its markers count. */
   asked: string
   /** The very last message, which may be a tool's result. */
   lastText: string

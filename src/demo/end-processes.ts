@@ -7,8 +7,8 @@ const patienceMs = 5_000
 const lookMs = 5
 
 /**
- * Kills every process that has this kugetsu home in its environment, until none is left: servers, daemons, agents' commands,
- * orphans of any of them. Nothing is worth a graceful end in a home that is thrown away. Synchronous. If the environment of
+ * Kills every process that has this kugetsu home in its environment, until none is left: servers, daemons, agents'
+ * commands, orphans of any of them. A throw-away home is not worth a graceful end. Synchronous. If the environment of
  * processes cannot be read, kills the processes that the home names and the group of `leader`.
  */
 export function endProcessesOf(paths: Paths, leader: number | undefined): void {

@@ -48,7 +48,7 @@ function whatIsLeft({ keep, root }: Ending): string {
   return `All processes of the demo are ended. ${left}`
 }
 
-/** How kugetsu is called here: by its name if that is on the PATH, else as a script of this checkout or a file. */
+/** How to call kugetsu here: by its name if it is on the PATH, else as a script of this checkout or a file. */
 function programName({ env, self, cwd }: DemoHome): string {
   const onPath = (env['PATH'] ?? '')
     .split(path.delimiter)

@@ -1,4 +1,4 @@
-/** What the model makes the demo's agents do: real tool calls, in an order that is written down here. */
+/** What the model makes the demo's agents do: real tool calls, in the order given here. */
 import * as path from 'node:path'
 import type { Answer, ModelRequest } from './chat-completions.ts'
 import { toolResults } from './script.ts'

@@ -69,7 +69,7 @@ export async function diagnose(home: Home, checks = allChecks, limitMs = longest
   return findings
 }
 
-/** Repairs the findings as far as that is safe. Returns what was done and what failed. */
+/** Repairs the findings as far as is safe. Returns what was repaired and what failed. */
 export async function repair(
   home: Home,
   findings: readonly Finding[],

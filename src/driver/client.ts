@@ -44,8 +44,8 @@ export interface Client {
    */
   fork(base: string, near: string): Promise<string>
   /**
-   * Makes a session work in a directory under rules, and checks that it does, before any prompt is sent. A session that is
-   * new comes from fork() and has no prompt yet. Throws KugetsuError `wrong_directory` when it does not work there.
+   * Makes a session work in a directory under rules, and checks that it does, before any prompt is sent. A new session
+   * comes from fork() and has no prompt yet. Throws KugetsuError `wrong_directory` when it does not work there.
    */
   place(id: string, target: Placement): Promise<void>
   /** Whether it has a session. */

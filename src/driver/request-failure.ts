@@ -11,7 +11,7 @@ export class RequestFailure extends Error {
   }
 }
 
-/** The error for a request without an answer, or with one that is not understood. */
+/** The error for a request without an answer, or with an answer in an unknown form. */
 export function noAnswer(what: string, why: string, cause: unknown): KugetsuError {
   return new KugetsuError(`the opencode server did not do ${what}: ${why}`, {
     hint: 'Its log is logs/opencode-server.log in the kugetsu home.',

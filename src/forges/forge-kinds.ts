@@ -35,11 +35,11 @@ export interface IssueForge {
   forge: ForgeType
   /** Where its API is, without a trailing slash. */
   apiUrl: string | undefined
-  /** The variables of the env files that may hold its token. The first one that is set counts. */
+  /** The variables of the env files that may hold its token. The first one set counts. */
   tokens: string[]
 }
 
-/** The forge of an issue, guessed from its host when nobody configured it. */
+/** The forge of an issue on an unconfigured server, guessed from the host. */
 export function forgeOf(home: ServerHome, ref: IssueRef): IssueForge {
   const servers = listServers(home)
   const server = findServer(ref.host, servers)

@@ -39,8 +39,8 @@ export class Unclear extends Error {
 
 export interface Api {
   /**
-   * The checked answer to a GET, and whether the list goes on; undefined for 404. `path` is relative to the API's base, and
-   * its parts are already encoded. Throws Unclear, or the signal's reason when that is aborted.
+   * The checked answer to a GET, and whether the list goes on; undefined for 404. `path` is relative to the API's base,
+   * and its parts are already encoded. Throws Unclear, or the signal's reason once aborted.
    */
   get: <T>(path: string, schema: z.ZodMiniType<T>, query?: Query) => Promise<{ data: T; more: boolean } | undefined>
 }

@@ -9,9 +9,9 @@ import { Unclear } from './forge.ts'
 export type Variables = Readonly<Record<string, string | undefined>>
 
 /**
- * The proxy for requests to `url`: HTTPS_PROXY or ALL_PROXY, in upper or lower case, except for hosts in NO_PROXY; undefined
- * when the host is reached directly. Only https goes through a proxy: a host that is reached unencrypted is near. Throws
- * Unclear when the proxy is not one that speaks HTTP.
+ * The proxy for requests to `url`: HTTPS_PROXY or ALL_PROXY, in upper or lower case, except for hosts in NO_PROXY;
+ * undefined when the host is reached directly. Only https goes through a proxy: a host reached without encryption is
+ * near. Throws Unclear when the proxy does not speak HTTP.
  */
 export function proxyFor(url: URL, env: Variables): URL | undefined {
   const valueOf = (name: string) => env[name.toLowerCase()]?.trim() || env[name]?.trim() || ''

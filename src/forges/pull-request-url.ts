@@ -59,7 +59,7 @@ function webUrl(text: string): URL | undefined {
   }
 }
 
-/** The kinds of forges that may have the URL: the server's kind, or any kind while that is not known. */
+/** The kinds of forges that may have the URL: the server's kind, or every kind until it is known. */
 function kindsOf(server: GitServer | undefined): ForgeType[] {
   const known = server?.type ?? 'unknown'
   return known === 'unknown' ? ['github', 'gitea', 'gitlab'] : [known]

@@ -86,7 +86,7 @@ const sentences: Partial<Record<FailureReason, { text: string; hint: string }>> 
   not_a_repository: { text: 'not a git repository', hint: 'Run "kugetsu doctor" to see what is wrong with it.' },
 }
 
-/** One line that says what went wrong, and what to do about it if that is known. */
+/** One line that says what went wrong, and what to do about it where a remedy is known. */
 export function explain(failure: GitFailure): { text: string; hint: string | undefined } {
   const known = sentences[failure.reason]
   return known ?? { text: lastMeaningfulLine(failure), hint: undefined }

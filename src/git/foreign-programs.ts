@@ -1,10 +1,10 @@
 /**
- * Settings by which a repository makes git run programs. Agents write into the configuration of the mirror, by hand or by a
- * tool (git-lfs, husky, a test suite), and kugetsu's git must not run those programs in its own name. What the user has set
- * for all repositories applies; the repository's own settings do not.
+ * Settings by which a repository makes git run programs. Agents write into the configuration of the mirror, by hand or
+ * by a tool (git-lfs, husky, a test suite), and kugetsu's git must not run those programs in its own name. The user's
+ * own settings for all repositories apply; the repository's own settings do not.
  *
  * Hooks, the monitor and other settings with a fixed name are switched off for every call (git.ts). This file handles
- * settings whose names the repository chooses.
+ * settings with names that the repository chooses.
  */
 import * as path from 'node:path'
 import { isNoText, readRegular } from '../platform/regular-file.ts'
@@ -30,7 +30,7 @@ export function mayNamePrograms(directories: readonly string[]): boolean {
   })
 }
 
-/** The command whose output disarmed() reads. It runs nothing itself. */
+/** The command that lists the settings for disarmed(). It runs nothing itself. */
 export const listSettings = ['config', '--list', '--show-scope', '--includes', '-z'] as const
 
 /**
@@ -63,7 +63,7 @@ export function disarmed(listing: string, environment: NodeJS.ProcessEnv): Recor
   return { ...variables, GIT_CONFIG_COUNT: String(before + pairs.length) }
 }
 
-/** The last value in a listing with scopes that is the user's, not the repository's. */
+/** The last value in a listing with scopes that comes from the user, not the repository. */
 export function usersValue(listing: string, name: string): string | undefined {
   return settingsIn(listing).findLast((each) => !each.own && each.name === name)?.value
 }

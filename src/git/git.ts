@@ -47,8 +47,8 @@ export interface GitCall extends GitOptions {
 }
 
 /**
- * Runs git and returns what it printed. Throws a KugetsuError of one line without credentials, whose cause is a
- * GitFailure; its code is that of `call.failure`, or `git_failed`, `git_missing`, `interrupted`.
+ * Runs git and returns what it printed. Throws a KugetsuError of one line without credentials, caused by a GitFailure;
+ * its code is that of `call.failure`, or `git_failed`, `git_missing`, `interrupted`.
  */
 export async function runGit(args: readonly string[], call: GitCall): Promise<string> {
   return await execute(args, await withTakenBack(call))
@@ -239,7 +239,7 @@ function settle(stdout: NodeJS.ReadableStream, stderr: NodeJS.ReadableStream): v
 }
 
 /**
- * A git that is ended while it starts another program can leave that program behind with its output open (measured: one in
+ * A git killed while it starts another program can leave that program behind with its output open (measured: one in
  * fifteen). A caller that has aborted must not wait for it.
  */
 function letGo(signal: AbortSignal | undefined, ...outputs: NodeJS.ReadableStream[]): void {

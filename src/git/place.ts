@@ -9,7 +9,7 @@ export type Place =
   | { kind: 'worktree'; gitDirectory: string; repository: string; entry: WorktreeEntry }
   /** A repository of its own, as the bash tool made them: commits, branches and stashes go with it. */
   | { kind: 'clone'; gitDirectory: string; repository: string }
-  /** A worktree of a repository that is not our mirror: its branches and stashes stay there. */
+  /** A worktree of a repository other than our mirror: its branches and stashes stay there. */
   | { kind: 'elsewhere'; gitDirectory: string; repository: string; entry: WorktreeEntry }
   /** Nothing is there; the mirror may still have its entry. */
   | { kind: 'missing'; repository: string; entry: WorktreeEntry | undefined }

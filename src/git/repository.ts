@@ -80,7 +80,7 @@ export class GitRepository {
   }
 
   /**
-   * A worktree at `path` whose git directory is known. Git is told where it is, so a broken `.git` file never leads to a
+   * A worktree at `path` with a known git directory. Git is told where it is, so a broken `.git` file never leads to a
    * repository further up.
    */
   worktree(path: string, gitDirectory: string): GitRepository {

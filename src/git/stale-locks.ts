@@ -11,9 +11,9 @@ const pausesMs = [50, 100, 200, 400, 800, 1600]
 const deadAfterMs = 1_000
 
 /**
- * Runs `work` again when git finds something in `repository` locked, for instance by an agent's own git in a worktree. A
- * lock file that is still the same after all pauses (3 s, while git holds one for milliseconds) belonged to a killed git: it
- * is removed for one last attempt.
+ * Runs `work` again when git finds something in `repository` locked, for instance by an agent's own git in a worktree.
+ * A lock file that stays the same through all pauses (3 s, while git holds one for milliseconds) belonged to a killed
+ * git: it is removed for one last attempt.
  */
 export async function despiteLocks<T>(
   repository: string,

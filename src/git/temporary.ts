@@ -30,15 +30,15 @@ export async function sweepTemporary(place: string, ofTheDead?: 'ofTheDead'): Pr
   }
 }
 
-/** Whether a name is that of a temporary sibling, of any place, whose process has died. */
+/** Whether a name is that of a temporary sibling, of any place, left by a dead process. */
 export function isLeftTemporary(name: string): boolean {
   const made = /^\..+\.(\d+)-(\w*)\.[0-9a-f]{8}\.tmp$/.exec(name)
   return made !== null && startOf(Number(made[1])) !== made[2]
 }
 
 /**
- * Deletes a directory with all that is in it, also where a tool made parts of it read-only (Go's module cache).
- * False when something could not be deleted, such as files of another user.
+ * Deletes a directory with everything in it, also where a tool made parts of it read-only (Go's module cache). False
+ * when something could not be deleted, such as files of another user.
  */
 export async function removeTree(directory: string): Promise<boolean> {
   const remove = () => fs.promises.rm(directory, { recursive: true, force: true, maxRetries: 3, retryDelay: 50 })

@@ -23,7 +23,7 @@ export function readByOpencode(directory: string, file = directory): string[] {
   return [...named, ...above, ...folders.flatMap((name) => filesIn(path.join(directory, name)))]
 }
 
-/** The directories from that of `file` up to, and without, `directory`; none for a file that is elsewhere. */
+/** The directories from that of `file` up to, and without, `directory`; none for a file elsewhere. */
 function directoriesBetween(directory: string, file: string): string[] {
   const parts = path.relative(directory, path.dirname(file)).split(path.sep)
   if (parts[0] === '' || parts[0] === '..') return []
@@ -56,7 +56,7 @@ const madeByItself = ['.gitignore', 'node_modules/', 'package.json', 'package-lo
 
 /**
  * Whether reading the configuration of the project in `directory` changes files of it. opencode adds a "$schema" to a
- * configuration without one, and may add the packages of plugins to a `.opencode` that is not as opencode makes it.
+ * configuration without one, and may add the packages of plugins to a `.opencode` unlike those that it makes itself.
  */
 export function isChangedByReading(directory: string): boolean {
   const lacksSchema = (name: string) => readText(path.join(directory, name))?.includes('"$schema"') === false

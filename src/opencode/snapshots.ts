@@ -6,9 +6,9 @@ import { listDirectory, readLog } from '../platform/files.ts'
 import { dataDirectory } from './directories.ts'
 
 /**
- * Removes the snapshots of a worktree that is gone; returns how many there were. They are at `snapshot/<project>/<SHA-1 of
- * the worktree's path>` under opencode's data directory (1.14 and newer) and name the worktree in their configuration. A
- * snapshot that names another worktree, or none, stays. Throws the system's errors.
+ * Removes the snapshots of a removed worktree; returns how many there were. They are at `snapshot/<project>/<SHA-1 of
+ * the worktree's path>` under opencode's data directory (1.14 and newer) and name the worktree in their configuration.
+ * A snapshot that names another worktree, or none, stays. Throws the system's errors.
  */
 export function removeSnapshots(env: NodeJS.ProcessEnv, userHome: string, worktree: string): number {
   const root = path.join(dataDirectory(env, userHome), 'snapshot')

@@ -61,9 +61,7 @@ export function writeNames(file: string, names: readonly ByteName[]): void {
   fs.writeFileSync(file, names.map((name) => `${charactersOf(name)}\0`).join(''), 'latin1')
 }
 
-/**
- * For display: as UTF-8, with each byte that is not UTF-8 as `\xe9`. Must still be made safe to print (core/plain-text.ts).
- */
+/** For display: as UTF-8, with each invalid byte as `\xe9`. Must still be made safe to print (core/plain-text.ts). */
 export function displayName(name: ByteName): string {
   const bytes = bytesOf(name)
   if (isUtf8(bytes)) return bytes.toString('utf8')

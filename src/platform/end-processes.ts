@@ -13,8 +13,8 @@ export interface Ended {
 }
 
 /**
- * Ends the processes that `find` names, by pid: SIGTERM first, SIGKILL for those still alive `graceMs` milliseconds later.
- * `find` is called repeatedly, because a process that is being ended may start others.
+ * Ends the processes that `find` names, by pid: SIGTERM first, SIGKILL for those still alive `graceMs` milliseconds
+ * later. `find` is called repeatedly, because a process may start others while it ends.
  */
 export async function endProcesses(find: () => readonly number[], graceMs: number): Promise<Ended> {
   const met = new Map<number, ProcessIdentity>()

@@ -139,8 +139,9 @@ export function appendText(file: string, text: string): void {
 }
 
 /**
- * Opens a log for appending, and for a look at its end. Anything in its place that is not a file is set aside: nothing is written through a link, and a
- * pipe without a reader blocks nobody. Throws the system's error, or KugetsuError `unwritable`.
+ * Opens a log for appending, and for a look at its end. Anything else in its place is set aside: nothing is written
+ * through a link, and a pipe without a reader blocks no caller. Throws the system's error, or KugetsuError
+ * `unwritable`.
  */
 export function openToAppend(file: string): number {
   const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = fs.constants
@@ -159,8 +160,9 @@ export interface ReadFile {
 }
 
 /**
- * The text of a small regular file (under 64 KB), with as few system calls as possible: for directories with thousands of
- * them. Undefined for everything else: a file that is missing, empty, large, not regular, not UTF-8 text, or cannot be read.
+ * The text of a small regular file (under 64 KB), with as few system calls as possible: for directories with thousands
+ * of them. Undefined for everything else: a missing, empty, large or unreadable file, one that is not regular, one with
+ * bytes that are not UTF-8.
  */
 export function readSmall(file: string, options: { stat: boolean }): ReadFile | undefined {
   let descriptor: number | undefined

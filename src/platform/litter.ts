@@ -8,7 +8,7 @@ import { identify } from './processes.ts'
 const litterAfterMs = 60_000
 
 /**
- * Deletes the temporary files that killed writers left in a directory: those whose process is gone and that are older than a
+ * Deletes the temporary files that killed writers left in a directory: those of dead processes that are older than a
  * minute. Returns how many it deleted. Never throws: such files do no harm.
  */
 export function sweepLitter(directory: string): number {

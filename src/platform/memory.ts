@@ -19,9 +19,9 @@ export interface AvailableMemory {
 }
 
 /**
- * What is available to a process (without `pid`, to this one): the least of what the machine has and what each of its
- * control groups may still take. Undefined when that is not known (no Linux, or no /proc). `system` is where proc and sys
- * are: /.
+ * The memory available to a process (without `pid`, to this one): the least of what the machine has and what each of
+ * its control groups may still take. Undefined when unknown (no Linux, or no /proc). `system` is the directory of proc
+ * and sys: /.
  */
 export function availableMemory(system: string, pid?: number): AvailableMemory | undefined {
   const machine = machineBytes(system)

@@ -33,7 +33,7 @@ export async function inOrder<T>(file: string, wait: WaitOptions, work: () => T 
   }
 }
 
-/** Moves away what proper-lockfile never removes: a file, a directory that is not empty, a time in the future. */
+/** Moves away what proper-lockfile never removes: a file, a directory with contents, a time in the future. */
 function clearStuckLock(lock: string): void {
   const stat = fs.lstatSync(lock, { throwIfNoEntry: false })
   if (stat === undefined) return

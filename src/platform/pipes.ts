@@ -57,11 +57,11 @@ function isPipe(file: string): boolean {
   }
 }
 
-/** Opening fails at once when nobody reads. */
+/** Opening fails at once when the pipe has no reader. */
 function openAndClose(pipe: string): void {
   try {
     fs.closeSync(fs.openSync(pipe, O_WRONLY | O_NONBLOCK))
   } catch {
-    // nobody waits there, or it is gone
+    // no reader waits there, or the pipe is gone
   }
 }

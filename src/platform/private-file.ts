@@ -11,10 +11,10 @@ const writableByOthers = 0o022
 
 /**
  * Hands `use` a file that holds exactly `bytes`, in the first of the directories (absolute; made 0700) that works, and
- * returns what it returns. The file is the user's own, and nobody else can write to it. It is compared as a whole through a
- * descriptor, and `use` gets it by that descriptor, so replacing it in between has no effect. Anything else in its place is
- * replaced. If `use` throws, as where nothing may be run, the next directory is tried. Throws an Error that says of each
- * directory why it did not work.
+ * returns what it returns. The file is the user's own, and no other user can write to it. It is compared as a whole
+ * through a descriptor, and `use` gets it by that descriptor, so replacing it in between has no effect. Anything else
+ * in its place is replaced. If `use` throws, as where nothing may be run, the next directory is tried. Throws an Error
+ * that says of each directory why it did not work.
  */
 export function withPrivateFile<T>(
   directories: readonly string[],

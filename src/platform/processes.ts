@@ -40,7 +40,7 @@ export function isAlive(identity: ProcessIdentity): boolean {
   return startOf(identity.pid) === identity.start_time
 }
 
-/** Whether the process is in another pid namespace of this boot, so that nobody here can see whether it is alive. */
+/** Whether the process is in another pid namespace of this boot, where we cannot see whether it is alive. */
 export function isOutOfSight(identity: ProcessIdentity): boolean {
   return identity.boot_id === bootId() && identity.pid_namespace !== pidNamespace()
 }
@@ -78,8 +78,8 @@ export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals)
 }
 
 /**
- * The living processes whose environment has `NAME=value`, by pid. Linux only (from /proc); none elsewhere.
- * A process whose environment may not be read is not ours.
+ * The living processes that have `NAME=value` in their environment, by pid. Linux only (from /proc); none elsewhere. A
+ * process with an unreadable environment is not ours.
  */
 export function processesWith(name: string, value: string): number[] {
   const wanted = Buffer.from(`\0${name}=${value}\0`)

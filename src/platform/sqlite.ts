@@ -120,7 +120,7 @@ function isInstalled(): boolean {
 
 let packedDriver: typeof Addon | undefined
 
-/** Sets the driver that is inside the one executable file (scripts/binary-main.ts), which cannot load packages. */
+/** Sets the driver inside the one executable file (scripts/binary-main.ts), which cannot load packages. */
 export function useDriver(driver: typeof Addon): void {
   packedDriver = driver
 }

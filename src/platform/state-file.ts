@@ -1,4 +1,4 @@
-/** Reads state that is JSON. A file that cannot be understood is set aside under another name, never overwritten. */
+/** Reads state in JSON. An unreadable file is set aside under another name, never overwritten. */
 import * as fs from 'node:fs'
 import { isNoText, readText, setAside } from './files.ts'
 
@@ -76,7 +76,7 @@ function mayBeDeep(text: string): boolean {
   return false
 }
 
-/** How deep lists and objects are nested, in a text that is JSON. Brackets inside strings do not count. */
+/** How deep lists and objects are nested, in a JSON text. Brackets inside strings do not count. */
 function depthOf(text: string): number {
   let depth = 0
   let most = 0

@@ -1,6 +1,6 @@
 /**
- * The variables of an agent's commands, and whose command it is. Part of the plugins inside opencode: plain JavaScript and
- * node modules only. The settings come from the server's environment (driver/environment.ts sets them).
+ * The variables of an agent's commands, and the session that runs a command. Part of the plugins inside opencode: plain
+ * JavaScript and node modules only. The settings come from the server's environment (driver/environment.ts sets them).
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'

@@ -141,7 +141,7 @@ export function openQueue(home: QueueHome): Queue {
     const shown: T[] = []
     const unread: string[] = []
     for (const [index, id] of files.ids().entries()) {
-      // Whoever else waits for this process has a turn.
+      // Any other caller in this process that waits gets a turn.
       if (index % batch === batch - 1) await new Promise(setImmediate)
       const found = files.read(id, { stat: false })
       if (found === 'unread') unread.push(id)

@@ -121,7 +121,7 @@ export function parseItem(id: string, content: string): Item | undefined {
   return { ...read, id, kind: read.kind ?? kindFor(issueRef), issue_ref: issueRef } as Item
 }
 
-/** A new item for a task, from `source` if that is given. */
+/** A new item for a task, from `source` if given. */
 export function newItem(id: string, task: Task, now: Date, source?: string): Item {
   const { message, priority, pr_url, base, model, agent, fresh, mentions, rank } = task
   const issueRef = task.issue_ref || null

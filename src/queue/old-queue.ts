@@ -63,7 +63,7 @@ function tasksIn(text: string): OldTask[] | undefined {
   return tasks.every(isObject) ? tasks : undefined
 }
 
-/** Stores a task under an id that is the same at every attempt: its own, else one made of its time and list position. */
+/** Stores a task under the same id at every attempt: its own, else one made of its time and list position. */
 function takeOver(home: Pick<QueueHome, 'paths'>, task: OldTask, index: number, written: Date): void {
   const at = timeOf(task, written)
   const own = typeof task['id'] === 'string' && isItemId(task['id']) ? task['id'] : undefined

@@ -1,7 +1,7 @@
 import type { Item, ItemState, Task } from './item.ts'
 import type { Counts } from './find.ts'
 
-/** Which items are meant: those that fit all that is given. */
+/** Selects the items that fit everything given. */
 export interface Filter {
   states?: readonly ItemState[] | undefined
   /** By ownerKey(). */
@@ -72,9 +72,9 @@ export interface Queue {
   /** Begins attempts on the tasks that come next, as far as the limits allow. */
   take: (limits: Limits) => Promise<Taken>
   /**
-   * `change` gets the current item and returns the new one, or undefined to leave it. Returns the item that is stored
-   * afterwards; undefined when there is no such item, or when the caller with that `fence` does not have it any more. Do
-   * nothing slow in `change`.
+   * `change` gets the current item and returns the new one, or undefined to leave it. Returns the item as stored
+   * afterwards; undefined when there is no such item, or when the caller with that `fence` no longer has it. Do nothing
+   * slow in `change`.
    */
   change: (id: string, change: (item: Item) => Item | undefined, fence?: number) => Promise<Item | undefined>
   /** Changes an item that the caller has to how it ended, as change(). */

@@ -12,7 +12,7 @@ import { isBegun, isFinished, type RunEnd } from './transitions.ts'
 export interface Facts<Run, End extends RunEnd> {
   /** The run that names the item. */
   run: (id: string) => Run | undefined
-  /** How a run that named the item ended, if that is not noted on the item yet. */
+  /** How a run that named the item ended, if the item does not say so yet. */
   end: (id: string) => End | undefined
   /** The asking daemon is starting the item right now, so nothing is to be concluded. */
   isStarting: (id: string) => boolean

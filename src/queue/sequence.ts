@@ -16,9 +16,9 @@ import { claimName, ensureDirectory, listDirectory, removeFile, setAside } from 
 const ownName = /^(?:\d{1,12}|[1-8]\d{12})$/
 
 /**
- * Takes a number that is at least `atLeast` and higher than all that were taken before. `known` gives the highest so far
- * if the directory has none. The number is durable once the directory is synced, which the caller has to do. Throws
- * KugetsuError when the directory cannot be written.
+ * Takes a number of at least `atLeast`, higher than all taken before. `known` gives the highest so far if the directory
+ * has none. The number is durable once the caller has synced the directory. Throws KugetsuError when the directory
+ * cannot be written.
  */
 export function takeNumber(directory: string, atLeast: number, known: () => number): number {
   if (isInTheWay(directory)) setAside(directory, new Date())
@@ -39,7 +39,7 @@ export function takeNumber(directory: string, atLeast: number, known: () => numb
   }
 }
 
-/** Whether something is there that is neither a directory nor a link to one. */
+/** Whether something is there other than a directory or a link to one. */
 function isInTheWay(directory: string): boolean {
   try {
     return fs.lstatSync(directory, { throwIfNoEntry: false }) !== undefined && !fs.statSync(directory).isDirectory()

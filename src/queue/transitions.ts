@@ -1,9 +1,9 @@
 /**
  * What may become of an item. Pure.
  *
- *   pending ──▶ notified ──▶ completed            An attempt is begun on a pending item, before anything is done for
- *      ▲ │          │                             it; it ends with the agent's run. A pending item whose last attempt
- *      │ └──────────┴──────▶ error                goes on is being started.
+ *   pending ──▶ notified ──▶ completed            An attempt begins on a pending item, before any work is done for it,
+ *      ▲ │          │                             and ends with the agent's run. While the last attempt of a pending
+ *      │ └──────────┴──────▶ error                item goes on, the item is being started.
  *      └──────── retry ────────┘
  */
 import type { Attempt, Item, Result } from './item.ts'
@@ -26,7 +26,7 @@ export interface RunEnd {
   ended_at: string
 }
 
-/** The attempt that is still going on, if any. */
+/** The attempt that still goes on, if any. */
 export function openAttempt(item: Pick<Item, 'attempts'>): Attempt | undefined {
   const last = item.attempts.at(-1)
   return last?.outcome === null ? last : undefined
@@ -41,7 +41,7 @@ export function isBegun(item: Pick<Item, 'state' | 'attempts'>): boolean {
   return item.state === 'notified' || (item.state === 'pending' && openAttempt(item) !== undefined)
 }
 
-/** What shows that a process has the item as it is now: each attempt that is begun gives a new one. */
+/** Proof that a process has the item as it is now: each new attempt has another one. */
 export function fenceOf(item: Pick<Item, 'attempts'>): number {
   return item.attempts.length
 }
@@ -93,7 +93,7 @@ export function released(item: Item, notBefore: Date | null): Item | undefined {
   return { ...item, attempts: item.attempts.slice(0, -1), not_before: notBefore?.toISOString() ?? null }
 }
 
-/** Its start failed: it is tried again after a pause, unless that is hopeless or it has failed often enough. */
+/** Its start failed: it is tried again after a pause, unless a new attempt is hopeless or it has failed often enough. */
 export function failed(item: Item, failure: { reason: string; hopeless: boolean }, now: Date): Item | undefined {
   if (item.state !== 'pending') return undefined
   const { reason } = failure
@@ -107,8 +107,8 @@ export function failed(item: Item, failure: { reason: string; hopeless: boolean 
 }
 
 /**
- * The process that was to start it was killed before the agent had it. That is no failure of the task, so it is tried
- * again, unless it has happened three times in a row.
+ * The process that was to start it was killed before the agent had it. The task itself has not failed, so it is tried
+ * again, unless this has happened three times in a row.
  */
 export function interrupted(item: Item, reason: string, now: Date): Item | undefined {
   if (isFinished(item)) return undefined

@@ -10,7 +10,7 @@ export interface Waiting {
   ahead: number
   /** How long until it may be tried again, in milliseconds; 0 is now. */
   pauseMs: number
-  /** The item that is at work on the same issue. */
+  /** The running item of the same issue. */
   busy: Item | undefined
 }
 

@@ -172,7 +172,7 @@ async function boot(home: Home, options: ServerOptions, how = ''): Promise<Serve
   const password = randomBytes(24).toString('base64url')
   const marker = randomBytes(12).toString('hex')
   endUnknown(home)
-  // Else a starter that is killed before the process is on file would leave a server that kugetsu cannot find.
+  // Else a starter killed before the process is on file would leave a server that kugetsu cannot find.
   writeBooting(home, marker)
   const fingerprint = fingerprintOf(file)
   const launch = driver.launch(home, { program: fingerprint, password, marker, agents: options.agents })

@@ -88,7 +88,7 @@ export async function addToTask(home: Home, issueRef: string, message: string): 
   return undefined
 }
 
-/** Makes the daemon stop the start of a task and undo what it made. Returns when that is done, or after a minute. */
+/** Makes the daemon stop the start of a task and undo what it made. Returns once it has, or after a minute. */
 async function stopStart(
   home: Home,
   supervision: Supervision,

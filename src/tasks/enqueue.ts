@@ -38,7 +38,7 @@ export async function enqueue(home: Home, supervision: TakesTasks, task: Task): 
   return tellOf(home, supervision, item)
 }
 
-/** Notifies of a task that is in the queue now, and wakes the daemon. */
+/** Notifies of a task just queued, and wakes the daemon. */
 export async function tellOf(home: Home, supervision: TakesTasks, item: Item): Promise<Queued> {
   // The task has one more attempt each time it is put back, so each id is new.
   const id = `task_queued_${item.id}_${item.attempts.length}`

@@ -1,6 +1,6 @@
 /**
- * A mirror's entries of worktrees whose directory is gone. Dropping an entry keeps its branch, but loses its detached HEAD
- * and its index.
+ * A mirror's entries of removed worktrees. Dropping an entry keeps its branch, but loses its detached HEAD and its
+ * index.
  */
 import * as fs from 'node:fs'
 import { KugetsuError } from '../core/errors.ts'
@@ -14,7 +14,7 @@ import type { GitRepository } from '../git/repository.ts'
 import { isUnfinished } from './leftovers.ts'
 import { isSaved } from './mirror/recovery-refs.ts'
 
-/** The entries whose worktree is missing. A worktree that is being made right now may be among them. */
+/** The entries of missing worktrees. A worktree still being made may be among them. */
 export function deadEntries(mirror: string): WorktreeEntry[] {
   return listEntries(mirror).filter((entry) => !entry.present)
 }

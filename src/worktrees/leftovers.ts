@@ -17,11 +17,11 @@ import { removeTree } from '../git/temporary.ts'
 import type { IssueWorktree } from './issue-worktree.ts'
 
 /**
- * Clears the way for a worktree at `path` on `branch`. The caller holds the mirror's lock, so nothing half made is still
- * being made. A checkout is the exception: it goes on outside the lock, but only at a path of its own.
+ * Clears the way for a worktree at `path` on `branch`. The caller holds the mirror's lock, so nothing half made is
+ * still being made. A checkout is the exception: it goes on outside the lock, but only at a path of its own.
  *
- * Removed: entries of unfinished worktrees that have no directory or are at `path`; entries whose directory is gone and
- * which hold this path or this branch; a directory at `path` that has nothing but a `.git` file pointing nowhere. A detached
+ * Removed: entries of unfinished worktrees that have no directory or are at `path`; entries without a directory that
+ * hold this path or this branch; a directory at `path` that has nothing but a `.git` file pointing nowhere. A detached
  * HEAD among them is kept under a recovery ref.
  *
  * Returns the entries that stay.

@@ -25,10 +25,10 @@ export interface PlacedWorktree extends AddedWorktree {
 }
 
 /**
- * addWorktree() in a mirror that is at least as new as the start of this call. While the remote is asked, the worktree is
- * made from what the mirror has. Usually nothing is left to do when the answer comes, because no ref that the start depends
- * on has changed. Otherwise the worktree is moved, like any worktree in which nobody has worked. If the call fails, what it
- * made is removed, unless onPlaced was called.
+ * addWorktree() in a mirror at least as new as the start of this call. While the remote is asked, the worktree is made
+ * from what the mirror has. Usually nothing is left to do when the answer comes, because no ref that the start depends
+ * on has changed. Otherwise the worktree is moved, like any unused worktree. If the call fails, what it made is
+ * removed, unless onPlaced was called.
  *
  * Throws what openMirror and addWorktree throw.
  */

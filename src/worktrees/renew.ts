@@ -1,4 +1,4 @@
-/** A worktree that nobody has worked in yet is as good as a new one, once it is moved to where a new one would begin. */
+/** An unused worktree is as good as a new one, once it is moved to where a new one would begin. */
 import { type ByteName, charactersOf, namesIn } from '../platform/byte-names.ts'
 import { isAsCheckedOut } from './as-checked-out.ts'
 import type { AddWorktreeOptions } from './issue-worktree.ts'
@@ -9,11 +9,11 @@ import { readStatus } from './at-risk/status.ts'
 import { operationIn } from './at-risk/operations.ts'
 
 /**
- * Moves the worktree of `entry` to where a new one would begin, if nobody has worked in it: it is on its branch, has no
- * change but opencode's own, no untracked file and no operation in progress, and all commits of its branch are behind that
- * start (or the branch is where it was made just now). So no commit leaves the branch, and no ignored file is overwritten.
- * Returns that start and whether the worktree was elsewhere before. Returns undefined, without touching the worktree, when
- * somebody has worked in it or may have. The caller holds the mirror's lock. Throws KugetsuError `unknown_base`,
+ * Moves the worktree of `entry` to where a new one would begin, if it is unused: it is on its branch, has no change but
+ * opencode's own, no untracked file and no operation in progress, and all commits of its branch are behind that start
+ * (or the branch is where it was made just now). So no commit leaves the branch, and no ignored file is overwritten.
+ * Returns that start and whether the worktree was elsewhere before. Returns undefined, without touching the worktree,
+ * when it has been used or may have been. The caller holds the mirror's lock. Throws KugetsuError `unknown_base`,
  * `no_default_branch`.
  */
 export async function renewUntouched(

@@ -21,24 +21,24 @@ import { baseOf, chooseStart, followRemote, type Start } from './start-point.ts'
 import { removeTree, sweepTemporary, temporarySibling } from '../git/temporary.ts'
 
 export interface AddedWorktree {
-  /** False when a good worktree was there already. It was not touched then, unless nobody had worked in it. */
+  /** False when a good worktree was there already. It was not touched then, unless it was unused. */
   created: boolean
   /** An existing worktree was moved to another commit. */
   moved: boolean
   /** `head` is a commit of the remote, as of the mirror's last fetch. */
   isOfRemote: boolean
-  /** Nobody has worked on the branch, neither here nor at the remote. */
+  /** The branch has no work, neither here nor at the remote. */
   isUntouched: boolean
   /** The branch did not exist before, neither here nor at the remote. */
   branchCreated: boolean
   /** The branch that it is on; the wanted branch when it is on none. */
   branch: string
   baseBranch: string
-  /** The commit that is checked out; empty on a branch without a commit. */
+  /** The commit checked out; empty on a branch without a commit. */
   head: string
 }
 
-/** A worktree that is registered and has no files yet. */
+/** A registered worktree without files yet. */
 interface BegunWorktree extends Start {
   branch: string
 }
@@ -46,9 +46,9 @@ interface BegunWorktree extends Start {
 const none = { created: false, moved: false, isOfRemote: false, isUntouched: false, branchCreated: false }
 
 /**
- * Makes the worktree at `path` if it is missing: on `branch` if this mirror or the remote has it, else on a new branch at
- * the base. A local branch keeps its commits. A branch without any of its own is moved up to its start, also in an existing
- * worktree (prepared ahead, or left by a killed start) when nobody has worked in that. If the call fails, what it made is
+ * Makes the worktree at `path` if it is missing: on `branch` if this mirror or the remote has it, else on a new branch
+ * at the base. A local branch keeps its commits. A branch without any of its own is moved up to its start, also in an
+ * existing worktree (prepared ahead, or left by a killed start) if it is unused. If the call fails, what it made is
  * removed.
  *
  * Throws KugetsuError `path_taken`, `branch_in_use`, `unknown_base`, `no_default_branch`, `worktree_locked`,
@@ -151,9 +151,9 @@ export async function discardWorktree(options: RemoveWorktreeOptions): Promise<R
 }
 
 /**
- * Removes a worktree whatever is in it and whoever locked it; the caller has checked (takeInventory) and saved (saveWork).
- * The branch goes too when all of its commits are on the remote, or always with `deleteBranch`. Does nothing when the
- * worktree is already gone. Throws KugetsuError `unremovable` when the directory cannot be moved.
+ * Removes a worktree with everything in it, even a locked one; the caller has checked (takeInventory) and saved
+ * (saveWork). The branch goes too when all of its commits are on the remote, or always with `deleteBranch`. Does
+ * nothing when the worktree is already gone. Throws KugetsuError `unremovable` when the directory cannot be moved.
  */
 export async function removeWorktree(options: RemoveWorktreeOptions): Promise<RemovedWorktree> {
   return await takeDown(options, options.deleteBranch ? 'always' : 'when pushed')

@@ -64,7 +64,7 @@ function ruleFor(words: readonly string[]): { name: string; rules: Allowed; dept
     const name = words.slice(0, depth + 1).join(' ')
     const rules = words.length > depth ? allowed.get(name) : undefined
     if (rules !== undefined) {
-      // A word that is not an option would be another subcommand.
+      // A word without a dash would be another subcommand.
       const next = words[depth + 1]
       const isSubcommand = rules.operands === 'none' && next !== undefined && !next.startsWith('-')
       const isNumber = /^tea (?:issues|pulls)$/.test(name) && /^\d+$/.test(next ?? '')

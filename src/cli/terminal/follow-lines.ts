@@ -6,8 +6,8 @@ const lookMs = 100
 const tailBytes = 256
 
 /**
- * Hands over the last lines of a log, and then each whole line that is added. The log may be missing at first. It may be
- * rotated to `<name>.1`: moved, or copied and emptied. This ends only with the signal, as an AbortError.
+ * Hands over the last lines of a log, and then each whole line as it is added. The log may be missing at first. It may
+ * be rotated to `<name>.1`: moved, or copied and emptied. This ends only with the signal, as an AbortError.
  */
 export async function followLines(
   file: string,
@@ -46,7 +46,10 @@ export async function followLines(
   }
 }
 
-/** How far a log was read, and the bytes before that: an inode does not identify a log that is emptied or made anew. */
+/**
+ * How far a log was read, and the bytes before: the inode stays the same when a log is emptied, and can return when it
+ * is made anew.
+ */
 interface Place {
   offset: number
   before: Buffer

@@ -8,7 +8,7 @@ export interface Fit {
   cutFirst?: string[]
   /** Columns to leave out when cutting those is not enough, by title, the least important first. */
   leaveOut?: string[]
-  /** Columns whose cells tell most at their end, by title: they are cut at the beginning. */
+  /** Columns that tell most at the end of a cell, by title: their cells are cut at the beginning. */
   keepEnd?: string[]
   /** How narrow a column may be before others are left out, by title; 8 for those not named. */
   atLeast?: Record<string, number>
@@ -73,7 +73,7 @@ export function printJson(context: Context, value: unknown): void {
   context.io.out(`${JSON.stringify(value, wellFormed, 2)}\n`)
 }
 
-/** How long ago, in the largest unit that is not zero: `3s`, `12m`, `5h`, `2d`. Empty without a time. */
+/** How long ago, in the largest unit above zero: `3s`, `12m`, `5h`, `2d`. Empty without a time. */
 export function age(since: string | null, now: Date): string {
   const seconds = since === null ? Number.NaN : Math.floor((now.getTime() - Date.parse(since)) / 1000)
   if (Number.isNaN(seconds)) return ''

@@ -78,7 +78,7 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
     const before = new Set(starting.keys())
     let seen = await look(home, queue, (id) => before.has(id))
     const [ends, others] = [seen.notes.filter(isEnd), seen.notes.filter((action) => !isEnd(action))]
-    // A task that is given back keeps its old place in the order, so this comes before any task is picked.
+    // A returned task keeps its old place in the order, so this comes before any task is picked.
     const notedOthers = await noteAll(others)
     if (others.length > 0) seen = await look(home, queue, (id) => before.has(id))
     // Ends are noted last: counting commits takes a moment, and another task waits for the slot.

@@ -94,7 +94,7 @@ export async function noteOn(home: Home, queue: Queue, action: Noting): Promise<
       return
     case 'note the end': {
       const result = await resultOf(home, action.end)
-      // Read inside the change: a later find goes into the session first, and then on the item if that is finished.
+      // Read inside the change: a later find goes into the session first, and then on the item if the item is finished.
       const prUrl = () => result.pr_url ?? readSession(home, action.end.session)?.pr_url ?? null
       const after = await queue.settle(item.id, fenceOf(item), (current) =>
         finished(current, action.end, { ...result, pr_url: prUrl() }),

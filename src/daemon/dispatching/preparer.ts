@@ -20,7 +20,7 @@ export interface Preparer {
    * called, because the start needs the same processor.
    */
   begins: (item: Item) => void
-  /** Discards all that is prepared. */
+  /** Discards everything prepared. */
   close: () => Promise<void>
 }
 

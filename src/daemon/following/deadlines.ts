@@ -2,7 +2,7 @@ import { sentAt } from '../../driver/message-id.ts'
 import { uptime } from '../../platform/processes.ts'
 import type { Run } from '../../sessions/file/session-file.ts'
 
-/** More than TASK_TIMEOUT_HOURS can be. A longer time comes from a message id that is not ours and so holds no time. */
+/** More than TASK_TIMEOUT_HOURS can be. A longer time comes from a foreign message id, which contains no time. */
 const longestMs = 501 * 3_600_000
 
 /**

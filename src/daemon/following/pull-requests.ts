@@ -7,7 +7,7 @@ import { findPullRequest } from '../../sessions/file/pull-requests.ts'
 import type { Run } from '../../sessions/file/session-file.ts'
 
 export interface PullRequestFinder {
-  /** Looks, in the background, for the pull request of a session whose run has ended. */
+  /** Looks, in the background, for the pull request of a session after its run. */
   look: (session: string, run: Run) => void
   /** A look is going on. */
   busy: () => boolean

@@ -21,7 +21,7 @@ export function createRunningCalls(
 ) {
   const running = new Map<string, RunningCall & { dueAt: number }>()
   return {
-    /** To be called with each entry as it changes. Returns whether a call has begun that is overdue within a minute. */
+    /** To be called with each entry as it changes. Returns whether a new call will be overdue within a minute. */
     entry(entry: Entry): boolean {
       if (entry.kind !== 'call') return false
       const { command } = entry.call

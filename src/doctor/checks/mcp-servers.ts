@@ -3,7 +3,7 @@ import { maskerOf } from '../../agents/known-secrets.ts'
 import { findServer } from '../../server/server.ts'
 import { pass, some, warn, type Check } from '../check.ts'
 
-/** A server that is started with npx is slow. */
+/** A server started with npx is slow. */
 const patienceMs = 10_000
 
 export const mcpServers: Check = {

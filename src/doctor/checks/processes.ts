@@ -115,7 +115,7 @@ const processes: Check = {
     const { home, server } = subject
     const isSuspect = (await orphansOf(home, server()?.marker)).length > 0 || withoutIssue(subject).length > 0
     if (!isSuspect) return pass('no command outlived its server or its issue')
-    // A server that is just being started writes its file a moment after it runs.
+    // A starting server writes its file a moment after it runs.
     await sleep(startMs, undefined, { signal: home.signal })
     const orphans = await orphansOf(home, readServerQuietly(home))
     const left = withoutIssue(subjectOf(home)).filter(({ pid }) => !orphans.includes(pid))

@@ -27,7 +27,7 @@ export interface IssueWork extends SessionWorktree {
 /**
  * The worktree that a session names; undefined when it names none, or when both worktree and mirror are gone.
  * `pullRequests` are the issue's: all commits up to the head of a merged pull request are safe, even if no branch has
- * them. Throws KugetsuError `foreign_worktree` for a worktree that is not of this home.
+ * them. Throws KugetsuError `foreign_worktree` for a worktree outside this home.
  */
 export function workOf(
   home: Home,

@@ -27,7 +27,7 @@ import {
 import { awaitedName, nameOf } from '../file/session-name.ts'
 import type { Supervision } from '../runs/supervision.ts'
 
-/** Everything that is left over, in the order in which it can be removed. */
+/** All leftovers, in the order in which they can be removed. */
 export async function findOrphans(home: Home, supervision: Supervision, index: Index): Promise<Orphan[]> {
   const sessions = readSessions(home).filter(({ name }) => name !== baseName && name !== pmAgentSession)
   const remotes = createRemotes()
@@ -62,7 +62,7 @@ interface Found {
   remotes: Remotes
 }
 
-/** A session file that is in no index, or a session that opencode does not have any more. */
+/** A session file without an entry in an index, or a session that opencode no longer has. */
 function sessionOrphan(
   home: Home,
   supervision: Supervision,
@@ -115,7 +115,7 @@ function lostSessions(home: Home, sessions: StoredSession[], index: Index): Set<
   return known?.has(index.base) === true ? new Set(ids.filter((id) => !known.has(id))) : new Set()
 }
 
-/** Entries of the index whose session file is gone. */
+/** Entries of the index without a session file. */
 function lostEntries(home: Home, index: Index, sessions: StoredSession[]): Orphan[] {
   const names = new Set(sessions.map(({ name }) => `${name}.json`))
   const isGone = (file: string) =>

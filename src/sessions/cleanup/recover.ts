@@ -20,7 +20,7 @@ const issueWaitMs = 10_000
 /** Work that was saved, and where. */
 export interface SavedPoint extends RecoveryPoint {
   mirror: MirrorOfHome
-  /** The issue it belongs to, if that is known. */
+  /** The issue it belongs to, if known. */
   issue: IssueRef | undefined
 }
 
@@ -29,7 +29,7 @@ export interface Recovered extends Restored {
   issueRef: string | undefined
 }
 
-/** Everything that is saved, newest first. A mirror that git cannot read causes a warning and hides no other mirror. */
+/** All saved work, newest first. A mirror that git cannot read causes a warning and hides no other mirror. */
 export async function listSaved(home: Home): Promise<SavedPoint[]> {
   const lists = await Promise.all(
     listMirrorsAndSaved(home.paths).map(async (mirror) => {

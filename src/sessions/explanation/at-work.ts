@@ -5,7 +5,7 @@ import { waitingOf } from '../../queue/waiting.ts'
 import type { SessionView } from '../status/session-view.ts'
 import { allSlots, memory, permissions, type Explanation, type Facts } from './facts.ts'
 
-/** A session with a run, or one that is being set up. */
+/** A session with a run, or one being set up. */
 export function atWork(facts: Facts, session: SessionView): Explanation {
   const { run, now } = facts
   const ref = session.issue_ref ?? ''

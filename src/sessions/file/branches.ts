@@ -3,7 +3,7 @@ import { branchOf, type IssueRef } from '../../core/issue-ref.ts'
 import { branchAt } from '../../git/worktree-entries.ts'
 import type { SessionRecord } from './session-file.ts'
 
-/** The branch that is checked out in a session's worktree; the one on file if none is, or the worktree is missing. */
+/** The branch checked out in a session's worktree; the one on file if none is, or the worktree is missing. */
 export function branchNow(record: Pick<SessionRecord, 'worktree_path' | 'branch_name'>): string | undefined {
   return (record.worktree_path ? branchAt(record.worktree_path) : undefined) ?? record.branch_name ?? undefined
 }

@@ -8,9 +8,9 @@ import type { Item } from '../../queue/item.ts'
 import { readIndex, readSession } from './store.ts'
 
 /**
- * The name of an issue's files, without extension: unique even if two refs sanitise to the same name. Of two repositories
- * of this home whose names are the same, as `acme/w-api` and `acme-w/api`, the one with the shorter owner has the plain
- * names, whichever is started first.
+ * The name of an issue's files, without extension: unique even if two refs sanitise to the same name. Of two
+ * repositories of this home with the same name, as `acme/w-api` and `acme-w/api`, the one with the shorter owner has
+ * the plain names, whichever is started first.
  */
 export function nameOf(home: Home, ref: IssueRef): string {
   const canonical = formatRef(ref)
@@ -20,7 +20,7 @@ export function nameOf(home: Home, ref: IssueRef): string {
   return unusedNameOf(home.paths, ref, (name) => readSession(home, name)?.issue_ref ?? undefined)
 }
 
-/** nameOf() for a ref that is not in the index; `ownerOf` returns the canonical ref of the session with a name. */
+/** nameOf() for a ref outside the index; `ownerOf` returns the canonical ref of the session with a name. */
 export function unusedNameOf(paths: Paths, ref: IssueRef, ownerOf: (name: string) => string | undefined): string {
   const plain = baseNameOf(ref)
   return uniqueNameOf(ref, (name) => ownerOf(name) ?? (name === plain ? namesakeOf(paths, ref) : undefined))

@@ -87,7 +87,7 @@ export function trackedRefs(home: Home): string[] {
 
 /**
  * Changes one session file, one writer at a time. `change` gets the current record and returns the new one, or
- * undefined to leave it as it is. Returns the record that is stored afterwards. Do nothing slow in `change`.
+ * undefined to leave it unchanged. Returns the record as stored afterwards. Do nothing slow in `change`.
  */
 export async function changeSession(
   home: Home,

@@ -89,7 +89,7 @@ function refuseAgain(home: Home, { force }: { force: boolean }): void {
   })
 }
 
-/** Makes a new base or PM agent session to replace one that is gone; returns its id. Everything else stays. */
+/** Makes a new base or PM agent session to replace a lost one; returns its id. Everything else stays. */
 export async function recreateSession(home: Home, which: 'base' | 'pmAgent'): Promise<string> {
   createLayout(home)
   return alone(home, () =>

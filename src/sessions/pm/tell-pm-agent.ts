@@ -104,7 +104,7 @@ async function send(
     ...asSessionOn(server.driver, id, current),
     worktree_path: home.paths.base,
     agent: pmAgentName,
-    // Not `starting`: that is the state of an agent that has a slot and is not at work yet.
+    // Not `starting`: an agent in that state has a slot and is not running yet.
     state: 'running',
     last_error: null,
     run,

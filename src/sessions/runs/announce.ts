@@ -1,5 +1,5 @@
 /**
- * Notifications about runs. Each event's id is made from its run, so an event that is told twice is one notification.
+ * Notifications about runs. Each event's id is made from its run, so an event told twice is one notification.
  *
  * An end is written together with the end of the run (`untold` in the session file) and stays there until it is among
  * the notifications. If the process is killed in between, the daemon's next look or `notify list` tells it.

@@ -7,8 +7,8 @@ import { pmAgentSession, readSession } from '../file/store.ts'
 import type { Supervision } from './supervision.ts'
 
 /**
- * Tells the process that is starting an agent for a session to stop: the daemon, or another command (a signal as by
- * Ctrl-C). That process takes back what it made, under the issue's lock. False where no start is known to go on.
+ * Tells the process that starts an agent for a session to stop: the daemon, or another command (a signal as by Ctrl-C).
+ * That process takes back what it made, under the issue's lock. False where no running start is known.
  */
 export async function cancelStart(home: Home, supervision: Supervision, name: string): Promise<boolean> {
   const record = readSession(home, name)

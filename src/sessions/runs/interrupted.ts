@@ -6,7 +6,7 @@ import { isAlive, uptime } from '../../platform/processes.ts'
 import { sessionsAtWork, type AtWork } from './at-work.ts'
 import type { Run } from '../file/session-file.ts'
 
-/** The marker of the living server; undefined when none lives, null when that is unknown. */
+/** The marker of the living server; undefined when none lives, null when unknown. */
 export function livingServer(home: Home): string | null | undefined {
   try {
     const server = readServer(home)
@@ -23,7 +23,7 @@ export function isInterrupted(run: Run, server: string | null | undefined): bool
   return server !== null && run.server !== server
 }
 
-/** The sessions whose run was cut off. */
+/** The sessions with a run that was cut off. */
 export function interruptedSessions(home: Home, atWork: readonly AtWork[] = sessionsAtWork(home)): AtWork[] {
   if (atWork.length === 0) return []
   const server = livingServer(home)

@@ -73,7 +73,7 @@ export function itemsWithEnd(home: Home): string[] {
     .map((name) => name.slice(0, -'.json'.length))
 }
 
-/** How the run of an item ended, if that is kept. A file that cannot be understood is set aside. */
+/** How the run of an item ended, if that was kept. An unreadable file is set aside. */
 export function readEnd(home: Home, item: string): KeptEnd | undefined {
   const file = fileOf(home, item)
   const read = readState(file, (value) => readFields(fields, value), home.now())

@@ -5,9 +5,10 @@ import type { Client } from '../../driver/client.ts'
 import { findServer } from '../../server/server.ts'
 
 /**
- * Has the server read the directory now, as far as it can; never rejects. Not where reading would change files: the
- * worktree may still be moved to another commit, maybe at that moment, and has to count as unused. Resolves only once
- * the server has stopped reading, even if the start fails: a directory that is removed must be unloaded after that.
+ * Has the server read the directory now, as far as it can; never rejects. Not used where reading would change files:
+ * the worktree may still be moved to another commit, maybe at that moment, and has to count as unused. Resolves only
+ * once the server has stopped reading, even if the start fails: a directory must be unloaded after that before it is
+ * removed.
  */
 export async function loadAhead(home: Home, directory: string): Promise<void> {
   if (driverFor(home).isChangedByReading(directory)) return
@@ -18,7 +19,7 @@ export async function loadAhead(home: Home, directory: string): Promise<void> {
   }
 }
 
-/** Has the server forget a directory whose files change or go away. Throws KugetsuError when it cannot be asked. */
+/** Has the server forget a directory because its files change or go away. Throws KugetsuError when it cannot be asked. */
 export async function unload(home: Home, directory: string): Promise<void> {
   await clientOf(home)?.close(directory)
 }

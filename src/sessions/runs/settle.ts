@@ -27,9 +27,9 @@ import { changeSession, readSession, readSessions } from '../file/store.ts'
 /** How long a prompt may stay unanswered before that counts as a missed failure: opencode takes seconds. */
 const unansweredMs = 30_000
 /**
- * How long a prompt that is not in the session may be on its way: opencode takes it from a sender that dies, and was
- * measured to show it in the session up to 0.8 s later. Counted from the first look, because the sender's clock may
- * differ from ours, and a server that hung may have had the prompt all the while.
+ * How long, in milliseconds, a prompt may take to appear in the session: opencode accepts it from a sender that then
+ * dies, and was measured to show it in the session up to 0.8 s later. Counted from the first look, because the sender's
+ * clock may differ from ours, and a server that hung may have had the prompt all the while.
  */
 const onItsWayMs = 5_000
 const lookMs = 100
@@ -171,10 +171,10 @@ function isToldToGoOn(run: Run): boolean {
 }
 
 /**
- * Ends a run with a last prompt that is on file but not in the session, if no process can still send it: a sender holds
- * the issue's lock. While the prompt may be on its way the run does not end. With `wait` this call waits until the
- * prompt has come or cannot come any more; with `soughtMs`, how long it has been missing so far, it returns at once.
- * A run with earlier prompts goes on with those. Returns how the run ended, undefined when it did not.
+ * Ends a run with a last prompt on file but not in the session, if no process can still send it: a sender holds the
+ * issue's lock. While the prompt may be on its way the run does not end. With `wait` this call waits until the prompt
+ * has come or cannot come any more; with `soughtMs`, how long it has been missing so far, it returns at once. A run
+ * with earlier prompts goes on with those. Returns how the run ended, undefined when it did not.
  */
 export async function settleNeverSent(
   home: Home,

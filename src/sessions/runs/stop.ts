@@ -26,9 +26,9 @@ export interface Stopped {
 }
 
 /**
- * Stops the agent of an issue, the command it runs and what it left running; session and worktree stay. A start that is
- * going on is stopped and undone. Throws KugetsuError `not_running` when neither an agent is at work on it nor anything
- * left running, `opencode_request` when the server does not obey.
+ * Stops the agent of an issue, the command it runs and what it left running; session and worktree stay. A start in
+ * progress is stopped and undone. Throws KugetsuError `not_running` when neither an agent nor anything it started is
+ * running, `opencode_request` when the server does not obey.
  */
 export async function stopAgent(home: Home, supervision: Supervision, name: string): Promise<Stopped> {
   const isCancelled = await cancelStart(home, supervision, name)

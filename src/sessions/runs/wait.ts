@@ -11,7 +11,7 @@ const lookMs = 100
 /** How often to make sure that a daemon is there: without one the end would go unnoticed. */
 export const daemonLookMs = 5_000
 
-/** How often to look into the queue; a start that is going on is seen in the session's file. */
+/** How often, in milliseconds, to look into the queue; a start in progress is seen in the session's file. */
 const queueLookMs = 500
 
 export interface Waited {
@@ -24,7 +24,7 @@ export interface WaitOptions {
   timeoutMs: number | undefined
   /** Also wait until no task of the sessions is in the queue. */
   withTasks: boolean
-  /** Issues that have no session yet, whose tasks are waited for as well. */
+  /** Issues without a session yet; their tasks are waited for as well. */
   queued?: readonly string[]
   /** Called once for each agent that is found waiting for a person, with its ref. */
   onWaiting?: ((label: string) => void) | undefined

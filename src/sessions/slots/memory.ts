@@ -21,7 +21,7 @@ const serverMb = 400
 const settlesMs = 20_000
 
 export interface MemoryRoom {
-  /** How many more agents there is memory for now. Infinity when that is unknown, or the check is off. */
+  /** How many more agents there is memory for now. Infinity when unknown, or the check is off. */
   agents: number
   /** The available memory, in MB; undefined when it is not known. */
   availableMb: number | undefined

@@ -2,7 +2,7 @@
  * A slot is the right to have an agent at work. Here are its files and its holders; take-slot.ts enforces
  * MAX_CONCURRENT_AGENTS with them.
  *
- * Each holder has its own reservation, slots/<id>.slot, under a name that is never used again. The file is created
+ * Each holder has its own reservation, slots/<id>.slot, under a name never used again. The file is created
  * once, complete, and stays until the slot is released. It is never renamed or rewritten, because a directory scan may
  * miss a name that moves during the scan. To be admitted, a process writes its reservation and then lists all of them.
  * If there are more living reservations than the limit, it withdraws. Of the processes that stay, the last writer has

@@ -13,7 +13,7 @@ import { forgetWaiting, noteWaiting } from '../file/waiting-starts.ts'
 
 /** How long a remote may take before its start counts as waiting for it, in milliseconds. */
 const patienceMs = 5_000
-/** How often a start whose remote has answered looks for a free slot, in milliseconds. */
+/** How often a start looks for a free slot once its remote has answered, in milliseconds. */
 const slotLookMs = 250
 
 /** An admitted start that asks a remote. */

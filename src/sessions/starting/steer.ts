@@ -17,14 +17,14 @@ import type { Started } from './request.ts'
 const deliveryMs = 2_500
 
 /**
- * Sends a message to an agent that is at work. The message joins the run and needs no slot of its own: the run does not
- * end before the message is answered. Undefined when the run has ended meanwhile: then the message needs a new run.
+ * Sends a message to a running agent. The message joins the run and needs no slot of its own: the run does not end
+ * before the message is answered. Undefined when the run has ended meanwhile: the message needs a new run then.
  */
 export async function steer(home: Home, name: string, message: string): Promise<Started | undefined> {
   const server = await agentServer(home)
   await carryOn(home, name, server, 'asked for') // the previous server may have died unnoticed
   const messageId = newMessageId(home.now())
-  // First on file, then sent: settling waits for every prompt that is on file.
+  // First on file, then sent: settling waits for every prompt on file.
   const joined = await changeRun(home, name, (run, issueRef) => ({
     ...run,
     message_ids: [...run.message_ids, messageId],
@@ -57,8 +57,8 @@ interface Sent {
 }
 
 /**
- * Whether a message has arrived although its request failed; undefined when that is unknown. If the server has died, a
- * new one is started and asked.
+ * Whether a message has arrived although its request failed; undefined when unknown. If the server has died, a new one
+ * is started and asked.
  */
 export async function hasArrived(home: Home, server: Server, sent: Sent): Promise<boolean | undefined> {
   const living = isAlive(server.record) ? server : await agentServer(home).catch(() => undefined)

@@ -20,8 +20,8 @@ export interface Task {
 }
 
 /**
- * The prompt that begins a run. An agent that is new to the issue gets everything about its task, and the earlier
- * questions and answers unless it is to begin anew. An agent that knows the issue gets the delegator's words.
+ * The prompt that begins a run. An agent new to the issue gets everything about its task, and the earlier questions and
+ * answers unless it is to begin anew. An agent that knows the issue gets the delegator's words.
  */
 export function taskPrompt(
   home: Home,

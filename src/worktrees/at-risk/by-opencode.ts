@@ -1,4 +1,4 @@
-/** Changes that opencode itself makes to files of the repository while it reads them. They are nobody's work. */
+/** Changes that opencode itself makes to files of the repository while it reads them. They are no one's work. */
 import { isUtf8 } from 'node:buffer'
 import { type ByteName, bytesOf, nameIn, placeIn } from '../../platform/byte-names.ts'
 import { readRegular } from '../../platform/regular-file.ts'

@@ -44,7 +44,7 @@ async function isChanged(worktree: GitRepository, { mode, blob, name }: Entry): 
     return !fs.readlinkSync(file, { encoding: 'buffer' }).equals(await contentOf(worktree, blob))
   }
   const isExecutable = stat !== undefined && (stat.mode & 0o100) !== 0
-  // A path that is not UTF-8 cannot be handed to git.
+  // Git cannot be handed a path in any encoding but UTF-8.
   if (stat?.isFile() !== true || isExecutable !== (mode === '100755') || !isUtf8(bytes)) return true
   return readRegular(file)?.equals(await checkedOut(worktree, blob, bytes)) !== true
 }

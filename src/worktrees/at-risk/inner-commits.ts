@@ -15,7 +15,7 @@ import { readCharacters } from './walk.ts'
 export interface LookOptions extends AskOptions {
   /** The git directory of the worktree, which goes with it. */
   gitDirectory: string
-  /** The commits of the remote branches in the mirror, whose remote was asked just now. */
+  /** The commits of the remote branches in the mirror, fetched just now. */
   pushed: readonly string[]
 }
 

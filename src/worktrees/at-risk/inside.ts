@@ -38,7 +38,7 @@ export async function inside(options: LookOptions, walked?: Walked): Promise<Ins
   return found
 }
 
-/** What would be lost with a repository, or why that is unknown; neither when the worktree has committed its files. */
+/** What would be lost with a repository, or why this is unknown; neither when the worktree has committed its files. */
 async function lookInto(options: LookOptions, inner: InnerRepository): Promise<{ lost?: string[]; trouble?: string }> {
   const { root, mirror, gitDirectory } = options
   try {

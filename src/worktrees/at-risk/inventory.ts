@@ -33,7 +33,7 @@ export interface Inventory {
   hidden: ByteName[]
   /** Files and whole directories (ending in `/`) that git does not know. Saved. */
   untracked: ByteName[]
-  /** A merge, rebase, cherry-pick, revert or bisect that is in progress. Its files are saved. */
+  /** A merge, rebase, cherry-pick, revert or bisect in progress. Its files are saved. */
   inProgress: string | undefined
   /** Commits of HEAD and of the branches that no branch of the remote has, and that were not merged; newest first. Saved. */
   unpushed: Unpushed

@@ -11,7 +11,7 @@ import { isRepository } from '../../git/place.ts'
 import { gitDirectoryOf, isGitDirectory, readEntries } from './walk.ts'
 
 export interface InnerRepository {
-  /** For display: its path in the worktree, or that of a submodule that is not checked out. */
+  /** For display: its path in the worktree, or that of a submodule without a checkout. */
   name: string
   /** Its directory in the worktree, without a slash at the end; undefined when it has no files there. */
   at: ByteName | undefined

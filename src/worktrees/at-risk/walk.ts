@@ -1,4 +1,4 @@
-/** Reading directories whose names are bytes. */
+/** Reads directories with names in bytes. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { codeOf, KugetsuError } from '../../core/errors.ts'
@@ -41,8 +41,8 @@ export function filesBelow(directory: string, folder: string): ByteName[] {
 }
 
 /**
- * A file of git's with one character for each byte, since it need not be text: a log has what people wrote. Undefined when
- * there is none, and for a directory. Throws KugetsuError for anything else that is not a regular file, because its contents
+ * A file of git's with one character for each byte, since it need not be text: a log has what people wrote. Undefined
+ * when it is missing or a directory. Throws KugetsuError for anything else than a regular file, because its contents
  * are unknown.
  */
 export function readCharacters(file: string): string | undefined {
@@ -61,8 +61,8 @@ export function isInnerRepository(directory: Buffer, entries: readonly fs.Dirent
 }
 
 /**
- * The git directory of the checkout at `place`, given its entry `.git`; undefined when that is empty, or names a place where
- * nothing is.
+ * The git directory of the checkout at `place`, given its entry `.git`; undefined when the entry is empty, or names a
+ * place where nothing is.
  */
 export function gitDirectoryOf(place: string, entry: fs.Dirent): string | undefined {
   const own = path.join(place, '.git')
@@ -72,7 +72,7 @@ export function gitDirectoryOf(place: string, entry: fs.Dirent): string | undefi
     const linked = link === undefined ? undefined : path.resolve(place, link)
     return linked !== undefined && fs.existsSync(linked) ? linked : undefined
   } catch (error) {
-    // A link to nowhere, or a name that is not text. For directories that cannot be read, see readEntries().
+    // A link to nowhere, or a name in no encoding. For directories that cannot be read, see readEntries().
     return codeOf(error) === 'ENOENT' ? undefined : own
   }
 }

@@ -26,8 +26,8 @@ export function lostPartsOfMirror(mirror: GitRepository): string[] {
 }
 
 /**
- * Mends the lost parts and returns their names. A branch whose commit no record names is moved into the directory `lost` of
- * the mirror. The caller holds the mirror's lock.
+ * Mends the lost parts and returns their names. A branch at a commit that no record names is moved into the directory
+ * `lost` of the mirror. The caller holds the mirror's lock.
  */
 export async function mendMirror(mirror: GitRepository): Promise<string[]> {
   const mended: string[] = []
@@ -66,7 +66,7 @@ export function headOfMirror(mirror: string): Part {
   return {
     name: 'HEAD of the mirror',
     isBroken: () => !/^ref: refs\/heads\/\S+\n?$/.test(textOf(file) ?? ''),
-    mend: () => writeAtomic(file, 'ref: refs/heads/main\n'), // any branch will do: nobody works there
+    mend: () => writeAtomic(file, 'ref: refs/heads/main\n'), // any branch will do: no work is done there
   }
 }
 
@@ -80,7 +80,7 @@ export function linkToMirror(mirror: string, directory: string): Part {
   }
 }
 
-/** A ref whose file exists but names nothing. Its reflog, or one of the `others`, tells where it was. */
+/** A ref with a file that names nothing. Its reflog, or one of the `others`, tells where it was. */
 export function refPart(mirror: GitRepository, ref: string, others: readonly string[]): Part {
   const file = path.join(mirror.path, ref)
   return {

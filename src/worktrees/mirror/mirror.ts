@@ -28,8 +28,8 @@ export interface MirrorOptions {
   /** Gets what git says while it clones or fetches, a line at a time. */
   onProgress?: ((text: string) => void) | undefined
   /**
-   * Extra work under the lock, before the fetch; not called for a mirror that is cloned. It must be short, since others wait
-   * for the lock, and must not reject.
+   * Extra work under the lock, before the fetch; not called for a newly cloned mirror. It must be short, since others
+   * wait for the lock, and must not reject.
    */
   beforeFetch?: (() => Promise<void>) | undefined
   /** Called with the parts of the mirror that were lost and are now mended. */

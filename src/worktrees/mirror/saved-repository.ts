@@ -181,7 +181,7 @@ async function holdPublic(repository: GitRepository, ref: string, commits: reado
     await update(repository, [`${publicRefOf(ref)}/${index + 1}`, commit])
 }
 
-/** Removes the public refs whose recovery ref is gone, or was never made because its maker was killed. */
+/** Removes the public refs without a recovery ref: it is gone, or its maker was killed before making it. */
 async function releasePublic(mirror: GitRepository, saved: GitRepository): Promise<void> {
   const points = await refsOf(saved, recoveryPrefix)
   const isUsed = (name: string) => points.has(`${recoveryPrefix}${path.dirname(name).slice(publicPrefix.length)}`)

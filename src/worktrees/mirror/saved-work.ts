@@ -30,15 +30,15 @@ const fields = {
   index: nullable(aText),
   /** A commit that has that tree. Version 0.1 did not write it. */
   index_commit: nullish(aText),
-  /** A commit whose tree is the ignored files. */
+  /** A commit with the ignored files as its tree. */
   ignored: nullable(aText),
   stashes: required(aList(anObject({ commit: required(aText), message: required(aText) }))),
   /** Commits of no branch, each with the record of the worktree that named it. Version 0.1 did not write them. */
   parked: optional(aList(anObject({ commit: required(aText), from: required(aText) }))),
   in_progress: nullable(aText),
   /**
-   * A commit whose tree is the files of the operation in progress, see at-risk/operations.ts. Version 0.1 did not write
-   * it.
+   * A commit with the files of the operation in progress as its tree, see at-risk/operations.ts. Version 0.1 did not
+   * write it.
    */
   operation: nullish(aText),
   /** Ignored files that were not saved. */

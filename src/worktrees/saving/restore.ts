@@ -26,7 +26,7 @@ export interface RestoreOptions extends WorktreePlace {
 }
 
 export interface Restored {
-  /** The branch that is checked out; undefined when HEAD is detached. */
+  /** The current branch; undefined when HEAD is detached. */
   branch: string | undefined
   head: string
   /** Branches that came back under another name, by their original name. */
@@ -182,7 +182,7 @@ async function putFiles(options: RestoreOptions, plain: GitRepository, index: st
   await plain.git(['read-tree', '--reset', '-u', `${index}^{tree}`, `${options.point.commit}^{tree}`])
 }
 
-/** A stash that is still in the list is not added again. */
+/** A stash that the list still has is not added again. */
 async function storeStashes(mirror: GitRepository, record: SavedRecord, inside: GitRepository): Promise<void> {
   if (record.stashes.length === 0) return
   await mirror.exclusively(async () => {
@@ -195,7 +195,7 @@ async function storeStashes(mirror: GitRepository, record: SavedRecord, inside: 
 }
 
 /**
- * Names the commits of no branch in the reflog of HEAD: it keeps them from gc, and nobody pushes it. They go before the
+ * Names the commits of no branch in the reflog of HEAD: it keeps them from gc and is never pushed. They go before the
  * existing lines, written as a file (gitrepository-layout(5)), since git itself only appends what HEAD moves to.
  */
 function putIntoReflog(entry: WorktreeEntry, point: RecoveryPoint, record: SavedRecord): void {

@@ -1,7 +1,8 @@
 /**
- * Keeps work that is about to be deleted, beside the mirror (saved-repository.ts), as a commit under a ref of its own. The
- * commit holds the working files byte for byte. Its parents are what they were based on: HEAD, the index, the ignored files,
- * the branches, the stashes. Its message says which is which, see saved-work.ts; restore.ts puts everything back.
+ * Keeps work before it is deleted, beside the mirror (saved-repository.ts), as a commit under a ref of its own. The
+ * commit holds the working files byte for byte. Its parents are what they were based on: HEAD, the index, the ignored
+ * files, the branches, the stashes. Its message says which is which, see saved-work.ts; restore.ts puts everything
+ * back.
  */
 import * as path from 'node:path'
 import { savedRepositoryOf } from '../mirror/list.ts'
@@ -85,8 +86,8 @@ interface Found {
 }
 
 /**
- * The saved work of a worktree whose removal was cut off after the worktree had been moved away. That save has the files,
- * and everything that is still left. Saving the rest again would put an incomplete save in front of it.
+ * The saved work of a worktree after a removal that was cut off when the worktree had already been moved away. The save
+ * has the files, and everything else that is left. Saving the rest again would put an incomplete save in front of it.
  */
 async function savedBefore(
   { mirror, name, now }: SaveOptions,

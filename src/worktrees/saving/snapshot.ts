@@ -54,7 +54,7 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<Snapshot> 
       if (name === 'index' || name.startsWith('sharedindex.'))
         copyWithTime(path.join(gitDirectory, name), path.join(directory, name))
     }
-    // From a copy: writing a tree may write the index, whose time must not change.
+    // From a copy: writing a tree may write the index and must not change its time.
     const copy = path.join(directory, 'index-as-it-is')
     copyRegular(path.join(gitDirectory, 'index'), copy)
     const asItIs = plain.with({ variables: { GIT_INDEX_FILE: copy } })

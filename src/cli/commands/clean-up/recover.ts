@@ -150,7 +150,7 @@ function labelOf(point: SavedPoint): string {
   return plainLine(point.issue === undefined ? point.name : formatRef(point.issue), 200)
 }
 
-/** How much longer the point is kept; the next "kugetsu prune --force" removes one that is over. */
+/** How much longer the point is kept; the next "kugetsu prune --force" removes one past its time. */
 function left(point: SavedPoint, now: Date): string {
   const days = (point.expiresAt.getTime() - now.getTime()) / dayMs
   return days <= 0 ? 'over' : days < 1 ? '<1d' : `${Math.floor(days)}d`
