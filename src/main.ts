@@ -1,4 +1,4 @@
-/** The command line: what the arguments ask for, and the exit code. */
+/** The command line: runs the command that the arguments name, and sets the exit code. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { CommanderError } from 'commander'

@@ -14,7 +14,7 @@ export type NotificationType =
   | 'task_error'
   | 'task_timeout'
 
-/** Something that happened and is to be told. */
+/** Something that happened, for a person to know. */
 export interface Notice {
   /** Names the event: an event is told once. */
   id: string
@@ -28,10 +28,10 @@ export interface Notice {
   timestamp?: string | undefined
 }
 
-/** The fields that are text. `created_at` is the bash tool's name for `timestamp` in some versions. */
+/** The text fields. `created_at` is the bash tool's name for `timestamp` in some versions. */
 const texts = ['id', 'timestamp', 'created_at', 'type', 'message', 'issue_ref', 'queue_item'] as const
 
-/** As it is stored. Those of other versions may lack any field, and have fields that are not known. */
+/** A notification as stored. Those of other versions may lack any field, and have unknown fields. */
 export type Notification = { [field in (typeof texts)[number]]?: string | null } & { read?: boolean | null }
 
 export function isNotification(value: unknown): value is Notification {

@@ -20,7 +20,7 @@ const lockWaitMs = 30_000
 
 type NotifyingHome = Pick<Home, 'paths' | 'env' | 'now' | 'warn'>
 
-/** Tells a person of something. Warns when that fails, and never throws. Returns whether all of it is stored. */
+/** Tells a person of something. Warns when that fails, and never throws. Returns whether everything was stored. */
 export function notify(home: NotifyingHome, ...notices: Notice[]): boolean {
   return warning(home, notices, () => addNotifications(home, notices))
 }
@@ -44,7 +44,7 @@ export function addNotifications(
   )
 }
 
-/** All notifications, newest last. What cannot be understood is set aside or left out, and named. */
+/** All notifications, newest last. Unreadable ones are set aside or left out, and named. */
 export function readNotifications(home: NotifyingHome): Notification[] {
   takeOverSpool(home)
   const { all, spoiled } = load(home)
@@ -61,7 +61,7 @@ export function countUnread(
   return bounded(load({ paths }).all).filter((each) => isUnread(each) && such(each)).length
 }
 
-/** Marks all as read; returns how many were unread. Throws KugetsuError when that cannot be written. */
+/** Marks all as read; returns how many were unread. Throws KugetsuError when the mark cannot be written. */
 export async function markAllRead(home: NotifyingHome): Promise<number> {
   if (!readNotifications(home).some(isUnread)) return 0
   return exclusively(home.paths.lock('activity'), { timeoutMs: lockWaitMs }, () => {
@@ -100,7 +100,7 @@ function append({ paths }: NotifyingHome, lines: Notification[], synced?: 'synce
   appendLines({ file: paths.activity, lock: paths.lock('activity'), rotateAt: rotateAtBytes }, lines, synced)
 }
 
-/** Never throws: what cannot be moved into the log now is read from where it is. */
+/** Never throws: old notifications that cannot be moved into the log now are read from where they are. */
 function takeOverSpool(home: NotifyingHome): void {
   const spool = readSpool(home)
   try {
@@ -111,7 +111,7 @@ function takeOverSpool(home: NotifyingHome): void {
   }
 }
 
-/** All that may be listed, oldest first, and the spoiled lines of the log that were not read. */
+/** All notifications to list, oldest first, and the spoiled lines of the log that were not read. */
 function load(reader: Reader): { all: Notification[]; spoiled: string[] } {
   const old = readOld(reader)
   const { found, spoiled } = newestIn(reader)
@@ -124,7 +124,7 @@ function load(reader: Reader): { all: Notification[]; spoiled: string[] } {
   }
 }
 
-/** The newest in the log, as many as are ever kept, oldest first and each event once; and the spoiled lines among them. */
+/** The newest in the log, up to the number kept, oldest first and each event once; and the spoiled lines among them. */
 function newestIn({ paths, warn = () => {} }: Reader): { found: Notification[]; spoiled: string[] } {
   const found = new Map<string, Notification>()
   const spoiled: string[] = []
@@ -135,14 +135,14 @@ function newestIn({ paths, warn = () => {} }: Reader): { found: Notification[]; 
       found.delete(value.id) // told again later: it counts from here
       found.set(value.id, value)
       if (found.size === mostKept) break
-    } else if (line.trim() !== '' && !isLast) spoiled.push(line) // the last one is being written, maybe
+    } else if (line.trim() !== '' && !isLast) spoiled.push(line) // the last one may be half written
     isLast = false
   }
   return { found: [...found.values()].reverse(), spoiled }
 }
 
 interface Marks {
-  /** The keys of what was read. */
+  /** The keys of the read ones. */
   read: string[]
 }
 

@@ -28,7 +28,7 @@ export function valueIn<T>(reader: Reader, file: string, check: (value: unknown)
   return undefined
 }
 
-/** What is in notifications.json. A file that cannot be read is named and left out. */
+/** The notifications of notifications.json. An unreadable file is named and left out. */
 export function readOld(reader: Reader): Notification[] {
   const isList = (value: unknown) => (Array.isArray(value) && value.every(isNotification) ? value : undefined)
   try {
@@ -39,7 +39,10 @@ export function readOld(reader: Reader): Notification[] {
   }
 }
 
-/** What is in notifications.new/, by file, oldest first. Other files there are left alone, and tried again when unreadable. */
+/**
+ * The notifications of notifications.new/, by file, oldest first. Other files there are left alone, and tried again
+ * when unreadable.
+ */
 export function readSpool(reader: Reader): Map<string, Notification> {
   const found = new Map<string, Notification>()
   for (const name of namesIn(reader.paths.notificationSpool)) {
@@ -47,7 +50,7 @@ export function readSpool(reader: Reader): Map<string, Notification> {
     if (id === undefined) continue
     const file = path.join(reader.paths.notificationSpool, name)
     try {
-      const isFile = fs.lstatSync(file).isFile() // and no link
+      const isFile = fs.lstatSync(file).isFile() // not through a link
       const isOwn = (value: unknown) => isFile && isNotification(value) && value.id === id
       const own = valueIn(reader, file, (value) => (isOwn(value) ? (value as Notification) : undefined))
       if (own !== undefined) found.set(file, own)
@@ -64,7 +67,7 @@ export function removeSpool({ paths }: Reader, files: Iterable<string>): void {
     for (const file of files) removeFile(file)
     fs.rmdirSync(paths.notificationSpool)
   } catch {
-    // not there, as a rule, or not empty; and what is told again is known by its id
+    // usually not there, or not empty; an event told again is recognised by its id
   }
 }
 
@@ -72,6 +75,6 @@ function namesIn(directory: string): string[] {
   try {
     return fs.readdirSync(directory).sort()
   } catch {
-    return [] // as a rule there is none
+    return [] // usually there is none
   }
 }

@@ -1,4 +1,4 @@
-/** The env files as a person changes them: listed, read whole, written under a lock. */
+/** The env files, for a person: listed, read whole, written under a lock. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Paths } from '../config/paths.ts'
@@ -15,7 +15,7 @@ export interface StoredEnv extends EnvFile {
   file: string
   exists: boolean
   text: string
-  /** Whether other users than its owner may read or write it. */
+  /** Whether users other than its owner may read or write it. */
   open: boolean
 }
 

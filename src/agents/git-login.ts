@@ -31,7 +31,10 @@ export function loginFor(home: LoginHome, agent: AgentKind, address: string): Lo
   return undefined
 }
 
-/** What a person can do when a server wants a login for `url` and git had none; undefined for other than web addresses. */
+/**
+ * What a person can do when a server wants a login for `url` and git had none; undefined for anything but web
+ * addresses.
+ */
 export function loginHint(home: LoginHome, agent: AgentKind, url: string): string | undefined {
   if (!/^https?:/i.test(url) || !URL.canParse(url)) return undefined
   const { origin, protocol, host } = new URL(url)
@@ -65,7 +68,7 @@ function variablesFor(home: LoginHome, address: string): Candidate[] {
     .flatMap((server) => tokenVariables(server, servers).map((variable) => ({ variable, type: server.type })))
 }
 
-/** The hosts in repos.json count as servers too. A host that the user named nowhere never gets a token. */
+/** The hosts in repos.json count as servers too. A host that the user has not named never gets a token. */
 function hostsOfRepositories(home: LoginHome): GitServer[] {
   const urls = [...readRepositories(home.paths.repositories, home.now()).values()]
   return urls.flatMap((url) => {

@@ -1,4 +1,4 @@
-/** The earlier questions and answers on an issue, as a part of the prompt for an agent that was not there. */
+/** The earlier questions and answers on an issue, as a part of the prompt for an agent that did not take part. */
 import { plainLine } from '../core/plain-text.ts'
 
 /** One request of the delegator, or the last words of an agent after a run. */
@@ -10,7 +10,7 @@ interface Exchange {
   error?: string | undefined
 }
 
-/** With the fields of the file that keeps it, see sessions/runs/conversation.ts. */
+/** With the fields of the stored file, see sessions/runs/conversation.ts. */
 export interface Conversation {
   entries: readonly Exchange[]
   left_out: number

@@ -1,4 +1,4 @@
-/** What the definitions of commands are made with. */
+/** What every definition of a command uses. */
 import type { Command } from 'commander'
 import { credentialCommand } from '../core/credential-helper.ts'
 import { KugetsuError } from '../core/errors.ts'
@@ -8,14 +8,14 @@ import { aliases } from './names.ts'
 import type { Context } from './terminal/context.ts'
 import { wrap } from './terminal/wrap.ts'
 
-/** Commands by name: what each is called with and does. Only the called command is made, in a group too (`asked`). */
+/** Commands by name, each with its definition and its work. Only the called command is made, in a group too (`asked`). */
 export type Definitions = Record<string, Definition>
 type Definition = (command: Define, context: Context, group: Group, asked: string | undefined) => void
-/** Makes one command, with a description and what every command has. */
+/** Makes one command, with its description and the common flags. */
 type Define = (usage: string, description: string, examples?: string[], exits?: Exits) => Command
 /** What the exit codes other than 0 and 1 mean for a command, or what is special about 0 and 1. */
 type Exits = Partial<Record<0 | 1 | 2 | 124, string>>
-/** Makes a command with subcommands. The flags that every command has belong to these, or they would never see the flags. */
+/** Makes a command with subcommands. The common flags belong to these, or they would never see the flags. */
 type Group = (name: string, description: string) => Command
 /** The commands of a group, by name, each with the function that adds it to the group. */
 export type Subcommands = Record<string, (group: Command, context: Context) => void>
@@ -25,7 +25,7 @@ export const completeCommand = '__complete'
 
 const internal = [daemonCommand, credentialCommand, completeCommand, pmShellCommand]
 
-/** Whether a command is for kugetsu itself and the shells, and not for people. */
+/** Whether a command is for kugetsu itself and the shells, not for people. */
 export function isHidden(command: Command): boolean {
   return internal.includes(command.name())
 }
@@ -36,7 +36,7 @@ export function addTo(group: Command, commands: Subcommands, context: Context, a
   for (const add of only === undefined ? Object.values(commands) : [only]) add(group, context)
 }
 
-/** What every command has: `--json`, `--debug`, examples, exit codes. */
+/** Adds what every command has: `--json`, `--debug`, examples, exit codes. */
 export function finish(command: Command, examples: string[], exits: Exits = {}): Command {
   command.option('--json', 'Print JSON').option('--debug', 'Print stacks of errors')
   const lines = examples.map((example) => `  ${example}`).join('\n')

@@ -1,4 +1,4 @@
-/** Reports agents that were interrupted, for commands that only look and start no daemon. */
+/** Reports interrupted agents, for commands that only look and start no daemon. */
 import { daemonRuns } from '../daemon/control.ts'
 import { tellInterrupted } from '../sessions/runs/announce.ts'
 import type { AtWork } from '../sessions/runs/at-work.ts'

@@ -37,9 +37,9 @@ const sections: [string, Definitions][] = [
 const widestHelp = 100
 
 /**
- * The command line of kugetsu; `context` is what its commands get to work with. Only the command that `argv` calls is made,
- * because making them all takes as long as a read-only command does. Help and wrong names need all of them, the version
- * needs none.
+ * The command line of kugetsu; its commands work with `context`. Only the command that `argv` calls is made, because
+ * making them all takes as long as a read-only command does. Help and wrong names need all of them, the version needs
+ * none.
  */
 export function createProgram(
   context: Context,

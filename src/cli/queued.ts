@@ -1,4 +1,4 @@
-/** What is printed about a task that was put into the queue. */
+/** Prints what became of a task for the queue. */
 import { exitCodes, KugetsuError } from '../core/errors.ts'
 import { plainLine, plainText } from '../core/plain-text.ts'
 import { supervisionOf } from '../daemon/control.ts'

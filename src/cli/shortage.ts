@@ -5,8 +5,8 @@ import { slotHolders } from '../sessions/slots/slots.ts'
 import type { Context } from './terminal/context.ts'
 
 /**
- * Why pending tasks wait for memory, with the setting that says so. Undefined when they need not wait, and when bad settings
- * keep it from being told: the caller can still tell the rest.
+ * Why pending tasks wait for memory, with the name of the setting. Undefined when they need not wait, and when bad
+ * settings hide the reason: the caller can still tell the rest.
  */
 export function shortageNow(context: Context): string | undefined {
   try {

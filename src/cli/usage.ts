@@ -1,4 +1,4 @@
-/** The error for a wrong command line, and what `kugetsu help …` stands for. */
+/** The error for a wrong command line, and the meaning of `kugetsu help …`. */
 import { Command, CommanderError } from 'commander'
 import { KugetsuError } from '../core/errors.ts'
 import { plainLine } from '../core/plain-text.ts'
@@ -27,7 +27,7 @@ export function withoutHelp(program: Command, argv: readonly string[]): string[]
 /** A mistake in the command line as commander found it, in one line with a hint. */
 export function usageError(error: CommanderError, program: Command, argv: readonly string[]): KugetsuError {
   const cause = wrongSubcommand(error, program, argv) ?? error
-  // What was typed is part of the message, and may be anything.
+  // The message quotes what was typed, and may contain anything.
   const [, message = '', suggestion] = /^(?:error: )?([^]*?)(?:\n\((Did you mean [^\n]*)\))?$/.exec(cause.message) ?? []
   const command = calledIn(program, argv)
   const called = ['kugetsu', ...pathOf(command)].join(' ')
@@ -67,7 +67,7 @@ function wrongSubcommand(error: CommanderError, program: Command, argv: readonly
   return undefined
 }
 
-/** The command that was called, as far as its name goes. */
+/** The called command, as far as its name goes. */
 function calledIn(program: Command, argv: readonly string[]): Command {
   let command = program
   for (const word of argv) {

@@ -14,7 +14,7 @@ export interface ConfigFile {
   lines: Map<string, number>
   /** GIT_SERVERS: name to URL. */
   servers: Map<string, string>
-  /** What was not understood and is therefore ignored. */
+  /** Ignored statements, each with the reason. */
   warnings: { line: number; text: string }[]
 }
 
@@ -154,9 +154,9 @@ function readEntry(reader: ConfigReader, name: string, lookup: Lookup): Assignme
 }
 
 interface WordOptions {
-  /** A character that ends the word besides white space and `;`. */
+  /** A character other than white space and `;` that ends the word. */
   until: string
-  /** `~` at its beginning is the home. */
+  /** `~` at its beginning stands for the home. */
   tilde: boolean
   /** Inside `${NAME:-…}`, where only the closing brace ends it. */
   nested?: { quoted: boolean; depth: number }

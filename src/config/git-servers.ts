@@ -42,7 +42,7 @@ export interface GitServer {
   found?: boolean | undefined
 }
 
-/** What the functions here need of their surroundings; a command's context has it. */
+/** The surroundings that these functions need; a command's context has them. */
 export interface ServerHome {
   paths: Pick<Paths, 'servers' | 'config' | 'lock'>
   settings: () => Pick<Settings, 'defaultGitServer'>

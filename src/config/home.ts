@@ -2,7 +2,7 @@ import type { Queue } from '../queue/queue.ts'
 import type { Paths } from './paths.ts'
 import type { Settings } from './settings.ts'
 
-/** One kugetsu home and the surroundings of a call: what every service gets handed. */
+/** One kugetsu home and the surroundings of a call, handed to every service. */
 export interface Home {
   paths: Paths
   env: NodeJS.ProcessEnv
@@ -10,17 +10,20 @@ export interface Home {
   userHome: string
   now: () => Date
   /**
-   * The configuration, read on first use (config file, then environment over it); `issueRef` is the canonical ref of the
-   * issue that it is asked for, if it is for one. Throws KugetsuError.
+   * The configuration, read on first use (config file, then environment over it); `issueRef` is the canonical ref of
+   * the issue in question, if any. Throws KugetsuError.
    */
   settings: (issueRef?: string | null) => Settings
-  /** The tasks, wherever they are stored. The same object each time. */
+  /** The queue of tasks, wherever it is stored. The same object each time. */
   queue: () => Queue
   /** Aborted when the caller was told to stop (SIGINT, SIGTERM). */
   signal: AbortSignal
-  /** Tells the person about something odd that does not stop the work; one line. */
+  /** Tells the person about an oddity that does not stop the work; one line. */
   warn: (text: string) => void
-  /** Tells the person what a slow step is doing; one line. `passing`: only shown on a terminal, since it keeps changing. */
+  /**
+   * Tells the person about the progress of a slow step; one line. `passing`: only shown on a terminal, since it keeps
+   * changing.
+   */
   progress: (text: string, passing?: 'passing') => void
   /** Where the system's proc and sys are: `/`, except in tests. */
   system: string

@@ -27,7 +27,7 @@ export function pathsOf(home: string) {
     /** The lock of everything that writes to a repository's mirror. */
     mirrorLock: (repository: Repository) => at('locks', `mirror-${fileNameOf(repository)}.lock`),
     mirror: (of: Repository) => at('repos', of.host, ...of.owner.split('/'), `${of.repo}.git`),
-    /** What was asked and answered on an issue. */
+    /** The questions and answers of an issue. */
     remembered: (name: string) => at('context', `${name}.json`),
     slots: at('slots'),
     /** Exists while a process ends all agents. */
@@ -49,9 +49,9 @@ export function pathsOf(home: string) {
     booting: at('opencode', 'booting.json'),
     attached: at('opencode', 'attached'),
     plugin: at('opencode', 'environment.js'),
-    /** The models that the server knows, when those are not all. */
+    /** The models that the server knows, when it does not know all. */
     catalogue: at('opencode', 'models.json'),
-    /** All models that opencode knows, when it has no file of its own with them. */
+    /** All models that opencode knows, when it has no file with them itself. */
     wholeCatalogue: at('opencode', 'all-models.json'),
     /** The providers with models that opencode can use, as opencode reported. */
     connected: at('opencode', 'providers.json'),
@@ -69,12 +69,12 @@ export function pathsOf(home: string) {
     journal: at('journal.jsonl'),
     /** The notifications, one a line. */
     activity: at('activity.jsonl'),
-    /** Which of them a person has read. */
+    /** The ids of the read ones. */
     activityRead: at('activity-read.json'),
     /** Those of kugetsu 0.1.0 and of the bash tool. */
     notifications: at('notifications.json'),
     notificationSpool: at('notifications.new'),
-    /** What was said once and must not be said again. */
+    /** The messages that are said only once. */
     said: at('said'),
   }
 }

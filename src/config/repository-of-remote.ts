@@ -41,7 +41,7 @@ function plain(url: string): string {
     .replace(/\.git$/, '')
 }
 
-/** What the URLs of a server's repositories begin with. */
+/** The beginning of the URLs of a server's repositories. */
 function beginning(base: string): string {
   return /[:/]$/.test(base) ? base : `${base}/`
 }

@@ -7,7 +7,7 @@ import { hostOfUrl } from './remote-url.ts'
 
 type Server = Pick<GitServer, 'name' | 'url' | 'type' | 'default' | 'found'>
 
-/** The variables that people already have for a forge, the usual one first. */
+/** The usual variables of people for a forge, the most common one first. */
 const forgeWide: Readonly<Record<ForgeType, readonly string[]>> = {
   github: ['GITHUB_TOKEN', 'GH_TOKEN'],
   gitea: ['GITEA_TOKEN', 'FORGEJO_TOKEN'],
@@ -15,7 +15,7 @@ const forgeWide: Readonly<Record<ForgeType, readonly string[]>> = {
   unknown: [],
 }
 
-/** The host that a general token is for, if several servers are of that forge. */
+/** The host of a general token, if several servers are of that forge. */
 const publicHosts: Partial<Record<ForgeType, string>> = { github: 'github.com', gitlab: 'gitlab.com' }
 
 /**

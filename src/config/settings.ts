@@ -138,7 +138,7 @@ type Values = { [Field in keyof Table]: ReturnType<Table[Field]['read']> }
 export interface Settings extends Values {
   /** What was not understood in the config, one sentence each. */
   warnings: string[]
-  /** Settings that mean nothing any more, a sentence by the name of the variable: worth saying once. */
+  /** Settings without a meaning any more, a sentence by the name of the variable: worth saying once. */
   gone: ReadonlyMap<string, string>
   /** Settings in the file that look misspelled, in the same form. */
   mistyped: ReadonlyMap<string, string>

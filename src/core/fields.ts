@@ -79,7 +79,7 @@ export const aNumber: Read<number> = (value) => (Number.isFinite(value) ? (value
 export const anInteger: Read<number> = (value) => (Number.isSafeInteger(value) ? (value as number) : undefined)
 export const aBoolean: Read<boolean> = (value) => (typeof value === 'boolean' ? value : undefined)
 
-/** One of these texts. */
+/** One of the given texts. */
 export function oneOf<const T extends string>(...texts: readonly T[]): Read<T> {
   return (value) => texts.find((each) => each === value)
 }

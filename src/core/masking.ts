@@ -1,4 +1,4 @@
-/** What replaces a secret value, everywhere. */
+/** The text in place of a secret value, everywhere. */
 export const masked = '***MASKED***'
 
 /** Shorter values ("true", "3000") occur in any text by chance; masking them would only make it unreadable. */

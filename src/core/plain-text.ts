@@ -12,7 +12,7 @@ const controls = /([\x00-\x08\x0b-\x1f\x7f])\1*/g
 /** C1 controls, and the marks that reorder or hide text (bidirectional overrides, zero width). */
 const unseen = /[\u0080-\u009f\u200b\u200e\u200f\u202a-\u202e\u2028\u2029\u2060\u2066-\u2069\ufeff]/g
 
-/** Text with nothing of the above, as most lines are. */
+/** Text without any of the above, as most lines are. */
 const ordinary = /^[ -~\n]*$/
 /** A line that needs no change, as nearly all are. */
 const plain = /^(?:[!-~]+(?: [!-~]+)*)?$/

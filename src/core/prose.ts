@@ -33,7 +33,7 @@ export function excerpt(text: string, keep: { head: number; tail: number }): str
   return shown.map(cutLine).join('\n')
 }
 
-/** Prose broken at words; what is laid out by its author (code blocks, tables, indented lines) stays as it is. */
+/** Breaks prose at words; text laid out by its author (code blocks, tables, indented lines) stays as it is. */
 export function wrap(text: string): string {
   let fenced = false
   const lines = text.split('\n').map((line) => {

@@ -38,7 +38,7 @@ export type RunOutcome =
    * `hasWorked`: the model had ended a step since the last prompt.
    */
   | { kind: 'troubled'; how: string; hasWorked: boolean }
-  /** The agent has finished; `error` when it finished badly, `aborted` when somebody stopped it. */
+  /** The agent has finished; `error` when it finished badly, `aborted` when a person stopped it. */
   | { kind: 'done'; error: string | undefined; aborted: boolean }
   /** opencode no longer knows the session. */
   | { kind: 'lost' }

@@ -1,4 +1,4 @@
-/** The name that was probably meant by a misspelled word; undefined when no name is close. */
+/** The name that a misspelled word probably means; undefined when no name is close. */
 export function similarTo(word: string, names: readonly string[]): string | undefined {
   return within(Math.min(3, word.length / 3), word, names)
 }
@@ -9,7 +9,7 @@ export function within(most: number, word: string, names: readonly string[]): st
   return near !== undefined && near.away <= most ? near.name : undefined
 }
 
-/** How many characters have to be added, removed or changed to make the one word the other (Levenshtein). */
+/** How many characters to add, remove or change to turn the one word into the other (Levenshtein). */
 function distance(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index)
   for (let i = 1; i <= one.length; i++) {

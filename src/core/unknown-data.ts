@@ -1,4 +1,4 @@
-/** Reads fields of data that a stranger made. Pure. */
+/** Reads fields of data from outside. Pure. */
 
 /** The string at `key`, if `data` is an object that has one there. */
 export function textAt(data: unknown, key: string): string | undefined {

@@ -1,4 +1,4 @@
-/** Variables that say which agent a command belongs to. */
+/** Variables that say which agent runs a command. */
 const agentsOwn = [
   'KUGETSU_SERVER',
   'KUGETSU_AGENT',

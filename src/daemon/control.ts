@@ -22,7 +22,7 @@ export async function daemonRuns(home: Home): Promise<boolean> {
   return (await askDaemon(home, { do: 'status' })) !== undefined
 }
 
-/** The daemon of this home as the services see it. */
+/** The daemon of this home, as the services use it. */
 export function supervisionOf(home: Home): Supervision {
   return {
     isRunning: () => daemonRuns(home),

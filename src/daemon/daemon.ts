@@ -30,7 +30,7 @@ const configLookMs = 2_000
 
 /** How long, in milliseconds, a new daemon waits for the old one to end. */
 const takeOverMs = 10_000
-/** The same in the foreground: the other daemon has been told to stop, and first undoes the starts that are going on. */
+/** The same in the foreground: the old daemon has been told to stop, and first undoes the starts in progress. */
 const foregroundTakeOverMs = 60_000
 
 export interface DaemonOptions {

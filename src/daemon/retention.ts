@@ -1,6 +1,7 @@
 /**
- * What is kept of finished work: finished tasks and the transcripts of removed sessions, for QUEUE_CLEANUP_AGE_DAYS and at
- * most QUEUE_KEEP_FINISHED of each. Unfinished tasks and the transcripts of existing sessions are never removed.
+ * Limits what is kept of finished work: finished tasks and the transcripts of removed sessions, for
+ * QUEUE_CLEANUP_AGE_DAYS and at most QUEUE_KEEP_FINISHED of each. Unfinished tasks and the transcripts of existing
+ * sessions are never removed.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'

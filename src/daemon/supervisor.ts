@@ -1,6 +1,4 @@
-/**
- * Looks after the sessions: one look (`tick`) reads the files and acts on what they say. run-keeper.ts looks after the runs.
- */
+/** Looks after the sessions: one look (`tick`) reads the files and acts on them. run-keeper.ts looks after the runs. */
 import type { Home } from '../config/home.ts'
 import { freeAbandonedSlots, settleAbandonedStarts } from '../sessions/runs/abandoned-starts.ts'
 import { tellUntold } from '../sessions/runs/announce.ts'
@@ -11,7 +9,7 @@ import { readSessions, type StoredSession } from '../sessions/file/store.ts'
 import { completeTranscripts } from './following/late-transcripts.ts'
 import { createRunKeeper, type RunKeeper } from './following/run-keeper.ts'
 
-/** Every change is announced to the daemon; this is for announcements that were lost. */
+/** Every change is announced to the daemon; this is for lost announcements. */
 const fallbackMs = 60_000
 
 export interface Supervisor {
@@ -20,7 +18,7 @@ export interface Supervisor {
   close: () => void
 }
 
-/** `changed` is called when a look is worth it, `ended` once for each run that ended here. */
+/** `changed` is called when a look is worthwhile, `ended` once for each run that ended here. */
 export function createSupervisor(
   home: Home,
   changed: () => void,

@@ -1,6 +1,6 @@
 /**
- * Keeps a home small while it runs for weeks: removes old finished work, rotates logs, packs mirrors, and sweeps away what
- * killed writers left. Nothing waits for it. What fails is tried again the next time.
+ * Keeps a home small while it runs for weeks: removes old finished work, rotates logs, packs mirrors, and removes the
+ * leftovers of killed writers. Nothing waits for it. Failed steps are tried again the next time.
  */
 import * as fs from 'node:fs'
 import { listMirrors } from '../worktrees/mirror/list.ts'
@@ -26,7 +26,7 @@ export interface Upkeep {
   look: () => void
   /** A run has ended. */
   ended: () => void
-  /** Ends what is going on. */
+  /** Ends the work in progress. */
   close: () => Promise<void>
 }
 

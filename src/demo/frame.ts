@@ -1,4 +1,4 @@
-/** What the demo says at its beginning and its end. */
+/** The words of the demo at its beginning and its end. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Paths } from '../config/paths.ts'

@@ -1,4 +1,4 @@
-/** How the demo looks: numbered steps, a sentence or two each, commands and what they really print. */
+/** The looks of the demo: numbered steps, a sentence or two each, commands and their real output. */
 import { styleText } from 'node:util'
 
 export interface Audience {
@@ -9,7 +9,7 @@ export interface Audience {
 }
 
 export interface Narrator {
-  /** A heading without a number, and what is said under it. */
+  /** A heading without a number, and the text under it. */
   frame: (title: string, text: string) => void
   /** Begins the next step. */
   step: (title: string) => void
@@ -21,7 +21,7 @@ export interface Narrator {
   line: (text: string) => void
   /** The lines of an aligned table: the wanted columns, as far as there is room. */
   table: (lines: string[], wanted: string[]) => void
-  /** What the demo itself has to say amid what a command printed. */
+  /** The demo's own words amid the output of a command. */
   remark: (text: string) => void
   /** Things to type, each with what it does. */
   suggest: (rows: readonly (readonly [command: string, meaning: string])[]) => void

@@ -1,4 +1,4 @@
-/** The demo itself: what is run, in which order, and with which words. */
+/** The demo itself: the commands, their order, and the words. */
 import * as path from 'node:path'
 import { exitCodes, KugetsuError } from '../core/errors.ts'
 import { baseNameOf } from '../core/issue-names.ts'

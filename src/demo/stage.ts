@@ -40,7 +40,7 @@ export interface Finished {
 
 const commandMs = 180_000
 
-/** What a program needs of the real user's environment. Keys, tokens, proxies and configuration are not among it. */
+/** What a program needs of the real user's environment, without keys, tokens, proxies and configuration. */
 const inherited = ['PATH', 'LANG', 'LANGUAGE', 'LC_ALL', 'LC_CTYPE', 'TZ', 'USER', 'LOGNAME', 'LD_LIBRARY_PATH']
 
 // A unix socket's path has at most 103 bytes, and kugetsu adds up to 30 to that of the stage.

@@ -20,8 +20,8 @@ export interface Check {
   /** Looks, and changes nothing. An error it throws fails only this check. */
   look: (subject: Subject) => Found | Promise<Found>
   /**
-   * Repairs what can be repaired without loss, based on the state at that moment. Returns what it did, a sentence each.
-   * Called only when the look did not pass.
+   * Repairs as much as can be repaired without loss, based on the state at that moment. Returns what it did, a sentence
+   * each. Called only when the look did not pass.
    */
   fix?: (home: Home) => Promise<string[]>
 }

@@ -38,7 +38,7 @@ export function driverOfVersion(version: string): Driver | 'too old' | undefined
   return drivers.find(({ versions }) => compare(version, versions.from) >= 0 && compare(version, versions.below) < 0)
 }
 
-/** Called once by a process that lives long: reads now what an upgrade of kugetsu would replace under it. */
+/** Called once by a long-lived process: reads now the files that an upgrade of kugetsu would replace under it. */
 export function preload(): void {
   for (const driver of drivers) driver.preload()
 }

@@ -33,14 +33,17 @@ export interface Client {
   defaults(directory: string): Promise<{ model?: string | undefined; agent?: string | undefined }>
   /** The providers and models (`provider/model`) that it can use there. */
   usable(directory: string): Promise<UsableModels>
-  /** What is wrong with the MCP servers there, one clause each; also that one has not answered after `patienceMs`. */
+  /**
+   * What is wrong with the MCP servers there, one clause each; also that one has not answered after `patienceMs`
+   * milliseconds.
+   */
   mcpTrouble(directory: string, patienceMs: number): Promise<string[]>
 
   /** A new session with a first message that no model has answered. Throws KugetsuError `priming_failed`. */
   createPrimed(directory: string, session: { title: string; text: string; agent?: string | undefined }): Promise<string>
   /**
-   * A new session that begins with what session `base` was told, and is to be placed. `near` is any directory of the home.
-   * Throws KugetsuError `base_session_missing`.
+   * A new session that begins with the messages of session `base`, and is to be placed. `near` is any directory of the
+   * home. Throws KugetsuError `base_session_missing`.
    */
   fork(base: string, near: string): Promise<string>
   /**
@@ -55,7 +58,7 @@ export interface Client {
   /** The files with long outputs of the commands of a session and its sub-agents. Throws KugetsuError when it cannot tell. */
   outputsOf(id: string, near: string): Promise<string[]>
 
-  /** Sends a prompt; returns as soon as the server has it. A message id that was sent before is no second message. */
+  /** Sends a prompt; returns as soon as the server has it. A message id sent before makes no second message. */
   prompt(id: string, directory: string, prompt: Prompt): Promise<void>
   /** Whether a message is in a session, whole. */
   hasMessage(id: string, directory: string, messageId: string): Promise<boolean>
@@ -75,13 +78,13 @@ export interface Client {
   /** All messages of a session in order; undefined when there is no such session. */
   transcript(id: string, directory: string): Promise<Told[] | undefined>
 
-  /** What agents in a directory wait for. */
+  /** The requests that agents in a directory wait for. */
   asks(directory: string): Promise<Ask[]>
   /** Answers a request: allowed this once, or refused with a text for the agent. A question can only be refused. */
   answer(ask: Ask, directory: string, answer: 'once' | { refused: string | undefined }): Promise<void>
   /**
-   * Follows what happens in all directories until the stream ends, the signal aborts, or the stream falls silent. Calls
-   * `onOpen` once it listens: no later event is missed. Throws KugetsuError when it cannot connect.
+   * Follows all directories until the stream ends, the signal aborts, or the stream falls silent. Calls `onOpen` once
+   * it listens: no later event is missed. Throws KugetsuError when it cannot connect.
    */
   follow(handlers: { onOpen: () => void; onEvent: (event: ServerEvent) => void }, signal: AbortSignal): Promise<void>
 }
@@ -130,12 +133,12 @@ export interface ObservedSession {
   tokens: Record<string, unknown> | undefined
 }
 
-/** Something that an agent waits for. */
+/** A request that an agent waits for. */
 export interface Ask {
   id: string
   sessionId: string
   kind: 'permission' | 'question'
-  /** What it wants to do, as `bash` or `edit`, and to what. */
+  /** The action, as `bash` or `edit`, and its targets. */
   permission: string
   patterns: string[]
 }

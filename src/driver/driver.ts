@@ -11,7 +11,7 @@ export type DriverKind = 'opencode' | 'opencode2'
 /** Agents to define in addition to the user's own, by name, in the form of opencode 1's configuration. */
 export type AgentDefinitions = Record<string, object>
 
-/** What a driver can do without a server. */
+/** The capabilities of a driver without a server. */
 export interface Driver {
   readonly kind: DriverKind
   /** From the oldest version to the first that it cannot drive; `named` is the newest for a person, as `1.x`. */
@@ -20,7 +20,7 @@ export interface Driver {
   requireWorkable(home: string): void
   /** Reads the files of kugetsu that launch() needs. */
   preload(): void
-  /** Called before a server is launched; `sessions` are the ids of ours. Puts right what it keeps. Never throws. */
+  /** Called before a server is launched; `sessions` are the ids of ours. Repairs its store. Never throws. */
   beforeLaunch(home: Home, sessions: () => string[]): void
   /**
    * Writes the files that a new server reads, and tells how to run the program. Called while the home has no server, and
@@ -32,8 +32,8 @@ export interface Driver {
   /** The `mark` of a server that would be launched now. */
   markFor(home: Home, program: string): string
   /**
-   * Does what needs a server that has just booted, before any other process finds it. Returns whether it is only now known how
-   * to launch it well: then it is ended and launched again. Throws when the server does not answer.
+   * Does the work that needs a newly booted server, before any other process finds it. Returns whether only this boot
+   * has shown how to launch it well: then it is ended and launched again. Throws when the server does not answer.
    */
   afterLaunch(home: Home, endpoint: Endpoint, launched: Launched): Promise<boolean>
   /** Once an hour while the server runs: renews files that it reads again from time to time. */
@@ -66,7 +66,7 @@ export interface Driver {
   lookAtStore(home: Home): StoreLook | undefined
   /** Stores rules with sessions, also while no server runs; returns the ids of those that exist. Throws KugetsuError. */
   storeRules(home: Home, sessions: readonly { id: string; rules: PermissionRule[] }[]): string[]
-  /** Removes what it keeps for a removed worktree and no session owns. Throws the system's errors. */
+  /** Removes its remains of a removed worktree that no session owns. Throws the system's errors. */
   forgetWorktree(home: Home, worktree: string): void
   /** The long outputs of agents' commands that it keeps as files, read without a server; undefined without any. */
   lookAtOutputs(home: Home): { directory: string; files: number; bytes: number; open: boolean } | undefined
@@ -84,7 +84,7 @@ export interface Driver {
   suggest(home: Home, what: 'models' | 'agents'): string[]
 }
 
-/** What a new server is given. */
+/** The facts for a new server. */
 export interface Own {
   /** The fingerprint of the program, as `program.ts` gives it. */
   program: string

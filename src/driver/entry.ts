@@ -1,4 +1,4 @@
-/** What agents say and do, as a server tells it: messages, their parts, and events. */
+/** The words and actions of agents, as a server reports them: messages, their parts, and events. */
 
 /** The facts of a message, without its text. */
 export interface MessageFacts {
@@ -7,7 +7,7 @@ export interface MessageFacts {
   role: 'user' | 'assistant'
   /** When it began, by the server's clock; undefined when unknown. */
   at: Date | undefined
-  /** Nothing is added to it any more. */
+  /** It is complete. */
   isOver: boolean
   isFailed: boolean
   /** Why the model stopped, in its own word. */
@@ -27,7 +27,7 @@ export type Entry = EntryOf & {
   id: string
   messageId: string
   sessionId: string
-  /** Nothing is added to it any more. A text of a user is always finished. */
+  /** It is complete. A text of a user always is. */
   isFinished: boolean
 }
 
@@ -40,7 +40,7 @@ export type EntryOf =
   | { kind: 'summary' }
 
 export interface ToolCall {
-  /** Once it has ended: the tool, what it was asked (the same text for the same call), and what went wrong. */
+  /** Once it has ended: the tool, its arguments (the same text for the same call), and its error. */
   ended: { tool: string; input: string; failure: string | undefined } | undefined
   /** While it runs a command: the id that the command has in KUGETSU_CALL, and its own timeout. */
   command: { callId: string; timeoutMs: number | undefined; startedAt: number | undefined } | undefined

@@ -1,4 +1,4 @@
-/** What every server of a home has in its environment, whatever its kind. */
+/** The environment of every server of a home, whatever its kind. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Home } from '../config/home.ts'
@@ -28,8 +28,8 @@ const silent = {
 const foreign = ['OPENCODE', 'OPENCODE_PID', 'OPENCODE_SERVER_USERNAME', 'PWD', 'OLDPWD']
 
 /**
- * The user's own environment, without what would block or misdirect a server, and without `more`; with what agents'
- * commands need of kugetsu.
+ * The user's own environment, without variables that would block or misdirect a server, and without `more`; with what
+ * agents' commands need of kugetsu.
  */
 export function surroundings(home: Home, marker: string, more: readonly string[] = []): NodeJS.ProcessEnv {
   const own = withoutCaller(withoutAgent(home.env))

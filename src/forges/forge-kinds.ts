@@ -30,7 +30,7 @@ export function apiUrlOf(kind: ForgeType, webUrl: string): string | undefined {
   return URL.canParse(webUrl) ? forges[kind]?.apiOf(new URL(webUrl)) : undefined
 }
 
-/** What is known of the server of an issue. */
+/** The facts about the server of an issue. */
 export interface IssueForge {
   forge: ForgeType
   /** Where its API is, without a trailing slash. */

@@ -21,7 +21,7 @@ export interface PullRequest {
 export interface Standing {
   /** It has no conflicts; only for open ones. */
   mergeable: boolean | undefined
-  /** What the checks of its newest commit say; `none` when there are none. */
+  /** The result of the checks of its newest commit; `none` when there are none. */
   ci: 'success' | 'failure' | 'pending' | 'none' | undefined
 }
 

@@ -38,9 +38,9 @@ export interface GitCall extends GitOptions {
   settingsAsTheyAre?: boolean
   /** The call asks a remote. It is given up after remoteSilenceMs without output, even if `timeoutMs` is longer. */
   asksRemote?: boolean
-  /** Gets git's progress, a line at a time. */
+  /** Gets git's progress, one line at a time. */
   onProgress?: ((text: string) => void) | undefined
-  /** Gets what git said on standard error though it succeeded, such as a directory that it could not read. */
+  /** Gets git's messages on standard error despite success, such as a directory that it could not read. */
   onWarning?: ((text: string) => void) | undefined
   /** How to report a failure: what could not be done, and the error's code. */
   failure?: { message: string; code: string }

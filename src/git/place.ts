@@ -1,4 +1,4 @@
-/** What lies where a worktree should be: the mirror's own worktree, a clone, or a worktree of another repository. */
+/** Finds out what is at a worktree's place: the mirror's own worktree, a clone, or a worktree of another repository. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { readText } from '../platform/files.ts'

@@ -1,6 +1,6 @@
 /**
- * What a mirror knows of its worktrees, read from its files (gitrepository-layout(5), "worktrees/"). This takes no process,
- * and sees the half-made entries that `git worktree list` leaves out.
+ * A mirror's records of its worktrees, read from its files (gitrepository-layout(5), "worktrees/"). This takes no
+ * process, and sees the half-made entries that `git worktree list` leaves out.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -90,7 +90,7 @@ export function placeOfAdded(mirror: string): string {
   return path.join(mirror, 'added')
 }
 
-/** Deletes what dead processes have left of the entry of the worktree at `place`. The caller holds the mirror's lock. */
+/** Deletes the leftovers of dead processes of the entry of the worktree at `place`. The caller holds the mirror's lock. */
 export async function sweepEntry(mirror: string, place: string): Promise<void> {
   await sweepTemporary(placeOfDropped(path.join(mirror, 'worktrees', path.basename(place))))
   await sweepTemporary(placeOfAdded(mirror))

@@ -9,7 +9,7 @@ import { packedText } from '../platform/single-executable.ts'
 import type { ModelChoice } from './models/in-use.ts'
 import { addModelsVariable, allModelsVariable } from './models/variables.ts'
 
-/** The environment of the server: the user's own, without what would block or misdirect it. */
+/** The environment of the server: the user's own, without variables that would block or misdirect it. */
 export function serverEnvironment(home: Home, own: Omit<Own, 'program'> & { models: ModelChoice }): NodeJS.ProcessEnv {
   return {
     ...surroundings(home, own.marker, [allModelsVariable, addModelsVariable]),
@@ -19,7 +19,7 @@ export function serverEnvironment(home: Home, own: Omit<Own, 'program'> & { mode
   }
 }
 
-/** For opencode and for the plugin. The plugin may add what is left out, and gives all to an opencode that agents run. */
+/** For opencode and for the plugin. The plugin may add left-out models, and gives all to an opencode that agents run. */
 function modelVariables({ served, logins }: ModelChoice): Record<string, string> {
   if (served === undefined) return {}
   return {

@@ -1,8 +1,11 @@
-/** The files in which opencode keeps what commands printed: they can be large and hold secrets, and every user may read them. */
+/**
+ * The files in which opencode keeps the output of commands: they can be large and hold secrets, and every user may read
+ * them.
+ */
 import * as fs from 'node:fs'
 import { messageOf } from '../core/errors.ts'
 
-/** Keeps other users out of a directory, also of what opencode writes there from now on. Never throws: doctor reports it too. */
+/** Keeps other users out of a directory, also out of later files of opencode there. Never throws: doctor reports it too. */
 export function closeDirectory(home: { warn: (text: string) => void }, directory: string): void {
   try {
     fs.mkdirSync(directory, { recursive: true, mode: 0o700 })

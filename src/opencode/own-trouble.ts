@@ -18,7 +18,7 @@ const troubles: readonly (readonly [RegExp, string])[] = [
   [/\b(EMFILE|ENFILE)\b/, 'it had too many files open'],
 ]
 
-/** What went wrong in opencode itself, in words that can follow "opencode failed:"; undefined for any other error. */
+/** The failure of opencode itself, in words that can follow "opencode failed:"; undefined for any other error. */
 export function ownTrouble(error: z.infer<typeof failure>): string | undefined {
   // A provider's error has a name of its own, and its text may say anything.
   if (error.name !== undefined && error.name !== 'UnknownError' && !/Sql|Platform/.test(error.name)) return undefined

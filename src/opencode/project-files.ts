@@ -1,4 +1,4 @@
-/** What opencode writes into a project while it reads the configuration there, as 1.2 to 1.18 do. */
+/** The files that opencode writes into a project while it reads the configuration there, as 1.2 to 1.18 do. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { messageOf } from '../core/errors.ts'
@@ -8,9 +8,9 @@ const configurations = ['opencode.json', 'opencode.jsonc', '.opencode/opencode.j
 
 const instructions = ['AGENTS.md', 'CLAUDE.md', 'CONTEXT.md']
 
-/** Folders of which opencode reads what it finds: agents, commands, plugins, skills. */
+/** Folders of which opencode reads all files: agents, commands, plugins, skills. */
 const folders = ['.opencode', '.claude']
-/** More than such a folder has without the packages of plugins. */
+/** More files than such a folder has without the packages of plugins. */
 const mostInFolder = 1_000
 
 /**
@@ -51,7 +51,10 @@ function entriesOf(directory: string): fs.Dirent[] {
   }
 }
 
-/** What opencode makes in `.opencode`. Its .gitignore makes git ignore these, unless the project has one of its own. */
+/**
+ * The files that opencode makes in `.opencode`. Its .gitignore makes git ignore these, unless the project has one of
+ * its own.
+ */
 const madeByItself = ['.gitignore', 'node_modules/', 'package.json', 'package-lock.json', 'bun.lock']
 
 /**

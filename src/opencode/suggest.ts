@@ -1,4 +1,4 @@
-/** What opencode has for completion, from its files only: asking opencode could take seconds. */
+/** Completion of opencode's models and agents, from its files only: asking opencode could take seconds. */
 import * as path from 'node:path'
 import stripJsonComments from 'strip-json-comments'
 import type { Home } from '../config/home.ts'

@@ -1,6 +1,7 @@
 /**
- * What commands of agents printed beyond what opencode gives the model: a file each in `tool-output/` of opencode's data
- * directory. opencode removes a file after a week. It can be large and hold secrets, and opencode lets every user read it.
+ * The output of agents' commands beyond what opencode gives the model: a file each in `tool-output/` of opencode's data
+ * directory. opencode removes a file after a week. It can be large and hold secrets, and opencode lets every user read
+ * it.
  */
 import * as path from 'node:path'
 import { listDirectory } from '../platform/files.ts'

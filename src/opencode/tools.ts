@@ -15,7 +15,7 @@ interface Call {
   title: string | undefined
   input: Record<string, unknown>
   metadata: Record<string, unknown>
-  /** A text the model gave or the tool found, on one line, secrets hidden. */
+  /** A text of the model or of a tool, on one line, secrets hidden. */
   line: (text: string | undefined, length?: number) => string
   path: (file: string | undefined) => string
 }

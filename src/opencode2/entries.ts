@@ -5,7 +5,7 @@ import type { Entry, MessageFacts, Told, ToolCall } from '../driver/entry.ts'
 import type { Content, Message } from './api/schemas.ts'
 import { showCall } from './show-call.ts'
 
-/** What is said in a message; undefined for opencode's own bookkeeping, and for its own notes to the model. */
+/** The text of a message; undefined for opencode's own bookkeeping, and for its own notes to the model. */
 export function toldBy(message: Message, sessionId: string): Told | undefined {
   const facts = factsOf(message, sessionId)
   const { id: messageId } = message
@@ -63,7 +63,7 @@ function entriesOf(
   })
 }
 
-/** How far a call has come. */
+/** The progress of a call. */
 export function statusOf(call: Content): string | undefined {
   return textAt(recordAt(call, 'state'), 'status')
 }

@@ -1,7 +1,7 @@
 /**
- * What commands of agents printed beyond what opencode gives the model: a file each, `shell/<project>/sh_….out` in opencode's
- * data directory; what other tools found, in `tool-output/`. They can be large and hold secrets, and opencode lets every user
- * read them.
+ * The output of agents' commands beyond what opencode gives the model: a file each, `shell/<project>/sh_….out` in
+ * opencode's data directory; the output of other tools is in `tool-output/`. They can be large and hold secrets, and
+ * opencode lets every user read them.
  */
 import * as path from 'node:path'
 import type { Home } from '../config/home.ts'
@@ -11,7 +11,7 @@ import { closeDirectory, lookAtDirectory } from '../opencode/output-files.ts'
 import { listDirectory } from '../platform/files.ts'
 import type { Routes } from './api/routes.ts'
 
-/** In opencode's words to the model, at the end of what it gives it. */
+/** In opencode's words to the model, at the end of an output. */
 const saved = /\[full output saved to ([^\]\n]+)\]/g
 
 type Opencode = Pick<Home, 'env' | 'userHome'>

@@ -1,6 +1,6 @@
 /**
- * Why runs failed before their first step, as far as this process has heard: opencode 2 tells that in an event only, and its
- * messages only say that the run has failed.
+ * Why runs failed before their first step, as far as this process has heard: opencode 2 gives the reason in an event
+ * only, and its messages only say that the run has failed.
  */
 import { startOf } from '../core/columns.ts'
 import { ownTrouble } from '../opencode/own-trouble.ts'

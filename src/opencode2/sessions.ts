@@ -1,4 +1,4 @@
-/** The making and placing of sessions. */
+/** Makes and places sessions. */
 import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,10 +13,10 @@ import type { Session } from './api/schemas.ts'
 import { asRules } from './rules.ts'
 
 const againMs = 50
-/** How long ours may come after the others. */
+/** How long our plugin may load after the others, in milliseconds. */
 const lateMs = 10_000
 
-/** Where a session keeps what it was told first, so that others can be told the same. */
+/** Where a session keeps its first instruction, so that others can be given the same. */
 const told = 'kugetsu'
 
 /** How to know our plugin: another one may have its id, and then opencode leaves ours out. */

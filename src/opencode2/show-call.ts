@@ -1,4 +1,4 @@
-/** opencode 2's calls of tools in transcripts: its own names, and from there as those of opencode 1. */
+/** opencode 2's calls of tools in transcripts: with its own names, and otherwise as those of opencode 1. */
 import { listAt, numberAt, recordAt, textAt } from '../core/unknown-data.ts'
 import { renderTool } from '../opencode/tools.ts'
 import type { Content } from './api/schemas.ts'
@@ -47,7 +47,7 @@ export function showCall(call: Content, options: Parameters<typeof renderTool>[1
   return renderTool(part, options)
 }
 
-/** What a tool gave the model. A command that printed nothing gives its result as JSON. */
+/** The result of a tool for the model. A command that printed nothing gives its result as JSON. */
 function printed(state: Record<string, unknown>): string {
   const text = listAt(state, 'content')
     .map((each) => textAt(each, 'text') ?? '')
@@ -59,7 +59,7 @@ function status(metadata: Record<string, unknown>): string | undefined {
   return textAt(metadata, 'status')
 }
 
-/** A command's output without the line that opencode adds for the model: the exit code is told anyway. */
+/** A command's output without the line that opencode adds for the model: the exit code is shown anyway. */
 function withoutEnding(output: string): string {
   return output.replace(/\n?Exited with code \d+\s*$/, '')
 }

@@ -24,7 +24,7 @@ export function lookAtStore(home: Home): StoreLook | undefined {
   return lookAtTable(storeFile(home), 'session_v2', neededColumns)
 }
 
-/** Closes the database to other users: it holds logins, and what agents were told and printed. */
+/** Closes the database to other users: it holds logins, and the prompts and output of agents. */
 export function closeStore(home: Home): void {
   for (const end of ['', '-wal', '-shm']) {
     const file = storeFile(home) + end

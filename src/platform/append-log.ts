@@ -78,9 +78,9 @@ function rotate({ file, lock, rotateAt }: AppendLog): void {
 }
 
 /**
- * The lines of a log, newest first; the first one is empty, or is being written or was cut off. The older part is read when it is
- * asked for: in this order a line is seen twice when the file moves away meanwhile, and never missed. A file that cannot be read is
- * named to `warn` and left out.
+ * The lines of a log, newest first; the first one is empty, half written or cut off. The older part is read on demand:
+ * in this order a line is seen twice when the file moves away meanwhile, and never missed. An unreadable file is named
+ * to `warn` and left out.
  */
 export function* newestLines(file: string, warn: (text: string) => void): Generator<string> {
   const linesOf = (text: string) => text.split('\n').reverse()

@@ -1,4 +1,4 @@
-/** File handles: what is left of `ulimit -n`. */
+/** Counts the file handles that `ulimit -n` leaves. */
 import * as fs from 'node:fs'
 import * as os from 'node:os'
 import { codeOf, KugetsuError, messageOf } from '../core/errors.ts'

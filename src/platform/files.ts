@@ -85,7 +85,10 @@ export function rotateInPlace(file: string): boolean {
   return true
 }
 
-/** Like writeAtomic, but never replaces: false when the file exists already. First makes durable what is in `before`. */
+/**
+ * Like writeAtomic, but never replaces: false when the file exists already. First makes the contents of `before`
+ * durable.
+ */
 export function createExclusive(file: string, content: string, before?: string): boolean {
   const temporary = writeTemporary(file, content)
   try {
@@ -161,8 +164,8 @@ export interface ReadFile {
 
 /**
  * The text of a small regular file (under 64 KB), with as few system calls as possible: for directories with thousands
- * of them. Undefined for everything else: a missing, empty, large or unreadable file, one that is not regular, one with
- * bytes that are not UTF-8.
+ * of them. Undefined for everything else: a missing, empty, large or unreadable file, one of another
+ * kind, one with bytes that are not UTF-8.
  */
 export function readSmall(file: string, options: { stat: boolean }): ReadFile | undefined {
   let descriptor: number | undefined

@@ -1,7 +1,8 @@
 /**
- * True mutual exclusion, for things that must not happen twice (one daemon, one server start, one command per issue, one git
- * writer per mirror). The kernel holds the lock: an exclusive SQLite transaction is an fcntl lock. The lock is gone the
- * instant its process dies, however it dies, so it cannot go stale. For an order that nothing depends on: order.ts.
+ * True mutual exclusion, for things that must not happen twice (one daemon, one server start, one command per issue,
+ * one git writer per mirror). The kernel holds the lock: an exclusive SQLite transaction is an fcntl lock. The lock is
+ * gone the instant its process dies, however it dies, so it cannot go stale. For an order that nothing depends on:
+ * order.ts.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -23,7 +24,7 @@ export interface WaitOptions {
   signal?: AbortSignal | undefined
 }
 
-/** What a lock's holder gets: call it to release the lock. */
+/** Call it to release the lock. */
 export type Release = () => void
 
 /**

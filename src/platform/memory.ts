@@ -14,7 +14,7 @@ const noLimit = 2 ** 60
 export interface AvailableMemory {
   /** What new processes can have without swapping and without other processes being ended; in MB of 2^20 bytes. */
   mb: number
-  /** What sets the bound: the machine, or the limit of a control group, such as that of a container or a service. */
+  /** The bound: the machine, or the limit of a control group, such as that of a container or a service. */
   bound: 'machine' | 'control group'
 }
 

@@ -13,7 +13,7 @@ const staleMs = 2_000
 
 /**
  * Runs `work` in order with the other callers, or without order after `timeoutMs` milliseconds: a stuck lock (suspended
- * holder, clock gone wrong, a file in its place) must not stop anybody. Never throws because of the lock.
+ * holder, clock gone wrong, a file in its place) must not stop any caller. Never throws because of the lock.
  */
 export async function inOrder<T>(file: string, wait: WaitOptions, work: () => T | Promise<T>): Promise<T> {
   ensureDirectory(path.dirname(file))

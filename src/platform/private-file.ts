@@ -85,7 +85,7 @@ function put(file: string, bytes: Uint8Array): void {
   sweep(file)
 }
 
-/** Removes files of other versions, and what a killed process was writing. */
+/** Removes files of other versions, and the half-written files of killed processes. */
 function sweep(file: string): void {
   const directory = path.dirname(file)
   const kind = path.basename(file).split('-')[0] ?? ''

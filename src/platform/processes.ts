@@ -5,7 +5,7 @@ import { aText, anObject, type Described, required } from '../core/fields.ts'
 
 export const identityFields = {
   pid: required((value) => (Number.isSafeInteger(value) && Number(value) > 0 ? Number(value) : undefined)),
-  /** When it started: clock ticks since boot on Linux, what `ps` says elsewhere. */
+  /** When it started: clock ticks since boot on Linux, the answer of `ps` elsewhere. */
   start_time: required(aText),
   boot_id: required(aText),
   /** The pid namespace: a container that shares the home has pids of its own. */

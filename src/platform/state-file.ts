@@ -27,7 +27,7 @@ export function readState<T>(
   let reason: string
   try {
     const text = readText(file, longestBytes)
-    if (text === undefined && !before.isSymbolicLink()) return { kind: 'absent' } // somebody has removed it meanwhile
+    if (text === undefined && !before.isSymbolicLink()) return { kind: 'absent' } // removed meanwhile by another process
     const value = text === undefined ? undefined : parseJson(text)
     if (value !== undefined) {
       try {

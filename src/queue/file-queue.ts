@@ -65,7 +65,7 @@ export function openQueue(home: QueueHome): Queue {
 
   const change: Queue['change'] = (id, how, fence) => locked(() => changeNow(id, how, fence))
 
-  /** How all items stand now, in the order in which they would be started. */
+  /** The standings of all items, in the order in which they would be started. */
   function standingNow(): readonly Standing[] {
     standings.look()
     return standings.all()
@@ -74,7 +74,7 @@ export function openQueue(home: QueueHome): Queue {
   async function list(filter: Filter = {}): Promise<{ items: Item[]; unread: string[] }> {
     lists += 1
     const isAll = filter.states === undefined && filter.owners === undefined && filter.begun === undefined
-    // What is asked for once is read once: a look would ask for the facts of each file besides.
+    // An item asked for once is read once: a look would ask for the facts of each file besides.
     const isKnown = !isAll && (lists > 1 || standings.isWatching())
     const fits = (item: Standing) => isMeant(item, filter)
     const ids = isKnown ? idsOf(standingNow().filter(fits)).toSorted() : files.ids()
@@ -104,15 +104,15 @@ export function openQueue(home: QueueHome): Queue {
         const dueInMs = Math.min(picked.dueInMs ?? Infinity, forPm.dueInMs ?? Infinity)
         return { taken, next, dueInMs: dueInMs === Infinity ? undefined : dueInMs }
       }
-      // What others have changed meanwhile is known now, so other items are picked.
+      // The changes of others are known now, so other items are picked.
       free = limits.free - taken.filter(({ item }) => item.kind === 'dev').length
       pm &&= taken.every(({ item }) => item.kind !== 'pm')
     }
   }
 
   /**
-   * Begins attempts on those of the items that still wait, and adds them to `taken`. Returns false when one of them does
-   * not wait any more. What is taken is never lost to the caller: throws only while nothing is.
+   * Begins attempts on those of the items that still wait, and adds them to `taken`. Returns false when one of them no
+   * longer waits. A taken item is never lost to the caller: this throws only while there is none.
    */
   async function beginAll(ids: readonly string[], taken: Grant[]): Promise<boolean> {
     if (ids.length === 0) return true

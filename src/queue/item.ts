@@ -32,7 +32,7 @@ const resultFields = {
   /** Of this run, in dollars. */
   cost: number,
   pr_url: text,
-  /** What the agent said last. */
+  /** The last words of the agent. */
   answer: text,
 }
 /** The result of a task. */
@@ -101,7 +101,7 @@ export type Item = Described<Omit<typeof fields, 'kind' | 'state'>> & {
   source?: string
 }
 
-/** What is enqueued: the rest follows from it. */
+/** The parts of a task to enqueue: the rest follows from them. */
 export interface Task extends Partial<
   Pick<Item, 'kind' | 'priority' | 'pr_url' | 'base' | 'model' | 'agent' | 'fresh' | 'mentions' | 'rank'>
 > {

@@ -1,7 +1,7 @@
 import { lazy } from '../core/lazy.ts'
 import type { Queue } from './queue.ts'
 
-/** The queue that `load` gives, loaded with its first use: most commands need none. */
+/** The queue of `load`, loaded at its first use: most commands need none. */
 export function loadedLater(load: () => Promise<Queue>): Queue {
   const queue = lazy(load)
   return {

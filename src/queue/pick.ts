@@ -2,7 +2,7 @@ import type { Attempt, Item } from './item.ts'
 import type { Limits } from './queue.ts'
 import { isBegun, openAttempt, waitsMs } from './transitions.ts'
 
-/** What the order of the queue needs of an item. Of the attempts, the last one is enough. */
+/** The fields that the order of the queue needs. Of the attempts, the last one is enough. */
 export interface Standing extends Pick<
   Item,
   'id' | 'kind' | 'state' | 'priority' | 'rank' | 'issue_ref' | 'model' | 'not_before'
@@ -11,14 +11,14 @@ export interface Standing extends Pick<
 }
 
 export interface Picked<T> {
-  /** What to start now, in order. */
+  /** The items to start now, in order. */
   items: T[]
   /** How soon an item that waits for its next try can be tried, in milliseconds; undefined when none does. */
   dueInMs: number | undefined
 }
 
 /**
- * What to start next, for issues: continuations first, then by rank. Tasks of one issue run one at a time and in order; a
+ * The next starts for issues: continuations first, then by rank. Tasks of one issue run one at a time and in order; a
  * busy issue does not hold up other issues. For tasks of the PM agent see pickForPm. Pure.
  */
 export function pick<T extends Standing>(

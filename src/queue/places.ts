@@ -1,11 +1,11 @@
 /** Where the queue of files is, below a home. Nothing outside this folder knows it. */
 import * as path from 'node:path'
 
-/** What the queue of files needs of a home. */
+/** The fields of a home that the queue of files needs. */
 export interface QueueHome {
   paths: { home: string }
   now: () => Date
-  /** Tells the person about something odd that does not stop the work; one line. */
+  /** Tells the person about an oddity that does not stop the work; one line. */
   warn: (text: string) => void
   /** Aborted when the caller was told to stop. */
   signal: AbortSignal

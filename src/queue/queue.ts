@@ -6,23 +6,23 @@ export interface Filter {
   states?: readonly ItemState[] | undefined
   /** By ownerKey(). */
   owners?: ReadonlySet<string> | undefined
-  /** Only those that somebody has: an attempt to start an agent with them was begun and has not ended. */
+  /** Only taken ones: an attempt to start an agent with them was begun and has not ended. */
   begun?: true | undefined
 }
 
-/** What may be taken from the queue. */
+/** The limits on taking from the queue. */
 export interface Limits {
   /** How many tasks of issues. */
   free: number
-  /** How many more of them to name that would come next. */
+  /** How many more of the next ones to name. */
   ahead?: number | undefined
-  /** The issues, by issueKey(), that can have no agent now, beside those that have a begun task. */
+  /** The issues, by issueKey(), that can have no agent now, besides those with a begun task. */
   busyIssues: ReadonlySet<string>
   /** The providers of models that take no work now; '' are the tasks that name no model. */
   heldProviders?: ReadonlySet<string> | undefined
   /** The repositories that have all the agents they may have, as `host/owner/repo` in lower case. */
   fullRepositories?: ReadonlySet<string> | undefined
-  /** Whether the PM agent can be told something: one task at a time. */
+  /** Whether the PM agent is free: it takes one task at a time. */
   pm: boolean
 }
 
@@ -83,12 +83,11 @@ export interface Queue {
   remove: (ids: string[], mayGo: (item: Item) => boolean) => Promise<string[]>
   /**
    * From now on take(), counts() and list() with a filter take no longer when more is in the queue. `changed` is called
-   * soon after another process has changed something that was not noticed before. Returns what ends it.
+   * soon after another process has made a change that was not noticed before. Returns the function that ends it.
    */
   watch: (changed: () => void) => Promise<() => void>
   /**
-   * Reads all items, or as many of the `newest` ids, and changes nothing: what cannot be understood stays, and nothing is
-   * told of it.
+   * Reads all items, or as many of the `newest` ids, and changes nothing: unreadable ones stay and are not reported.
    */
   inspect: (options?: { newest?: number }) => Promise<{ items: Item[]; damaged: Damaged[] }>
 }

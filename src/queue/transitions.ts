@@ -36,7 +36,7 @@ export function isFinished({ state }: Pick<Item, 'state'>): boolean {
   return state === 'completed' || state === 'error'
 }
 
-/** Whether somebody has it: an agent, or a process that starts one. */
+/** Whether an agent, or a process that starts one, has it. */
 export function isBegun(item: Pick<Item, 'state' | 'attempts'>): boolean {
   return item.state === 'notified' || (item.state === 'pending' && openAttempt(item) !== undefined)
 }

@@ -1,4 +1,4 @@
-/** What an opencode server has written to its log. */
+/** Reads the log of an opencode server. */
 import * as fs from 'node:fs'
 import type { Home } from '../config/home.ts'
 import { KugetsuError } from '../core/errors.ts'

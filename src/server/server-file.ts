@@ -1,4 +1,4 @@
-/** opencode/server.json: which server this home has. Loads little, for the commands that only look. */
+/** opencode/server.json: the server of this home. Loads little, for the commands that only look. */
 import type { Home } from '../config/home.ts'
 import {
   aBoolean,
@@ -41,7 +41,7 @@ export function parseServer(text: string): ServerRecord | undefined {
   return readFields(serverFile, parseJson(text))
 }
 
-/** What server.json says, alive or not. A file that cannot be understood is set aside. */
+/** The content of server.json, alive or not. An unreadable file is set aside. */
 export function readServer(home: Home): ServerRecord | undefined {
   const read = readState(home.paths.server, (value) => readFields(serverFile, value), home.now())
   if (read.kind === 'read') return read.value
@@ -51,7 +51,7 @@ export function readServer(home: Home): ServerRecord | undefined {
   return undefined
 }
 
-/** Replaces what server.json says. */
+/** Replaces the content of server.json. */
 export function writeServer(home: Home, record: ServerRecord): void {
   writeJson(home.paths.server, record)
 }

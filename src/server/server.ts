@@ -115,7 +115,7 @@ export async function stopServer(home: Home, unless: () => boolean): Promise<boo
   )
 }
 
-/** Removes what a dead server left: its file, and the commands its agents ran. False when none has died. */
+/** Removes the leftovers of a dead server: its file, and the commands its agents ran. False when none has died. */
 export async function clearDeadServer(home: Home): Promise<boolean> {
   return exclusively(
     home.paths.lock('opencode-server'),

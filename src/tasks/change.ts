@@ -1,4 +1,4 @@
-/** Taking tasks out of the queue, and putting failed ones back. */
+/** Takes tasks out of the queue, and puts failed ones back. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { note } from '../activity/journal.ts'
 import type { Home } from '../config/home.ts'

@@ -1,4 +1,4 @@
-/** Putting tasks into the queue, and waiting for their end. */
+/** Puts tasks into the queue, and waits for their end. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { note } from '../activity/journal.ts'
 import { notifyNew } from '../activity/notifications.ts'

@@ -1,4 +1,4 @@
-/** The handle of a worktree: everything that works on it is given this. */
+/** The handle of a worktree, for everything that works on it. */
 import type { GitRepository } from '../git/repository.ts'
 
 export interface WorktreePlace {
@@ -23,7 +23,7 @@ export interface AddWorktreeOptions extends IssueWorktree {
   madeAt?: string | undefined
 }
 
-/** The same worktree for calls that an abort must not stop: to undo what was made. */
+/** The same worktree for calls that an abort must not stop: to undo earlier steps. */
 export function unaborted<T extends WorktreePlace>(worktree: T): T {
   return { ...worktree, mirror: worktree.mirror.with({ signal: undefined }) }
 }

@@ -1,4 +1,4 @@
-/** What a killed `git worktree add` leaves behind. `git worktree prune` never clears it, because it is locked. */
+/** The leftovers of a killed `git worktree add`. `git worktree prune` never clears them, because they are locked. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import {

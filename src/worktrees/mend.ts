@@ -14,7 +14,7 @@ import { headOfMirror, isDirectory, isFile, isPlace, linkToMirror, type Part, re
 import { askRefs } from '../git/refs.ts'
 
 /**
- * What the worktree has lost, in words (`its .git file`). Empty when git works, when nothing is there, and when the
+ * The lost parts of the worktree, in words (`its .git file`). Empty when git works, when nothing is there, and when the
  * directory is not a worktree of the mirror. Reads files only. Throws KugetsuError `worktree_broken` when it cannot be
  * mended.
  */

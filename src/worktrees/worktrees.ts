@@ -138,7 +138,7 @@ export interface RemovedWorktree {
   /** There was a worktree, or leftovers of one. */
   removed: boolean
   branchDeleted: boolean
-  /** A directory with what could not be deleted (files of another user), moved out of the way. */
+  /** A directory with files that could not be deleted (of another user), moved out of the way. */
   leftBehind: string | undefined
 }
 

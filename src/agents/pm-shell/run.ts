@@ -19,7 +19,7 @@ export interface Surroundings {
   tell: (text: string) => void
 }
 
-/** The exit codes of shells for: not allowed, not found. */
+/** The exit codes of a shell for "not allowed" and "not found". */
 const refusedCode = 126
 const notFoundCode = 127
 

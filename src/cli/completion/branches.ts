@@ -1,4 +1,4 @@
-/** The branches of a remote for completion, as its mirror has them since it was last fetched. */
+/** The branches of a remote for completion, as of the last fetch of its mirror. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Home } from '../../config/home.ts'

@@ -1,4 +1,4 @@
-/** What can stand at the end of a command line, from the definitions of the commands. This module names no command. */
+/** Completes the end of a command line, from the definitions of the commands. This module names no command. */
 import type { Argument, Command, Option } from 'commander'
 
 export interface Candidate {
@@ -8,8 +8,8 @@ export interface Candidate {
 }
 
 /**
- * The values of an argument: its name as in its command's usage (`issue-ref`), the words of the command it belongs to
- * (`queue`, `show`), the part that was typed, and the arguments before it.
+ * The values of an argument: its name as in its command's usage (`issue-ref`), the words of its command (`queue`,
+ * `show`), the typed part, and the arguments before it.
  */
 export type Values = (
   name: string,
@@ -38,7 +38,7 @@ interface Place {
   path: string[]
   /** The arguments that the command has been given. */
   given: string[]
-  /** The option that the next word is the value of. */
+  /** The option that takes the next word as its value. */
   option: Option | undefined
   /** The options that the command has been given, by their long names. */
   used: Set<string>

@@ -1,6 +1,6 @@
 /**
- * What the home has for completion. It is read at every key press, so this reads as little as possible. It skips what it
- * cannot understand; the other readers report that.
+ * What completion reads of the home. It runs at every key press, so it reads as little as possible. It skips what it
+ * cannot understand; the other readers report it.
  */
 import * as path from 'node:path'
 import { parseEnv } from '../../agents/env-files.ts'
@@ -15,10 +15,10 @@ import { at, jsonOf } from '../../platform/soft-json.ts'
 import { statuses } from '../../sessions/status/status.ts'
 import { driverFor } from '../../driver/choose.ts'
 
-/** How many tasks, the newest, are read for their descriptions. */
+/** How many tasks, the newest, to read for their descriptions. */
 const mostItems = 200
 const longestDescription = 60
-/** The state of the tasks that a command is for, if it is not for all. */
+/** The state of the tasks that a command is for, if not for all. */
 const itemStates: Record<string, string> = { remove: 'pending', retry: 'error' }
 
 /** The values of arguments by their names in the usage of their commands. */
@@ -81,7 +81,7 @@ function servers(home: Home): Candidate[] {
   return all.filter(({ value }, index) => all.findIndex((each) => each.value === value) === index)
 }
 
-/** The agents that have variables of their own, by their files. */
+/** The agents with variables of their own, by their files. */
 function agents(home: Home): string[] {
   const files = listDirectory(home.paths.env).flatMap((name) => /^([\w-]+)\.env$/.exec(name)?.[1] ?? [])
   return [...new Set(['default', 'dev', 'pm-agent', ...files])]
@@ -98,7 +98,7 @@ function textOf(value: unknown): string {
   return typeof value === 'string' ? plainLine(value, longestDescription) : ''
 }
 
-/** Whether a shell takes the value as one word: anything may stand in a file. */
+/** Whether a shell takes the value as one word: a file may contain anything. */
 function isPlain(value: string): boolean {
   return /^[A-Za-z0-9][\w./:#@+-]*$/.test(value)
 }

@@ -55,7 +55,7 @@ interface Place {
   before: Buffer
 }
 
-/** What was added to a file since; undefined when it is not the file that was read. A missing file has nothing new. */
+/** The bytes added to a file since; undefined when it is another file than before. A missing file has nothing new. */
 function readOn(file: string, { offset, before }: Place): Buffer | undefined {
   if (offset > 0 && look(file) === undefined) return Buffer.alloc(0)
   const bytes = readFrom(file, offset - before.length)
@@ -70,7 +70,7 @@ function look(file: string): fs.Stats | undefined {
   }
 }
 
-/** What is in a file from `offset` on; empty when the file is missing. Never waits for a pipe. */
+/** The bytes of a file from `offset` on; empty when the file is missing. Never waits for a pipe. */
 export function readFrom(file: string, offset: number): Buffer {
   let descriptor: number
   try {

@@ -19,9 +19,9 @@ export interface Fit {
 }
 
 /**
- * Columns aligned by spaces, one line a row, the header first. With `room` cells are cut, marked by `…`, until the lines fit
- * the terminal: first the columns of `cutFirst`, then, without those of `leaveOut`, always the widest column. Output to a
- * pipe stays whole.
+ * Columns aligned by spaces, one line a row, the header first. With `room` cells are cut, marked by `…`, until the
+ * lines fit the terminal: first the columns of `cutFirst`, then, without those of `leaveOut`, always the widest column.
+ * Output to a pipe stays whole.
  */
 export function table(header: string[], rows: string[][], room?: Fit): string {
   const lines = [header, ...rows]

@@ -24,7 +24,7 @@ export function renderError(context: Context, error: unknown, options: { json: b
       error: known === undefined ? { message, hint, code: 'unexpected' } : describeError(known),
     })
   } else {
-    // Messages quote what git, opencode and files say.
+    // Messages quote git, opencode and files.
     context.io.err(`${styled(context, 'red', 'Error:')} ${plainText(message)}\n`)
     if (hint !== undefined)
       context.io.err(`${styled(context, 'dim', 'Hint:')} ${plainText(hint).replace(/\s+/g, ' ')}\n`)

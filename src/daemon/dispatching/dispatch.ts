@@ -1,6 +1,6 @@
 /**
- * Takes tasks from the queue while slots are free, and notes on them what became of them. The starts in progress are only in
- * memory, and die with the daemon. Everything else is on file, and reconcile.ts says what follows from it.
+ * Takes tasks from the queue while slots are free, and records on them how they ended. The starts in progress are only
+ * in memory, and die with the daemon. Everything else is on file, and reconcile.ts draws the conclusions.
  */
 import type { Home } from '../../config/home.ts'
 import { codeOf, KugetsuError, messageOf } from '../../core/errors.ts'
@@ -55,17 +55,17 @@ interface Starting extends Grant {
 
 export interface Dispatcher {
   /**
-   * One look: notes what ended and, when `dispatching`, starts what there is room for, without waiting for it.
-   * Returns whether starts are going on, and how soon to look again, in milliseconds.
+   * One look: notes what ended and, when `dispatching`, starts as many tasks as there is room for, without waiting for
+   * them. Returns whether starts are in progress, and how soon to look again, in milliseconds.
    */
   tick: (dispatching: boolean) => Promise<{ busy: boolean; againInMs: number }>
-  /** Ends the start of a task because a person wants it to end: the task ends as stopped. False when none goes on. */
+  /** Ends the start of a task at a person's request: the task ends as stopped. False when no start is in progress. */
   cancel: (start: StartInQueue) => boolean
-  /** Ends the starts that are going on and waits until what they made is undone; their tasks stay in the queue. */
+  /** Ends the starts in progress and waits until they are undone; their tasks stay in the queue. */
   close: () => Promise<void>
 }
 
-/** `changed` is called when a look is worth it. */
+/** `changed` is called when a look is worthwhile. */
 export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>, changed: () => void): Dispatcher {
   const preparer = createPreparer(home, starts, (item) => requestOf(home, item))
   const starting = new Map<string, Starting>()
@@ -97,7 +97,7 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
     return reasons.length === 0
   }
 
-  /** Starts what there is room for; returns how soon to look again. */
+  /** Starts as many tasks as there is room for; returns how soon to look again. */
   async function dispatch(seen: Seen): Promise<number> {
     const { maxConcurrentAgents: limit, queueIntervalMinutes } = home.settings()
     const intervalMs = queueIntervalMinutes * 60_000
@@ -133,7 +133,7 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
     return Math.min(intervalMs, dueInMs ?? Infinity, prepareInMs, unclear ? watchMs : Infinity)
   }
 
-  /** Prepares the next tasks once no start is going on; returns how soon that may be, in milliseconds. */
+  /** Prepares the next tasks once no start is in progress; returns how soon that may be, in milliseconds. */
   function prepareAhead(next: readonly Item[]): number {
     // A task that begins afresh has nothing to prepare until its old worktree is gone.
     const preparable = next.filter(({ fresh }) => fresh !== true)

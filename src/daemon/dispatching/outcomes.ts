@@ -1,4 +1,4 @@
-/** Notes on the queue's items what became of them, according to the sessions. */
+/** Records on the queue's items how they stand, according to the sessions. */
 import type { Home } from '../../config/home.ts'
 import { messageOf } from '../../core/errors.ts'
 import { baseNameOf } from '../../core/issue-names.ts'
@@ -25,10 +25,10 @@ export interface AgentOf {
 }
 export type Noting = Action<AgentOf, KeptEnd>
 
-/** The sessions as they are now, and what follows for the queue. */
+/** The sessions as they are now, and the conclusions for the queue. */
 export interface Seen {
   sessions: StoredSession[]
-  /** What is to be noted on the items. */
+  /** The facts to note on the items. */
   notes: Noting[]
 }
 

@@ -6,18 +6,18 @@ import type { StartRequest } from '../../sessions/starting/request.ts'
 /** How many tasks to prepare ahead at most: each has files on disk and some 50 MB of the opencode server. */
 export const preparedAhead = 4
 
-/** Prepares a start, and discards what was prepared: prepareStart and discardPrepared, except in tests. */
+/** Prepares a start, and discards one: prepareStart and discardPrepared, except in tests. */
 export interface Preparing<T> {
   prepare: (home: Home, request: StartRequest) => Promise<T | undefined>
   discard: (home: Home, prepared: T) => Promise<void>
 }
 
 export interface Preparer {
-  /** The tasks to start next, in order. They are prepared, and what is prepared for any other task is discarded. */
+  /** The tasks to start next, in order. They are prepared, and anything prepared for another task is discarded. */
   next: (items: readonly Item[]) => void
   /**
-   * A task is being started: what is prepared for it now belongs to the start. Nothing more is prepared until next() is
-   * called, because the start needs the same processor.
+   * A task is being started: its preparation now belongs to the start. Nothing more is prepared until next() is called,
+   * because the start needs the same processor.
    */
   begins: (item: Item) => void
   /** Discards everything prepared. */

@@ -1,6 +1,6 @@
 /**
- * Closes what the opencode server keeps open for worktrees without a run. The server opens a worktree at its first prompt,
- * takes about 40 MB for each and never closes one: in weeks of work that fills the memory.
+ * Closes the worktrees without a run in the opencode server. The server opens a worktree at its first prompt, takes
+ * about 40 MB for each and never closes one: in weeks of work that fills the memory.
  */
 import * as fs from 'node:fs'
 import type { Home } from '../../config/home.ts'
@@ -20,8 +20,8 @@ interface Open {
 
 export interface Instances {
   /**
-   * One look: `atWork` are the sessions with a run. Begins to close what is due, without waiting for it. As many worktrees
-   * stay open as there may be agents: those that worked last.
+   * One look: `atWork` are the sessions with a run. Begins to close what is due, without waiting for it. As many
+   * worktrees stay open as there may be agents: those used last.
    */
   look: (server: Server | undefined, atWork: readonly StoredSession[]) => void
   /** Waits for what is being closed. */
@@ -77,7 +77,7 @@ export function createInstances(home: Home, isWatched: () => boolean): Instances
       if (record?.run || record?.state === 'starting') return
       open.delete(directory)
       if (!fs.existsSync(directory)) return // destroyed, and closed by that
-      // A person may be at work in there; kugetsu must not end that.
+      // A person may be working in there; kugetsu must not end their work.
       if (await server.client.isBusy(directory)) return
       await server.client.close(directory)
     }).catch((error: unknown) => home.progress(`${directory} stays open in opencode: ${messageOf(error)}`))

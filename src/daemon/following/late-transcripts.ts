@@ -10,12 +10,12 @@ import { changeSession, type StoredSession } from '../../sessions/file/store.ts'
 import { startWatcher } from './watcher.ts'
 
 /**
- * Writes what the unwritten runs of these sessions said and did and how they ended, and takes the runs off the session
- * files. A run that opencode cannot tell about now stays for the next look. Never rejects.
+ * Writes into their transcripts how the unwritten runs of these sessions went and ended, and takes the runs off the
+ * session files. A run that opencode cannot tell about now stays for the next look. Never rejects.
  */
 export async function completeTranscripts(home: Home, sessions: readonly StoredSession[]): Promise<void> {
   const driver = driverFor(home)
-  // What a server of another kind was told waits for such a server.
+  // A run on another kind of server waits for such a server.
   for (const { name, record } of sessions.filter((each) => isOf(driver, each.record))) {
     for (const unwritten of record.unwritten ?? []) {
       try {

@@ -8,9 +8,9 @@ import { note } from '../../activity/journal.ts'
 type Policy = Settings['permissionPolicy']
 
 /**
- * Answers what the agents of a directory wait for: permission requests by PERMISSION_POLICY, questions with a rejection (no
- * person is there to answer, and the agent is told so). Sessions that are not ours are left alone. Returns how many requests
- * could not be answered and still wait.
+ * Answers the requests of the agents of a directory: permission requests by PERMISSION_POLICY, questions with a
+ * rejection (no person is there to answer, and the agent is told so). Sessions that are not ours are left alone.
+ * Returns how many requests could not be answered and still wait.
  */
 export async function answerRequests(
   home: Home,

@@ -1,4 +1,4 @@
-/** Finds the pull requests of runs that ended. This goes on in the background, so that nothing waits for a forge. */
+/** Finds the pull requests of runs that ended, in the background, so that nothing waits for a forge. */
 import type { Home } from '../../config/home.ts'
 import { messageOf } from '../../core/errors.ts'
 import type { Queue } from '../../queue/queue.ts'
@@ -9,13 +9,13 @@ import type { Run } from '../../sessions/file/session-file.ts'
 export interface PullRequestFinder {
   /** Looks, in the background, for the pull request of a session after its run. */
   look: (session: string, run: Run) => void
-  /** A look is going on. */
+  /** A look is in progress. */
   busy: () => boolean
-  /** Ends the looks that are going on. */
+  /** Ends the looks in progress. */
   close: () => Promise<void>
 }
 
-/** `changed` is called when a look is over. */
+/** `changed` is called when a look ends. */
 export function createPullRequestFinder(home: Home, queue: Queue, changed: () => void): PullRequestFinder {
   const closing = new AbortController()
   const looks = new Set<Promise<void>>()

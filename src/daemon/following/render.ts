@@ -1,7 +1,7 @@
 /**
- * What an agent said and did, as a log that a person likes to read. Pure: entries in, plain text out.
- * Everything in them was written by a model, a command or a stranger, so nothing reaches the reader's terminal that could
- * drive it.
+ * The words and actions of an agent, as a log that a person likes to read. Pure: entries in, plain text out. Everything
+ * in them was written by a model, a command or a stranger, so nothing reaches the reader's terminal that could drive
+ * it.
  */
 import { plainLine, plainText } from '../../core/plain-text.ts'
 import type { Entry } from '../../driver/entry.ts'
@@ -21,12 +21,12 @@ export interface RenderOptions {
   mask?: ((text: string) => string) | undefined
 }
 
-/** Whether nothing will be added to an entry any more, so that it can be written once and for all. */
+/** Whether an entry is complete, so that it can be written once and for all. */
 export function isFinished(entry: Entry, role: string): boolean {
   return entry.isFinished || (entry.kind === 'text' && role !== 'assistant')
 }
 
-/** An entry as a block of lines ending in a newline, or undefined when it is nothing to show. */
+/** An entry as a block of lines ending in a newline; undefined when it shows nothing. */
 export function renderEntry(entry: Entry, options: RenderOptions): string | undefined {
   const mask = options.mask ?? ((text) => text)
   const who = options.subagent === undefined ? '' : `[${plainLine(options.subagent, 30)}] `

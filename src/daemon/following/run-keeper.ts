@@ -33,13 +33,13 @@ const quietMs = 2_000
 const troublePausesMs = [1_000, 10_000, 30_000]
 
 export interface RunKeeper {
-  /** One look at these runs, which are all runs; returns how soon to look again, in milliseconds. */
+  /** One look at all runs; returns how soon to look again, in milliseconds. */
   look: (atWork: AtWork[]) => Promise<number>
   /** No run is left: stops following the server. */
   rest: () => void
 }
 
-/** `changed` is called when a look is worth it, `ended` once for each run that ended here. */
+/** `changed` is called when a look is worthwhile, `ended` once for each run that ended here. */
 export function createRunKeeper(
   home: Home,
   changed: () => void,
@@ -98,10 +98,10 @@ export function createRunKeeper(
     return rest <= quietMs ? rest : 0 // sent by a clock that was ahead of ours
   }
 
-  /** The server of the runs. If that has died, a new one, in which the interrupted runs are resumed. */
+  /** The server of the runs. If it has died, a new one, in which the interrupted runs are resumed. */
   async function serverFor(atWork: AtWork[]): Promise<Server | undefined> {
     const server = findServer(home)
-    // A restarted container cannot see that the server of the previous container died with that.
+    // A restarted container cannot see that the server of the previous container died with it.
     const isLost = server !== undefined && isOutOfSight(server.record) && !(await server.client.isUp(quietMs))
     const interrupted = atWork.filter(({ record }) => isLost || record.run.server !== server?.record.marker)
     const runs = atWork.map(({ record }) => record.run)

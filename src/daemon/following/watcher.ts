@@ -1,4 +1,4 @@
-/** Follows the server's events: writes the transcripts, and says when something about a run may have changed. */
+/** Follows the server's events: writes the transcripts, and says when a run may have changed. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { maskerOf } from '../../agents/known-secrets.ts'
 import type { Home } from '../../config/home.ts'
@@ -36,8 +36,8 @@ export interface Watcher {
   /** The sessions to follow, by opencode id; others are ignored. */
   watch: (sessions: { id: string; record: SessionRecord; run: Run }[]) => void
   /**
-   * Writes what the session said and did since its run began and is not in its transcript yet; with `last` also what
-   * was cut off in the middle.
+   * Writes the words and actions of a session since its run began that are not in its transcript yet; with `last` also
+   * unfinished ones.
    */
   readBack: (id: string, last?: boolean) => Promise<void>
   /** Writes the end of a run into its transcript. */

@@ -37,7 +37,7 @@ const permissions: Check = {
 }
 
 /**
- * Directories that are not 0700, files that are not 0600, and all that are not ours. The contents of mirrors and worktrees
+ * Directories other than 0700, files other than 0600, and all that are not ours. The contents of mirrors and worktrees
  * are not checked: they belong to git and the agents, and their parent directories keep others out.
  */
 function looseIn({ paths }: Home): Loose[] {

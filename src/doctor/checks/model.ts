@@ -36,7 +36,7 @@ export const providers: Check = {
   },
 }
 
-/** What the user is logged in to and agents are not. */
+/** The user's logins that agents do not have. */
 export const logins: Check = {
   name: 'logins',
   look: ({ home }) => {

@@ -1,4 +1,4 @@
-/** The opencode server, the daemon, and what they left behind when they died. */
+/** The opencode server, the daemon, and their leftovers after a death. */
 import * as fs from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Home } from '../../config/home.ts'

@@ -19,7 +19,7 @@ export function followEvents(
   return readEventStream(endpoint, '/global/event', { onOpen, onData }, signal)
 }
 
-/** What an event of the stream means; nothing for unknown events and opencode's own bookkeeping. */
+/** The meaning of an event of the stream; none for unknown events and opencode's own bookkeeping. */
 export function parseEvent(data: string): ServerEvent[] {
   // Deltas and sync copies are most of the stream and of no use here: do not even parse them.
   if (data.includes('"type":"message.part.delta"') || data.includes('"type":"sync"')) return []

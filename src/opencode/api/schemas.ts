@@ -17,7 +17,7 @@ export const failure = z.looseObject({
   message: z.optional(z.string()),
 })
 
-/** What `/global/health` says about a server that works. */
+/** The answer of `/global/health` by a server that works. */
 export const health = z.looseObject({ healthy: z.literal(true) })
 
 export const project = z.looseObject({ id: z.string() })

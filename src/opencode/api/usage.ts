@@ -7,7 +7,7 @@ export interface Spent {
   tokens: { input: number; output: number; reasoning: number; cache: { read: number; write: number } }
 }
 
-/** What the messages of a session cost together; the costs of its sub-agents are in their own sessions. */
+/** The total cost of the messages of a session; the costs of its sub-agents are in their own sessions. */
 export function spentIn(messages: readonly Message[]): Spent {
   const spent: Spent = { cost: 0, tokens: { input: 0, output: 0, reasoning: 0, cache: { read: 0, write: 0 } } }
   for (const { info } of messages) {

@@ -37,7 +37,7 @@ const connectedFile = lazy(() =>
 )
 type Connected = z.infer<ReturnType<typeof connectedFile>>
 
-/** What a server is started with. */
+/** The models for a new server. */
 export interface ModelChoice {
   /** Tells this choice from others; empty when all models are loaded. */
   mark: string

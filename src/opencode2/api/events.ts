@@ -9,8 +9,8 @@ import { createRoutes, type Routes } from './routes.ts'
 import { event as anyEvent, eventData } from './schemas.ts'
 
 /**
- * Follows the server's events, as Client.follow() says. An event only says which message has changed; what it says now is
- * asked for, so that it reads the same as in the transcript.
+ * Follows the server's events, as Client.follow() says. An event only names the message that has changed; its text is
+ * fetched, so that it reads the same as in the transcript.
  */
 export async function followEvents(
   endpoint: Endpoint,
@@ -29,9 +29,9 @@ export async function followEvents(
   }
 }
 
-/** Tells what events mean, in their order, while the stream is read on. */
+/** Tells the meanings of events, in their order, while the stream is read on. */
 function createTeller(routes: Routes, tell: (event: ServerEvent) => void, failed: (error: unknown) => void) {
-  /** The messages that will be asked for. */
+  /** The messages to be fetched. */
   const waiting = new Set<string>()
   const begun = new Set<string>()
   let done: Promise<unknown> = Promise.resolve()

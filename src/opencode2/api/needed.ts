@@ -1,4 +1,4 @@
-/** The operations that kugetsu cannot do without, held against what a server says of itself. */
+/** The operations that kugetsu cannot do without, compared with a server's own description. */
 import { KugetsuError } from '../../core/errors.ts'
 import type { Routes } from './routes.ts'
 

@@ -54,8 +54,8 @@ function answerIn(messages: readonly Message[], promptId: string | undefined): s
 }
 
 /**
- * Messages for outcomeOf(), and with them what waits in the inbox: the server has it and gives it to the agent at the next
- * run. A run that has ended badly without a message that says so gets one. Pure.
+ * Messages for outcomeOf(), with those that wait in the inbox: the server has them and gives them to the agent at the
+ * next run. A run that has ended badly without a message about it gets one. Pure.
  */
 export function seenIn(
   messages: readonly Message[],
@@ -82,7 +82,7 @@ export function seenIn(
       }
     } else if (type === 'idle') {
       const last = seen.at(-1)
-      // opencode asks no more then, and the model may have meant to do something.
+      // opencode asks no more after this, and the model may have meant to do something.
       if (outcome === 'succeeded' && last?.finish === 'tool-calls' && last.calls.length === 0) {
         seen[seen.length - 1] = { ...last, finish: 'tool-calls without a call' }
       }
@@ -115,7 +115,7 @@ const blank = {
 const stopped = { completed: true, error: 'interrupted', aborted: true }
 
 function seenAnswer({ id, content = [], time, finish, error }: Message, promptId: string | undefined): SeenMessage {
-  // What only breaks off is marked as interrupted by the end of its run. Without that mark the server went down.
+  // A message that merely breaks off is marked as interrupted by the end of its run. Without that mark the server died.
   const reason = error === undefined || error.type === 'aborted' ? undefined : asReason(error)
   return {
     ...blank,

@@ -9,7 +9,7 @@ export type Routes = ReturnType<typeof createRoutes>
 /** As many as the server gives at once. */
 const pageLength = 200
 
-/** What a session is made of. */
+/** The parameters of a new session. */
 interface NewSession {
   id: string
   title: string
@@ -23,7 +23,7 @@ interface NewSession {
 export function createRoutes(endpoint: Endpoint, caller?: AbortSignal) {
   const { request, ask } = createRequests(endpoint, caller, 'location[directory]')
 
-  /** For the many answers that have what was asked for in `data`. */
+  /** For the many answers with their result in `data`. */
   async function dataOf<T>(schema: z.ZodMiniType<T>, ...args: Parameters<typeof request>): Promise<T> {
     return (await ask(z.looseObject({ data: schema }), ...args)).data as T
   }
@@ -41,7 +41,7 @@ export function createRoutes(endpoint: Endpoint, caller?: AbortSignal) {
     /** From lowest to highest priority. */
     configuration: (directory: string) => ask(z.array(schemas.configuration), 'GET', '/api/config', first(directory)),
     mcpServers: (directory: string) => dataOf(z.array(schemas.mcpServer), 'GET', '/api/mcp', first(directory)),
-    /** Drops what the server has loaded for a directory. A run at work there goes on. */
+    /** Drops everything that the server has loaded for a directory. A run there goes on. */
     evict: (directory: string) => request('DELETE', '/api/debug/location', { directory }),
 
     /** Makes a session; an existing one stays as it is. */
@@ -68,7 +68,7 @@ export function createRoutes(endpoint: Endpoint, caller?: AbortSignal) {
         timeoutMs: firstRequestMs,
       }),
 
-    /** Sends a prompt; it joins the run of a session at work. The same id again is no second one. */
+    /** Sends a prompt; it joins the run of a busy session. The same id again makes no second one. */
     prompt: (id: string, { messageId, text }: { messageId: string; text: string }) =>
       request('POST', `/api/session/${id}/prompt`, { body: { id: messageId, text, delivery: 'steer' } }),
     /** Ends the run of a session, its commands, and the sub-agents that it waits for. */

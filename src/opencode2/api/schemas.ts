@@ -4,7 +4,7 @@ import * as z from 'zod/mini'
 const modelRef = z.looseObject({ id: z.string(), providerID: z.string() })
 export type ModelRef = z.infer<typeof modelRef>
 
-/** What `/api/info` says; an address that opencode does not know answers with a web page. */
+/** The answer of `/api/info`; an address that opencode does not know answers with a web page. */
 export const info = z.looseObject({ version: z.string(), pid: z.number() })
 
 export const rule = z.looseObject({ action: z.string(), resource: z.string(), effect: z.string() })
@@ -23,7 +23,7 @@ export const session = z.looseObject({
 })
 export type Session = z.infer<typeof session>
 
-/** An error as the server tells it; `type` is such as `provider.auth`, `aborted` or `unknown`. */
+/** An error as the server reports it; `type` is such as `provider.auth`, `aborted` or `unknown`. */
 export const failure = z.looseObject({ type: z.optional(z.string()), message: z.optional(z.string()) })
 export type Failure = z.infer<typeof failure>
 
@@ -56,7 +56,7 @@ export type Message = z.infer<typeof message>
 /** A text, a thought or a call of a tool in a message. */
 export type Content = NonNullable<Message['content']>[number]
 
-/** What is admitted to a session and not yet given to its agent. */
+/** A message admitted to a session and not yet given to its agent. */
 export const inboxItem = z.looseObject({
   id: z.string(),
   type: z.string(),

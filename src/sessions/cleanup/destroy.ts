@@ -1,4 +1,4 @@
-/** Removing what belongs to an issue, without ever losing work. */
+/** Removes what belongs to an issue, without ever losing work. */
 import type { Home } from '../../config/home.ts'
 import { codeOf, KugetsuError, messageOf } from '../../core/errors.ts'
 import { formatRef } from '../../core/issue-ref.ts'

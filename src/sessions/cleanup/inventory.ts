@@ -16,7 +16,7 @@ import type { SessionRecord } from '../file/session-file.ts'
 import { type SessionWorktree, worktreeOf } from '../file/worktree-handles.ts'
 import type { GitRepository } from '../../git/repository.ts'
 
-/** The worktree of an issue, and how to find out what would be lost with it. */
+/** The worktree of an issue, and the questions about it. */
 export interface IssueWork extends SessionWorktree {
   /** Takes the inventory of the present state, but reuses the first answers of the remotes and the forge. */
   inventory: () => Promise<Inventory>

@@ -1,4 +1,4 @@
-/** Parts of mirrors that nothing refers to: entries of worktrees that are gone, and whole mirrors. */
+/** Unused parts of mirrors: entries of removed worktrees, and whole mirrors. */
 import type { Home } from '../../config/home.ts'
 import { listMirrors } from '../../worktrees/mirror/list.ts'
 import { parseRef } from '../../core/issue-ref.ts'

@@ -15,7 +15,7 @@ export interface Orphan {
   remove: () => Promise<void>
 }
 
-/** An unreadable session file that was set aside still counts: what it was about stays. */
+/** An unreadable session file that was set aside still counts: its worktree and session stay. */
 export function asidesOf(home: Home, file: string): string[] {
   const aside = listDirectory(home.paths.sessions).find((name) => name.startsWith(`${file}.unreadable-`))
   return aside === undefined ? [] : [`cannot tell what its session file says, which was set aside as sessions/${aside}`]

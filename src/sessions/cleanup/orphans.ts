@@ -1,4 +1,4 @@
-/** Things in a home that nothing refers to any more. Finding changes nothing; each knows why it stays and how to go. */
+/** The leftovers in a home. Finding changes nothing; each knows why it stays and how to remove it. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Home } from '../../config/home.ts'

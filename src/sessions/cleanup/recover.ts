@@ -1,4 +1,4 @@
-/** Getting saved work back. */
+/** Restores saved work. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Home } from '../../config/home.ts'

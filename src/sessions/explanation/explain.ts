@@ -1,4 +1,4 @@
-/** Explains in words why an issue stands as it does, only from facts that are on file. Pure. */
+/** Explains in words why an issue is in its state, only from facts on file. Pure. */
 import { lasting } from '../../core/wording.ts'
 import type { Item } from '../../queue/item.ts'
 import { isFinished } from '../../queue/transitions.ts'

@@ -1,4 +1,4 @@
-/** What an explanation is made from, and what it says. */
+/** The facts for an explanation, and its form. */
 import type { Item } from '../../queue/item.ts'
 import type { Entry } from '../../activity/journal.ts'
 import type { Run } from '../file/session-file.ts'

@@ -24,7 +24,7 @@ import { changeSession, readSession } from './store.ts'
 const lookTimeoutMs = 30_000
 const gitTimeoutMs = 30_000
 
-/** What is known of the pull requests of a session: the one on file, and the one of its branch. */
+/** The known pull requests of a session: the one on file, and the one of its branch. */
 export interface PullRequests {
   found: (PullRequest & { headRef: string })[]
   /** Why there may be others; undefined when the forge has answered, or when no forge is known. */

@@ -45,7 +45,7 @@ export function waitingStartOf(home: Home, session: string): WaitingStart | unde
     if (isAlive(read.value.owner)) return { ...read.value, session }
     removeFile(file)
   } catch (error) {
-    home.warn(messageOf(error)) // the file only says what a start waits for
+    home.warn(messageOf(error)) // the file only says that a start waits
   }
   return undefined
 }

@@ -1,4 +1,4 @@
-/** The handles of a mirror and of an issue's worktree: made here from a home, and handed down to all that works on them. */
+/** Makes the handles of a mirror and of an issue's worktree from a home, for all that works on them. */
 import * as path from 'node:path'
 import { remoteEnvironment, remoteHint } from '../../agents/remote-access.ts'
 import type { Home } from '../../config/home.ts'

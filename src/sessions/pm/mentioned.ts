@@ -1,4 +1,4 @@
-/** What is known about the issues that a message mentions. */
+/** Facts about the issues that a message mentions. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Home } from '../../config/home.ts'
@@ -18,7 +18,7 @@ export interface Mention {
 
 const longestError = 200
 
-/** Lines for the PM agent: what exists for each issue, and what is missing. */
+/** Lines for the PM agent: the facts of each issue, and the missing ones. */
 export function describeMentions(home: Home, mentions: readonly Mention[]): string {
   if (mentions.length === 0) return '- The request names no issue.'
   const known = new Set<string>()

@@ -72,7 +72,7 @@ export function readRemembered(home: Home, name: string, issueRef: string): Reme
   return undefined
 }
 
-/** What a new session on the issue is told; undefined with ENABLE_CONTEXT_DUMP off, or when it cannot be read. */
+/** The text for a new session on the issue; undefined with ENABLE_CONTEXT_DUMP off, or when it cannot be read. */
 export function recall(home: Home, name: string, issueRef: string | null): Remembered | undefined {
   try {
     return home.settings(issueRef).contextDump ? readRemembered(home, name, issueRef ?? name) : undefined

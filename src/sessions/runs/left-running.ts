@@ -1,7 +1,8 @@
 /**
- * The processes of an issue: what its agent left in the background (a dev server, a watcher), and what opencode started
- * in its worktree (a language server with children of its own). They are recognised by the environment variables that
- * kugetsu gives to every command of an agent. A process that dropped them is recognised by its parent. Linux only.
+ * The processes of an issue: those that its agent left in the background (a dev server, a watcher), and those that
+ * opencode started in its worktree (a language server with children of its own). They are recognised by the environment
+ * variables that kugetsu gives to every command of an agent. A process that dropped them is recognised by its parent.
+ * Linux only.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'

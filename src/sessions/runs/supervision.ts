@@ -1,4 +1,4 @@
-/** What a command needs from the daemon, so that the services do not import the daemon. */
+/** The parts of the daemon that a command needs, so that the services do not import the daemon. */
 export interface Supervision {
   /** Whether a daemon follows the runs, so that it settles the ended ones. */
   isRunning: () => Promise<boolean>

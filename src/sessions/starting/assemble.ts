@@ -1,4 +1,4 @@
-/** The parts of a run: the worktree, the server, the session, and what opencode says of that worktree. */
+/** Assembles the parts of a run: the worktree, the server, the session, and opencode's facts about the worktree. */
 import type { Home } from '../../config/home.ts'
 import { awaitedLater } from '../../core/awaited-later.ts'
 import { isAlive } from '../../platform/processes.ts'

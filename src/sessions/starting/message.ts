@@ -2,7 +2,7 @@ import { KugetsuError } from '../../core/errors.ts'
 
 const longestMessage = 256 * 1024
 
-/** Throws KugetsuError `bad_message` for a message that is no text, or too long for an agent. */
+/** Throws KugetsuError `bad_message` for a message with a NUL character, or too long for an agent. */
 export function checkMessage(message: string): void {
   if (message.includes('\0')) {
     throw badMessage(

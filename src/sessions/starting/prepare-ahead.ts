@@ -1,6 +1,6 @@
 /**
- * Prepares what a start takes time for and needs no slot for: the worktree of a task that waits, and what the opencode
- * server loads before its first prompt there. No file records this. A start finds the worktree and treats it as unused
+ * Does ahead the slow parts of a start that need no slot: the worktree of a waiting task, and what the opencode server
+ * loads before its first prompt there. No file records this. A start finds the worktree and treats it as unused
  * (worktrees/renew.ts). If the daemon is killed, the worktree stays as one that no session names.
  */
 import type { Home } from '../../config/home.ts'
@@ -46,7 +46,7 @@ export async function prepareStart(
   return { name, worktree, undo }
 }
 
-/** Takes back what was prepared, unless a session has it by now or there is work in it. */
+/** Takes back the preparation, unless a session has the worktree by now or there is work in it. */
 export async function discardPrepared(home: Home, { name, worktree, undo }: Prepared): Promise<void> {
   await unlessTaken(home.paths.lock(`issue-${name}`), async () => {
     if (readSession(home, name) !== undefined) return

@@ -1,6 +1,6 @@
 import { messageOf } from '../../core/errors.ts'
 
-/** What a call has made so far, to be taken back in reverse order when it fails. */
+/** The steps of a call so far, to be taken back in reverse order when it fails. */
 export function createUndo(warn: (text: string) => void) {
   const steps: { what: string; take: () => unknown }[] = []
   return {

@@ -1,4 +1,4 @@
-/** What a start needs to know from opencode about the agent's worktree. */
+/** Asks opencode about the agent's worktree, for a start. */
 import type { Home } from '../../config/home.ts'
 import { awaitedLater } from '../../core/awaited-later.ts'
 import { formatRef, type IssueRef } from '../../core/issue-ref.ts'
@@ -13,7 +13,7 @@ export interface Facts {
   agent: string | undefined
 }
 
-/** What the run is to use: what was asked for, else what the session has, else opencode's settings. */
+/** The choices for the run: those of the call, else those of the session, else opencode's settings. */
 export interface WantedFacts {
   ref: IssueRef
   directory: string

@@ -1,4 +1,4 @@
-/** What git has stored for a file, as bytes. */
+/** Git's stored content of a file, as bytes. */
 import type { GitRepository } from '../../git/repository.ts'
 
 /** The bytes of a blob. Throws KugetsuError when git fails. */

@@ -1,6 +1,6 @@
 /**
- * What becomes of ignored files when their worktree is removed. Git leaves them out of everything, yet an `.env` or a local
- * database is work as well; `node_modules` is not.
+ * Decides about ignored files when their worktree is removed. Git leaves them out of everything, yet an `.env` or a
+ * local database is work as well; `node_modules` is not.
  */
 import * as fs from 'node:fs'
 import { type ByteName, charactersOf, displayName, nameIn, placeIn } from '../../platform/byte-names.ts'
@@ -29,7 +29,7 @@ export interface IgnoredFiles {
    * Apparently the output of a tool, and too large to save, a line each. No reason to keep a worktree, but to be reported.
    */
   output: string[]
-  /** What tools make: neither saved nor worth reporting. */
+  /** Output of tools: neither saved nor worth reporting. */
   generated: string[]
 }
 
@@ -46,8 +46,8 @@ export function noIgnoredFiles(names: readonly ByteName[] = []): IgnoredFiles {
 }
 
 /**
- * Sorts the ignored files and directories of a worktree, named as `git status` does, by what becomes of them. Leaves out
- * repositories in them (see inner-repository.ts) and what is not a file, such as a socket or a pipe.
+ * Sorts the ignored files and directories of a worktree, named as `git status` does, by what to do with them. Leaves
+ * out repositories in them (see inner-repository.ts) and anything but files, such as a socket or a pipe.
  */
 export function sortIgnored(worktree: string, names: readonly ByteName[]): IgnoredFiles {
   const sorted = noIgnoredFiles(names)

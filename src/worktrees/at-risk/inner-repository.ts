@@ -1,4 +1,4 @@
-/** What exists only in a repository inside a worktree. None of it can be saved, so it has to stay. */
+/** Finds what exists only in a repository inside a worktree. None of it can be saved, so it has to stay. */
 import * as path from 'node:path'
 import { charactersOf, displayName, nameIn } from '../../platform/byte-names.ts'
 import { listEntries } from '../../git/worktree-entries.ts'

@@ -1,7 +1,7 @@
 /**
- * What would be gone with a worktree: the one answer that destroying, starting over, pruning and saving rely on. Everything
- * is on a remote that was asked (then it is not listed), can be saved (saveWork), or is listed as something that cannot be
- * saved. What is unknown is listed too; it never means that nothing would be lost.
+ * The losses with a worktree: the one answer that destroying, starting over, pruning and saving rely on. Everything is
+ * on a remote that was asked (then it is not listed), can be saved (saveWork), or is listed as something that cannot be
+ * saved. Anything unknown is listed too; it never means that nothing would be lost.
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -50,8 +50,8 @@ export interface Inventory {
    */
   ignored: IgnoredFiles
   /**
-   * Why the remote could not be asked. What is not `unpushed` was pushed as of the last fetch, and is to be saved with the
-   * rest.
+   * Why the remote could not be asked. Commits not in `unpushed` were pushed as of the last fetch, and are to be saved
+   * with the rest.
    */
   unasked: string | undefined
   /** What cannot be saved and must not be lost, a line each that names it. The worktree has to stay. */

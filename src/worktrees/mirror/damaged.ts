@@ -1,4 +1,4 @@
-/** What lies at the place of a mirror but is not a repository, or no longer one. */
+/** Handles a mirror's place with something other than a repository, or with a broken one. */
 import * as fs from 'node:fs'
 import { KugetsuError } from '../../core/errors.ts'
 import { setAside } from '../../platform/files.ts'

@@ -1,4 +1,4 @@
-/** What a mirror needs for git to work in it at all, and how to mend it when one of its files is empty or gone. */
+/** The files that git needs to work in a mirror at all, and their repair when one is empty or gone. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { codeOf, KugetsuError } from '../../core/errors.ts'

@@ -1,4 +1,4 @@
-/** What a mirror has beside commits that its remote is not known to have: tags, notes on blobs, files of git-lfs. */
+/** A mirror's own objects, besides commits that its remote is not known to have: tags, notes on blobs, files of git-lfs. */
 import * as path from 'node:path'
 import { sample } from '../../core/wording.ts'
 import type { GitRepository } from '../../git/repository.ts'

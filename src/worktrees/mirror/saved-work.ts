@@ -1,4 +1,4 @@
-/** What a recovery commit says about itself: a line for people, and a record from which restore.ts works. */
+/** A recovery commit's own words: a line for people, and a record from which restore.ts works. */
 import {
   aBoolean,
   aList,

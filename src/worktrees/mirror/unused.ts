@@ -1,4 +1,4 @@
-/** A mirror that no worktree uses is a copy of the remote and as such worth nothing, unless it has more than that. */
+/** A mirror that no worktree uses is worth keeping only for what the remote does not have. */
 import * as fs from 'node:fs'
 import { KugetsuError } from '../../core/errors.ts'
 import { listEntries } from '../../git/worktree-entries.ts'
@@ -10,7 +10,7 @@ import { removeSaved } from './saved-repository.ts'
 import { removeTree, temporarySibling } from '../../git/temporary.ts'
 
 /**
- * What only the mirror has; empty when it is no more than a copy. `remote` has the objects that its remote has just named;
+ * What only the mirror has; empty when it is a mere copy. `remote` has the objects that its remote has just named;
  * without it, tags that a fetch may have brought are not reported. Throws KugetsuError when git fails.
  */
 export async function reasonsToKeepMirror(

@@ -86,8 +86,8 @@ interface Found {
 }
 
 /**
- * The saved work of a worktree after a removal that was cut off when the worktree had already been moved away. The save
- * has the files, and everything else that is left. Saving the rest again would put an incomplete save in front of it.
+ * The saved work of a worktree after a removal that was cut off when the worktree had already been moved away. That
+ * save has the files and everything still left. Saving the remains would put an incomplete save in front of it.
  */
 async function savedBefore(
   { mirror, name, now }: SaveOptions,

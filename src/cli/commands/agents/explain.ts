@@ -35,7 +35,7 @@ const longestText = 2000
 /** How long opencode may take to tell the status of an agent's MCP servers; it waits for those that do not answer. */
 const mcpPatienceMs = 2_000
 
-/** Explains how an issue or a task of the queue stands and why, and what can be done. */
+/** Explains the state of an issue or a task of the queue, the reason, and what can be done. */
 export async function runExplain(context: Context, options: { what: string; json?: boolean }): Promise<void> {
   const { items: queue } = await context.queue().list()
   const { ref, item } = await meant(context, options.what, queue)
@@ -89,7 +89,7 @@ async function madeFor(context: Context, record: SessionRecord): Promise<Facts['
   return { words: describeMade(made), isNothing: made.commits === 0 && made.unpushed === 0 && made.uncommitted === 0 }
 }
 
-/** What keeps the agent of the issue waiting, if one is at work. */
+/** What keeps the agent of the issue waiting, if one is running. */
 async function agentFacts(
   context: Context,
   ref: string | null,

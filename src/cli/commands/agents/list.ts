@@ -94,7 +94,7 @@ async function current(
     // Without a daemon, they may have ended long ago unnoticed.
     const { settleWhatEnded } = await import('../../../sessions/runs/settle.ts')
     await settleWhatEnded(context).catch((error: unknown) => {
-      if (!(error instanceof KugetsuError)) throw error // without the server's file: they are shown as they were
+      if (!(error instanceof KugetsuError)) throw error // without the server's file: they are shown as before
     })
     issues = await read()
   }

@@ -98,7 +98,7 @@ function report(
   if (older > 0) line('older', `${older} more of this issue: kugetsu recover`)
 }
 
-/** What was in progress, and where its patches, lists and messages are. */
+/** The operation in progress, and where its patches, lists and messages are. */
 function notTaken({ inProgress, operationFiles }: Recovered): string | undefined {
   const kept = operationFiles === undefined ? undefined : `git's own files of it are in ${operationFiles}/`
   if (inProgress === undefined)

@@ -13,7 +13,7 @@ export async function runComplete(context: Context, program: Command | null, wor
   try {
     if (program !== null) found = await candidates(program, words, valuesIn({ ...context, warn: () => {} }), isHidden)
   } catch {
-    // no candidates then
+    // no candidates
   }
   for (const { value, description } of found) {
     context.io.out(description ? `${value}\t${description.replace(/\s+/g, ' ')}\n` : `${value}\n`)

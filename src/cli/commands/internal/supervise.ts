@@ -9,7 +9,7 @@ import { preload } from '../../../driver/choose.ts'
 import { openQueue } from '../../../queue/file-queue.ts'
 import type { Context } from '../../terminal/context.ts'
 
-/** How soon the same warning is written again, in milliseconds: every look meets a problem that lasts. */
+/** How soon the same warning is written again, in milliseconds: a lasting problem shows at every look. */
 const againMs = 3_600_000
 const mostRemembered = 1_000
 
@@ -36,7 +36,7 @@ export async function runSupervise(context: Context, options: { foreground: bool
   let misread = ''
   const home: Home = {
     ...context,
-    queue: lazy(() => openQueue(home)), // what it warns of goes to the log
+    queue: lazy(() => openQueue(home)), // warnings go to the log
     warn,
     progress: (text: string, kind?: 'passing') => kind === undefined && log(text),
     settings: () => {

@@ -58,7 +58,7 @@ function shortSummary(findings: Finding[], fixed: boolean): string {
   return `${counted(passed, 'check')} ${passed === 1 ? 'passes' : 'pass'}${mend}`
 }
 
-/** Stores the rules of what agents may do with their sessions again. The output has the words of the bash tool. */
+/** Stores the permission rules of agents with their sessions again. The output has the words of the bash tool. */
 function runFixPermissions(context: Context, options: DoctorOptions): void {
   if (options.json !== true) context.io.out('Fixing session permissions\n')
   const { fixed, unknown } = fixSessionPermissions(context)

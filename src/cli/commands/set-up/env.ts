@@ -20,10 +20,10 @@ interface EnvOptions {
 }
 type KeyOptions = EnvOptions & { key: string }
 
-/** The system takes no longer value: an agent could run no command with one. */
+/** A longer value is more than the system takes: an agent could run no command with it. */
 const longestValue = 120_000
 
-/** `env list`: the files, and the names of what is in them. */
+/** `env list`: the files, and the names of their variables. */
 export function runEnvList(context: Context, options: { json?: boolean }): void {
   const files = envOwners.map((owner) => ({ owner, stored: read(context, owner) }))
   const foreign = foreignEnvFiles(context)
@@ -47,7 +47,7 @@ export function runEnvList(context: Context, options: { json?: boolean }): void 
   context.io.out('\nAn agent gets the variables of default.env; those of its own file win.\n')
 }
 
-/** `env show [agent]`: what an agent gets, and which file it is from; secrets masked. */
+/** `env show [agent]`: what an agent gets, each with its file; secrets masked. */
 export function runEnvShow(context: Context, options: EnvOptions): void {
   const owner = ownerNamed(options.agent)
   const given = effective(context, owner)
@@ -136,7 +136,7 @@ function effective(context: Context, owner: EnvOwner): Given[] {
   return [...found.values()]
 }
 
-/** Reads an env file, and warns about what is odd in it. */
+/** Reads an env file, and warns about anything odd in it. */
 function read(context: Context, owner: EnvOwner): StoredEnv {
   const stored = readEnvFile(context, owner)
   const file = tilde(context, stored.file)
