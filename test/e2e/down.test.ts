@@ -40,8 +40,9 @@ const killAt = async (args: string[], step: () => boolean) => {
 }
 /** The sessions in opencode 1's own database; that of opencode 2 is in the home. */
 const sessionsLeft = () => {
-  if (!fs.existsSync(stage.home.opencodeDatabase)) return []
-  const database = openSqlite(stage.home.opencodeDatabase, { timeoutMs: 5_000 })
+  const file = path.join(stage.home.opencodeData, 'opencode.db')
+  if (!fs.existsSync(file)) return []
+  const database = openSqlite(file, { timeoutMs: 5_000 })
   try {
     return database.all('SELECT id FROM session')
   } finally {
