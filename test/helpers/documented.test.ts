@@ -38,7 +38,7 @@ describe('the calls of kugetsu in a document', () => {
   it.each([
     'lsit',
     'list --jsno',
-    'start a#1',
+    'queue enqueue a#1',
     'queue lsit',
     'wait a#1 --timeout soon',
     'attach a#1 b#1',
