@@ -1,7 +1,4 @@
-/** Other names of commands: those that kugetsu takes, and those whose meaning it can tell. */
-import { within } from '../core/similar.ts'
-
-/** Taken for the command; the help of the command names them. */
+/** Other names, taken for those of commands; the help of the command names them. */
 export const aliases: Readonly<Record<string, string>> = {
   ls: 'list',
   ps: 'list',
@@ -11,79 +8,6 @@ export const aliases: Readonly<Record<string, string>> = {
   '-v': '--version',
 }
 
-/** What a word of another tool means here, as it is typed after `kugetsu`. */
-const meanings: Readonly<Record<string, string>> = {
-  abort: 'stop',
-  cancel: 'stop',
-  pause: 'stop',
-  interrupt: 'stop',
-  add: 'start',
-  begin: 'start',
-  create: 'start',
-  launch: 'start',
-  new: 'start',
-  run: 'start',
-  spawn: 'start',
-  message: 'continue',
-  reply: 'continue',
-  say: 'continue',
-  send: 'continue',
-  steer: 'continue',
-  tell: 'continue',
-  answer: 'continue',
-  agents: 'list',
-  issues: 'list',
-  sessions: 'list',
-  top: 'list --watch',
-  watch: 'list --watch',
-  follow: 'logs -f',
-  log: 'logs',
-  output: 'logs',
-  tail: 'logs -f',
-  transcript: 'logs',
-  chat: 'attach',
-  enter: 'attach',
-  tui: 'attach',
-  cd: 'path',
-  dir: 'path',
-  worktree: 'path',
-  edit: 'open',
-  browse: 'open --web',
-  describe: 'explain',
-  info: 'explain',
-  inspect: 'explain',
-  show: 'explain',
-  why: 'explain',
-  ask: 'delegate',
-  plan: 'delegate',
-  daemon: 'queue-daemon',
-  serve: 'queue-daemon start',
-  up: 'queue-daemon start',
-  tasks: 'queue',
-  enqueue: 'queue enqueue',
-  retry: 'queue retry',
-  cleanup: 'prune',
-  gc: 'prune',
-  clean: 'prune',
-  delete: 'destroy',
-  remove: 'destroy',
-  restore: 'recover',
-  undo: 'recover',
-  uninstall: 'down --purge',
-  shutdown: 'down',
-  configure: 'config',
-  set: 'config set',
-  settings: 'config',
-  setup: 'init',
-  check: 'doctor',
-  auth: 'login',
-  inbox: 'notify',
-  notifications: 'notify',
-}
-
-/** Commands that remove something: a slip of the keys must not lead there. */
-const removing = new Set(['destroy', 'prune', 'down', 'remove', 'clear'])
-
 /** The words with the name of a command for an alias of it. */
 export function withoutAlias(argv: readonly string[]): string[] {
   const [first = '', ...rest] = argv
@@ -92,15 +16,4 @@ export function withoutAlias(argv: readonly string[]): string[] {
   return first === 'help' && Object.hasOwn(aliases, second)
     ? [first, aliases[second] ?? second, ...rest.slice(1)]
     : [...argv]
-}
-
-/** What was probably meant by a word that is no command, one of `names` or a meaning of the above; undefined if unknown. */
-export function meantBy(word: string, names: readonly string[], isFirst: boolean): string | undefined {
-  const meant = isFirst && Object.hasOwn(meanings, word) ? meanings[word] : undefined
-  if (meant !== undefined && names.includes(meant.split(' ')[0] ?? '')) return meant
-  return within(
-    2,
-    word,
-    names.filter((name) => !removing.has(name)),
-  )
 }

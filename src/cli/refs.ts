@@ -11,6 +11,7 @@ import {
   isPageUrl,
   isWholeRef,
   parseRef,
+  pmAgentWord,
   resolveRef,
   type IssueRef,
 } from '../core/issue-ref.ts'
@@ -114,9 +115,6 @@ function goneOrNever(context: Context, issueRef: string): string {
   const back = gone.reason.startsWith('saved as ') ? ` Get its work back: kugetsu recover ${issueRef}` : ''
   return `It was destroyed ${ago(gone.at, context.now())}.${back}`
 }
-
-/** How a person names the PM agent where an issue ref is expected. */
-export const pmAgentWord = 'pm-agent'
 
 /** An agent that a person means: of an issue, or the PM agent. */
 export interface KnownAgent {

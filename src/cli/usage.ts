@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { KugetsuError } from '../core/errors.ts'
 import { plainLine } from '../core/plain-text.ts'
 import { isHidden } from './define.ts'
-import { meantBy } from './names.ts'
+import { meantBy } from './meanings.ts'
 
 /**
  * The arguments that `help <command> [subcommand]` means: those commands with --help. A name that does not exist is left as

@@ -13,6 +13,9 @@ export interface Repository {
   repo: string
 }
 
+/** How a person names the PM agent where an issue ref is expected. */
+export const pmAgentWord = 'pm-agent'
+
 export interface IssueRef extends Repository {
   /** A number without leading zeros (`14`), or a word after a hyphen (`-discuss`). */
   id: string

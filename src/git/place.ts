@@ -2,7 +2,8 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { readText } from '../platform/files.ts'
-import { entryOf, isSamePlace, linkOf, type WorktreeEntry } from './worktree-entries.ts'
+import { linkOf } from './head.ts'
+import { entryOf, isSamePlace, type WorktreeEntry } from './worktree-entries.ts'
 
 export type Place =
   /** As kugetsu makes them. */

@@ -3,7 +3,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readText } from '../platform/files.ts'
-import { linkOf } from './worktree-entries.ts'
+import { linkOf } from './head.ts'
 import { gitFailure } from './failure.ts'
 
 const pausesMs = [50, 100, 200, 400, 800, 1600]

@@ -6,6 +6,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { codeOf } from '../core/errors.ts'
 import { listDirectory, readText } from '../platform/files.ts'
+import { linkOf } from './head.ts'
 import { sweepTemporary, temporarySibling } from './temporary.ts'
 
 export interface WorktreeEntry {
@@ -37,24 +38,6 @@ export function entryOf(mirror: string, place: string): WorktreeEntry | undefine
   const inOrder = ids.includes(usual) ? [usual, ...ids.filter((id) => id !== usual)] : ids
   const id = inOrder.find((each) => isHere(placeIn(path.join(mirror, 'worktrees', each))))
   return id === undefined ? undefined : readEntry(path.join(mirror, 'worktrees', id))
-}
-
-/** The git directory that the `.git` file of a worktree names; undefined when there is none. */
-export function linkOf(place: string): string | undefined {
-  const file = path.join(place, '.git')
-  if (!(fs.statSync(file, { throwIfNoEntry: false })?.isFile() ?? false)) return undefined
-  const link = /^gitdir: (.+)$/m.exec(readText(file) ?? '')?.[1]
-  return link === undefined ? undefined : path.resolve(place, link)
-}
-
-/** The branch on which the worktree or clone at `place` is; undefined on none, and where that cannot be told. */
-export function branchAt(place: string): string | undefined {
-  try {
-    const head = readText(path.join(linkOf(place) ?? path.join(place, '.git'), 'HEAD')) ?? ''
-    return /^ref: refs\/heads\/(\S+)\n?$/.exec(head)?.[1]
-  } catch {
-    return undefined
-  }
 }
 
 /** Why a worktree is locked until its files are there. */

@@ -10,7 +10,8 @@ import type { Queue } from '../queue/queue.ts'
 import { isFinished, openAttempt, retried } from '../queue/transitions.ts'
 import type { Supervision } from '../sessions/runs/supervision.ts'
 import { checkMessage } from '../sessions/starting/message.ts'
-import { openTasks, tellOf, type Queued } from './enqueue.ts'
+import { tellOf, type Queued } from './enqueue.ts'
+import { openTasks } from './open-tasks.ts'
 
 const dayMs = 86_400_000
 /** How long the daemon may take to undo a start that it was told to stop. */

@@ -5,13 +5,12 @@ import { notifyNew } from '../activity/notifications.ts'
 import type { Home } from '../config/home.ts'
 import { exitCodes, KugetsuError } from '../core/errors.ts'
 import type { Item, Task } from '../queue/item.ts'
-import { takeOverOldQueue } from '../queue/old-queue.ts'
-import type { Queue } from '../queue/queue.ts'
 import { isFinished } from '../queue/transitions.ts'
 import { requireBase } from '../sessions/file/base-session.ts'
 import type { Supervision } from '../sessions/runs/supervision.ts'
 import { daemonLookMs, requireDispatching } from '../sessions/runs/wait.ts'
 import { checkMessage } from '../sessions/starting/message.ts'
+import { openTasks } from './open-tasks.ts'
 
 const lookMs = 200
 
@@ -21,12 +20,6 @@ export interface Queued {
   item: Item
   /** A daemon takes tasks from the queue. */
   dispatching: boolean
-}
-
-/** The queue, with the tasks that a first version of the bash tool may have left in queue.json. */
-export async function openTasks(home: Home): Promise<Queue> {
-  await takeOverOldQueue(home)
-  return home.queue()
 }
 
 /** Puts a task into the queue and wakes the daemon. Throws KugetsuError when the task is not safely in the queue. */

@@ -1,15 +1,8 @@
 /** The leftovers of a killed `git worktree add`. `git worktree prune` never clears them, because they are locked. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import {
-  dropEntry,
-  isAt,
-  isBeingSetUp,
-  isSamePlace,
-  linkOf,
-  listEntries,
-  type WorktreeEntry,
-} from '../git/worktree-entries.ts'
+import { dropEntry, isAt, isBeingSetUp, isSamePlace, listEntries, type WorktreeEntry } from '../git/worktree-entries.ts'
+import { linkOf } from '../git/head.ts'
 import type { GitRepository } from '../git/repository.ts'
 import { recoveryRef } from './mirror/recovery-refs.ts'
 import { storeOwn } from './mirror/saved-repository.ts'

@@ -16,12 +16,13 @@ export const queue: Definitions = {
 }
 
 const commands = () => import('../commands/queue/queue.ts')
+const lists = () => import('../commands/queue/queue-list.ts')
 
 const queueCommands: Subcommands = {
   list: (queue, context) =>
     finish(queue.command('list', { isDefault: true }).description('List tasks: state, age, issue, message'), [
       'kugetsu queue',
-    ]).action(async (options) => (await commands()).runQueueList(context, options)),
+    ]).action(async (options) => (await lists()).runQueueList(context, options)),
   enqueue: (queue, context) =>
     finish(queue.command('enqueue <issue-ref> <message>').description('Add a task to the queue'), [
       'kugetsu queue enqueue github.com/me/app#14 "fix the login bug"',
@@ -35,7 +36,7 @@ const queueCommands: Subcommands = {
       ),
   stats: (queue, context) =>
     finish(queue.command('stats').description('Count the tasks by state'), ['kugetsu queue stats']).action(
-      async (options) => (await commands()).runQueueStats(context, options),
+      async (options) => (await lists()).runQueueStats(context, options),
     ),
   show: (queue, context) =>
     finish(queue.command('show <issue-ref|id>').description('Show a task with its attempts and its result'), [

@@ -1,6 +1,6 @@
 /** The branch of an issue. An agent may have renamed the branch, or switched to another one. */
 import { branchOf, type IssueRef } from '../../core/issue-ref.ts'
-import { branchAt } from '../../git/worktree-entries.ts'
+import { branchAt } from '../../git/head.ts'
 import type { SessionRecord } from './session-file.ts'
 
 /** The branch checked out in a session's worktree; the one on file if none is, or the worktree is missing. */

@@ -1,4 +1,4 @@
-import { shortRefs } from '../../../core/issue-ref.ts'
+import { pmAgentWord, shortRefs } from '../../../core/issue-ref.ts'
 import { plainLine } from '../../../core/plain-text.ts'
 import { tellUntold } from '../../../sessions/runs/announce.ts'
 import { sessionsAtWork } from '../../../sessions/runs/at-work.ts'
@@ -7,7 +7,6 @@ import { markAllRead, readNotifications } from '../../../activity/notifications.
 import { readSessions, trackedRefs } from '../../../sessions/file/store.ts'
 import type { Context } from '../../terminal/context.ts'
 import { tellOfInterrupted } from '../../interrupted.ts'
-import { pmAgentWord } from '../../refs.ts'
 import { age, printJson, styled, table } from '../../terminal/output.ts'
 
 const header = ['AGE', 'TYPE', 'ISSUE_REF', 'MESSAGE']

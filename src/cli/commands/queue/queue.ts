@@ -1,65 +1,30 @@
 import { codeOf, KugetsuError } from '../../../core/errors.ts'
-import { formatRef } from '../../../core/issue-ref.ts'
+import { formatRef, pmAgentWord } from '../../../core/issue-ref.ts'
 import { plainLine, plainText } from '../../../core/plain-text.ts'
 import { daemonStatus, supervisionOf } from '../../../daemon/control.ts'
 import type { Attempt, Item } from '../../../queue/item.ts'
 import { findId } from '../../../queue/find.ts'
 import { issueKey } from '../../../queue/pick.ts'
 import type { Queue } from '../../../queue/queue.ts'
-import { isFinished, openAttempt } from '../../../queue/transitions.ts'
+import { isFinished } from '../../../queue/transitions.ts'
 import { waitingOf } from '../../../queue/waiting.ts'
 import { nameOf } from '../../../sessions/file/session-name.ts'
 import { readSession, trackedRefs } from '../../../sessions/file/store.ts'
-import type { Status } from '../../../sessions/status/status.ts'
 import type { Context } from '../../terminal/context.ts'
 import { clearTasks, findTask, removeTask, retryTask } from '../../../tasks/change.ts'
-import { enqueue, openTasks } from '../../../tasks/enqueue.ts'
+import { enqueue } from '../../../tasks/enqueue.ts'
+import { openTasks } from '../../../tasks/open-tasks.ts'
 import { tellQueued } from '../../queued.ts'
 import { messageFrom } from '../../message.ts'
 import { makeReady } from '../../ready.ts'
-import { age, printJson, styled, table } from '../../terminal/output.ts'
-import { issueAt, issueRef, pmAgentWord } from '../../refs.ts'
+import { printJson, styled } from '../../terminal/output.ts'
+import { issueAt, issueRef } from '../../refs.ts'
 
 interface Options {
   json?: boolean
 }
 
-const header = ['ID', 'STATE', 'AGE', 'ISSUE_REF', 'MESSAGE']
 const shownMessage = 200
-
-export async function runQueueList(context: Context, options: Options): Promise<void> {
-  const queue = await openTasks(context)
-  if (options.json === true) return printJson(context, (await queue.list()).items)
-  const now = context.now()
-  const { shown: rows } = await queue.each((item) => [
-    item.id,
-    context.io.terminal ? wordFor(item) : item.state,
-    age(item.pending_since, now),
-    item.kind === 'pm' ? pmAgentWord : plainLine(item.issue_ref ?? '', shownMessage),
-    plainLine(item.error === null ? item.message : `${item.error} ← ${item.message}`, shownMessage),
-  ])
-  const fit = { columns: context.io.columns, cutFirst: ['MESSAGE'], keepEnd: ['ISSUE_REF'] }
-  const shownHeader = context.io.terminal ? header.map((title) => (title === 'STATE' ? 'STATUS' : title)) : header
-  context.io.out(table(shownHeader, rows, context.io.terminal ? fit : undefined))
-  const shortage = rows.some(([, state]) => state === 'pending' || state === 'queued')
-    ? await shortageNow(context)
-    : undefined
-  if (shortage !== undefined) context.io.err(`Tasks wait: ${shortage}\n`)
-}
-
-/** The status of a task's issue as far as the task knows, in the words of `kugetsu list`. */
-function wordFor(item: Item): Status {
-  switch (item.state) {
-    case 'pending':
-      return openAttempt(item) === undefined ? 'queued' : 'starting'
-    case 'notified':
-      return 'running'
-    case 'completed':
-      return 'done'
-    case 'error':
-      return item.attempts.at(-1)?.outcome === 'stopped' ? 'stopped' : 'failed'
-  }
-}
 
 export async function runQueueEnqueue(
   context: Context,
@@ -86,17 +51,6 @@ export async function runQueueEnqueue(
     ...(agent === undefined ? {} : { agent }),
   })
   tellQueued(context, options, queued)
-}
-
-export async function runQueueStats(context: Context, options: Options): Promise<void> {
-  const counts = await (await openTasks(context)).counts()
-  if (options.json === true) return printJson(context, counts)
-  context.io.out(
-    table(
-      ['STATE', 'TASKS'],
-      Object.entries(counts).map(([state, count]) => [state, String(count)]),
-    ),
-  )
 }
 
 /**
