@@ -60,6 +60,8 @@ export default defineConfig([
       },
       minify: true,
       sourcemap: true,
+      // A stack has files and lines without the sources, which would be half of the package.
+      sourcemapExcludeSources: true,
     },
   },
   {

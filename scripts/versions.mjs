@@ -13,7 +13,7 @@ const lock = JSON.parse(fs.readFileSync(path.join(root, 'package-lock.json'), 'u
 /** How kugetsu is packed does not depend on the versions, and is tested only in a repository. */
 const notOfVersions = ['binary', 'package']
 /** Files about one version of opencode, which run on it whatever is chosen. */
-const onlyOf = { 1: /^(opencode-1|opencode-doc|model-providers)$/, 2: /^opencode-2/ }
+const onlyOf = { 1: /^(opencode-1|opencode-doc|model-providers)$/, 2: /^opencode-2|-2$/ }
 
 const newest1 = lock.packages['node_modules/opencode-ai'].version
 const newest2 = '2.0.15'

@@ -157,7 +157,10 @@ describe('flags and messages', () => {
     [['continue', 'me/app#1', '--timeout', '5'], '--timeout has no effect without --wait'],
     [['delegate', 'x', '--timeout', '5'], '--timeout has no effect without --wait'],
     [['continue', 'me/app#1', '--now', '--queue'], "option '--now' cannot be used with option '--queue'"],
-    [['destroy', '#14', '--pm-agent'], 'destroy takes only one of an issue ref, --pm-agent and --base'],
+    [
+      ['destroy', '#14', '--pm-agent'],
+      'destroy takes only one of issue refs, --all, --merged or --status, --pm-agent and --base',
+    ],
     [['prune', '-y'], '-y has no effect without --force'],
     [['recover', '-y'], '-y has no effect without --drop'],
     [['logs', '-f'], '-f follows one transcript, but a number lists delegations'],

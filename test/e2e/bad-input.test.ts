@@ -13,6 +13,9 @@ import { ref, setStage, type Stage } from '../helpers/stage.ts'
 /** One line and a hint, after whatever progress and warnings there were; never a stack. */
 const oneLineAndHint = /^(?:(?:… |Warning: )[^\n]*\n)*Error: [^\n]+\nHint: [^\n]+\n$/
 
+/** The slot of the agent whose provider fails, which goes when its run ends. */
+let failing: string | undefined
+
 /** The directories and session files of a home; none may come or go with a command that is refused. */
 function inventory(kugetsuDir: string): string[] {
   return ['worktrees', 'sessions', 'repos', 'slots'].flatMap((folder) => {
@@ -24,6 +27,7 @@ function inventory(kugetsuDir: string): string[] {
       .filter((entry) => entry.isDirectory() || /\.(json|slot|held|run)$/.test(entry.name))
       .map((entry) => path.relative(kugetsuDir, path.join(entry.parentPath, entry.name)))
       .filter((name) => !/^repos\/[^/]+(\/[^/]+)?$/.test(name)) // the folders of hosts and owners may stay
+      .filter((name) => failing === undefined || !name.startsWith(`slots/${failing}.`))
       .sort()
   })
 }
@@ -45,6 +49,8 @@ beforeAll(async () => {
   // opencode tries for over a minute before it gives a failing provider up; the other tests fill that time.
   await stage.ok(['start', ref(500), 'FAIL=500'])
   await stage.model.turn('FAIL=500')
+  failing = (stage.file(500)?.['run'] as { slot: string } | undefined)?.slot
+  if (failing === undefined) throw new Error('the agent whose provider fails has no run')
   closed = http.createServer((_, response) => response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end())
   closed.listen(0, '127.0.0.1')
   await once(closed, 'listening')

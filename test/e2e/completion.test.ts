@@ -51,7 +51,7 @@ const typed: [string, string[]][] = [
 
 describe('the hidden command', () => {
   it('answers with values and descriptions, a line each', async () => {
-    expect(await offered('sto')).toEqual(['stop\tStop an agent and the command it runs; keep its session and worktree'])
+    expect(await offered('sto')).toEqual(['stop\tStop agents and the commands they run; keep sessions and worktrees'])
     expect(await offered('wait', 'forge.test/me/app#14', 'forge.test/me/app#1')).toEqual([
       'forge.test/me/app#14',
       'forge.test/me/app#15',

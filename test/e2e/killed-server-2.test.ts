@@ -24,7 +24,7 @@ describe.skipIf(why !== '')(`opencode 2.0.15${why}`, () => {
   beforeAll(async () => {
     const broken = new Set<string>()
     stage = await setStage({
-      init: false,
+      ...found,
       config: { MAX_CONCURRENT_AGENTS: 10 },
       // The answer to HALF breaks off, the first time.
       model: {
@@ -35,10 +35,6 @@ describe.skipIf(why !== '')(`opencode 2.0.15${why}`, () => {
         },
       },
     })
-    const link = path.join(stage.home.bin, 'opencode')
-    fs.rmSync(link)
-    fs.symlinkSync('program' in found ? found.program : '', link)
-    await stage.ok(['init'])
     proxy = await startProxy(stage)
   })
   afterAll(async () => {

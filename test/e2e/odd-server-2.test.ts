@@ -15,10 +15,7 @@ const why = 'why' in found ? ` (${found.why})` : ''
 describe.skipIf(why !== '')(`a server of opencode 2.0.15${why}`, () => {
   let stage: Stage
   beforeAll(async () => {
-    stage = await setStage({ init: false })
-    const link = path.join(stage.home.bin, 'opencode')
-    fs.rmSync(link)
-    fs.symlinkSync(path.resolve('test/fixtures/odd-opencode.cjs'), link)
+    stage = await setStage({ init: false, program: path.resolve('test/fixtures/odd-opencode.cjs') })
     stage.home.env['REAL_OPENCODE'] = 'program' in found ? found.program : ''
   })
   afterAll(() => stage?.cleanup())

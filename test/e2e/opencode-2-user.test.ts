@@ -27,10 +27,7 @@ describe.skipIf(why !== '')(`beside kugetsu, opencode 2.0.15${why}`, () => {
   }
 
   beforeAll(async () => {
-    stage = await setStage({ init: false })
-    const link = path.join(stage.home.bin, 'opencode')
-    fs.rmSync(link)
-    fs.symlinkSync(program, link)
+    stage = await setStage({ init: false, program })
     // Theirs, for all that they run themselves.
     stage.home.env['OPENCODE_DB'] = path.join(stage.home.root, 'mine.db')
     await stage.ok(['init'])

@@ -53,15 +53,15 @@ export async function initialise(home: Home, options: { force: boolean }): Promi
 
 /**
  * Does the same in a home that is not initialised, and nothing in any other; also while other processes do, or after one was
- * killed in the middle of it. Calls `onBegin` once it is known that the home can be initialised, before anything is made.
+ * killed in the middle of it. Calls `onBegin` once it is known that the home can be initialised, before it is.
  */
 export async function setUp(home: Home, onBegin: () => void): Promise<void> {
   const isDone = () => Boolean(readIndex(home)?.base)
   if (isDone()) return
   openSqlite(':memory:', { timeoutMs: 0 }).close() // throws, with a hint, when no driver loads
   await requireOpencode(home)
-  onBegin()
   createLayout(home)
+  onBegin()
   await alone(home, async () => {
     if (isDone()) return
     requirePmAtRest(home)

@@ -12,11 +12,11 @@ import { isAlive } from '../../platform/processes.ts'
 import type { Holder } from './slots.ts'
 
 /**
- * In MB. Measured with opencode 1.18 on Linux (anonymous memory): a server without agents 380, with the first agent 450 to
- * 570, each further one 50 in the long run and up to 150 while it begins.
+ * In MB of anonymous memory, measured on Linux, by the kind of server in the files; absent: opencode 1. A server of 1.18
+ * without agents 380, with the first agent 450 to 570, each further one 50 in the long run and up to 150 while it begins.
+ * A server of 2.0 185, each agent 12 to 35 in the long run and up to 65 while it begins.
  */
-const agentMb = 100
-const serverMb = 400
+const usual = { opencode: { server: 400, agent: 100 }, opencode2: { server: 200, agent: 50 } }
 /** An agent that was admitted more recently has not taken all of that yet. */
 const settlesMs = 20_000
 
@@ -36,9 +36,10 @@ export interface MemoryRoom {
 export function memoryRoom(home: Home, holders: readonly Holder[]): MemoryRoom {
   const reserveMb = home.settings().minFreeMemoryMb
   if (reserveMb === 0) return { agents: Infinity, availableMb: undefined, neededMb: 0 }
-  const server = serverPid(home)
+  const server = serverOf(home)
   const availableMb = availableMemory(home.system, server.pid)?.mb
   const settling = holders.filter((holder) => isSettling(holder, home.now())).length
+  const { server: serverMb, agent: agentMb } = server.kind === 'opencode2' ? usual.opencode2 : usual.opencode
   const neededMb = reserveMb + (server.runs ? 0 : serverMb) + agentMb * (settling + 1)
   if (availableMb === undefined) return { agents: Infinity, availableMb, neededMb }
   return { agents: Math.max(0, Math.floor((availableMb - neededMb) / agentMb) + 1), availableMb, neededMb }
@@ -65,13 +66,17 @@ function isSettling({ phase, takenAt }: Holder, now: Date): boolean {
   return phase !== 'run' || (age >= 0 && age < settlesMs)
 }
 
-/** The agents run in the server's control groups. An unreadable server file counts as a running server. */
-function serverPid(home: Home): { runs: boolean; pid: number | undefined } {
+/**
+ * The agents run in the server's control groups. An unreadable server file counts as a running server. `kind` is that of the
+ * server that runs or ran last.
+ */
+function serverOf(home: Home): { runs: boolean; pid: number | undefined; kind: string | undefined } {
   try {
     const server = parseServer(readText(home.paths.server) ?? '')
-    return server !== undefined && isAlive(server) ? { runs: true, pid: server.pid } : { runs: false, pid: undefined }
+    const runs = server !== undefined && isAlive(server)
+    return { runs, pid: runs ? server.pid : undefined, kind: server?.driver }
   } catch (error) {
     if (!(error instanceof KugetsuError)) throw error
-    return { runs: true, pid: undefined }
+    return { runs: true, pid: undefined, kind: undefined }
   }
 }

@@ -20,9 +20,17 @@ function available(mb: number): void {
   fs.writeFileSync(path.join(home.system, 'proc/meminfo'), `MemAvailable: ${mb * 1024} kB\n`)
 }
 const reserve = (mb: number) => fs.writeFileSync(home.paths.config, `MIN_FREE_MEMORY_MB=${mb}\n`)
-const serverRuns = () => {
-  fs.mkdirSync(path.dirname(home.paths.server))
-  writeServer(home, { ...currentProcess(), password: 'x', version: '1', program: 'x', marker: 'm', started_at: 'now' })
+const serverRuns = (more: { driver?: string; pid?: number } = {}) => {
+  fs.mkdirSync(path.dirname(home.paths.server), { recursive: true })
+  writeServer(home, {
+    ...currentProcess(),
+    ...more,
+    password: 'x',
+    version: '1',
+    program: 'x',
+    marker: 'm',
+    started_at: 'now',
+  })
 }
 const holder = (phase: Holder['phase'], secondsAgo: number): Holder => ({
   id: 's',
@@ -43,6 +51,16 @@ describe('memoryRoom', () => {
     // Set up since long, begun just now; begun since long, or in a future that a clock has been in.
     expect(memoryRoom(home, [holder('held', 600), holder('run', 5)]).neededMb).toBe(400)
     expect(memoryRoom(home, [holder('run', 60), holder('run', -60)]).neededMb).toBe(200)
+  })
+
+  it('takes less for an agent of opencode 2, and for its server, if that ran last', () => {
+    available(1000)
+    reserve(100)
+    serverRuns({ driver: 'opencode2' })
+    expect(memoryRoom(home, [])).toEqual({ agents: 18, availableMb: 1000, neededMb: 150 })
+    expect(memoryRoom(home, [holder('run', 5)]).neededMb).toBe(200)
+    serverRuns({ driver: 'opencode2', pid: 999_999_999 })
+    expect(memoryRoom(home, []).neededMb).toBe(350)
   })
 
   it('has no bound where it is not asked for, nor where it is not known', () => {
