@@ -7,9 +7,8 @@
  */
 import { createHash } from 'node:crypto'
 import * as fs from 'node:fs'
-import * as z from 'zod/mini'
 import type { Home } from '../../config/home.ts'
-import { lazy } from '../../core/lazy.ts'
+import { aList, anObject, aText, type Described, optional, required } from '../../core/fields.ts'
 import { removeFile, writeAtomic, writeJson } from '../../platform/files.ts'
 import { readState } from '../../platform/state-file.ts'
 import { asCatalogue } from './from-server.ts'
@@ -25,17 +24,15 @@ import {
 import type { Routes } from '../api/routes.ts'
 import { configurationFiles, loginsOf } from '../directories.ts'
 
-const connectedFile = lazy(() =>
-  z.looseObject({
-    /** Absent when all models have to be loaded. */
-    providers: z.optional(z.array(z.string())),
-    /** A hash of the program, the logins and the configuration that this holds for. */
-    setup: z.string(),
-    /** The variables that were set and may be a login. */
-    variables: z.array(z.string()),
-  }),
-)
-type Connected = z.infer<ReturnType<typeof connectedFile>>
+const connectedFile = {
+  /** Absent when all models have to be loaded. */
+  providers: optional(aList(aText)),
+  /** A hash of the program, the logins and the configuration that this holds for. */
+  setup: required(aText),
+  /** The variables that were set and may be a login. */
+  variables: required(aList(aText)),
+}
+type Connected = Described<typeof connectedFile>
 
 /** The models for a new server. */
 export interface ModelChoice {
@@ -132,7 +129,7 @@ function hasCatalogue(home: Home): boolean {
 }
 
 function readConnected(home: Home, program: string): Connected | undefined {
-  const read = readState(home.paths.connected, (value) => connectedFile().parse(value), home.now())
+  const read = readState(home.paths.connected, anObject(connectedFile), home.now())
   return read.kind === 'read' && read.value.setup === setupOf(home, program) ? read.value : undefined
 }
 
