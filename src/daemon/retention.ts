@@ -16,7 +16,7 @@ import { slotHolders } from '../sessions/slots/slots.ts'
 import { readAllSessions } from '../sessions/file/store.ts'
 
 const dayMs = 86_400_000
-/** Longer than messages to the PM agent are listed. */
+/** Days that the logs of messages to the PM agent are kept. */
 const delegationDays = 7
 
 /** Removes the finished tasks beyond what is kept. Returns how many were removed. */

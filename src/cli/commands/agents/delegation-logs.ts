@@ -2,23 +2,16 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { plainLine } from '../../../core/plain-text.ts'
-import { listDirectory, removeFile } from '../../../platform/files.ts'
+import { clearDelegations } from '../../../daemon/retention.ts'
+import { listDirectory } from '../../../platform/files.ts'
 import type { Context } from '../../terminal/context.ts'
 import { age, printJson, table } from '../../terminal/output.ts'
 
-const keptDays = 7
-
-/** Lists the last `count` of them; those over a week old are removed. */
+/** Lists the last `count` of them, once the old ones are removed, as the daemon does. */
 export async function listDelegations(context: Context, count: number, options: { json?: boolean }): Promise<void> {
-  const limit = context.now().getTime() - keptDays * 86_400_000
-  const all = delegationFiles(context)
-  for (const { file } of all.filter(({ modified }) => modified.getTime() < limit)) {
-    removeFile(file)
-    removeFile(path.join(path.dirname(file), `.${path.basename(file, '.log')}.written`))
-  }
-  const logs = all.filter(({ modified }) => modified.getTime() >= limit).slice(-count)
-  const shown = count === 0 ? [] : logs
   const queue = context.queue()
+  await clearDelegations(context, queue)
+  const shown = count === 0 ? [] : delegationFiles(context).slice(-count)
   const listed = await Promise.all(
     shown.map(async ({ file, modified }) => {
       const id = path.basename(file, '.log').replace(/^delegate-/, '')
@@ -44,7 +37,7 @@ export async function listDelegations(context: Context, count: number, options: 
   )
 }
 
-/** All of them, the one that was written to last at the end. */
+/** All of them, the last written one at the end. */
 export function delegationFiles(context: Context): { file: string; modified: Date }[] {
   return listDirectory(context.paths.logs)
     .filter((name) => /^delegate-.*\.log$/.test(name))
