@@ -3,8 +3,7 @@
  * at the run's worktree.
  */
 import * as fs from 'node:fs'
-import type { Run, SessionRecord } from '../../sessions/file/session-file.ts'
-import type { Ending } from '../../sessions/runs/ending.ts'
+import type { Run, SessionRecord, Ending } from '../../sessions/file/session-file.ts'
 import type { Look } from '../../sessions/runs/settle.ts'
 import { allottedMs } from './deadlines.ts'
 

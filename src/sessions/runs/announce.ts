@@ -13,8 +13,7 @@ import { whatDied } from './interrupted.ts'
 import { neverBegan } from './kept-ends.ts'
 import { messageLine, type Notice, type NotificationType } from '../../activity/notification.ts'
 import { addNotifications, notify } from '../../activity/notifications.ts'
-import type { Run, SessionRecord } from '../file/session-file.ts'
-import type { Ending } from './ending.ts'
+import type { Run, SessionRecord, Ending } from '../file/session-file.ts'
 import { changeSession, type StoredSession } from '../file/store.ts'
 
 /** How many can wait in a session file while nothing can be written into the notifications. */

@@ -23,8 +23,7 @@ import {
 } from '../../core/fields.ts'
 import { ensureDirectory, removeFile, writeJson } from '../../platform/files.ts'
 import { readState } from '../../platform/state-file.ts'
-import type { Run, SessionRecord } from '../file/session-file.ts'
-import type { Ending } from './ending.ts'
+import type { Run, SessionRecord, Ending } from '../file/session-file.ts'
 import { asOnlyWriter } from '../file/store.ts'
 
 /** Limits for one issue, because the prompt of a new session carries all of it. */

@@ -10,8 +10,7 @@ import { aBoolean, aNumber, aText, type Described, nullable, nullish, readFields
 import { ensureDirectory, listDirectory, removeFile, writeJson } from '../../platform/files.ts'
 import { readState } from '../../platform/state-file.ts'
 import { branchNow } from '../file/branches.ts'
-import type { Run, SessionRecord } from '../file/session-file.ts'
-import type { Ending } from './ending.ts'
+import type { Run, SessionRecord, Ending } from '../file/session-file.ts'
 
 /** In characters; the log has the whole answer. */
 const longestAnswer = 20_000

@@ -2,7 +2,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { runContext } from '../../../src/cli/commands/agents/context.ts'
-import type { Run, SessionRecord } from '../../../src/sessions/file/session-file.ts'
+import type { Run, SessionRecord, Ending } from '../../../src/sessions/file/session-file.ts'
 import {
   forgetRemembered,
   readRemembered,
@@ -12,7 +12,6 @@ import {
   rememberJoined,
   type Remembered,
 } from '../../../src/sessions/runs/conversation.ts'
-import type { Ending } from '../../../src/sessions/runs/ending.ts'
 import { createFakeContext, type FakeContext } from '../../helpers/fake-context.ts'
 
 const name = 'forge.test-me-app-1'
