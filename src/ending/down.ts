@@ -8,6 +8,7 @@ import { exclusively } from '../platform/locks.ts'
 import { stopServer } from '../server/server.ts'
 import { destroyIssue } from '../sessions/cleanup/destroy.ts'
 import { destroyOwnSessions } from '../sessions/cleanup/destroy-base.ts'
+import { readMirrors } from '../sessions/cleanup/orphan.ts'
 import { lostWorktrees } from '../sessions/cleanup/orphans.ts'
 import { closeWorktree } from '../sessions/cleanup/opencode-session.ts'
 import { mirrorOf } from '../sessions/file/worktree-handles.ts'
@@ -94,7 +95,7 @@ async function removeIssues(home: Home): Promise<void> {
   for (const { name } of issueSessions(home)) {
     await destroyIssue(home, noSupervision, name, { force: false, remotes, openIsFine: true })
   }
-  for (const { what, remove } of lostWorktrees(home, [], [], remotes, true)) {
+  for (const { what, remove } of lostWorktrees(home, readMirrors(home), { sessions: [], awaited: [] }, remotes, true)) {
     await remove()
     await closeWorktree(home, what)
   }

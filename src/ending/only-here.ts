@@ -6,6 +6,7 @@ import { formatRef } from '../core/issue-ref.ts'
 import { isWithin } from '../platform/within.ts'
 import { listEntries } from '../git/worktree-entries.ts'
 import { onlyInWorktree } from '../sessions/cleanup/destroy.ts'
+import { readMirrors, type Orphan } from '../sessions/cleanup/orphan.ts'
 import { lostWorktrees } from '../sessions/cleanup/orphans.ts'
 import { issueOfSaved } from '../sessions/cleanup/recover.ts'
 import { readSessions, baseName, pmAgentSession, type StoredSession } from '../sessions/file/store.ts'
@@ -32,12 +33,16 @@ export function issueSessions(home: Home): StoredSession[] {
 export async function onlyHere(home: Home, remotes = createRemotes()): Promise<OnlyHere[]> {
   const sessions = issueSessions(home)
   const ofIssues = await Promise.all(sessions.map((stored) => ofIssue(home, stored, remotes)))
-  const others = lostWorktrees(home, sessions, [], remotes, true)
+  const others = lostWorktrees(home, readMirrors(home), { sessions, awaited: [] }, remotes, true)
   const ofOthers = await Promise.all(
     others
       .filter(({ what }) => isWithin(home.paths.worktrees, what))
-      .map(async ({ what, reasons }): Promise<OnlyHere> => {
-        return { what, reasons: await told(home, reasons), next: [`move what you need of ${what} elsewhere`] }
+      .map(async ({ what, look }): Promise<OnlyHere> => {
+        return {
+          what,
+          reasons: await told(home, () => reasonsIn(look)),
+          next: [`move what you need of ${what} elsewhere`],
+        }
       }),
   )
   const saved = await onlySaved(home)
@@ -91,6 +96,11 @@ async function ofMirror(home: Home, { path, repository }: MirrorOfHome): Promise
     ...(reasons.length === 0 ? [] : [`push from there what you need: git --git-dir=${path} log --all --not --remotes`]),
   ]
   return { what: `the repository ${path}`, reasons: [...used, ...reasons], next }
+}
+
+async function reasonsIn(look: Orphan['look']): Promise<string[]> {
+  const { reasons, isUnclear } = await look()
+  return reasons.length === 0 && isUnclear ? ['cannot tell what would be lost'] : reasons
 }
 
 async function told(home: Home, reasons: () => Promise<string[]>): Promise<string[]> {

@@ -4,6 +4,7 @@
  */
 import * as fs from 'node:fs'
 import { KugetsuError } from '../core/errors.ts'
+import type { Keeping } from './at-risk/describe.ts'
 import { inside } from './at-risk/inside.ts'
 import { operationIn } from './at-risk/operations.ts'
 import { parkedOf } from './at-risk/parked.ts'
@@ -19,18 +20,15 @@ export function deadEntries(mirror: string): WorktreeEntry[] {
   return listEntries(mirror).filter((entry) => !entry.present)
 }
 
-/** Why a dead entry must not be dropped; empty when nothing would be lost. Throws KugetsuError when git fails. */
-export async function reasonsToKeepEntry(
-  mirror: GitRepository,
-  remotes: Remotes,
-  entry: WorktreeEntry,
-): Promise<string[]> {
-  if (isUnfinished(entry)) return []
-  if (entry.path === undefined) return ['cannot tell where its worktree is']
-  if (fs.existsSync(entry.path)) return [`cannot tell what ${entry.path} is, which does not belong to it`]
-  if (entry.locked !== undefined && !isBeingSetUp(entry)) return [`it is locked: ${entry.locked || 'no reason given'}`]
+/** Why a dead entry must not be dropped. Throws KugetsuError when git fails. */
+export async function whyEntryStays(mirror: GitRepository, remotes: Remotes, entry: WorktreeEntry): Promise<Keeping> {
+  if (isUnfinished(entry)) return keeping()
+  if (entry.path === undefined) return unclear('cannot tell where its worktree is')
+  if (fs.existsSync(entry.path)) return unclear(`cannot tell what ${entry.path} is, which does not belong to it`)
+  if (entry.locked !== undefined && !isBeingSetUp(entry))
+    return keeping(`it is locked: ${entry.locked || 'no reason given'}`)
   const own = mirror.with({ variables: gitDirectories(entry.directory) })
-  if ((await own.ask(['rev-parse', '--verify', '--quiet', 'HEAD'])) === undefined) return []
+  if ((await own.ask(['rev-parse', '--verify', '--quiet', 'HEAD'])) === undefined) return keeping()
   const reasons: string[] = []
   if (fs.existsSync(`${entry.directory}/index`)) {
     const isClean = (await own.ask(['diff-index', '--cached', '--quiet', 'HEAD', '--'])) !== undefined
@@ -54,7 +52,8 @@ export async function reasonsToKeepEntry(
   // `pushed` is empty, so the remotes are asked: it is not known here whether the mirror is up to date.
   const look = { root: entry.path, mirror, gitDirectory: entry.directory, remotes, pushed: [] }
   const { lost, unknown } = await inside(look)
-  return [...reasons, ...lost, ...unknown.map((reason) => `cannot tell: ${reason}`)]
+  const unsure = unknown.map((reason) => `cannot tell: ${reason}`)
+  return { reasons: [...reasons, ...lost, ...unsure], isUnclear: unsure.length > 0 }
 }
 
 /** Drops an entry if it is still dead. Throws KugetsuError `work_at_risk` when it now has to stay. */
@@ -62,8 +61,16 @@ export async function dropDeadEntry(mirror: GitRepository, remotes: Remotes, dir
   await mirror.exclusively(async () => {
     const entry = deadEntries(mirror.path).find((each) => each.directory === directory)
     if (entry === undefined) return
-    const reasons = await reasonsToKeepEntry(mirror, remotes, entry)
+    const { reasons } = await whyEntryStays(mirror, remotes, entry)
     if (reasons.length > 0) throw new KugetsuError(reasons.join('; '), { code: 'work_at_risk' })
     dropEntry(entry)
   })
+}
+
+function keeping(...reasons: string[]): Keeping {
+  return { reasons, isUnclear: false }
+}
+
+function unclear(reason: string): Keeping {
+  return { reasons: [reason], isUnclear: true }
 }

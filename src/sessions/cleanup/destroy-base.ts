@@ -14,7 +14,7 @@ import {
 } from '../file/store.ts'
 import { requirePmAtRest } from '../runs/pm-at-rest.ts'
 import type { Supervision } from '../runs/supervision.ts'
-import { destroyIssue, reasonsToKeep, stopIfAtWork, type Destroyed } from './destroy.ts'
+import { destroyIssue, stopIfAtWork, whyIssueStays, type Destroyed } from './destroy.ts'
 import { deleteOpencodeSession, outputsOf } from './opencode-session.ts'
 
 /**
@@ -47,7 +47,7 @@ export async function destroyBase(
   if (!options.force) {
     requirePmAtRest(home)
     const kept = await Promise.all(
-      issues.map(async ({ record }) => ({ record, reasons: await reasonsToKeep(home, record, { remotes }) })),
+      issues.map(async ({ record }) => ({ record, reasons: (await whyIssueStays(home, record, { remotes })).reasons })),
     )
     const first = kept.find(({ reasons }) => reasons.length > 0)
     if (first !== undefined) {

@@ -8,6 +8,8 @@ import {
   describeLost,
   describeSavedByItself,
   isAtRisk,
+  isUnclear,
+  type Keeping,
   moveItAway,
 } from '../../worktrees/at-risk/describe.ts'
 import type { Inventory } from '../../worktrees/at-risk/inventory.ts'
@@ -42,29 +44,29 @@ export interface Destroyed {
 }
 
 /**
- * Why the issue's worktree must not be removed yet, as lines for a person; empty when nothing would be lost. Anything
- * unknown counts as a reason. Unless `pullRequests` is given, they are looked up, which may take a while.
+ * Why the issue's worktree must not be removed yet. Anything unknown counts as a reason. Unless `pullRequests` is given, they are looked up, which may take a while.
  */
-export async function reasonsToKeep(
+export async function whyIssueStays(
   home: Home,
   record: SessionRecord,
   known: { pullRequests?: PullRequests; remotes?: Remotes } = {},
-): Promise<string[]> {
+): Promise<Keeping> {
   const pullRequests = known.pullRequests ?? (await pullRequestsToCheck(home, record))
-  const toKeep = await workToKeep(home, record, { ...known, pullRequests })
-  return [...(await atWork(home, record)), ...openOnes(pullRequests), ...toKeep]
+  const { reasons, isUnclear } = await workToKeep(home, record, { ...known, pullRequests })
+  return { reasons: [...(await atWork(home, record)), ...openOnes(pullRequests), ...reasons], isUnclear }
 }
 
 async function workToKeep(
   home: Home,
   record: SessionRecord,
   known: { pullRequests: PullRequests; remotes?: Remotes },
-): Promise<string[]> {
+): Promise<Keeping> {
   try {
-    return reasonsIn(await workOf(home, record, known)?.inventory(), known.pullRequests)
+    const found = await workOf(home, record, known)?.inventory()
+    return { reasons: reasonsIn(found, known.pullRequests), isUnclear: found !== undefined && isUnclear(found) }
   } catch (error) {
     home.signal.throwIfAborted()
-    return [`cannot tell what would be lost: ${messageOf(error)}`]
+    return { reasons: [`cannot tell what would be lost: ${messageOf(error)}`], isUnclear: true }
   }
 }
 

@@ -7,16 +7,23 @@ import { KugetsuError } from '../../core/errors.ts'
 import { baseNameOf } from '../../core/issue-names.ts'
 import { formatRef, parseRef } from '../../core/issue-ref.ts'
 import { tryExclusive } from '../../platform/locks.ts'
-import { describeInventory, describeLost, describeSavedByItself, isAtRisk } from '../../worktrees/at-risk/describe.ts'
+import {
+  describeInventory,
+  describeLost,
+  describeSavedByItself,
+  isAtRisk,
+  isUnclear,
+  type Keeping,
+} from '../../worktrees/at-risk/describe.ts'
 import { type Inventory, takeInventory } from '../../worktrees/at-risk/inventory.ts'
 import type { Remotes } from '../../worktrees/at-risk/remotes.ts'
-import { isSamePlace, type WorktreeEntry } from '../../git/worktree-entries.ts'
+import { isSamePlace } from '../../git/worktree-entries.ts'
 import { saveWork } from '../../worktrees/saving/save.ts'
 import { removeWorktree } from '../../worktrees/worktrees.ts'
 import { remoteOf } from './inventory.ts'
 import { note } from '../../activity/journal.ts'
 import { quietWorktree } from '../runs/left-running.ts'
-import { asidesOf, type Orphan } from './orphan.ts'
+import { asidesOf, type Mirrors, type Orphan } from './orphan.ts'
 import { slotHolders } from '../slots/slots.ts'
 import { readSessions } from '../file/store.ts'
 import { mirrorOf, noMirror } from '../file/worktree-handles.ts'
@@ -28,7 +35,7 @@ import { mirrorOf, noMirror } from '../file/worktree-handles.ts'
 export function worktreeOrphan(
   home: Home,
   place: string,
-  mirrors: (MirrorOfHome & { entries: WorktreeEntry[] })[],
+  { mirrors, unread }: Mirrors,
   remotes: Remotes,
   savesNothing = false,
 ): Orphan | undefined {
@@ -46,10 +53,10 @@ export function worktreeOrphan(
   const worktree = { mirror, path: place, branch }
   const askRemote = found && remoteOf(home, { ...found.mirror.repository, id: '0' }, mirror)
 
-  const reasons = async () => (await look()).kept
-
-  async function look(): Promise<{ kept: string[]; inventory: Inventory }> {
-    const kept = asidesOf(home, `${name}.json`)
+  async function look(): Promise<Keeping & { inventory: Inventory }> {
+    const aside = asidesOf(home, `${name}.json`)
+    const kept = [...aside.reasons]
+    if (unread !== undefined && found === undefined) kept.push(`cannot tell which repository it is of: ${unread}`)
     if (!place.startsWith(`${home.paths.worktrees}${path.sep}`))
       kept.push('it is outside of this home, and may be of another one')
     if (slotHolders(home).some(({ session }) => session === name)) kept.push('an agent is at work in it')
@@ -58,7 +65,9 @@ export function worktreeOrphan(
     else if (isAtRisk(inventory)) kept.push(...describeInventory(inventory))
     // Without a mirror nothing can be saved.
     if (found === undefined || savesNothing) kept.push(...describeSavedByItself(inventory))
-    return { kept, inventory }
+    const isUnknown = inventory.place.kind === 'unknown' || isUnclear(inventory)
+    const isUnread = unread !== undefined && found === undefined
+    return { reasons: kept, isUnclear: aside.isUnclear || isUnread || isUnknown, inventory }
   }
 
   async function remove(): Promise<void> {
@@ -68,7 +77,7 @@ export function worktreeOrphan(
       const isNamed = readSessions(home).some(
         ({ record }) => record.worktree_path && isSamePlace(record.worktree_path, place),
       )
-      const { kept, inventory } = await look()
+      const { reasons: kept, inventory } = await look()
       if (isNamed) kept.unshift('a session uses it now')
       if (kept.length > 0) throw new KugetsuError(kept.join('; '), { code: 'work_at_risk' })
       await quietWorktree(home, { issueRef, worktree: place })
@@ -86,7 +95,7 @@ export function worktreeOrphan(
     }
   }
 
-  return { kind: 'worktree', issueRef: issueRef ?? null, what: place, why: 'no session names it', reasons, remove }
+  return { kind: 'worktree', issueRef: issueRef ?? null, what: place, why: 'no session names it', look, remove }
 }
 
 /** The issue that a worktree of this name on this branch was made for. */

@@ -2,17 +2,16 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import type { Home } from '../../config/home.ts'
-import { listMirrors } from '../../worktrees/mirror/list.ts'
 import { messageOf } from '../../core/errors.ts'
 import { driverFor } from '../../driver/choose.ts'
 import { knownSessions } from '../../driver/known-sessions.ts'
 import { sessionOn } from '../file/session-of-kind.ts'
 import { listDirectory } from '../../platform/files.ts'
 import { createRemotes, type Remotes } from '../../worktrees/at-risk/remotes.ts'
-import { isSamePlace, listEntries } from '../../git/worktree-entries.ts'
-import { destroyIssue, reasonsToKeep } from './destroy.ts'
+import { isSamePlace } from '../../git/worktree-entries.ts'
+import { destroyIssue, whyIssueStays } from './destroy.ts'
 import { findMirrorOrphans } from './orphan-mirror.ts'
-import { asidesOf, type Orphan } from './orphan.ts'
+import { asidesOf, type Mirrors, type Orphan, readMirrors } from './orphan.ts'
 import { worktreeOrphan } from './orphan-worktree.ts'
 import { dropSaved, listSaved } from './recover.ts'
 import type { Index } from '../file/session-file.ts'
@@ -33,11 +32,12 @@ export async function findOrphans(home: Home, supervision: Supervision, index: I
   const remotes = createRemotes()
   const found = { index, sessions, lost: lostSessions(home, sessions, index), remotes }
   const bySession = sessions.flatMap((stored) => sessionOrphan(home, supervision, stored, found) ?? [])
+  const mirrors = readMirrors(home)
   const saved = (await listSaved(home)).filter(({ expiresAt }) => expiresAt <= home.now())
   return [
     ...bySession,
     ...lostEntries(home, index, sessions),
-    ...lostWorktrees(home, sessions, await awaited(home), remotes),
+    ...lostWorktrees(home, mirrors, { sessions, awaited: await awaited(home) }, remotes),
     ...saved.map((point): Orphan => {
       const why = `${point.summary}; its time is over, it was saved on ${point.savedAt.toISOString().slice(0, 10)}`
       const issueRef = point.record?.issue ?? null
@@ -46,11 +46,11 @@ export async function findOrphans(home: Home, supervision: Supervision, index: I
         issueRef,
         what: point.ref,
         why,
-        reasons: async () => [],
+        look: async () => ({ reasons: [], isUnclear: false }),
         remove: () => dropSaved(home, point),
       }
     }),
-    ...findMirrorOrphans(home, sessions, remotes),
+    ...findMirrorOrphans(home, mirrors, sessions, remotes),
   ]
 }
 
@@ -80,13 +80,13 @@ function sessionOrphan(
   const other = sessions.find((each) => each.name !== name && indexed.has(`${each.name}.json`) && shares(each, record))
   if (!isIndexed && other !== undefined) {
     const shared = `${why}; its worktree or session belongs to ${other.record.issue_ref ?? other.name}, which keeps it`
-    const working = async () => (record.run ? ['an agent is at work on it'] : [])
+    const working = record.run ? ['an agent is at work on it'] : []
     return {
       kind: 'session_file',
       issueRef,
       what,
       why: shared,
-      reasons: working,
+      look: async () => ({ reasons: working, isUnclear: false }),
       remove: () => forgetSession(home, name),
     }
   }
@@ -95,7 +95,7 @@ function sessionOrphan(
     issueRef,
     what,
     why,
-    reasons: () => reasonsToKeep(home, record, { remotes }),
+    look: () => whyIssueStays(home, record, { remotes }),
     remove: async () => void (await destroyIssue(home, supervision, name, { force: false, remotes })),
   }
 }
@@ -128,7 +128,7 @@ function lostEntries(home: Home, index: Index, sessions: StoredSession[]): Orpha
       issueRef,
       what: issueRef,
       why: `its session file ${file} is gone`,
-      reasons: async () => asidesOf(home, file),
+      look: async () => asidesOf(home, file),
       remove: async () => {
         await changeIndex(home, (current) => {
           const issues = Object.entries(current.issues).filter(([ref]) => ref !== issueRef || !isGone(file))
@@ -150,8 +150,8 @@ async function awaited(home: Home): Promise<string[]> {
  */
 export function lostWorktrees(
   home: Home,
-  sessions: StoredSession[],
-  awaitedNames: string[],
+  mirrors: Mirrors,
+  { sessions, awaited: awaitedNames }: { sessions: StoredSession[]; awaited: string[] },
   remotes: Remotes,
   savesNothing = false,
 ): Orphan[] {
@@ -161,7 +161,6 @@ export function lostWorktrees(
   const others = places
     .map((place) => path.dirname(place))
     .filter((root) => path.basename(root) === '.kugetsu-worktrees')
-  const mirrors = listMirrors(home.paths).map((mirror) => ({ ...mirror, entries: listEntries(mirror.path) }))
   return [...new Set([home.paths.worktrees, ...others])].flatMap((root) =>
     namesIn(home, root)
       .map((name) => path.join(root, name))

@@ -3,6 +3,13 @@ import { counted, sample } from '../../core/wording.ts'
 import { type ByteName, displayName } from '../../platform/byte-names.ts'
 import type { Inventory } from './inventory.ts'
 
+/** Why something stays, as lines for a person; it may go when there are none. */
+export interface Keeping {
+  reasons: string[]
+  /** It cannot be told what would be lost. */
+  isUnclear: boolean
+}
+
 /** What to do about a directory that git knows nothing about. */
 export const moveItAway = 'Move that directory away and try again: its files stay as they are.'
 
@@ -18,6 +25,11 @@ export function isAtRisk(found: Inventory): boolean {
     found.uncommitted.length + found.untracked.length + found.unpushed.count + found.stashes.length > 0 ||
     found.ignored.left.length > 0
   )
+}
+
+/** Whether something about the worktree could not be found out. */
+export function isUnclear(found: Inventory): boolean {
+  return found.unknown.length > 0 || found.unasked !== undefined
 }
 
 /** What would be lost, a line for each kind; nothing for a clean worktree. */

@@ -44,7 +44,7 @@ describe('a worktree that no session names', () => {
     await forgetSession(ground.service, name)
     const orphan = await only('worktree')
     expect(orphan).toMatchObject({ issueRef: 'forge.test/me/app#1', what: place })
-    expect(await orphan.reasons()).toEqual([])
+    expect((await orphan.look()).reasons).toEqual([])
     await orphan.remove()
     expect(fs.existsSync(place)).toBe(false)
     expect(await found()).toEqual([])
@@ -62,13 +62,16 @@ describe('a worktree that no session names', () => {
     await expect(orphan.remove()).rejects.toMatchObject({ code: 'busy' })
     release?.()
     write(place, 'new.txt')
-    expect(await orphan.reasons()).toEqual(['1 untracked file: new.txt'])
+    expect(await orphan.look()).toMatchObject({ reasons: ['1 untracked file: new.txt'], isUnclear: false })
     await expect(orphan.remove()).rejects.toMatchObject({ code: 'work_at_risk' })
     expect(fs.readFileSync(path.join(place, 'new.txt'), 'utf8')).toBe('new.txt')
     fs.mkdirSync(ground.file('worktrees', 'mine'))
     write(ground.file('worktrees', 'mine'), 'file')
     const mine = (await orphans()).find(({ what }) => path.basename(what) === 'mine')
-    expect(await mine?.reasons()).toEqual(['cannot tell what is in it: it is not a git worktree'])
+    expect(await mine?.look()).toMatchObject({
+      reasons: ['cannot tell what is in it: it is not a git worktree'],
+      isUnclear: true,
+    })
     await expect(mine?.remove()).rejects.toMatchObject({ code: 'work_at_risk' })
   })
 
@@ -95,7 +98,7 @@ describe('a worktree that no session names', () => {
     const { name } = await ground.issue(1)
     fs.writeFileSync(path.join(ground.service.paths.sessions, `${name}.json`), 'damaged')
     for (const orphan of await orphans()) {
-      expect(await orphan.reasons()).toEqual([expect.stringMatching(/^cannot tell what its session file says/)])
+      expect((await orphan.look()).reasons).toEqual([expect.stringMatching(/^cannot tell what its session file says/)])
     }
     expect((await found()).map(([kind]) => kind)).toEqual(['index_entry', 'worktree'])
   })
@@ -112,7 +115,7 @@ describe('a worktree that no session names', () => {
     )
     const outside = (await orphans()).filter(({ what }) => what.startsWith(root))
     expect(outside.map(({ what }) => path.basename(what))).toEqual(['two'])
-    expect(await outside[0]?.reasons()).toEqual([expect.stringContaining('outside of this home')])
+    expect((await outside[0]?.look())?.reasons).toEqual([expect.stringContaining('outside of this home')])
   })
 })
 
@@ -123,10 +126,10 @@ describe('a session file that is in no index', () => {
     const { name, path: place } = await ground.issue(1)
     await loseIndex()
     commit(place, 'mine.txt')
-    expect(await (await only('session_file')).reasons()).toEqual(['1 unpushed commit: Add mine.txt'])
+    expect((await (await only('session_file')).look()).reasons).toEqual(['1 unpushed commit: Add mine.txt'])
     ground.git(place, 'push', '--quiet')
     await changeSession(ground.service, name, (current) => current && { ...current, state: 'starting' })
-    expect(await (await only('session_file')).reasons()).toEqual(['an agent is at work on it'])
+    expect((await (await only('session_file')).look()).reasons).toEqual(['an agent is at work on it'])
     await changeSession(ground.service, name, (current) => current && { ...current, state: 'idle' })
     await (await only('session_file')).remove()
     expect([fs.existsSync(place), readSession(ground.service, name)]).toEqual([false, undefined])
@@ -137,11 +140,35 @@ describe('a session file that is in no index', () => {
     write(place, 'new.txt')
     await changeSession(ground.service, 'copy', () => ({ ...readSession(ground.service, name)!, note: 'a copy' }))
     const orphan = await only('session_file')
-    expect(await orphan.reasons()).toEqual([])
+    expect((await orphan.look()).reasons).toEqual([])
     await orphan.remove()
     expect([readSession(ground.service, 'copy'), fs.existsSync(path.join(place, 'new.txt'))]).toEqual([undefined, true])
     expect(await found()).toEqual([])
   })
+})
+
+it('a mirror with an unreadable entry is named and stays, with its worktrees, and the rest is still found', async () => {
+  const { name, path: place } = await ground.issue(1)
+  const { name: other, path: gone } = await ground.issue(2)
+  await forgetSession(ground.service, name)
+  fs.rmSync(gone, { recursive: true })
+  await changeIndex(ground.service, (index) => ({ ...index, issues: { 'forge.test/me/app#9': 'gone.json' } }))
+  const head = path.join(mirror(), 'worktrees', path.basename(gone), 'HEAD')
+  fs.rmSync(head)
+  fs.mkdirSync(head)
+  const warnings: string[] = []
+  const home = { ...ground.service, warn: (text: string) => warnings.push(text) }
+  const all = await findOrphans(home, noSupervision, readIndex(home)!)
+  expect(all.map(({ kind, what }) => [kind, path.basename(what)])).toEqual([
+    ['session_file', `${other}.json`],
+    ['index_entry', 'app#9'],
+    ['worktree', path.basename(place)],
+  ])
+  expect(warnings).toEqual([expect.stringContaining(mirror())])
+  const worktree = all.at(-1)!
+  expect(await worktree.look()).toMatchObject({ isUnclear: true })
+  await expect(worktree.remove()).rejects.toMatchObject({ code: 'work_at_risk' })
+  expect(fs.existsSync(path.join(place, 'a.txt'))).toBe(true)
 })
 
 describe('an entry of a worktree that is gone', () => {
@@ -157,7 +184,7 @@ describe('an entry of a worktree that is gone', () => {
     const head = ground.git(one, 'rev-parse', 'HEAD')
     for (const place of [one, two, three]) fs.rmSync(place, { recursive: true })
     const entries = (await orphans()).filter(({ kind }) => kind === 'registration')
-    expect(await Promise.all(entries.map((entry) => entry.reasons()))).toEqual([
+    expect(await Promise.all(entries.map(async (entry) => (await entry.look()).reasons))).toEqual([
       [],
       ['its detached HEAD has unpushed commits (1)'],
       ['changes were staged in it'],
@@ -175,7 +202,7 @@ describe('an entry of a worktree that is gone', () => {
     fs.writeFileSync(path.join(mirror(), 'worktrees', path.basename(one), 'locked'), 'initializing')
     for (const place of [one, two]) fs.rmSync(place, { recursive: true })
     const entries = (await orphans()).filter(({ kind }) => kind === 'registration')
-    expect(await Promise.all(entries.map((entry) => entry.reasons()))).toEqual([
+    expect(await Promise.all(entries.map(async (entry) => (await entry.look()).reasons))).toEqual([
       [],
       ['it is locked: on a disk that is away'],
     ])
@@ -190,7 +217,7 @@ describe('a mirror that nothing uses', () => {
     commit(place, 'mine.txt')
     await destroyIssue(ground.service, noSupervision, name, { force: true })
     const unused = await only('mirror')
-    expect(await unused.reasons()).toEqual(['saved work is based on it (1): kugetsu recover'])
+    expect((await unused.look()).reasons).toEqual(['saved work is based on it (1): kugetsu recover'])
     ground.service.clock.now = new Date(ground.service.clock.now.getTime() + 31 * 86_400_000)
     const expired = await only('recovery')
     expect(expired.issueRef).toBe('forge.test/me/app#1')
@@ -202,7 +229,7 @@ describe('a mirror that nothing uses', () => {
     fs.renameSync(`${ground.remote}.away`, ground.remote)
     ground.git(mirror(), 'branch', 'other', 'origin/main')
     ground.git(ground.root, '-C', mirror(), 'update-ref', 'refs/heads/other', newCommit())
-    expect(await unused.reasons()).toEqual(['unpushed commits are in it (1)'])
+    expect((await unused.look()).reasons).toEqual(['unpushed commits are in it (1)'])
     await expect(unused.remove()).rejects.toMatchObject({ code: 'work_at_risk' })
     ground.git(mirror(), 'branch', '-D', 'other')
     await unused.remove()
@@ -217,7 +244,7 @@ describe('a mirror that nothing uses', () => {
     ground.git(place, 'push', '--quiet', 'origin', 'pushed')
     await destroyIssue(ground.service, noSupervision, name, { force: false })
     const unused = await only('mirror')
-    expect(await unused.reasons()).toEqual([])
+    expect((await unused.look()).reasons).toEqual([])
     const error = { code: 'work_at_risk', message: 'it has what its remote is not known to have (refs/tags/mine)' }
     await expect(unused.remove()).rejects.toMatchObject(error)
     expect(ground.git(mirror(), 'cat-file', '-p', 'mine')).toContain('release notes of mine')
@@ -234,15 +261,15 @@ describe('a mirror that nothing uses', () => {
     ground.git(mirror(), 'update-ref', 'refs/mine/tree', 'origin/main^{tree}')
     await destroyIssue(ground.service, noSupervision, name, { force: false })
     const unused = await only('mirror')
-    expect(await unused.reasons()).toEqual([
+    expect((await unused.look()).reasons).toEqual([
       'it has what its remote is not known to have (refs/mine/note, refs/mine/tree)',
     ])
     for (const ref of ['note', 'tree']) ground.git(mirror(), 'update-ref', '-d', `refs/mine/${ref}`)
     for (const [directory, program] of Object.entries({ 'lfs/objects': 'git-lfs', annex: 'git-annex' })) {
       fs.mkdirSync(path.join(mirror(), directory, 'ab'), { recursive: true })
-      expect(await unused.reasons()).toEqual([])
+      expect((await unused.look()).reasons).toEqual([])
       fs.writeFileSync(path.join(mirror(), directory, 'ab', 'x'), 'x')
-      expect(await unused.reasons()).toEqual([`files of ${program} are in ${path.join(mirror(), directory)}`])
+      expect((await unused.look()).reasons).toEqual([`files of ${program} are in ${path.join(mirror(), directory)}`])
       fs.rmSync(path.join(mirror(), directory, 'ab', 'x'))
     }
     await unused.remove()

@@ -92,7 +92,7 @@ const ends: Record<string, (at: Worker, name: string) => Promise<boolean>> = {
     const orphans = await findOrphans(ground.service, noSupervision, readIndex(ground.service)!)
     const mine = orphans.find(({ what }) => path.basename(what) === `${name}.json`)
     if (mine === undefined) throw new Error('prune does not find it')
-    const reasons = await mine.reasons()
+    const reasons = (await mine.look()).reasons
     if (reasons.length > 0) {
       await mine.remove().catch(() => {}) // what has to stay does so whoever asks
       return false

@@ -3,7 +3,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { reasonsToKeep } from '../../../src/sessions/cleanup/destroy.ts'
+import { whyIssueStays } from '../../../src/sessions/cleanup/destroy.ts'
 import { findOrphans } from '../../../src/sessions/cleanup/orphans.ts'
 import { readIndex, readSession, readSessions } from '../../../src/sessions/file/store.ts'
 import type { SessionView } from '../../../src/sessions/status/session-view.ts'
@@ -63,14 +63,14 @@ it('prune names what is left over in a home of the bash tool', async () => {
       ['index_entry', 'github.com/shoko/kugetsu#22', 'its session file github.com-shoko-kugetsu-22.json is gone'],
     ])
     for (const orphan of orphans) {
-      expect(await orphan.reasons()).toEqual([])
+      expect((await orphan.look()).reasons).toEqual([])
       await orphan.remove()
     }
     expect(await findOrphans(home, noSupervision, readIndex(home)!)).toEqual([])
     expect(Object.keys(readIndex(home)?.issues ?? {})).toEqual(['github.com/shoko/kugetsu#21'])
     expect(readSessions(home).map(({ name }) => name)).toEqual(['base', 'pm-agent', 'github.com-shoko-kugetsu-21'])
     // Neither its worktree nor a mirror is on this machine: there is nothing to lose.
-    expect(await reasonsToKeep(home, readSession(home, 'github.com-shoko-kugetsu-21')!)).toEqual([])
+    expect((await whyIssueStays(home, readSession(home, 'github.com-shoko-kugetsu-21')!)).reasons).toEqual([])
   } finally {
     home.cleanup()
   }

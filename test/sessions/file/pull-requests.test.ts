@@ -2,7 +2,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { parseRef } from '../../../src/core/issue-ref.ts'
-import { reasonsToKeep } from '../../../src/sessions/cleanup/destroy.ts'
+import { whyIssueStays } from '../../../src/sessions/cleanup/destroy.ts'
 import { findPullRequest, setPullRequest } from '../../../src/sessions/file/pull-requests.ts'
 import type { SessionRecord } from '../../../src/sessions/file/session-file.ts'
 import { sessionView } from '../../../src/sessions/status/session-view.ts'
@@ -75,7 +75,7 @@ const squashMerge = (number: number, sha: string) => {
 /** What git alone would say, with what it knows of the remote now. */
 const withoutForge = async () => {
   git('fetch', '--quiet', '--prune')
-  return reasonsToKeep(home, record, { pullRequests: { found: [], unknown: undefined } })
+  return (await whyIssueStays(home, record, { pullRequests: { found: [], unknown: undefined } })).reasons
 }
 const page = (number: number) => `https://forge.test/me/app/pulls/${number}`
 
@@ -85,12 +85,14 @@ describe('a worktree whose pull request is open', () => {
     push()
     forge.pulls = [{ number: 3, branch, state: 'open', headSha }]
     expect(await withoutForge()).toEqual([])
-    expect(await reasonsToKeep(home, record)).toEqual([`its pull request ${page(3)} is open`])
+    expect((await whyIssueStays(home, record)).reasons).toEqual([`its pull request ${page(3)} is open`])
   })
 
   it('is kept for the one on file, whatever its branch', async () => {
     forge.pulls = [{ number: 4, branch: 'another', state: 'open' }]
-    expect(await reasonsToKeep(home, { ...record, pr_url: page(4) })).toEqual([`its pull request ${page(4)} is open`])
+    expect((await whyIssueStays(home, { ...record, pr_url: page(4) })).reasons).toEqual([
+      `its pull request ${page(4)} is open`,
+    ])
   })
 
   it('is kept, and found, on the branch that the agent has made of its own', async () => {
@@ -98,7 +100,7 @@ describe('a worktree whose pull request is open', () => {
     const headSha = commit('x.txt')
     git('push', '--quiet', 'origin', 'HEAD:better-name')
     forge.pulls = [{ number: 5, branch: 'better-name', state: 'open', headSha }]
-    expect(await reasonsToKeep(home, record)).toEqual([`its pull request ${page(5)} is open`])
+    expect((await whyIssueStays(home, record)).reasons).toEqual([`its pull request ${page(5)} is open`])
     expect(await findPullRequest(home, name, () => {})).toBe(page(5))
     expect(sessionView(home, name, record).branch).toBe('better-name')
   })
@@ -106,7 +108,7 @@ describe('a worktree whose pull request is open', () => {
   it('is not asked about when that is switched off', async () => {
     forge.pulls = [{ number: 3, branch, state: 'open' }]
     fs.writeFileSync(home.paths.config, 'WORKTREE_CHECK_PR_STATUS=false\n')
-    expect(await reasonsToKeep(home, record)).toEqual([])
+    expect((await whyIssueStays(home, record)).reasons).toEqual([])
     expect(forge.requests).toEqual([])
   })
 })
@@ -118,7 +120,7 @@ describe('a worktree whose pull request is merged', () => {
     squashMerge(3, headSha)
     forge.pulls = [{ number: 3, branch, state: 'merged', headSha, branchDeleted: true }]
     expect(await withoutForge()).toEqual(['1 unpushed commit: Add x.txt'])
-    expect(await reasonsToKeep(home, record)).toEqual([])
+    expect((await whyIssueStays(home, record)).reasons).toEqual([])
   })
 
   it('may go when others added to the pull request: its commits are part of it', async () => {
@@ -128,7 +130,7 @@ describe('a worktree whose pull request is merged', () => {
     squashMerge(3, theirs)
     forge.pulls = [{ number: 3, branch, state: 'merged', headSha: theirs, branchDeleted: true }]
     expect(await withoutForge()).toEqual(['1 unpushed commit: Add x.txt'])
-    expect(await reasonsToKeep(home, record)).toEqual([])
+    expect((await whyIssueStays(home, record)).reasons).toEqual([])
   })
 
   it('is kept for what came after, with that alone named', async () => {
@@ -138,7 +140,7 @@ describe('a worktree whose pull request is merged', () => {
     commit('later.txt')
     fs.writeFileSync(path.join(place, 'untracked.txt'), '')
     forge.pulls = [{ number: 3, branch, state: 'merged', headSha, branchDeleted: true }]
-    expect(await reasonsToKeep(home, record)).toEqual([
+    expect((await whyIssueStays(home, record)).reasons).toEqual([
       '1 untracked file: untracked.txt',
       '1 unpushed commit: Add later.txt',
     ])
@@ -151,13 +153,13 @@ describe('a worktree whose pull request is merged', () => {
     push()
     squashMerge(3, headSha)
     forge.pulls = [{ number: 3, branch, state: 'merged', headSha, branchDeleted: true }]
-    expect(await reasonsToKeep(home, record)).toEqual(['1 unpushed commit: Add later.txt'])
+    expect((await whyIssueStays(home, record)).reasons).toEqual(['1 unpushed commit: Add later.txt'])
   })
 
   it('is kept when the commits of the pull request cannot be had', async () => {
     commit('x.txt')
     forge.pulls = [{ number: 3, branch, state: 'merged', headSha: 'd'.repeat(40), branchDeleted: true }]
-    expect(await reasonsToKeep(home, record)).toEqual(['1 unpushed commit: Add x.txt'])
+    expect((await whyIssueStays(home, record)).reasons).toEqual(['1 unpushed commit: Add x.txt'])
   })
 
   it('is kept for another one that is open', async () => {
@@ -166,7 +168,9 @@ describe('a worktree whose pull request is merged', () => {
       { number: 3, branch, state: 'merged', headSha },
       { number: 4, branch, state: 'open', headSha },
     ]
-    expect(await reasonsToKeep(home, { ...record, pr_url: page(3) })).toEqual([`its pull request ${page(4)} is open`])
+    expect((await whyIssueStays(home, { ...record, pr_url: page(3) })).reasons).toEqual([
+      `its pull request ${page(4)} is open`,
+    ])
   })
 })
 
@@ -175,36 +179,36 @@ describe('a worktree whose pull request was closed', () => {
     const headSha = commit('x.txt')
     push()
     forge.pulls = [{ number: 3, branch, state: 'closed', headSha }]
-    expect(await reasonsToKeep(home, record)).toEqual([])
+    expect((await whyIssueStays(home, record)).reasons).toEqual([])
     ground.git(ground.remote, 'update-ref', '-d', `refs/heads/${branch}`)
     // Nobody has told this clone: the remote is asked, with a pull request and without.
-    expect(await reasonsToKeep(home, record, { pullRequests: { found: [], unknown: undefined } })).toEqual([
+    expect((await whyIssueStays(home, record, { pullRequests: { found: [], unknown: undefined } })).reasons).toEqual([
       '1 unpushed commit: Add x.txt',
     ])
-    expect(await reasonsToKeep(home, record)).toEqual(['1 unpushed commit: Add x.txt'])
+    expect((await whyIssueStays(home, record)).reasons).toEqual(['1 unpushed commit: Add x.txt'])
   })
 })
 
 describe('a worktree whose forge does not tell', () => {
   it('goes by what git knows: kept with unpushed commits, which say why, and free to go without', async () => {
     forge.trouble = 'fails'
-    expect(await reasonsToKeep(home, record)).toEqual([])
+    expect((await whyIssueStays(home, record)).reasons).toEqual([])
     commit('x.txt')
-    expect(await reasonsToKeep(home, record)).toEqual([
+    expect((await whyIssueStays(home, record)).reasons).toEqual([
       '1 unpushed commit: Add x.txt',
       expect.stringMatching(
         /^whether its pull request was merged cannot be told: 127\.0\.0\.1:\d+ answers with status 500$/,
       ),
     ])
     push()
-    expect(await reasonsToKeep(home, record)).toEqual([])
+    expect((await whyIssueStays(home, record)).reasons).toEqual([])
   })
 
   it('is kept with commits that no forge says are merged', async () => {
     commit('x.txt')
-    expect(await reasonsToKeep(home, record)).toEqual(['1 unpushed commit: Add x.txt'])
+    expect((await whyIssueStays(home, record)).reasons).toEqual(['1 unpushed commit: Add x.txt'])
     writeJson(home.paths.servers, { servers: [{ name: 'forge.test', url: ground.url }] })
-    expect(await reasonsToKeep(home, record)).toEqual(['1 unpushed commit: Add x.txt'])
+    expect((await whyIssueStays(home, record)).reasons).toEqual(['1 unpushed commit: Add x.txt'])
   })
 })
 

@@ -60,8 +60,11 @@ export async function runPrune(context: Context, options: PruneOptions): Promise
 }
 
 async function judge(orphan: Orphan): Promise<Judged> {
-  const reasons = await orphan.reasons().catch((error: unknown) => [`cannot tell: ${messageOf(error)}`])
-  return { orphan, fate: reasons.length === 0 ? 'would_remove' : staying(reasons), reasons }
+  const { reasons, isUnclear } = await orphan.look().catch((error: unknown) => ({
+    reasons: [`cannot tell: ${messageOf(error)}`],
+    isUnclear: true,
+  }))
+  return { orphan, fate: reasons.length === 0 ? 'would_remove' : isUnclear ? 'unknown' : 'stays', reasons }
 }
 
 async function removed(context: Context, orphan: Orphan): Promise<Omit<Judged, 'orphan'>> {
@@ -75,11 +78,6 @@ async function removed(context: Context, orphan: Orphan): Promise<Omit<Judged, '
     if (error.code === 'fetch_failed') return { fate: 'unknown', reasons: [`cannot tell: ${error.message}`] }
     return { fate: 'failed', reasons: [error.message] }
   }
-}
-
-/** Services say "cannot tell …" about what they do not know. */
-function staying(reasons: string[]): Fate {
-  return reasons.some((reason) => reason.startsWith('cannot tell')) ? 'unknown' : 'stays'
 }
 
 const colours = { would_remove: 'green', removed: 'green', stays: 'yellow', unknown: 'yellow', failed: 'red' } as const
