@@ -1,8 +1,8 @@
 /** The prompts of agents that work on issues. Written for a language model: short, exact, in the order of the work. */
 import type { IssueRef } from '../core/issue-ref.ts'
-import type { ForgeType } from '../config/git-servers.ts'
+import { forgeFacts, type ForgeType } from '../config/forge-types.ts'
 import { plainLine } from '../core/plain-text.ts'
-import { apiUrlOf } from '../forges/forge-kinds.ts'
+import { apiUrlOf, forgeOfKind } from '../forges/forge-kinds.ts'
 import { forgeCalls } from './forge-calls.ts'
 import { issueSection, type IssueText } from './issue-section.ts'
 import { rememberedSection, type Conversation } from './remembered-section.ts'
@@ -122,15 +122,13 @@ function steps(task: DevTask, number: string | undefined): string[] {
 function forgeSection(task: DevTask, number: string | undefined): string {
   const { ref, forge, branch, baseBranch } = task
   const apiUrl = task.apiUrl?.replace(/\/+$/, '') || apiUrlOf(forge, `https://${ref.host}`)
-  if (forge === 'unknown' || apiUrl === undefined) {
+  const known = forgeOfKind(forge)
+  if (forge === 'unknown' || known === undefined || apiUrl === undefined) {
     const what = number === undefined ? 'the pull requests' : `issue ${number} and the pull requests`
     return `It is not known which forge ${ref.host} is, so no API calls are given. "git remote -v" tells where the code is. Try to read ${what} with the tools (tea, gh, glab, curl) and tokens you have; if you cannot, go by the delegator's words, push your branch, and say in your report that the pull request is still to be opened.`
   }
-  const title = { gitea: 'Gitea/Forgejo', github: 'GitHub', gitlab: 'GitLab (a pull request is a merge request here)' }[
-    forge
-  ]
-  const calls = forgeCalls(forge, { repository: ref, number, apiUrl, tokens: task.tokens ?? [], branch, baseBranch })
-  return `The forge is ${title}. ${calls}`
+  const calls = forgeCalls(known, { repository: ref, number, apiUrl, tokens: task.tokens ?? [], branch, baseBranch })
+  return `The forge is ${forgeFacts[forge].title}. ${calls}`
 }
 
 function delegated(task: DevTask): string {

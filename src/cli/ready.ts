@@ -1,6 +1,6 @@
 /** What has to be there before an agent begins, made by the command that begins one. */
 import type { IssueAt } from '../config/issue-url.ts'
-import type { ForgeType } from '../config/git-servers.ts'
+import type { ForgeType } from '../config/forge-types.ts'
 import { readIndex } from '../sessions/file/store.ts'
 import type { Context } from './terminal/context.ts'
 import { tilde } from './terminal/output.ts'

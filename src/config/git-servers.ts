@@ -21,12 +21,10 @@ import { writeJson } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
 import { readConfig } from './config-file.ts'
 import { readJsonFile } from './json-file.ts'
+import { forgeFacts, forgeKinds, type ForgeType, forgeTypes, guessedFrom } from './forge-types.ts'
 import type { Paths } from './paths.ts'
 import { checkRemoteUrl, hostOfUrl } from './remote-url.ts'
 import type { Settings } from './settings.ts'
-
-const forgeTypes = ['gitea', 'github', 'gitlab', 'unknown'] as const
-export type ForgeType = (typeof forgeTypes)[number]
 
 export interface GitServer {
   name: string
@@ -219,22 +217,18 @@ function completed(stored: StoredServer, source: GitServer['source']): GitServer
 
 /** The forge that a server speaks, by its host, else its name. */
 export function guessForge({ name, url }: { name: string; url: string }): ForgeType {
-  const host = hostOfUrl(url)?.hostname ?? ''
-  for (const text of [host, name.toLowerCase()]) {
-    if (/(^|\.)github\./.test(text) || text === 'github') return 'github'
-    if (text.includes('gitlab')) return 'gitlab'
-    if (/gitea|forgejo|codeberg/.test(text)) return 'gitea'
-  }
-  return 'unknown'
+  return guessedFrom(hostOfUrl(url)?.hostname ?? '', name.toLowerCase())
 }
 
 function forgeTypeOf(text: string): ForgeType {
-  const wanted = text.toLowerCase() === 'forgejo' ? 'gitea' : text.toLowerCase()
-  const type = forgeTypes.find((known) => known === wanted)
+  const wanted = text.toLowerCase()
+  const type =
+    forgeTypes.find((known) => known === wanted) ?? forgeKinds.find((kind) => forgeFacts[kind].alias === wanted)
   if (type !== undefined) return type
+  const names = forgeKinds.map((kind) => [kind, forgeFacts[kind].alias].filter(Boolean).join(' or '))
   throw new KugetsuError(`${JSON.stringify(startOf(text, 60))} is not a type of git server`, {
     code: 'bad_server',
-    hint: 'The types are gitea (for Forgejo too), github, gitlab and unknown.',
+    hint: `The types are ${names.join(', ')} and unknown.`,
   })
 }
 

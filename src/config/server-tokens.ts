@@ -2,21 +2,11 @@
  * Which variables of the env files hold the token of a git server. Names only: callers read the values from the agent's
  * variables. The one rule for git's logins and for calls of the forges' APIs.
  */
-import type { ForgeType, GitServer } from './git-servers.ts'
+import { forgeFacts, forgeKinds, type ForgeType } from './forge-types.ts'
+import type { GitServer } from './git-servers.ts'
 import { hostOfUrl } from './remote-url.ts'
 
 type Server = Pick<GitServer, 'name' | 'url' | 'type' | 'default' | 'found'>
-
-/** The usual variables of people for a forge, the most common one first. */
-const forgeWide: Readonly<Record<ForgeType, readonly string[]>> = {
-  github: ['GITHUB_TOKEN', 'GH_TOKEN'],
-  gitea: ['GITEA_TOKEN', 'FORGEJO_TOKEN'],
-  gitlab: ['GITLAB_TOKEN'],
-  unknown: [],
-}
-
-/** The host of a general token, if several servers are of that forge. */
-const publicHosts: Partial<Record<ForgeType, string>> = { github: 'github.com', gitlab: 'gitlab.com' }
 
 /**
  * The variables that can hold the token of a server; the first one set counts: `<NAME>_TOKEN` by the server's name
@@ -27,18 +17,22 @@ export function tokenVariables(server: Server, servers: readonly Server[]): stri
   const own = ownVariable(server.name)
   const isOwn = own !== undefined && sameHost(server, ownerOf(own, [...servers, server]))
   const isForges = sameHost(server, ownerOfForge(server.type, servers))
-  return [...(isOwn ? [own] : []), ...(isForges ? forgeWide[server.type] : [])]
+  return [...(isOwn ? [own] : []), ...(isForges ? (factsOf(server.type)?.tokens ?? []) : [])]
 }
 
 /** The user name that a forge expects with a token. */
 export function loginName(type: ForgeType): string {
-  return type === 'github' ? 'x-access-token' : 'oauth2' // Gitea takes any
+  return factsOf(type)?.login ?? 'oauth2'
+}
+
+function factsOf(type: ForgeType) {
+  return type === 'unknown' ? undefined : forgeFacts[type]
 }
 
 /** Undefined for a server named like a forge: GITHUB_TOKEN keeps its usual meaning. */
 function ownVariable(name: string): string | undefined {
   const variable = `${name.toUpperCase().replace(/[^A-Z0-9]/g, '_')}_TOKEN`.replace(/^(?=\d)/, '_')
-  return Object.values(forgeWide).some((names) => names.includes(variable)) ? undefined : variable
+  return forgeKinds.some((kind) => forgeFacts[kind].tokens.includes(variable)) ? undefined : variable
 }
 
 function ownerOf(variable: string, servers: readonly Server[]): Server | undefined {
@@ -52,7 +46,8 @@ function ownerOf(variable: string, servers: readonly Server[]): Server | undefin
 function ownerOfForge(type: ForgeType, servers: readonly Server[]): Server | undefined {
   const candidates = servers.filter((server) => server.type === type && server.found !== true)
   const chosen =
-    candidates.find((server) => server.default) ?? candidates.find(({ url }) => hostName(url) === publicHosts[type])
+    candidates.find((server) => server.default) ??
+    candidates.find(({ url }) => hostName(url) === factsOf(type)?.publicHost)
   if (chosen !== undefined) return chosen
   return candidates.every((server) => sameHost(server, candidates[0])) ? candidates[0] : undefined
 }

@@ -1,5 +1,5 @@
 /** Asks a web server which forge it is. */
-import type { ForgeType } from '../config/git-servers.ts'
+import type { ForgeType } from '../config/forge-types.ts'
 import { createApi } from './api.ts'
 import { Unclear } from './forge.ts'
 import { forgeOfKind } from './forge-kinds.ts'

@@ -1,12 +1,6 @@
 /** The kinds of forges, and where the API of each server is. Forgejo has the same API as Gitea. */
-import {
-  findServer,
-  guessForge,
-  listServers,
-  type ForgeType,
-  type GitServer,
-  type ServerHome,
-} from '../config/git-servers.ts'
+import { findServer, guessForge, listServers, type GitServer, type ServerHome } from '../config/git-servers.ts'
+import type { ForgeKind, ForgeType } from '../config/forge-types.ts'
 import { webUrlOf } from '../config/remote-url.ts'
 import { tokenVariables } from '../config/server-tokens.ts'
 import type { IssueRef } from '../core/issue-ref.ts'
@@ -15,11 +9,11 @@ import { gitea } from './gitea.ts'
 import { github } from './github.ts'
 import { gitlab } from './gitlab.ts'
 
-const forges: Record<ForgeType, Forge | undefined> = { gitea, github, gitlab, unknown: undefined }
+const forges: Record<ForgeKind, Forge> = { gitea, github, gitlab }
 
 /** How to talk to a kind of forge; undefined for an unknown one. */
 export function forgeOfKind(kind: ForgeType): Forge | undefined {
-  return forges[kind]
+  return kind === 'unknown' ? undefined : forges[kind]
 }
 
 /**
@@ -27,7 +21,7 @@ export function forgeOfKind(kind: ForgeType): Forge | undefined {
  * with a path if the forge has one); undefined for an unknown kind.
  */
 export function apiUrlOf(kind: ForgeType, webUrl: string): string | undefined {
-  return URL.canParse(webUrl) ? forges[kind]?.apiOf(new URL(webUrl)) : undefined
+  return URL.canParse(webUrl) ? forgeOfKind(kind)?.apiOf(new URL(webUrl)) : undefined
 }
 
 /** The facts about the server of an issue. */
@@ -60,7 +54,7 @@ export function apiOfServer({ type, url, api }: GitServer): string | undefined {
   const web = api ?? webUrlOf(url)
   if (web === undefined || !isWeb(web)) return undefined
   const isComplete = api !== undefined && new URL(api).pathname !== '/'
-  if (isComplete && forges[type] !== undefined) return api.replace(/\/+$/, '')
+  if (isComplete && forgeOfKind(type) !== undefined) return api.replace(/\/+$/, '')
   return apiUrlOf(type, web)
 }
 

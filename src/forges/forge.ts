@@ -63,6 +63,10 @@ export interface Forge {
   issuePage: (number: string) => string
   /** The path, also below it, of the page that opens a pull request of `branch`, into `base` or the default branch. */
   newPage: (branch: string, base: string | undefined) => string
+  /** Such a path, for an error: `pull/15`. */
+  examplePage: string
+  /** The calls that an agent needs, for its prompt. */
+  calls: (task: CallsFor) => PromptCalls
   /** The ref of a pull request's newest commit, which exists even when its branch is gone. */
   headRef: (number: number) => string
   /** The pull request of a branch of that repository, an open one first, then the newest; undefined when it has none. */
@@ -72,6 +76,36 @@ export interface Forge {
   /** Whether the repository can be seen. */
   isReadable: (api: Api, repository: Repository) => Promise<boolean>
   standing: (api: Api, repository: Repository, pullRequest: PullRequest) => Promise<Standing>
+}
+
+export interface CallsFor {
+  repository: Repository
+  /** The address of the API, without a trailing slash. */
+  apiUrl: string
+  branch: string
+  baseBranch: string
+}
+
+/** Calls of a forge's API as text: paths below `api`, and remarks on the answers. `<pr>` stands for a number. */
+export interface PromptCalls {
+  api: string
+  /** The login header, for a shell to expand: `$t` is the token, and without a token the header is empty. */
+  header: string
+  issue: string
+  comments: string
+  findPr: string
+  findNote: string
+  pr: string
+  prNote: string
+  prComments: string
+  reviews: string
+  reviewsNote: string
+  /** Remarks on single lines; no forge lists them among the comments. */
+  reviewLines: string
+  replyToLine: string
+  checks: string[]
+  open: [path: string, body: object]
+  merge: [method: string, path: string, body: object]
 }
 
 /** The pull request of a branch that counts, of all its pull requests, newest first. */

@@ -2,7 +2,16 @@
 import * as z from 'zod/mini'
 import { lazy } from '../core/lazy.ts'
 import type { Repository } from '../core/issue-ref.ts'
-import { commitId, inPath, type Api, type Forge, type PullRequest, type Standing } from './forge.ts'
+import {
+  commitId,
+  inPath,
+  type Api,
+  type CallsFor,
+  type Forge,
+  type PromptCalls,
+  type PullRequest,
+  type Standing,
+} from './forge.ts'
 import { pagesOf } from './pages.ts'
 
 const shapes = lazy(() => {
@@ -38,6 +47,8 @@ export const gitea: Forge = {
   page: /^\/pulls\/(\d+)(?:\/|$)/,
   issuePage: (number) => `/issues/${number}`,
   newPage: (branch, base) => `/compare/${base === undefined ? '' : `${inPath(base)}...`}${inPath(branch)}`,
+  examplePage: 'pulls/15',
+  calls,
   headRef: (number) => `refs/pull/${number}/head`,
   isAt: async (api) => (await api.get('version', shapes().version)) !== undefined,
   issue: async (api, repository, number) => {
@@ -101,4 +112,25 @@ function pullRequest(pull: Pull): PullRequest {
 
 function pathOf({ owner, repo }: Repository): string {
   return `repos/${encodeURIComponent(owner)}/${encodeURIComponent(repo)}`
+}
+
+function calls({ repository, apiUrl, branch, baseBranch }: CallsFor): PromptCalls {
+  return {
+    api: `${apiUrl}/${pathOf(repository)}`,
+    header: '${t:+Authorization: token $t}',
+    issue: 'issues',
+    comments: 'comments',
+    findPr: 'pulls?state=open&limit=50',
+    findNote: `yours has head.ref "${branch}"; also read those that mention the issue`,
+    pr: 'pulls/<pr>',
+    prNote: 'mergeable false means conflicts',
+    prComments: 'issues/<pr>/comments',
+    reviews: 'pulls/<pr>/reviews',
+    reviewsNote: 'state APPROVED is an approval, unless it is dismissed or stale',
+    reviewLines: 'pulls/<pr>/reviews/<id of the review>/comments, for each review with comments_count above 0',
+    replyToLine: 'answer them in one comment on the pull request that quotes them',
+    checks: ['commits/<sha of your last commit>/status'],
+    open: ['pulls', { title: '…', body: '…', head: branch, base: baseBranch }],
+    merge: ['POST', 'pulls/<pr>/merge', { Do: 'merge' }],
+  }
 }

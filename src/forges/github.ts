@@ -2,7 +2,17 @@
 import * as z from 'zod/mini'
 import { lazy } from '../core/lazy.ts'
 import type { Repository } from '../core/issue-ref.ts'
-import { commitId, foremost, inPath, type Api, type Forge, type PullRequest, type Standing } from './forge.ts'
+import {
+  commitId,
+  inPath,
+  foremost,
+  type Api,
+  type CallsFor,
+  type Forge,
+  type PromptCalls,
+  type PullRequest,
+  type Standing,
+} from './forge.ts'
 import { pagesOf } from './pages.ts'
 
 const shapes = lazy(() => {
@@ -50,6 +60,8 @@ export const github: Forge = {
   issuePage: (number) => `/issues/${number}`,
   newPage: (branch, base) =>
     base === undefined ? `/pull/new/${inPath(branch)}` : `/compare/${inPath(base)}...${inPath(branch)}?expand=1`,
+  examplePage: 'pull/15',
+  calls,
   headRef: (number) => `refs/pull/${number}/head`,
   isAt: async (api) => (await api.get('meta', shapes().meta)) !== undefined,
   issue: async (api, repository, number) => {
@@ -124,4 +136,25 @@ function pullRequest(pull: Pull): PullRequest {
 
 function pathOf({ owner, repo }: Repository): string {
   return `repos/${encodeURIComponent(owner)}/${encodeURIComponent(repo)}`
+}
+
+function calls({ repository, apiUrl, branch, baseBranch }: CallsFor): PromptCalls {
+  return {
+    api: `${apiUrl}/${pathOf(repository)}`,
+    header: '${t:+Authorization: Bearer $t}',
+    issue: 'issues',
+    comments: 'comments?per_page=100',
+    findPr: `pulls?state=open&per_page=100&head=${encodeURIComponent(repository.owner)}:${encodeURIComponent(branch)}`,
+    findNote: 'without &head=… it lists all: also read those that mention the issue',
+    pr: 'pulls/<pr>',
+    prNote: 'mergeable false, mergeable_state "dirty" mean conflicts; null: ask again in a moment',
+    prComments: 'issues/<pr>/comments?per_page=100',
+    reviews: 'pulls/<pr>/reviews?per_page=100',
+    reviewsNote: 'the last state of each reviewer counts: APPROVED is an approval',
+    reviewLines: 'pulls/<pr>/comments?per_page=100',
+    replyToLine: 'answer one with POST pulls/<pr>/comments/<its id>/replies {"body":"…"}',
+    checks: ['commits/<sha of your last commit>/check-runs', 'commits/<sha of your last commit>/status'],
+    open: ['pulls', { title: '…', body: '…', head: branch, base: baseBranch }],
+    merge: ['PUT', 'pulls/<pr>/merge', { merge_method: 'merge' }],
+  }
 }

@@ -2,7 +2,16 @@
 import * as z from 'zod/mini'
 import { lazy } from '../core/lazy.ts'
 import type { Repository } from '../core/issue-ref.ts'
-import { commitId, foremost, type Api, type Forge, type PullRequest, type Standing } from './forge.ts'
+import {
+  commitId,
+  foremost,
+  type Api,
+  type CallsFor,
+  type Forge,
+  type PromptCalls,
+  type PullRequest,
+  type Standing,
+} from './forge.ts'
 import { pagesOf } from './pages.ts'
 
 const shapes = lazy(() => {
@@ -47,6 +56,8 @@ export const gitlab: Forge = {
     const query = Object.entries(names).map(([name, value]): [string, string] => [`merge_request[${name}]`, value])
     return `/-/merge_requests/new?${String(new URLSearchParams(query))}`
   },
+  examplePage: '-/merge_requests/15',
+  calls,
   headRef: (number) => `refs/merge-requests/${number}/head`,
   isAt: async (api) => (await api.get('projects', shapes().projects, { simple: 'true', per_page: 1 })) !== undefined,
   issue: async (api, repository, number) => {
@@ -105,4 +116,25 @@ function pullRequest(one: MergeRequest): PullRequest {
 
 function pathOf({ owner, repo }: Repository): string {
   return `projects/${encodeURIComponent(`${owner}/${repo}`)}`
+}
+
+function calls({ repository, apiUrl, branch, baseBranch }: CallsFor): PromptCalls {
+  return {
+    api: `${apiUrl}/${pathOf(repository)}`,
+    header: '${t:+PRIVATE-TOKEN: $t}',
+    issue: 'issues',
+    comments: 'notes?per_page=100&sort=asc',
+    findPr: `merge_requests?state=opened&per_page=100&source_branch=${encodeURIComponent(branch)}`,
+    findNote: 'without &source_branch=… it lists all: also read those that mention the issue',
+    pr: 'merge_requests/<pr>',
+    prNote: '<pr> is its iid; has_conflicts tells of conflicts',
+    prComments: 'merge_requests/<pr>/notes?per_page=100&sort=asc',
+    reviews: 'merge_requests/<pr>/approvals',
+    reviewsNote: 'approved_by names who approves',
+    reviewLines: 'merge_requests/<pr>/discussions?per_page=100',
+    replyToLine: 'answer one with POST merge_requests/<pr>/discussions/<its id>/notes {"body":"…"}',
+    checks: ['merge_requests/<pr>/pipelines'],
+    open: ['merge_requests', { title: '…', description: '…', source_branch: branch, target_branch: baseBranch }],
+    merge: ['PUT', 'merge_requests/<pr>/merge', {}],
+  }
 }

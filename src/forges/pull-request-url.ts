@@ -1,5 +1,6 @@
 /** The URLs of pull requests' pages. */
-import type { ForgeType, GitServer } from '../config/git-servers.ts'
+import { forgeKinds, type ForgeType } from '../config/forge-types.ts'
+import type { GitServer } from '../config/git-servers.ts'
 import { hostOfUrl, withoutCredentials } from '../config/remote-url.ts'
 import { KugetsuError } from '../core/errors.ts'
 import type { Repository } from '../core/issue-ref.ts'
@@ -60,9 +61,9 @@ function webUrl(text: string): URL | undefined {
 }
 
 /** The kinds of forges that may have the URL: the server's kind, or every kind until it is known. */
-function kindsOf(server: GitServer | undefined): ForgeType[] {
+function kindsOf(server: GitServer | undefined): readonly ForgeType[] {
   const known = server?.type ?? 'unknown'
-  return known === 'unknown' ? ['github', 'gitea', 'gitlab'] : [known]
+  return known === 'unknown' ? forgeKinds : [known]
 }
 
 /** The hosts that may serve the pages of a server: its name, its URL's host, its API's host. */
@@ -76,6 +77,6 @@ function hostsOf(repository: Repository, server: GitServer | undefined): string[
 }
 
 function examples({ host, owner, repo }: Repository, server: GitServer | undefined): string {
-  const page = { gitea: 'pulls/15', github: 'pull/15', gitlab: '-/merge_requests/15', unknown: 'pull/15' }
-  return `https://${host}/${owner}/${repo}/${page[server?.type ?? 'unknown']}`
+  const page = forgeOfKind(server?.type ?? 'unknown')?.examplePage ?? 'pull/15'
+  return `https://${host}/${owner}/${repo}/${page}`
 }

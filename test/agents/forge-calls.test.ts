@@ -4,6 +4,7 @@ import * as fs from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { forgeCalls } from '../../src/agents/forge-calls.ts'
 import { tokenVariables } from '../../src/config/server-tokens.ts'
+import { forgeOfKind } from '../../src/forges/forge-kinds.ts'
 import { startHttpRecorder, type HttpRecorder } from '../helpers/http-recorder.ts'
 
 const token = 'tok-3f9a71c05be2'
@@ -35,7 +36,7 @@ function tokensOf(type: (typeof forges)[number]): string[] {
 
 /** What the prompt says for a repository on our own server. */
 const calls = (forge: (typeof forges)[number], number: string | undefined = '14') =>
-  forgeCalls(forge, {
+  forgeCalls(forgeOfKind(forge)!, {
     repository: { host: 'forge.test', owner: 'me', repo: 'app' },
     number,
     apiUrl: `${server.origin}/api`,
@@ -155,7 +156,7 @@ describe('the paths', () => {
   })
 
   it('are those on pull requests alone where the issue has no number', () => {
-    const text = forgeCalls('gitea', {
+    const text = forgeCalls(forgeOfKind('gitea')!, {
       repository: { host: 'forge.test', owner: 'me', repo: 'app' },
       number: undefined,
       tokens: [],

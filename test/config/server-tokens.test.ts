@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { ForgeType } from '../../src/config/git-servers.ts'
+import type { ForgeType } from '../../src/config/forge-types.ts'
 import { loginName, tokenVariables } from '../../src/config/server-tokens.ts'
 
 const server = (name: string, url: string, type: ForgeType, more: { default?: boolean } = {}) => {

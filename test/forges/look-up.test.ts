@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { forgeKinds } from '../../src/config/forge-types.ts'
 import type { GitServer } from '../../src/config/git-servers.ts'
+import { forgeOfKind } from '../../src/forges/forge-kinds.ts'
 import {
   openForge,
   pullRequestOfBranch,
@@ -13,8 +15,7 @@ import { startForge, type ForgeServer, type Kind, type Trouble } from '../helper
 
 const branch = 'fix/issue-14'
 const sha = (digit: string) => digit.repeat(40)
-const kinds: Kind[] = ['gitea', 'github', 'gitlab']
-const tokenNames = { gitea: 'GITEA_TOKEN', github: 'GH_TOKEN', gitlab: 'GITLAB_TOKEN' }
+const tokenName = (kind: Kind) => (kind === 'github' ? 'GH_TOKEN' : `${kind.toUpperCase()}_TOKEN`)
 
 const started: ForgeServer[] = []
 let interrupting: AbortController
@@ -73,10 +74,10 @@ const numberOf = async (forge: ForgeServer) => {
 const others = (count: number, from: number, state: Pull['state'] = 'closed'): Pull[] =>
   Array.from({ length: count }, (_, index) => ({ number: from + index, branch: `other-${index}`, state }))
 
-describe.each(kinds)('the pull request of a branch on %s', (kind) => {
+describe.each(forgeKinds)('the pull request of a branch on %s', (kind) => {
   it('is found, with what is known of it', async () => {
     const forge = await forgeWith(kind, [{ number: 3, branch, state: 'open', base: 'develop', headSha: sha('d') }])
-    const page = { gitea: 'pulls/3', github: 'pull/3', gitlab: '-/merge_requests/3' }[kind]
+    const page = forgeOfKind(kind)!.examplePage.replace('15', '3')
     expect(await pullRequestOfBranch(open(forge), branch)).toEqual({
       kind: 'found',
       pullRequest: {
@@ -158,7 +159,7 @@ describe.each(kinds)('the pull request of a branch on %s', (kind) => {
   })
 })
 
-describe.each(kinds)('the pull request of a number on %s', (kind) => {
+describe.each(forgeKinds)('the pull request of a number on %s', (kind) => {
   it('is found, or not there', async () => {
     const forge = await forgeWith(kind, [{ number: 3, branch: 'any', state: 'merged' }])
     expect(await pullRequestOfNumber(open(forge), 3)).toMatchObject({ pullRequest: { number: 3, state: 'merged' } })
@@ -191,7 +192,7 @@ describe('a pull request', () => {
   }
   const pull: Pull = { number: 3, branch, state: 'open', headSha: sha('d') }
 
-  it.each(kinds)('on %s has conflicts or not', async (kind) => {
+  it.each(forgeKinds)('on %s has conflicts or not', async (kind) => {
     const forge = await forgeWith(kind, [{ ...pull, mergeable: true }])
     expect((await standing(forge)).mergeable).toBe(true)
     forge.pulls = [{ ...pull, mergeable: false }]
@@ -261,7 +262,7 @@ describe('a pull request', () => {
     expect((await standing(forge)).ci).toBe(ci)
   })
 
-  it.each(kinds)('on a %s that fails stands nobody knows how', async (kind) => {
+  it.each(forgeKinds)('on a %s that fails stands nobody knows how', async (kind) => {
     const forge = await forgeWith(kind, [pull])
     forge.trouble = 'fails'
     expect(await standing(forge)).toEqual({ mergeable: undefined, ci: undefined })
@@ -288,7 +289,7 @@ const troubles: [Trouble, RegExp][] = [
   ['wants a login', /redirects to http:\/\/login\.test$/],
 ]
 
-describe.each(kinds)('a %s that cannot tell', (kind) => {
+describe.each(forgeKinds)('a %s that cannot tell', (kind) => {
   it.each(troubles)('because it %s says so, and never that there is none', async (trouble, reason) => {
     const forge = await forgeWith(kind, [])
     forge.trouble = trouble
@@ -338,8 +339,8 @@ describe('a rate limit', () => {
   })
 })
 
-describe.each(kinds)('the token for %s', (kind) => {
-  const variables = { [tokenNames[kind]]: 'secret-token' }
+describe.each(forgeKinds)('the token for %s', (kind) => {
+  const variables = { [tokenName(kind)]: 'secret-token' }
   const found = { kind: 'found', pullRequest: { number: 3 } }
 
   it('opens what is private, and stands in no URL', async () => {

@@ -8,6 +8,7 @@ import { once } from 'node:events'
 import * as http from 'node:http'
 import * as https from 'node:https'
 import type { AddressInfo } from 'node:net'
+import type { ForgeKind } from '../../src/config/forge-types.ts'
 import {
   giteaError,
   giteaPull,
@@ -25,7 +26,7 @@ import {
   type Site,
 } from './forge-answers.ts'
 
-export type Kind = 'gitea' | 'github' | 'gitlab'
+export type Kind = ForgeKind
 
 /** What goes wrong, if anything does. */
 export type Trouble =
@@ -90,7 +91,7 @@ export async function startForge(kind: Kind, options: ForgeOptions = {}): Promis
   const { port } = server.address() as AddressInfo
   const origin = options.tls === undefined ? `http://127.0.0.1:${port}` : `https://forge.test:${port}`
   const segments = (options.repository ?? 'me/app').split('/')
-  const api = `${origin}${{ gitea: '/api/v1', github: '/api/v3', gitlab: '/api/v4' }[kind]}`
+  const api = `${origin}${dialects[kind].root}`
   const forge: ForgeServer = {
     kind,
     origin,
@@ -167,9 +168,8 @@ function credentialsOf({ kind }: ForgeServer, request: http.IncomingMessage) {
   const { authorization } = request.headers
   const privateToken = [request.headers['private-token']].flat()[0]
   let token: string | undefined
-  const form = { gitea: /^token (\S+)$/, github: /^(?:Bearer|token) (\S+)$/, gitlab: /^Bearer (\S+)$/ }[kind]
   if (authorization !== undefined) {
-    token = form.exec(authorization)?.[1]
+    token = dialects[kind].authorization.exec(authorization)?.[1]
     if (token === undefined) problems.push('header authorization')
   }
   if (privateToken !== undefined) {
@@ -252,6 +252,10 @@ const byNumber = (forge: ForgeServer, part: string | undefined) =>
 const reset = () => `${Math.floor(Date.parse('2026-04-01T13:00:00Z') / 1000)}`
 
 interface Dialect {
+  /** Where its API is on its host. */
+  root: string
+  /** The header that has the token. */
+  authorization: RegExp
   routes: Route[]
   /** Headers of every answer. */
   headers: Params
@@ -267,200 +271,208 @@ const giteaSize = { name: 'limit', usual: 30, most: 50 }
 const githubSize = { name: 'per_page', usual: 30, most: 100 }
 const gitlabSize = { name: 'per_page', usual: 20, most: 100 }
 
-const dialects: Record<Kind, Dialect> = {
-  gitea: {
-    headers: { 'cache-control': 'max-age=0, private, must-revalidate, no-transform' },
-    error: (status, message) => ({ status, body: giteaError(message) }),
-    unseen: (withToken) =>
-      withToken
-        ? { status: 401, body: giteaError('invalid username, password or token') }
-        : { status: 404, body: giteaError("The target couldn't be found.") },
-    // Gitea has no limit of its own: this is the proxy before it.
-    limited: () => ({ status: 429, body: 'Too Many Requests', headers: { 'retry-after': '60' } }),
-    routes: [
-      {
-        path: /^\/repos\/([^/]+)\/([^/]+)\/pulls$/,
-        params: {
-          state: /^(open|closed|all)$/,
-          sort: /^(oldest|recentupdate|leastupdate|mostcomment|leastcomment|priority)$/,
-          milestone: number,
-          labels: number,
-          poster: word,
-          page: number,
-          limit: number,
-        },
-        reply: (forge, _parts, params, url) => {
-          const { state = 'open' } = params
-          const fits = (pull: Pull) => state === 'all' || (pull.state === 'open') === (state === 'open')
-          const all = newestFirst(forge.pulls).filter(fits)
-          const { items, headers } = pageOf(all, params, giteaSize, url)
-          const body = items.map((pull) => giteaPull(forge.site, pull))
-          return { status: 200, body, headers: { ...headers, 'x-total-count': `${all.length}` } }
-        },
+const gitea: Dialect = {
+  root: '/api/v1',
+  authorization: /^token (\S+)$/,
+  headers: { 'cache-control': 'max-age=0, private, must-revalidate, no-transform' },
+  error: (status, message) => ({ status, body: giteaError(message) }),
+  unseen: (withToken) =>
+    withToken
+      ? { status: 401, body: giteaError('invalid username, password or token') }
+      : { status: 404, body: giteaError("The target couldn't be found.") },
+  // Gitea has no limit of its own: this is the proxy before it.
+  limited: () => ({ status: 429, body: 'Too Many Requests', headers: { 'retry-after': '60' } }),
+  routes: [
+    {
+      path: /^\/repos\/([^/]+)\/([^/]+)\/pulls$/,
+      params: {
+        state: /^(open|closed|all)$/,
+        sort: /^(oldest|recentupdate|leastupdate|mostcomment|leastcomment|priority)$/,
+        milestone: number,
+        labels: number,
+        poster: word,
+        page: number,
+        limit: number,
       },
-      {
-        path: /^\/repos\/([^/]+)\/([^/]+)\/pulls\/(\d+)$/,
-        params: {},
-        reply: (forge, [index]) => {
-          const pull = byNumber(forge, index)
-          return pull === undefined ? notFound('gitea') : { status: 200, body: giteaPull(forge.site, pull) }
-        },
+      reply: (forge, _parts, params, url) => {
+        const { state = 'open' } = params
+        const fits = (pull: Pull) => state === 'all' || (pull.state === 'open') === (state === 'open')
+        const all = newestFirst(forge.pulls).filter(fits)
+        const { items, headers } = pageOf(all, params, giteaSize, url)
+        const body = items.map((pull) => giteaPull(forge.site, pull))
+        return { status: 200, body, headers: { ...headers, 'x-total-count': `${all.length}` } }
       },
-      {
-        path: /^\/repos\/([^/]+)\/([^/]+)\/commits\/([^/]+)\/status$/,
-        params: { page: number, limit: number },
-        reply: (forge, [sha = ''], params, url) => {
-          const { items, headers } = pageOf(forge.checks.get(sha)?.statuses ?? [], params, giteaSize, url)
-          return { status: 200, body: giteaStatus(forge.site, sha, items), headers }
-        },
-      },
-      {
-        path: /^\/repos\/([^/]+)\/([^/]+)$/,
-        params: {},
-        reply: (forge) => ({ status: 200, body: giteaRepository(forge.site) }),
-      },
-    ],
-  },
-  github: {
-    headers: {
-      'x-github-media-type': 'github.v3; format=json',
-      'x-ratelimit-limit': '60',
-      'x-ratelimit-remaining': '59',
-      'x-ratelimit-reset': reset(),
     },
-    error: (status, message) => ({ status, body: githubError(status, message) }),
-    unseen: (withToken) =>
-      withToken
-        ? { status: 401, body: githubError(401, 'Bad credentials') }
-        : { status: 404, body: githubError(404, 'Not Found') },
-    limited: () => ({
-      status: 403,
-      body: githubError(403, 'API rate limit exceeded'),
-      headers: { 'x-ratelimit-limit': '60', 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': reset() },
-    }),
-    routes: [
-      {
-        path: /^\/repos\/([^/]+)\/([^/]+)\/pulls$/,
-        params: {
-          state: /^(open|closed|all)$/,
-          head: /^[^:]+:.+$/,
-          base: word,
-          sort: /^(created|updated|popularity|long-running)$/,
-          direction: /^(asc|desc)$/,
-          per_page: number,
-          page: number,
-        },
-        reply: (forge, _parts, params, url) => {
-          const { state = 'open', head, direction, sort = 'created' } = params
-          const [owner, branch] =
-            head === undefined ? [] : [head.slice(0, head.indexOf(':')), head.slice(head.indexOf(':') + 1)]
-          const fits = (pull: Pull) =>
-            (state === 'all' || (pull.state === 'open') === (state === 'open')) &&
-            (head === undefined || (pull.branch === branch && (owner === forge.site.owner || pull.fork !== undefined)))
-          const descending = (direction ?? (sort === 'created' ? 'desc' : 'asc')) === 'desc'
-          const all = newestFirst(forge.pulls).filter(fits)
-          const { items, headers } = pageOf(descending ? all : all.toReversed(), params, githubSize, url)
-          return { status: 200, body: items.map((pull) => githubPull(forge.site, pull, false)), headers }
-        },
+    {
+      path: /^\/repos\/([^/]+)\/([^/]+)\/pulls\/(\d+)$/,
+      params: {},
+      reply: (forge, [index]) => {
+        const pull = byNumber(forge, index)
+        return pull === undefined ? notFound('gitea') : { status: 200, body: giteaPull(forge.site, pull) }
       },
-      {
-        path: /^\/repos\/([^/]+)\/([^/]+)\/pulls\/(\d+)$/,
-        params: {},
-        reply: (forge, [index]) => {
-          const pull = byNumber(forge, index)
-          return pull === undefined ? notFound('github') : { status: 200, body: githubPull(forge.site, pull, true) }
-        },
+    },
+    {
+      path: /^\/repos\/([^/]+)\/([^/]+)\/commits\/([^/]+)\/status$/,
+      params: { page: number, limit: number },
+      reply: (forge, [sha = ''], params, url) => {
+        const { items, headers } = pageOf(forge.checks.get(sha)?.statuses ?? [], params, giteaSize, url)
+        return { status: 200, body: giteaStatus(forge.site, sha, items), headers }
       },
-      {
-        path: /^\/repos\/([^/]+)\/([^/]+)\/commits\/([^/]+)\/status$/,
-        params: { per_page: number, page: number },
-        reply: (forge, [sha = ''], params, url) => {
-          const all = forge.checks.get(sha)?.statuses ?? []
-          const { items, headers } = pageOf(all, params, githubSize, url)
-          return { status: 200, body: githubStatus(forge.site, sha, all, items), headers }
-        },
-      },
-      {
-        path: /^\/repos\/([^/]+)\/([^/]+)\/commits\/([^/]+)\/check-runs$/,
-        params: {
-          check_name: word,
-          status: /^(queued|in_progress|completed)$/,
-          filter: /^(latest|all)$/,
-          app_id: number,
-          per_page: number,
-          page: number,
-        },
-        reply: (forge, [sha = ''], params, url) => {
-          const all = forge.checks.get(sha)?.runs ?? []
-          const { items, headers } = pageOf(all, params, githubSize, url)
-          return { status: 200, body: githubCheckRuns(forge.site, sha, all.length, items), headers }
-        },
-      },
-      {
-        path: /^\/repos\/([^/]+)\/([^/]+)$/,
-        params: {},
-        reply: (forge) => ({ status: 200, body: githubRepository(forge.site) }),
-      },
-    ],
-  },
-  gitlab: {
-    headers: { 'x-request-id': '01', 'ratelimit-remaining': '1999', 'ratelimit-reset': reset() },
-    error: (status, message) => ({ status, body: { message } }),
-    unseen: (withToken) =>
-      withToken
-        ? { status: 401, body: { message: '401 Unauthorized' } }
-        : { status: 404, body: { message: '404 Project Not Found' } },
-    limited: () => ({
-      status: 429,
-      body: 'Retry later',
-      headers: { 'retry-after': '60', 'ratelimit-remaining': '0', 'ratelimit-reset': reset() },
-    }),
-    routes: [
-      {
-        path: /^\/projects\/([^/]+)\/merge_requests$/,
-        params: {
-          state: /^(opened|closed|locked|merged|all)$/,
-          order_by: /^(created_at|updated_at|title|merged_at)$/,
-          sort: /^(asc|desc)$/,
-          scope: /^(created_by_me|assigned_to_me|all)$/,
-          view: /^simple$/,
-          source_branch: word,
-          target_branch: word,
-          with_merge_status_recheck: /^(true|false)$/,
-          per_page: number,
-          page: number,
-        },
-        reply: (forge, _parts, params, url) => {
-          const { state = 'all', source_branch: branch, sort = 'desc' } = params
-          const fits = (pull: Pull) =>
-            (state === 'all' || (pull.state === 'open' ? 'opened' : pull.state) === state) &&
-            (branch === undefined || pull.branch === branch)
-          const all = newestFirst(forge.pulls).filter(fits)
-          const { items, headers } = pageOf(sort === 'desc' ? all : all.toReversed(), params, gitlabSize, url)
-          return {
-            status: 200,
-            body: items.map((pull) => gitlabPull(forge.site, pull, false)),
-            headers: { ...headers, 'x-total': `${all.length}`, 'x-page': params['page'] ?? '1' },
-          }
-        },
-      },
-      {
-        path: /^\/projects\/([^/]+)\/merge_requests\/(\d+)$/,
-        params: {
-          render_html: /^(true|false)$/,
-          include_diverged_commits_count: /^(true|false)$/,
-          include_rebase_in_progress: /^(true|false)$/,
-        },
-        reply: (forge, [iid]) => {
-          const pull = byNumber(forge, iid)
-          return pull === undefined ? notFound('gitlab') : { status: 200, body: gitlabPull(forge.site, pull, true) }
-        },
-      },
-      {
-        path: /^\/projects\/([^/]+)$/,
-        params: { statistics: /^(true|false)$/, license: /^(true|false)$/, with_custom_attributes: /^(true|false)$/ },
-        reply: (forge) => ({ status: 200, body: gitlabProject(forge.site) }),
-      },
-    ],
-  },
+    },
+    {
+      path: /^\/repos\/([^/]+)\/([^/]+)$/,
+      params: {},
+      reply: (forge) => ({ status: 200, body: giteaRepository(forge.site) }),
+    },
+  ],
 }
+
+const github: Dialect = {
+  root: '/api/v3',
+  authorization: /^(?:Bearer|token) (\S+)$/,
+  headers: {
+    'x-github-media-type': 'github.v3; format=json',
+    'x-ratelimit-limit': '60',
+    'x-ratelimit-remaining': '59',
+    'x-ratelimit-reset': reset(),
+  },
+  error: (status, message) => ({ status, body: githubError(status, message) }),
+  unseen: (withToken) =>
+    withToken
+      ? { status: 401, body: githubError(401, 'Bad credentials') }
+      : { status: 404, body: githubError(404, 'Not Found') },
+  limited: () => ({
+    status: 403,
+    body: githubError(403, 'API rate limit exceeded'),
+    headers: { 'x-ratelimit-limit': '60', 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': reset() },
+  }),
+  routes: [
+    {
+      path: /^\/repos\/([^/]+)\/([^/]+)\/pulls$/,
+      params: {
+        state: /^(open|closed|all)$/,
+        head: /^[^:]+:.+$/,
+        base: word,
+        sort: /^(created|updated|popularity|long-running)$/,
+        direction: /^(asc|desc)$/,
+        per_page: number,
+        page: number,
+      },
+      reply: (forge, _parts, params, url) => {
+        const { state = 'open', head, direction, sort = 'created' } = params
+        const [owner, branch] =
+          head === undefined ? [] : [head.slice(0, head.indexOf(':')), head.slice(head.indexOf(':') + 1)]
+        const fits = (pull: Pull) =>
+          (state === 'all' || (pull.state === 'open') === (state === 'open')) &&
+          (head === undefined || (pull.branch === branch && (owner === forge.site.owner || pull.fork !== undefined)))
+        const descending = (direction ?? (sort === 'created' ? 'desc' : 'asc')) === 'desc'
+        const all = newestFirst(forge.pulls).filter(fits)
+        const { items, headers } = pageOf(descending ? all : all.toReversed(), params, githubSize, url)
+        return { status: 200, body: items.map((pull) => githubPull(forge.site, pull, false)), headers }
+      },
+    },
+    {
+      path: /^\/repos\/([^/]+)\/([^/]+)\/pulls\/(\d+)$/,
+      params: {},
+      reply: (forge, [index]) => {
+        const pull = byNumber(forge, index)
+        return pull === undefined ? notFound('github') : { status: 200, body: githubPull(forge.site, pull, true) }
+      },
+    },
+    {
+      path: /^\/repos\/([^/]+)\/([^/]+)\/commits\/([^/]+)\/status$/,
+      params: { per_page: number, page: number },
+      reply: (forge, [sha = ''], params, url) => {
+        const all = forge.checks.get(sha)?.statuses ?? []
+        const { items, headers } = pageOf(all, params, githubSize, url)
+        return { status: 200, body: githubStatus(forge.site, sha, all, items), headers }
+      },
+    },
+    {
+      path: /^\/repos\/([^/]+)\/([^/]+)\/commits\/([^/]+)\/check-runs$/,
+      params: {
+        check_name: word,
+        status: /^(queued|in_progress|completed)$/,
+        filter: /^(latest|all)$/,
+        app_id: number,
+        per_page: number,
+        page: number,
+      },
+      reply: (forge, [sha = ''], params, url) => {
+        const all = forge.checks.get(sha)?.runs ?? []
+        const { items, headers } = pageOf(all, params, githubSize, url)
+        return { status: 200, body: githubCheckRuns(forge.site, sha, all.length, items), headers }
+      },
+    },
+    {
+      path: /^\/repos\/([^/]+)\/([^/]+)$/,
+      params: {},
+      reply: (forge) => ({ status: 200, body: githubRepository(forge.site) }),
+    },
+  ],
+}
+
+const gitlab: Dialect = {
+  root: '/api/v4',
+  authorization: /^Bearer (\S+)$/,
+  headers: { 'x-request-id': '01', 'ratelimit-remaining': '1999', 'ratelimit-reset': reset() },
+  error: (status, message) => ({ status, body: { message } }),
+  unseen: (withToken) =>
+    withToken
+      ? { status: 401, body: { message: '401 Unauthorized' } }
+      : { status: 404, body: { message: '404 Project Not Found' } },
+  limited: () => ({
+    status: 429,
+    body: 'Retry later',
+    headers: { 'retry-after': '60', 'ratelimit-remaining': '0', 'ratelimit-reset': reset() },
+  }),
+  routes: [
+    {
+      path: /^\/projects\/([^/]+)\/merge_requests$/,
+      params: {
+        state: /^(opened|closed|locked|merged|all)$/,
+        order_by: /^(created_at|updated_at|title|merged_at)$/,
+        sort: /^(asc|desc)$/,
+        scope: /^(created_by_me|assigned_to_me|all)$/,
+        view: /^simple$/,
+        source_branch: word,
+        target_branch: word,
+        with_merge_status_recheck: /^(true|false)$/,
+        per_page: number,
+        page: number,
+      },
+      reply: (forge, _parts, params, url) => {
+        const { state = 'all', source_branch: branch, sort = 'desc' } = params
+        const fits = (pull: Pull) =>
+          (state === 'all' || (pull.state === 'open' ? 'opened' : pull.state) === state) &&
+          (branch === undefined || pull.branch === branch)
+        const all = newestFirst(forge.pulls).filter(fits)
+        const { items, headers } = pageOf(sort === 'desc' ? all : all.toReversed(), params, gitlabSize, url)
+        return {
+          status: 200,
+          body: items.map((pull) => gitlabPull(forge.site, pull, false)),
+          headers: { ...headers, 'x-total': `${all.length}`, 'x-page': params['page'] ?? '1' },
+        }
+      },
+    },
+    {
+      path: /^\/projects\/([^/]+)\/merge_requests\/(\d+)$/,
+      params: {
+        render_html: /^(true|false)$/,
+        include_diverged_commits_count: /^(true|false)$/,
+        include_rebase_in_progress: /^(true|false)$/,
+      },
+      reply: (forge, [iid]) => {
+        const pull = byNumber(forge, iid)
+        return pull === undefined ? notFound('gitlab') : { status: 200, body: gitlabPull(forge.site, pull, true) }
+      },
+    },
+    {
+      path: /^\/projects\/([^/]+)$/,
+      params: { statistics: /^(true|false)$/, license: /^(true|false)$/, with_custom_attributes: /^(true|false)$/ },
+      reply: (forge) => ({ status: 200, body: gitlabProject(forge.site) }),
+    },
+  ],
+}
+
+const dialects: Record<Kind, Dialect> = { gitea, github, gitlab }

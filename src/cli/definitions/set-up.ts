@@ -1,4 +1,5 @@
 import { Argument, Option, type Command } from 'commander'
+import { forgeTypes } from '../../config/forge-types.ts'
 import { credentialCommand } from '../../core/credential-helper.ts'
 import type { Context } from '../terminal/context.ts'
 import { addTo, completeCommand, finish, type Definitions, type Subcommands } from '../define.ts'
@@ -77,14 +78,7 @@ function addServerCommands(server: Command, context: Context): void {
     'kugetsu server add forge.test git://127.0.0.1:9418',
     'kugetsu server add work ssh://git@git.example.com --type gitea',
   ])
-    .addOption(
-      new Option('--type <forge>', 'Set the forge it runs (default: detect it)').choices([
-        'gitea',
-        'github',
-        'gitlab',
-        'unknown',
-      ]),
-    )
+    .addOption(new Option('--type <forge>', 'Set the forge it runs (default: detect it)').choices([...forgeTypes]))
     .option('--api <url>', "Set the forge's API URL, if it is not on the host of <url>: https://git.example.com/api/v1")
     .action(async (name, url, options) => (await commands()).runServerAdd(context, { ...options, name, url }))
   finish(server.command('remove <name>').description('Remove a server'), ['kugetsu server remove forge.test']).action(

@@ -1,7 +1,8 @@
 /** A repository that a person names by a URL: its server becomes known, without `kugetsu server add`. */
 import { remoteEnvironment } from '../../agents/remote-access.ts'
 import { cloneUrlOf } from '../../config/clone-url.ts'
-import { findServer, guessForge, listServers, rememberServer, type ForgeType } from '../../config/git-servers.ts'
+import type { ForgeType } from '../../config/forge-types.ts'
+import { findServer, guessForge, listServers, rememberServer } from '../../config/git-servers.ts'
 import type { Home } from '../../config/home.ts'
 import { isSameRemote, serverUrlOf, type IssueAt } from '../../config/issue-url.ts'
 import { webUrlOf, withoutCredentials } from '../../config/remote-url.ts'

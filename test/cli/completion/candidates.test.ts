@@ -1,3 +1,4 @@
+import { forgeTypes } from '../../../src/config/forge-types.ts'
 import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -67,7 +68,7 @@ describe('completion', () => {
     expect(await offered('init --')).toEqual(['--json', '--debug', '--force', '--tui', '--help'])
     expect(await offered('init --force --f')).toEqual([])
     expect(await offered('logs -f --f')).toEqual([])
-    expect(await offered('server add x git://x --type ')).toEqual(['gitea', 'github', 'gitlab', 'unknown'])
+    expect(await offered('server add x git://x --type ')).toEqual(forgeTypes)
     expect(await offered('server add x git://x --type=gitl')).toEqual(['--type=gitlab'])
     expect(await offered('completion ')).toEqual(['bash', 'zsh', 'fish'])
     expect(await offered('wait --timeout ')).toEqual([])

@@ -1,3 +1,4 @@
+import { forgeKinds } from '../../../config/forge-types.ts'
 import {
   addServer,
   defaultInstance,
@@ -39,8 +40,8 @@ export async function runServerAdd(
   if (options.json === true) return printJson(context, server)
   print(context, `Added git server ${server.name}: ${server.url} (${server.type})`)
   if (server.type === 'unknown') {
-    const how = `kugetsu server add ${server.name} ${server.url} --type gitea`
-    context.io.err(`kugetsu could not guess the type of its forge. To set it: ${how} (or github, gitlab)\n`)
+    const how = `kugetsu server add ${server.name} ${server.url} --type <forge>`
+    context.io.err(`kugetsu could not guess the type of its forge. To set it: ${how} (${forgeKinds.join(', ')})\n`)
   }
 }
 
