@@ -1,12 +1,11 @@
 /** Asks a web server which forge it is. */
-import type { ForgeType } from '../config/forge-types.ts'
+import { forgeKinds, type ForgeType } from '../config/forge-types.ts'
 import { createApi } from './api.ts'
 import { Unclear } from './forge.ts'
 import { forgeOfKind } from './forge-kinds.ts'
 import type { Variables } from './proxy.ts'
 
 const patienceMs = 5_000
-const kinds = ['gitea', 'gitlab', 'github'] as const
 
 /**
  * The kind of forge whose API answers below `web`, the address of its pages; undefined when none does within five seconds.
@@ -18,7 +17,7 @@ export async function askKind(
 ): Promise<ForgeType | undefined> {
   const enough = AbortSignal.any([signal, AbortSignal.timeout(patienceMs)])
   const answers = await Promise.all(
-    kinds.map(async (kind) => {
+    forgeKinds.map(async (kind) => {
       const forge = forgeOfKind(kind)
       if (forge === undefined) return false
       const base = forge.apiOf(new URL(web))
@@ -31,5 +30,5 @@ export async function askKind(
       }
     }),
   )
-  return kinds.find((_, index) => answers[index])
+  return forgeKinds.find((_, index) => answers[index])
 }
