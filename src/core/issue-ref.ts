@@ -82,7 +82,7 @@ export function resolveRef(text: string, around: Around & { tracked: string[] })
   if (typeof ref === 'string') {
     const found = matchTail(text, around.tracked)
     if (found !== undefined) return parseRef(found, around)
-    throw isTail(text) ? unmatched(text, around.tracked) : badRef(text, ref)
+    throw mayBeTail(text) ? unmatched(text, around.tracked) : badRef(text, ref)
   }
   if (!isWithoutInstance(text) || around.tracked.includes(formatRef(ref))) return ref
   const found = matchTail(`${ref.owner}/${ref.repo}#${ref.id}`, around.tracked)
@@ -101,6 +101,11 @@ function unmatched(text: string, tracked: readonly string[]): KugetsuError {
 /** Whether `text` names its instance, or is a URL: what other issues there are does not matter then. */
 export function isWholeRef(text: string): boolean {
   return !isWithoutInstance(text) && !isTail(text)
+}
+
+/** Whether a person can have meant the end of a ref: `app#14`, `14`, `app#-discuss`. */
+function mayBeTail(text: string): boolean {
+  return /^(?:[\w.-]+#)?(?:\d+|-\w[\w-]*)$/.test(text)
 }
 
 /** Whether it could be the end of a ref: `kugetsu#14`, `14`. */
