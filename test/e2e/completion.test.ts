@@ -56,10 +56,17 @@ describe('the hidden command', () => {
       'forge.test/me/app#14',
       'forge.test/me/app#15',
     ])
-    expect(await offered('queue', 'show', '')).toEqual(['q_1763722800417\tpending forge.test/me/app#14'])
+    expect(await offered('queue', 'show', '')).toEqual([
+      'q_1763722800417\tpending forge.test/me/app#14',
+      'forge.test/me/app#14',
+    ])
     expect((await offered('list', '--')).map((line) => line.split('\t')[0])).toEqual([
       '--json',
       '--debug',
+      '--watch',
+      '--status',
+      '--repo',
+      '--limit',
       '--all',
       '--help',
     ])

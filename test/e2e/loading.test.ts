@@ -52,7 +52,7 @@ describe.skipIf(!programPath.endsWith('.js'))('a short command', () => {
     ['queue list', 3, 205_000],
     ['queue stats', 3, 205_000],
     ['env list', 3, 205_000],
-    ['logs', 6, 240_000],
+    ['logs', 7, 240_000],
     ['--version', 3, 125_000],
     ['--help', 2, 120_000],
     ['help start', 3, 125_000],

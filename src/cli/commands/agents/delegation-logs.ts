@@ -1,6 +1,7 @@
 /** The transcripts of the messages to the PM agent: one file each. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
+import { KugetsuError } from '../../../core/errors.ts'
 import { plainLine } from '../../../core/plain-text.ts'
 import { clearDelegations } from '../../../daemon/retention.ts'
 import { listDirectory } from '../../../platform/files.ts'
@@ -10,7 +11,10 @@ import { age, printJson, table } from '../../terminal/output.ts'
 /** Lists the last `count` of them, once the old ones are removed, as the daemon does. */
 export async function listDelegations(context: Context, count: number, options: { json?: boolean }): Promise<void> {
   const queue = context.queue()
-  await clearDelegations(context, queue)
+  // With settings that cannot be read it is unknown what may go: then all stay.
+  await clearDelegations(context, queue).catch((error: unknown) => {
+    if (!(error instanceof KugetsuError)) throw error
+  })
   const shown = count === 0 ? [] : delegationFiles(context).slice(-count)
   const listed = await Promise.all(
     shown.map(async ({ file, modified }) => {
