@@ -79,7 +79,7 @@ it(
     for (const issue of issues) {
       await world.ok(['start', ref(issue), `SAY{{did last-${issue}}}`, '--wait'])
       expect(world.told(`last-${issue}`), about()).toBe(1)
-      expect(world.inWorktree(issue, 'worktree', 'list', '--porcelain')).not.toContain('locked')
+      expect(world.inWorktree(issue, 'worktree', 'list', '--porcelain'), about()).not.toContain('locked')
     }
     await expectSound(world)
   },

@@ -6,6 +6,7 @@ import { withoutCredentials } from '../../config/remote-url.ts'
 import { messageOf } from '../../core/errors.ts'
 import { branchOf, formatRef, type IssueRef } from '../../core/issue-ref.ts'
 import { branchAt } from '../../git/head.ts'
+import { entryOf, isBeingSetUp } from '../../git/worktree-entries.ts'
 import { placeWorktree } from '../../worktrees/place-worktree.ts'
 import { moveOldSaved } from '../../worktrees/mirror/saved-repository.ts'
 import type { IssueWorktree } from '../../worktrees/issue-worktree.ts'
@@ -41,6 +42,12 @@ export interface WorktreeRequest {
   onAnswered?: (() => void) | undefined
 }
 
+/** The making of a worktree was cut off: its files may be missing. */
+function isHalfMade(mirror: string, place: string): boolean {
+  const entry = entryOf(mirror, place)
+  return entry !== undefined && isBeingSetUp(entry)
+}
+
 /** The worktree of an issue: its existing one, unchanged, else a new one on its branch from a fresh mirror. */
 export async function ensureIssueWorktree(home: Home, request: WorktreeRequest, undo: Undo): Promise<ReadyWorktree> {
   const recorded = request.existing?.worktree_path
@@ -52,7 +59,7 @@ export async function ensureIssueWorktree(home: Home, request: WorktreeRequest, 
     home.signal.throwIfAborted()
     home.warn(`work that an older kugetsu saved stays in the mirror, from which agents push: ${messageOf(error)}`)
   })
-  if (recorded && fs.existsSync(path.join(recorded, '.git'))) {
+  if (recorded && fs.existsSync(path.join(recorded, '.git')) && !isHalfMade(mirror.path, recorded)) {
     const baseBranch = request.existing?.base_branch ?? undefined
     return { mirror, path: recorded, branch: branchAt(recorded) ?? branch, baseBranch, workExists: true }
   }
