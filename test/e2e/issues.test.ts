@@ -227,6 +227,7 @@ describe('an issue at rest', () => {
   it.skipIf(!hasTerminals)("begins its transcript with the person's words on a terminal", async () => {
     const begin = /▶ task\r\n {2}\(standing instructions\)\r\n {2}GATE=first SAY\{\{one is done\}\} the first/
     expect(await shown(['logs', '1'])).toMatch(begin) // there, a number is the issue
+    expect(await shown(['logs', '1', '-n', '1'])).toMatch(/^\d\d:\d\d:\d\d ■ finished/)
     expect(await stage.ok(['logs', '1'])).toMatch(/^No delegation logs/)
     expect(await shown(['logs', '--delegations', '1'])).toMatch(/^No delegation logs/)
   })

@@ -8,7 +8,7 @@ import type { Context } from '../../terminal/context.ts'
 import { printJson } from '../../terminal/output.ts'
 import { listDelegations } from './delegation-logs.ts'
 import { statusWords } from './issue-table.ts'
-import { chosen, forPerson, lastLines, partsOf, saidIn, timeOf } from './transcript.ts'
+import { chosen, forPerson, lastLines, lastLinesSaid, partsOf, saidIn, timeOf } from './transcript.ts'
 import { complete, follow, transcriptOf, type Transcript } from './transcript-file.ts'
 
 export interface LogsOptions {
@@ -106,7 +106,8 @@ function shown(context: Context, { follow, lines, since, last, grep, json }: Log
     choice,
     first: (text) => {
       const all = print(text, choice)
-      return lines === undefined ? all : lastLines(all, lines)
+      if (lines === undefined) return all
+      return context.io.terminal ? lastLinesSaid(all, lines) : lastLines(all, lines)
     },
     more: (text) => print(text, { since: undefined, last: undefined, grep }),
   }

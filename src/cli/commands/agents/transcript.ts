@@ -101,6 +101,12 @@ export function lastLines(text: string, count: number): string {
     .join('')
 }
 
+/** The last `count` lines of a text, without counting the empty ones that end it. */
+export function lastLinesSaid(text: string, count: number): string {
+  const said = text.replace(/\n+$/, '\n')
+  return lastLines(said, count) + text.slice(said.length)
+}
+
 /** A part as a person reads it on a terminal of so many columns: their own words, lines broken at words. */
 export function forPerson(part: Part, columns: number): string {
   return withoutInstructions(part)
@@ -125,6 +131,7 @@ function withoutInstructions({ kind, text }: Part): string {
 
 function wrapped(line: string, columns: number): string {
   if (!isWider(line, columns)) return line
+  if (rule.test(line)) return line.slice(0, columns)
   const [indent = ''] = /^(?:\d\d:\d\d:\d\d )?\s*(?:[-*+·●▶■!$│|] |\d{1,3}[.)] )?/u.exec(line) ?? []
   const hanging = ' '.repeat(widthOf(indent))
   const room = Math.max(8, columns - hanging.length)

@@ -1,6 +1,13 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { chosen, forPerson, lastLines, partsOf, timeOf } from '../../../../src/cli/commands/agents/transcript.ts'
+import {
+  chosen,
+  forPerson,
+  lastLines,
+  lastLinesSaid,
+  partsOf,
+  timeOf,
+} from '../../../../src/cli/commands/agents/transcript.ts'
 import { widthOf } from '../../../../src/core/columns.ts'
 import { buildDevMessage } from '../../../../src/agents/dev-agent.ts'
 import { renderEntry, renderHeader, renderOutcome } from '../../../../src/daemon/following/render.ts'
@@ -86,6 +93,9 @@ describe('a transcript', () => {
     expect(chosen(parts, { grep: 'which', since: time(0, 0, 21) }).map(({ kind }) => kind)).toEqual(['agent'])
     expect(lastLines('a\nb\nc\n', 2)).toBe('b\nc\n')
     expect(lastLines('a', 5)).toBe('a')
+    expect(lastLines('a\nb\n\n', 1)).toBe('\n')
+    expect(lastLinesSaid('a\nb\n\n', 1)).toBe('b\n\n')
+    expect(lastLinesSaid('', 1)).toBe('')
   })
 
   it("begins with the person's words: the instructions of every agent are one line", () => {
@@ -108,7 +118,9 @@ describe('a transcript', () => {
 
   it.each([20, 40, 80])('is broken at words on a terminal of %i columns', (columns) => {
     const words = Array.from({ length: 30 }, (_, index) => `word${index}`).join(' ')
-    const parts = partsOf(`09:00:00 $ ${words}\n  - ${words}\n    ${words}\n`)
+    const parts = partsOf(
+      `${'─'.repeat(78)}\napp#1\n${'─'.repeat(78)}\n\n09:00:00 $ ${words}\n  - ${words}\n    ${words}\n`,
+    )
     const lines = parts
       .map((part) => forPerson(part, columns))
       .join('')
