@@ -3,6 +3,7 @@ import type { Item } from '../../src/queue/item.ts'
 import { runJson } from '../helpers/kugetsu.ts'
 import { killQuietly, leftovers } from '../helpers/processes.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
+import { hasTerminals, inTerminal } from '../helpers/terminal.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
 interface Explained {
@@ -152,6 +153,11 @@ describe('explain', () => {
     expect(text).toMatch(/^forge\.test\/me\/app#4 {2}failed\n {2}Its agent failed \d+ (s|min) ago: /)
     expect(text).toMatch(/\nNext:\n {2}kugetsu logs forge\.test\/me\/app#4\n/)
     expect(text).toMatch(/\nDecisions:\n {2}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}started +asked to by a command\n/)
+  })
+
+  it.skipIf(!hasTerminals)('has the reason of a decision below it on a narrow terminal', async () => {
+    const { shown } = await inTerminal(stage.home, ['explain', ref(4)], [], 40)
+    expect(shown).toMatch(/\d\d:\d\d:\d\d {2}started\r\n {4}asked to by a command\r\n/)
   })
 
   it('leaves no process behind', async () => {

@@ -156,7 +156,9 @@ function print(
   io.out('\nDecisions:\n')
   for (const { at, decision, reason } of decisions.slice(-shownDecisions)) {
     const head = `  ${clock(at)}  ${plainLine(decision.replaceAll('_', ' '), 20).padEnd(13)} `
-    const text = wrap(plainLine(reason, longestText), width - head.length, ' '.repeat(head.length))
-    io.out(`${styled(context, 'dim', head)}${text}\n`)
+    // On a narrow terminal little room is left beside the head: the reason stands below it.
+    const indent = width - head.length < 20 ? 4 : head.length
+    const text = wrap(plainLine(reason, longestText), width - indent, ' '.repeat(indent))
+    io.out(`${styled(context, 'dim', indent === 4 ? `${head.trimEnd()}\n    ` : head)}${text}\n`)
   }
 }
