@@ -65,6 +65,12 @@ describe('config list', () => {
     expect(lines).toContain('  How many agents may run at once.')
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(60)
   })
+
+  it.skipIf(!hasTerminals)('has each name whole on a terminal of 40 columns', async () => {
+    const lines = (await inTerminal(home, ['config'], [], 40)).shown.split(/\r?\n/)
+    expect(lines.find((line) => line.startsWith('QUEUE_DAEMON_INTERVAL_MINUTES'))).toMatch(/ 5$/)
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(40)
+  })
 })
 
 describe('config set', () => {

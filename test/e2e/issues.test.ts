@@ -35,6 +35,8 @@ describe.skipIf(!hasTerminals)('before the first agent', () => {
     expect(await shown(['list'])).toBe('No agents yet. Start one: kugetsu start <issue> "what to do"\r\n')
     expect(await shown(['status'])).toMatch(/agents +0 of 1 running\r\nqueue +empty/)
     expect(await stage.ok(['status', '--line'])).toBe('0/1 running\n')
+    expect(await shown(['queue'])).toMatch(/^The queue is empty\. Add a task: kugetsu queue enqueue/)
+    expect(await stage.ok(['queue'])).toMatch(/^ID +STATE/)
   })
 })
 
@@ -83,6 +85,7 @@ describe('an issue that only waits in the queue', () => {
     )
     expect(await stage.ok(['status', '--line'])).toBe('1/1 running, 3 queued\n')
     expect(await shown(['queue', 'list'])).toMatch(/ID +STATUS.*\r\n\S+ +queued/)
+    expect(await shown(['queue', 'list'], 40)).toMatch(/^STATUS +ISSUE_REF +MESSAGE\r\nqueued +\S+app#2 /)
   })
 
   it('is known by a short ref to explain, logs and queue show', async () => {

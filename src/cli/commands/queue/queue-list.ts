@@ -26,7 +26,11 @@ export async function runQueueList(context: Context, options: Options): Promise<
     item.kind === 'pm' ? pmAgentWord : plainLine(item.issue_ref ?? '', shownMessage),
     plainLine(item.error === null ? item.message : `${item.error} ← ${item.message}`, shownMessage),
   ])
-  const fit = { columns: context.io.columns, cutFirst: ['MESSAGE'], keepEnd: ['ISSUE_REF'] }
+  if (rows.length === 0 && context.io.terminal) {
+    return context.io.out('The queue is empty. Add a task: kugetsu queue enqueue <issue> "what to do"\n')
+  }
+  // The ids of one day begin alike, so a cut one names no task; a ref names it as well.
+  const fit = { columns: context.io.columns, cutFirst: ['MESSAGE'], leaveOut: ['ID', 'AGE'], keepEnd: ['ISSUE_REF'] }
   const shownHeader = context.io.terminal ? header.map((title) => (title === 'STATE' ? 'STATUS' : title)) : header
   context.io.out(table(shownHeader, rows, context.io.terminal ? fit : undefined))
   const shortage = rows.some(([, state]) => state === 'pending' || state === 'queued')

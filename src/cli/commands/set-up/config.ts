@@ -34,7 +34,9 @@ export function runConfigList(context: Context, options: ConfigOptions): void {
     )
   }
   const { columns } = context.io
-  const fit = { columns, cutFirst: ['DEFAULT', 'VALUE'] }
+  // A name is to be typed, so it stays whole as long as the terminal has room for it.
+  const NAME = Math.max(...views.map(({ name }) => name.length))
+  const fit = { columns, cutFirst: ['DEFAULT', 'VALUE'], leaveOut: ['DEFAULT', 'FROM'], atLeast: { NAME } }
   const [first, ...lines] = table(header, rows, fit).trimEnd().split('\n')
   context.io.out(`${first}\n`)
   for (const [index, line] of lines.entries()) {
