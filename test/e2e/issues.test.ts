@@ -88,6 +88,12 @@ describe('an issue that only waits in the queue', () => {
     expect(await shown(['queue', 'list'], 40)).toMatch(/^STATUS +ISSUE_REF +MESSAGE\r\nqueued +\S+app#2 /)
   })
 
+  it('with an agent at work is left by destroy --all, which says so', async () => {
+    const { code, stderr } = await stage.kugetsu(['destroy', '--all'])
+    expect([code, stderr]).toEqual([1, expect.stringContaining('Pass --yes')])
+    expect(stderr).toContain(`${ref(1)} is left: it is running\n  ${ref(2)}\n`)
+  })
+
   it('is known by a short ref to explain, logs and queue show', async () => {
     expect(await stage.ok(['explain', 'app#3'])).toMatch(/^forge\.test\/me\/app#3 {2}queued\n/)
     const logs = await stage.kugetsu(['logs', 'app#3'])

@@ -73,15 +73,17 @@ export async function runDestroy(context: Context, options: DestroyOptions): Pro
 /** The issues to destroy. Several are asked about once, here. */
 async function chosenRefs(context: Context, options: DestroyOptions): Promise<string[]> {
   const { merged, all = merged } = options
-  // With --force an agent at work is stopped; without it, --all and --merged leave an issue that has one.
-  const mayBe = options.force === true || options.status !== undefined ? [...statuses] : atRest
-  const chosen = await selected(context, { ...options, all: all === true }, mayBe)
+  const chosen = await selected(context, { ...options, all: all === true }, statuses)
   if ('refs' in chosen) {
     if (chosen.refs.length > 1) await confirm(context, options, `Destroy ${chosen.refs.length} issues?`, words)
     return chosen.refs
   }
-  const issues = merged === true ? await mergedOnes(context, chosen.issues) : chosen.issues
-  const refs = issues.map(({ issue_ref: ref }) => ref ?? '')
+  const found = merged === true ? await mergedOnes(context, chosen.issues) : chosen.issues
+  // With --force an agent at work is stopped; without it, --all and --merged leave an issue that has one.
+  const takesAll = options.force === true || options.status !== undefined
+  const left = takesAll ? [] : found.filter(({ status }) => !atRest.includes(status))
+  for (const { issue_ref: ref, status } of left) context.warn(`${ref} is left: it is ${status}`)
+  const refs = found.filter((issue) => !left.includes(issue)).map(({ issue_ref: ref }) => ref ?? '')
   if (refs.length === 0) {
     if (options.json !== true) context.io.out('No issue fits: nothing was destroyed\n')
     return []
