@@ -90,7 +90,7 @@ export function resolveRef(text: string, around: Around & { tracked: string[] })
 }
 
 function unmatched(text: string, tracked: readonly string[]): KugetsuError {
-  const known = shortRefs(tracked).slice(0, mostNamed)
+  const known = tracked.slice(0, mostNamed).map(shortNames(tracked))
   const more = tracked.length > known.length ? ` and ${tracked.length - known.length} more` : ''
   return new KugetsuError(`nothing matches ${printable(text)}`, {
     code: 'bad_ref',
@@ -132,16 +132,15 @@ export function refsEndingIn(text: string, tracked: string[]): string[] {
 }
 
 /**
- * The shortest form of each of these canonical refs that a command takes for it and for no other of them: `app#14`,
- * `me/app#14`, else the whole ref. In the order of `refs`.
+ * Names issues as short as a command takes it: the function returns the shortest form of a canonical ref that no other of the
+ * `known` ones has: `app#14`, `me/app#14`, else the whole ref.
  */
-export function shortRefs(refs: readonly string[]): string[] {
-  const forms = refs.map(formsOf)
+export function shortNames(known: Iterable<string>): (ref: string) => string {
   const counts = new Map<string, number>()
-  for (const ref of new Set(refs)) {
-    for (const tail of formsOf(ref)) counts.set(tail, (counts.get(tail) ?? 0) + 1)
+  for (const ref of new Set(known)) {
+    for (const form of formsOf(ref)) counts.set(form, (counts.get(form) ?? 0) + 1)
   }
-  return refs.map((ref, index) => forms[index]?.find((form) => counts.get(form) === 1) ?? ref)
+  return (ref) => formsOf(ref).find((form) => counts.get(form) === 1) ?? ref
 }
 
 /** The tails of a ref that begin with a segment and have the repository, shortest first; the whole ref is none of them. */

@@ -1,5 +1,5 @@
 /** The issues as a person sees them on a terminal. */
-import { shortRefs } from '../../../core/issue-ref.ts'
+import { shortNames } from '../../../core/issue-ref.ts'
 import { plainLine } from '../../../core/plain-text.ts'
 import { groupOf, type Status } from '../../../sessions/status/status.ts'
 import type { Issue } from '../../../tasks/issues.ts'
@@ -40,13 +40,16 @@ export function inOrderOfNeed(issues: readonly Issue[]): Issue[] {
   )
 }
 
-/** The table of issues for a terminal of `context.io.columns`. Columns in which no row has anything are left out. */
-export function issueTable(context: Context, issues: readonly Issue[]): string {
+/**
+ * The table of issues for a terminal of `context.io.columns`. Columns in which no row has anything are left out. A REF means
+ * no other of the `known` issues.
+ */
+export function issueTable(context: Context, issues: readonly Issue[], known: readonly Issue[] = issues): string {
   const now = context.now()
-  const refs = shortRefs(issues.map(({ issue_ref: ref }) => ref ?? ''))
-  const rows = issues.map((issue, index) =>
+  const shortName = shortNames(known.map(({ issue_ref: ref }) => ref ?? ''))
+  const rows = issues.map((issue) =>
     [
-      refs[index] || '(unknown)',
+      shortName(issue.issue_ref ?? '') || '(unknown)',
       statusWords(issue),
       issue.task ?? '',
       age(issue.last_event_at, now),

@@ -43,7 +43,7 @@ export async function runList(context: Context, options: ListOptions): Promise<v
   if (isForPerson) {
     const own = options.all === true ? issues : ofIssues(issues)
     const chosen = choose(options.all === true ? own : inOrderOfNeed(own), options, wanted)
-    context.io.out(own.length === 0 ? nothing : render(context, options, chosen.shown))
+    context.io.out(own.length === 0 ? nothing : render(context, options, chosen.shown, own))
     tellOfRest(context, chosen.left)
   } else {
     const { shown } = choose(issues, options, wanted)
@@ -67,8 +67,9 @@ async function watch(context: Context, options: ListOptions, wanted: Status[] | 
   try {
     for (;;) {
       const { issues } = await current(context, options, { queued: true })
-      const chosen = choose(inOrderOfNeed(ofIssues(issues)), options, wanted)
-      const text = chosen.shown.length === 0 ? nothing : issueTable(context, chosen.shown)
+      const own = ofIssues(issues)
+      const chosen = choose(inOrderOfNeed(own), options, wanted)
+      const text = chosen.shown.length === 0 ? nothing : issueTable(context, chosen.shown, own)
       if (text !== shown) out(`\u001b[H\u001b[J${text}`)
       shown = text
       await sleep(lookMs, undefined, { signal: context.signal })
@@ -125,9 +126,9 @@ function tellOfRest(context: Context, left: number): void {
   if (left > 0) context.io.err(`… and ${left} more\n`)
 }
 
-function render(context: Context, { all }: ListOptions, issues: Issue[]): string {
+function render(context: Context, { all }: ListOptions, issues: Issue[], known: Issue[]): string {
   if (all === true) return sessionTable(context, issues)
-  return issues.length === 0 ? 'No issue fits.\n' : issueTable(context, issues)
+  return issues.length === 0 ? 'No issue fits.\n' : issueTable(context, issues, known)
 }
 
 /** Reports the interrupted agents; returns how to go on. A daemon resumes them, and this command starts no daemon. */

@@ -1,4 +1,4 @@
-import { pmAgentWord, shortRefs } from '../../../core/issue-ref.ts'
+import { pmAgentWord, shortNames } from '../../../core/issue-ref.ts'
 import { plainLine } from '../../../core/plain-text.ts'
 import { tellUntold } from '../../../sessions/runs/announce.ts'
 import { sessionsAtWork } from '../../../sessions/runs/at-work.ts'
@@ -47,12 +47,11 @@ async function showPerson(context: Context, all: Notification[], options: { all?
   if (shown.length === 0) context.io.out('Nothing new. What happened before: kugetsu notify --all\n')
   else {
     // A ref that is short for these alone could mean another issue.
-    const known = [...new Set([...trackedRefs(context), ...all.flatMap(({ issue_ref: ref }) => ref ?? [])])]
-    const short = new Map(shortRefs(known).map((ref, index) => [known[index], ref]))
+    const shortName = shortNames([...trackedRefs(context), ...all.flatMap(({ issue_ref: ref }) => ref ?? [])])
     const rows = shown.map((each) => [
       age(timeOf(each), context.now()),
       words[each.type ?? ''] ?? plainLine(each.type ?? '', shownLength),
-      each.issue_ref ? plainLine(short.get(each.issue_ref) ?? each.issue_ref, shownLength) : pmAgentWord,
+      each.issue_ref ? plainLine(shortName(each.issue_ref), shownLength) : pmAgentWord,
       plainLine(each.message ?? '', shownLength),
     ])
     context.io.out(

@@ -1,7 +1,7 @@
 /** `status` as a person sees it on a terminal, and as one line. */
 import { isNews } from '../../../activity/notification.ts'
 import { countUnread } from '../../../activity/notifications.ts'
-import { shortRefs } from '../../../core/issue-ref.ts'
+import { shortNames } from '../../../core/issue-ref.ts'
 import { plainLine } from '../../../core/plain-text.ts'
 import { counted } from '../../../core/wording.ts'
 import { memoryShortage, type MemoryRoom } from '../../../sessions/slots/memory.ts'
@@ -74,10 +74,10 @@ function counts(issues: readonly Issue[]): string {
 
 /** Names some of `issues` by refs that mean no other of them. */
 function namer(issues: readonly Issue[]): (some: readonly Issue[]) => string {
-  const refs = shortRefs(issues.map(({ issue_ref: ref }) => ref ?? ''))
+  const shortName = shortNames(issues.map(({ issue_ref: ref }) => ref ?? ''))
   return (some) => {
     if (some.length === 0) return ''
-    const shown = some.slice(0, named).map((each) => plainLine(refs[issues.indexOf(each)] ?? '', 100))
+    const shown = some.slice(0, named).map((each) => plainLine(shortName(each.issue_ref ?? ''), 100))
     return `: ${shown.join(', ')}${some.length > named ? ` and ${some.length - named} more` : ''}`
   }
 }

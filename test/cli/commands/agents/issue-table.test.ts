@@ -37,10 +37,10 @@ function issue(number: number, more: Partial<Issue> = {}): Issue {
 }
 
 /** The lines of the table on a terminal of that width. */
-function shown(columns: number, issues: Issue[], colour = false): string[] {
+function shown(columns: number, issues: Issue[], { colour = false, known = issues } = {}): string[] {
   const io = { ...context.io, columns, terminal: true, colour }
   const about: Context = { ...context, io, now: () => new Date(at(3_600)) }
-  return issueTable(about, issues).trimEnd().split('\n')
+  return issueTable(about, issues, known).trimEnd().split('\n')
 }
 
 const hostile = [
@@ -90,7 +90,7 @@ describe('the table of issues', () => {
 
   it('colours the status alone, and keeps the columns', () => {
     const plain = shown(80, hostile)
-    const coloured = shown(80, hostile, true)
+    const coloured = shown(80, hostile, { colour: true })
     const escape = new RegExp(`${String.fromCodePoint(27)}\\[\\d+m`, 'g')
     expect(coloured.map((line) => line.replace(escape, '').trimEnd())).toEqual(plain)
     expect(coloured[2]).toMatch(/31mfailed/)
@@ -116,6 +116,12 @@ describe('the table of issues', () => {
       'tool#1',
       'app#2',
     ])
+  })
+
+  it('names one of a choice so that it means none of those that were left out', () => {
+    const known = ['forge.test/me/app#1', 'forge.test/you/app#1'].map((issue_ref, index) => issue(index, { issue_ref }))
+    expect(shown(100, known.slice(0, 1), { known })[1]).toMatch(/^me\/app#1 /)
+    expect(shown(100, known.slice(0, 1))[1]).toMatch(/^app#1 /)
   })
 
   it('has what needs a person first, then what runs, waits in the order of the queue, has ended; the newest event first', () => {
