@@ -76,7 +76,8 @@ export function readJournal(home: Home, about: { issueRef: string | null; item?:
   })
 }
 
-const ends = ['finished', 'failed', 'timed_out', 'stopped']
+/** The decisions that are noted when a run ends. */
+export const ends = ['finished', 'failed', 'timed_out', 'stopped']
 
 /**
  * How the last run of each of these issues ended, by its key (the ref in lower case), as far as the journal reaches back.

@@ -11,6 +11,7 @@ import { destroyOwnSessions } from '../sessions/cleanup/destroy-base.ts'
 import { readMirrors } from '../sessions/cleanup/orphan.ts'
 import { lostWorktrees } from '../sessions/cleanup/orphans.ts'
 import { closeWorktree } from '../sessions/cleanup/opencode-session.ts'
+import { sessionsOfIssues, readSessions } from '../sessions/file/store.ts'
 import { mirrorOf } from '../sessions/file/worktree-handles.ts'
 import { noSupervision } from '../sessions/runs/supervision.ts'
 import { close, reopen } from '../sessions/slots/closing.ts'
@@ -20,7 +21,7 @@ import { removeSaved } from '../worktrees/mirror/saved-repository.ts'
 import { removeMirror } from '../worktrees/mirror/unused.ts'
 import { endAll, endWaitingDaemons, isAtRest, type Running, whatRuns } from './end-all.ts'
 import { removeInstalled } from './installed.ts'
-import { issueSessions, onlySaved } from './only-here.ts'
+import { onlySaved } from './only-here.ts'
 import { removeOwnFiles } from './own-files.ts'
 
 /** How long to wait for another `down`, in milliseconds. */
@@ -92,7 +93,7 @@ async function alone<T>(home: Home, work: () => Promise<T>): Promise<T> {
 /** Removes the issues, and the worktrees without one. */
 async function removeIssues(home: Home): Promise<void> {
   const remotes = createRemotes()
-  for (const { name } of issueSessions(home)) {
+  for (const { name } of sessionsOfIssues(readSessions(home))) {
     await destroyIssue(home, noSupervision, name, { force: false, remotes, openIsFine: true })
   }
   for (const { what, remove } of lostWorktrees(home, readMirrors(home), { sessions: [], awaited: [] }, remotes, true)) {

@@ -9,7 +9,7 @@ import { onlyInWorktree } from '../sessions/cleanup/destroy.ts'
 import { readMirrors, type Orphan } from '../sessions/cleanup/orphan.ts'
 import { lostWorktrees } from '../sessions/cleanup/orphans.ts'
 import { issueOfSaved } from '../sessions/cleanup/recover.ts'
-import { readSessions, baseName, pmAgentSession, type StoredSession } from '../sessions/file/store.ts'
+import { sessionsOfIssues, readSessions, type StoredSession } from '../sessions/file/store.ts'
 import { mirrorOf } from '../sessions/file/worktree-handles.ts'
 import { createRemotes, type Remotes } from '../worktrees/at-risk/remotes.ts'
 import { listMirrors, listMirrorsAndSaved, type MirrorOfHome } from '../worktrees/mirror/list.ts'
@@ -24,14 +24,9 @@ export interface OnlyHere {
   next: string[]
 }
 
-/** The sessions of issues. */
-export function issueSessions(home: Home): StoredSession[] {
-  return readSessions(home).filter(({ name }) => name !== baseName && name !== pmAgentSession)
-}
-
 /** Everything that only this home has. Asks remotes and forges. What cannot be told counts. Throws only when interrupted. */
 export async function onlyHere(home: Home, remotes = createRemotes()): Promise<OnlyHere[]> {
-  const sessions = issueSessions(home)
+  const sessions = sessionsOfIssues(readSessions(home))
   const ofIssues = await Promise.all(sessions.map((stored) => ofIssue(home, stored, remotes)))
   const others = lostWorktrees(home, readMirrors(home), { sessions, awaited: [] }, remotes, true)
   const ofOthers = await Promise.all(

@@ -6,7 +6,7 @@ import { counted } from '../../core/wording.ts'
 import { listDirectory } from '../../platform/files.ts'
 import { repairIndex, repairSpecial } from '../../sessions/pm/repair.ts'
 import { awaitedName, unusedNameOf } from '../../sessions/file/session-name.ts'
-import { baseName, pmAgentSession, type StoredSession } from '../../sessions/file/store.ts'
+import { baseName, pmAgentSession, sessionsOfIssues, type StoredSession } from '../../sessions/file/store.ts'
 import { byItself, fail, pass, some, warn, type Check, type Found } from '../check.ts'
 import { isKnownBy, subjectOf, type Subject } from '../subject.ts'
 
@@ -47,7 +47,7 @@ const sessions: Check = {
   name: 'sessions',
   look: (subject) => {
     const issues = subject.index()?.issues ?? {}
-    const files = issueSessions(subject)
+    const files = sessionsOfIssues(subject.sessions())
     const indexed = new Set(Object.values(issues))
     const gone = Object.entries(issues).filter(([, file]) => !isThere(subject.home, file))
     const unlisted = files.filter(({ name }) => !indexed.has(`${name}.json`))
@@ -74,7 +74,7 @@ const worktrees: Check = {
   name: 'worktrees',
   look: async (subject): Promise<Found> => {
     const { paths } = subject.home
-    const files = issueSessions(subject)
+    const files = sessionsOfIssues(subject.sessions())
     const claimed = new Set(files.flatMap(({ record }) => (record.worktree_path ? [real(record.worktree_path)] : [])))
     const beingMade = new Set(files.flatMap(({ name, record }) => (record.state === 'starting' ? [name] : [])))
     const awaited = new Set(await awaitedNames(subject))
@@ -101,10 +101,6 @@ async function awaitedNames(subject: Subject): Promise<string[]> {
     subject.sessions().find((session) => session.name === name)?.record.issue_ref ?? undefined
   const items = await subject.items()
   return items.flatMap((item) => awaitedName(item, (ref) => unusedNameOf(subject.home.paths, ref, refOf)) ?? [])
-}
-
-function issueSessions(subject: Subject): StoredSession[] {
-  return subject.sessions().filter(({ name }) => name !== baseName && name !== pmAgentSession)
 }
 
 function nameOf({ name, record }: StoredSession): string {

@@ -11,6 +11,7 @@ import {
   readIndex,
   readSession,
   readSessions,
+  sessionsOfIssues,
 } from '../file/store.ts'
 import { requirePmAtRest } from '../runs/pm-at-rest.ts'
 import type { Supervision } from '../runs/supervision.ts'
@@ -42,7 +43,7 @@ export async function destroyBase(
   supervision: Supervision,
   options: { force: boolean },
 ): Promise<Destroyed[]> {
-  const issues = readSessions(home).filter(({ name }) => name !== baseName && name !== pmAgentSession)
+  const issues = sessionsOfIssues(readSessions(home))
   const remotes = createRemotes()
   if (!options.force) {
     requirePmAtRest(home)

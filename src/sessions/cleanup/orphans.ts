@@ -15,20 +15,13 @@ import { asidesOf, type Mirrors, type Orphan, readMirrors } from './orphan.ts'
 import { worktreeOrphan } from './orphan-worktree.ts'
 import { dropSaved, listSaved } from './recover.ts'
 import type { Index } from '../file/session-file.ts'
-import {
-  baseName,
-  changeIndex,
-  forgetSession,
-  pmAgentSession,
-  readSessions,
-  type StoredSession,
-} from '../file/store.ts'
+import { changeIndex, forgetSession, readSessions, type StoredSession, sessionsOfIssues } from '../file/store.ts'
 import { awaitedName, nameOf } from '../file/session-name.ts'
 import type { Supervision } from '../runs/supervision.ts'
 
 /** All leftovers, in the order in which they can be removed. */
 export async function findOrphans(home: Home, supervision: Supervision, index: Index): Promise<Orphan[]> {
-  const sessions = readSessions(home).filter(({ name }) => name !== baseName && name !== pmAgentSession)
+  const sessions = sessionsOfIssues(readSessions(home))
   const remotes = createRemotes()
   const found = { index, sessions, lost: lostSessions(home, sessions, index), remotes }
   const bySession = sessions.flatMap((stored) => sessionOrphan(home, supervision, stored, found) ?? [])

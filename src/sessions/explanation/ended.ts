@@ -1,12 +1,9 @@
 /** An issue or a task without an agent at work. */
 import { ago, counted, times } from '../../core/wording.ts'
 import type { Item } from '../../queue/item.ts'
-import type { Entry } from '../../activity/journal.ts'
+import { ends, type Entry } from '../../activity/journal.ts'
 import type { SessionView } from '../status/session-view.ts'
 import { allSlots, memory, permissions, type Explanation, type Facts } from './facts.ts'
-
-/** The decisions that are noted when a run ends. */
-export const ends = ['finished', 'failed', 'timed_out', 'stopped']
 
 /** A session without an agent at work. */
 export function ended(

@@ -1,9 +1,10 @@
 /** Explains in words why an issue is in its state, only from facts on file. Pure. */
 import { lasting } from '../../core/wording.ts'
+import { ends } from '../../activity/journal.ts'
 import type { Item } from '../../queue/item.ts'
 import { isFinished } from '../../queue/transitions.ts'
 import { atWork, queued } from './at-work.ts'
-import { ended, endedTask, ends, withoutSession } from './ended.ts'
+import { ended, endedTask, withoutSession } from './ended.ts'
 import type { Explanation, Facts } from './facts.ts'
 
 /** The decisions that are noted when an issue is left without an agent. */

@@ -67,7 +67,12 @@ export function readSessions(home: Home): StoredSession[] {
     })
 }
 
-/** The same; undefined when a file cannot be read, because the list would be incomplete. */
+/** Those of issues: not the base session, and not that of the PM agent. */
+export function sessionsOfIssues(sessions: readonly StoredSession[]): StoredSession[] {
+  return sessions.filter(({ name }) => name !== baseName && name !== pmAgentSession)
+}
+
+/** All sessions; undefined when a file cannot be read, because the list would be incomplete. */
 export function readAllSessions(home: Home): StoredSession[] | undefined {
   const names = namesOnFile(home) // listed before an unreadable file is set aside
   const sessions = readSessions(home)

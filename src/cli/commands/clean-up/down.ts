@@ -4,7 +4,8 @@ import { plainLine } from '../../../core/plain-text.ts'
 import { counted } from '../../../core/wording.ts'
 import { down, purge, requireHome, type Purged } from '../../../ending/down.ts'
 import { isAtRest, whatRuns, type Running } from '../../../ending/end-all.ts'
-import { issueSessions, onlyHere, type OnlyHere } from '../../../ending/only-here.ts'
+import { onlyHere, type OnlyHere } from '../../../ending/only-here.ts'
+import { sessionsOfIssues, readSessions } from '../../../sessions/file/store.ts'
 import { listMirrors } from '../../../worktrees/mirror/list.ts'
 import { confirm } from '../../terminal/confirm.ts'
 import type { Context } from '../../terminal/context.ts'
@@ -65,7 +66,7 @@ async function runPurge(context: Context, options: DownOptions): Promise<void> {
   if (found.length > 0) return refuse(context, options, found)
   const running = inWords(await whatRuns(context))
   const parts = [
-    counted(issueSessions(context).length, 'issue'),
+    counted(sessionsOfIssues(readSessions(context)).length, 'issue'),
     counted(listMirrors(context.paths).length, 'repository', 'repositories'),
     'the queue, transcripts, settings and tokens',
   ]
