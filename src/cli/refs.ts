@@ -23,7 +23,7 @@ import { requirePmAgent } from '../sessions/file/base-session.ts'
 import { hasTask } from '../sessions/file/queued-tasks.ts'
 import { nameOf } from '../sessions/file/session-name.ts'
 import { pmAgentSession, readSession, readSessions, trackedRefs } from '../sessions/file/store.ts'
-import { queuedRefs } from '../tasks/issues.ts'
+import { knownRefs } from '../tasks/issues.ts'
 import { gitFailure } from '../git/failure.ts'
 import type { Context } from './terminal/context.ts'
 import { workingDirectory } from './working-directory.ts'
@@ -56,8 +56,8 @@ export function refReader(
   // Only `#14` needs the repository here, and asking git takes time. Only a part of a ref needs the queue.
   const here = lazy(() => repositoryHere(context))
   const defaultHost = lazy(() => defaultInstance(context))
-  const withSession = lazy(() => tracked ?? trackedRefs(context))
-  const known = lazy(async () => tracked ?? [...withSession(), ...(await queuedRefs(context))])
+  const tracking = lazy(() => tracked ?? trackedRefs(context))
+  const known = lazy(async () => tracked ?? (await knownRefs(context)))
   const remotes = lazy(() => ({
     servers: listServers(context),
     repositories: readRepositories(context.paths.repositories, context.now()),
@@ -71,8 +71,8 @@ export function refReader(
     const cloned = text.includes(':') ? issueOfCloneUrl(text, remotes()) : undefined
     if (cloned !== undefined) return cloned
     const isWhole = begins || isWholeRef(text)
-    const ref = resolveRef(text, { defaultHost: defaultHost(), tracked: isWhole ? withSession() : await known() })
-    return isPageUrl(text) ? issueOfPage(text, ref, { ...remotes(), tracked: withSession() }) : { ref }
+    const ref = resolveRef(text, { defaultHost: defaultHost(), tracked: isWhole ? tracking() : await known() })
+    return isPageUrl(text) ? issueOfPage(text, ref, { ...remotes(), tracked: tracking() }) : { ref }
   }
 }
 
@@ -101,10 +101,15 @@ export async function knownIssue(context: Context, text: string): Promise<KnownI
 
 /** The session of the issue a person means. Throws KugetsuError `unknown_session` when it has none. */
 export async function trackedSession(context: Context, text: string): Promise<TrackedSession> {
-  const { record, ...known } = await knownIssue(context, text)
+  return withSession(await knownIssue(context, text))
+}
+
+/** Throws KugetsuError `unknown_session` for an issue that only has tasks. */
+function withSession<T extends KnownAgent>(known: T): T & { record: SessionRecord } {
+  const { record, label } = known
   if (record !== undefined) return { ...known, record }
-  throw new KugetsuError(`${known.label} has no session yet: its task waits in the queue`, {
-    hint: `See when it begins: kugetsu explain ${known.label}`,
+  throw new KugetsuError(`${label} has no session yet: its task waits in the queue`, {
+    hint: `See when it begins: kugetsu explain ${label}`,
     code: 'unknown_session',
   })
 }
@@ -137,8 +142,7 @@ export async function knownAgent(context: Context, text: string): Promise<KnownA
 
 /** The session of the issue a person means, or of the PM agent. Throws KugetsuError as trackedSession does. */
 export async function agentSession(context: Context, text: string): Promise<AgentSession> {
-  if (text !== pmAgentWord) return trackedSession(context, text)
-  return { label: pmAgentWord, name: pmAgentSession, record: requirePmAgent(context) }
+  return withSession(await knownAgent(context, text))
 }
 
 /**

@@ -7,7 +7,7 @@ import type { Item } from '../queue/item.ts'
 import { inOrder, issueKey } from '../queue/pick.ts'
 import { openAttempt } from '../queue/transitions.ts'
 import { nameOf } from '../sessions/file/session-name.ts'
-import { readSession } from '../sessions/file/store.ts'
+import { readSession, trackedRefs } from '../sessions/file/store.ts'
 import { sessionView, sessionViews, type SessionView } from '../sessions/status/session-view.ts'
 import { statusOf, type StatusFacts } from '../sessions/status/status.ts'
 
@@ -29,7 +29,7 @@ interface Next {
  */
 export async function readIssues(home: Home, options: { all: boolean; queued: boolean }): Promise<Issue[]> {
   const views = sessionViews(home, { all: options.all })
-  const next = await nextTasks(home)
+  const next = nextTasks(await unfinished(home))
   const ends = lastEnds(
     home,
     views.filter(hasUnknownEnd).map(({ issue_ref: ref }) => issueKey(ref)),
@@ -43,11 +43,14 @@ export async function readIssues(home: Home, options: { all: boolean; queued: bo
   return options.queued ? [...issues, ...[...next.values()].map((task) => onlyQueued(home, task))] : issues
 }
 
-/** One issue as readIssues() returns it; undefined without a session and without a task that has not ended. */
-export async function readIssue(home: Home, ref: string): Promise<Issue | undefined> {
+/**
+ * One issue as readIssues() returns it; undefined without a session and without a task that has not ended. `items` is the
+ * queue, for a caller that has read it.
+ */
+export async function readIssue(home: Home, ref: string, items?: readonly Item[]): Promise<Issue | undefined> {
   const name = nameOf(home, parseRef(ref, { defaultHost: '' }))
   const record = readSession(home, name)
-  const next = (await nextTasks(home)).get(issueKey(ref))
+  const next = nextTasks(items ?? (await unfinished(home))).get(issueKey(ref))
   if (record === undefined) return next && onlyQueued(home, next)
   const view = sessionView(home, name, record)
   const ended = hasUnknownEnd(view) ? lastEnds(home, [issueKey(ref)]).get(issueKey(ref)) : view.ended
@@ -55,13 +58,17 @@ export async function readIssue(home: Home, ref: string): Promise<Issue | undefi
 }
 
 /** The canonical refs of the issues that have tasks in the queue which have not ended. */
-export async function queuedRefs(home: Home): Promise<string[]> {
-  const { items } = await unfinished(home)
+async function queuedRefs(home: Home): Promise<string[]> {
+  const items = await unfinished(home)
   return [...new Set(items.flatMap(({ issue_ref: ref }) => ref ?? []))]
 }
 
-async function nextTasks(home: Home): Promise<Map<string, Next>> {
-  const { items } = await unfinished(home)
+/** The canonical refs of all issues that have a session or such a task; an issue may be there twice. */
+export async function knownRefs(home: Home): Promise<string[]> {
+  return [...trackedRefs(home), ...(await queuedRefs(home))]
+}
+
+function nextTasks(items: readonly Item[]): Map<string, Next> {
   const next = new Map<string, Next>()
   inOrder(items.filter(({ state, kind }) => state === 'pending' && kind === 'dev')).forEach((item, ahead) => {
     const key = issueKey(item.issue_ref)
@@ -70,8 +77,8 @@ async function nextTasks(home: Home): Promise<Map<string, Next>> {
   return next
 }
 
-async function unfinished(home: Home): Promise<{ items: Item[] }> {
-  return home.queue().list({ states: ['pending', 'notified'] })
+async function unfinished(home: Home): Promise<Item[]> {
+  return (await home.queue().list({ states: ['pending', 'notified'] })).items
 }
 
 /** 0.1.0 did not write into the session file how a run had ended. */

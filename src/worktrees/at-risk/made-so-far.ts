@@ -1,7 +1,7 @@
 /** What an agent has made in a worktree, as far as can be told without asking the remote. */
 import * as fs from 'node:fs'
-import type { GitOptions } from '../../git/git.ts'
-import { runGit } from '../../git/git.ts'
+import { counted } from '../../core/wording.ts'
+import { type GitOptions, runGit } from '../../git/git.ts'
 import { commitsAhead } from './commits-ahead.ts'
 import { parseStatus } from './status.ts'
 
@@ -42,24 +42,25 @@ export async function madeSoFar(
   }
 }
 
+/** Whether there is certainly nothing: what git cannot tell may be something. */
+export function isNothing({ commits, unpushed, uncommitted }: MadeSoFar): boolean {
+  return commits === 0 && unpushed === 0 && uncommitted === 0
+}
+
 /** As the end of a sentence about the agent: `2 commits, not pushed, 1 file not committed`. */
-export function describeMade({ commits, unpushed, uncommitted }: MadeSoFar): string {
-  if (commits === 0 && unpushed === 0 && uncommitted === 0) return 'nothing changed'
-  const files = uncommitted === undefined ? undefined : `${uncommitted} ${uncommitted === 1 ? 'file' : 'files'}`
+export function describeMade(made: MadeSoFar): string {
+  if (isNothing(made)) return 'nothing changed'
+  const { commits, unpushed, uncommitted } = made
   const parts = [
-    commits === undefined ? 'commits unknown' : commits === 0 ? 'no commits' : counted(commits),
-    unpushed === undefined || (commits === 0 && unpushed === 0)
-      ? undefined
-      : unpushed === 0
-        ? 'pushed'
-        : unpushed === commits
-          ? 'not pushed'
-          : `${unpushed} not pushed`,
-    uncommitted === 0 || files === undefined ? undefined : `${files} not committed`,
+    commits === undefined ? 'commits unknown' : commits === 0 ? 'no commits' : counted(commits, 'commit'),
+    commits === 0 && unpushed === 0 ? undefined : howPushed(made),
+    uncommitted ? `${counted(uncommitted, 'file')} not committed` : undefined,
   ]
   return parts.filter((each) => each !== undefined).join(', ')
 }
 
-function counted(commits: number): string {
-  return commits === 1 ? '1 commit' : `${commits} commits`
+function howPushed({ commits, unpushed }: MadeSoFar): string | undefined {
+  if (unpushed === undefined) return undefined
+  if (unpushed === 0) return 'pushed'
+  return unpushed === commits ? 'not pushed' : `${unpushed} not pushed`
 }

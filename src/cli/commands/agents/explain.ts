@@ -21,7 +21,7 @@ import { waitingStartOf } from '../../../sessions/file/waiting-starts.ts'
 import { slotHolders } from '../../../sessions/slots/slots.ts'
 import { madeIn } from '../../made-in.ts'
 import { readIssue } from '../../../tasks/issues.ts'
-import { describeMade } from '../../../worktrees/at-risk/made-so-far.ts'
+import { describeMade, isNothing } from '../../../worktrees/at-risk/made-so-far.ts'
 import { readSession, trackedRefs } from '../../../sessions/file/store.ts'
 import { sessionView } from '../../../sessions/status/session-view.ts'
 import type { Context } from '../../terminal/context.ts'
@@ -70,7 +70,8 @@ export async function runExplain(context: Context, options: { what: string; json
     })
   }
   const { state, sentences, next } = explanation
-  const status = (item === undefined && ref !== null ? (await readIssue(context, ref))?.status : undefined) ?? null
+  const status =
+    (item === undefined && ref !== null ? (await readIssue(context, ref, queue))?.status : undefined) ?? null
   if (options.json === true) {
     return printJson(context, { issue_ref: ref, item: item?.id ?? null, status, state, sentences, next, decisions })
   }
@@ -86,7 +87,7 @@ export async function runExplain(context: Context, options: { what: string; json
 async function madeFor(context: Context, record: SessionRecord): Promise<Facts['made']> {
   if (!record.worktree_path) return undefined
   const made = await madeIn(context, record)
-  return { words: describeMade(made), isNothing: made.commits === 0 && made.unpushed === 0 && made.uncommitted === 0 }
+  return { words: describeMade(made), isNothing: isNothing(made) }
 }
 
 /** What keeps the agent of the issue waiting, if one is running. */

@@ -1,9 +1,8 @@
 import { KugetsuError } from '../../../core/errors.ts'
-import { isNumberAlone, matchTail } from '../../../core/issue-ref.ts'
+import { matchTail } from '../../../core/issue-ref.ts'
 import { plainText } from '../../../core/plain-text.ts'
 import { readLog } from '../../../platform/files.ts'
-import { trackedRefs } from '../../../sessions/file/store.ts'
-import { queuedRefs, readIssue } from '../../../tasks/issues.ts'
+import { knownRefs, readIssue } from '../../../tasks/issues.ts'
 import type { Context } from '../../terminal/context.ts'
 import { printJson } from '../../terminal/output.ts'
 import { listDelegations } from './delegation-logs.ts'
@@ -61,10 +60,7 @@ async function delegationsAsked(context: Context, { what, delegations }: LogsOpt
   if (what === undefined) return 10
   if (!/^\d+$/.test(what)) return undefined
   // A script means the n of the bash tool. A person who has an issue 14 means that.
-  const isIssue =
-    context.io.terminal &&
-    isNumberAlone(what) &&
-    matchTail(what, [...trackedRefs(context), ...(await queuedRefs(context))]) !== undefined
+  const isIssue = context.io.terminal && matchTail(what, await knownRefs(context)) !== undefined
   return isIssue ? undefined : Number(what)
 }
 
