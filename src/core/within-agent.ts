@@ -1,3 +1,5 @@
+import { KugetsuError } from './errors.ts'
+
 /** Variables that say which agent runs a command. */
 const agentsOwn = [
   'KUGETSU_SERVER',
@@ -14,6 +16,15 @@ const agentsOwn = [
  */
 export function withoutAgent(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !agentsOwn.includes(name)))
+}
+
+/** Throws KugetsuError `not_for_pm_agent` when the PM agent calls what only a person decides. */
+export function requirePerson(env: NodeJS.ProcessEnv, hint?: string): void {
+  if (!isPmAgent(env)) return
+  throw new KugetsuError('the PM agent may not do this: a person decides it', {
+    ...(hint === undefined ? {} : { hint }),
+    code: 'not_for_pm_agent',
+  })
 }
 
 /** Whether the PM agent calls: it may not do everything that a person may. */

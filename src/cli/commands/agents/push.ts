@@ -1,7 +1,6 @@
 import { cloneUrlOf } from '../../../config/clone-url.ts'
 import { withoutCredentials } from '../../../config/remote-url.ts'
-import { isPmAgent } from '../../../core/within-agent.ts'
-import { KugetsuError } from '../../../core/errors.ts'
+import { requirePerson } from '../../../core/within-agent.ts'
 import { counted } from '../../../core/wording.ts'
 import { webPagesOf } from '../../../forges/web-pages.ts'
 import { isWebUrl } from '../../../forges/pull-request-url.ts'
@@ -14,12 +13,7 @@ import { worktreeOfRef } from '../../worktree.ts'
 
 /** Pushes the branch of an issue with the agents' login, and says how to open a pull request. */
 export async function runPush(context: Context, options: { ref: string; json?: boolean }): Promise<void> {
-  if (isPmAgent(context.env)) {
-    throw new KugetsuError('the PM agent may not do this: a person decides it', {
-      hint: 'Report that the branch is not pushed.',
-      code: 'not_for_pm_agent',
-    })
-  }
+  requirePerson(context.env, 'Report that the branch is not pushed.')
   const { ref, record, label, path } = await worktreeOfRef(context, options.ref)
   const url = cloneUrlOf(context, ref)
   const pushed = await pushBranch({

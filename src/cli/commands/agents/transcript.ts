@@ -16,6 +16,7 @@ const begins = /^(\d\d):(\d\d):(\d\d) (?:\[[^\]]*\] )?(.)? ?(\S*)/
 const started = /^ {2}started {3}(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)$/
 const rule = /^─{20,}$/
 const kinds: Record<string, Part['kind']> = { '●': 'agent', '■': 'end' }
+/** As agents/dev-agent.ts writes it; imported, it would be a file more to load. A test holds the two together. */
 const delegated = "===== The delegator's message ====="
 
 /**

@@ -2,7 +2,7 @@ import { exitCodes, KugetsuError } from '../../../core/errors.ts'
 import { supervisionOf } from '../../../daemon/control.ts'
 import type { SessionRecord } from '../../../sessions/file/session-file.ts'
 import type { Supervision } from '../../../sessions/runs/supervision.ts'
-import { sessionView } from '../../../sessions/status/session-view.ts'
+import { sessionView, type SessionView } from '../../../sessions/status/session-view.ts'
 import { describeMade } from '../../../worktrees/at-risk/made-so-far.ts'
 import { waitForRuns } from '../../../sessions/runs/wait.ts'
 import type { Context } from '../../terminal/context.ts'
@@ -41,12 +41,15 @@ export async function reportEnds(
     onWaiting: (label) => context.io.err(`${label} waits for a permission: kugetsu attach ${label}\n`),
   })
   const { sessions: ended, failed: tasks } = waited
-  const views = ended.flatMap(({ name, record }) => (record === undefined ? [] : [sessionView(context, name, record)]))
+  const left = ended.flatMap(({ name, record }) =>
+    record === undefined ? [] : [{ record, view: sessionView(context, name, record) }],
+  )
+  const views = left.map(({ view }) => view)
   const failed = views.filter(({ state }) => state !== 'idle')
-  const gone = ended.filter(({ record }) => record === undefined).length
+  const gone = ended.length - left.length
   if (options.json === true) printJson(context, views)
   else {
-    for (const { name, record } of ended) if (record !== undefined) await printEnd(context, name, record)
+    for (const { record, view } of left) await printEnd(context, record, view)
   }
   if (failed.length + gone + tasks.length === 0) return
   if (options.json === true) {
@@ -77,8 +80,8 @@ export async function reportEnds(
 }
 
 /** A pipe gets the words of 0.1.0; a person gets the status, and what the agent has made. */
-async function printEnd(context: Context, name: string, record: SessionRecord): Promise<void> {
-  const { state, status, issue_ref: ref, type, last_error: error } = sessionView(context, name, record)
+async function printEnd(context: Context, record: SessionRecord, view: SessionView): Promise<void> {
+  const { state, status, issue_ref: ref, type, last_error: error } = view
   const style = state === 'idle' ? 'green' : 'red'
   const made = context.io.terminal && record.worktree_path ? describeMade(await madeIn(context, record)) : undefined
   const about = [error, made].filter(Boolean).join('; ')

@@ -1,7 +1,7 @@
 import { KugetsuError } from '../../../core/errors.ts'
 import { parseRef } from '../../../core/issue-ref.ts'
 import { counted } from '../../../core/wording.ts'
-import { isPmAgent } from '../../../core/within-agent.ts'
+import { requirePerson } from '../../../core/within-agent.ts'
 import { supervisionOf } from '../../../daemon/control.ts'
 import { destroyIssue, type Destroyed } from '../../../sessions/cleanup/destroy.ts'
 import { destroyBase, destroyPmAgent } from '../../../sessions/cleanup/destroy-base.ts'
@@ -40,11 +40,8 @@ export async function runDestroy(context: Context, options: DestroyOptions): Pro
       code: 'usage',
     })
   }
-  if (isPmAgent(context.env) && (options.refs.length === 0 || options.force === true)) {
-    throw new KugetsuError('the PM agent may not do this: a person decides it', {
-      hint: 'Report the reason that "kugetsu destroy" gives without --force.',
-      code: 'not_for_pm_agent',
-    })
+  if (options.refs.length === 0 || options.force === true) {
+    requirePerson(context.env, 'Report the reason that "kugetsu destroy" gives without --force.')
   }
   const supervision = supervisionOf(context)
   const force = { force: options.force === true }

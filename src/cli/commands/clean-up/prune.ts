@@ -1,6 +1,6 @@
 import { KugetsuError, messageOf } from '../../../core/errors.ts'
 import { plainLine } from '../../../core/plain-text.ts'
-import { isPmAgent } from '../../../core/within-agent.ts'
+import { requirePerson } from '../../../core/within-agent.ts'
 import { counted } from '../../../core/wording.ts'
 import { supervisionOf } from '../../../daemon/control.ts'
 import type { Orphan } from '../../../sessions/cleanup/orphan.ts'
@@ -36,12 +36,7 @@ export async function runPrune(context: Context, options: PruneOptions): Promise
     // Without an index everything would look left over.
     throw new KugetsuError('kugetsu is not initialised', { hint: 'Run "kugetsu init" first.', code: 'not_initialised' })
   }
-  if (options.force === true && isPmAgent(context.env)) {
-    throw new KugetsuError('the PM agent may not do this: a person decides it', {
-      hint: 'Report what "kugetsu prune" shows.',
-      code: 'not_for_pm_agent',
-    })
-  }
+  if (options.force === true) requirePerson(context.env, 'Report what "kugetsu prune" shows.')
   const judged: Judged[] = []
   for (const orphan of await findOrphans(context, supervisionOf(context), index)) judged.push(await judge(orphan))
   const free = judged.filter(({ fate }) => fate === 'would_remove')

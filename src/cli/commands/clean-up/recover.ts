@@ -2,7 +2,7 @@ import * as path from 'node:path'
 import { KugetsuError } from '../../../core/errors.ts'
 import { formatRef } from '../../../core/issue-ref.ts'
 import { plainLine } from '../../../core/plain-text.ts'
-import { isPmAgent } from '../../../core/within-agent.ts'
+import { requirePerson } from '../../../core/within-agent.ts'
 import {
   dropSaved,
   listSaved,
@@ -107,9 +107,7 @@ function notTaken({ inProgress, operationFiles }: Recovered): string | undefined
 }
 
 async function drop(context: Context, options: RecoverOptions, point: SavedPoint): Promise<void> {
-  if (isPmAgent(context.env)) {
-    throw new KugetsuError('the PM agent may not do this: a person decides it', { code: 'not_for_pm_agent' })
-  }
+  requirePerson(context.env)
   const what = `${point.id}, ${plainLine(point.summary, 200)}`
   await confirm(context, options, `Remove ${what} for good?`, { action: 'recover --drop', declined: 'not removed' })
   await dropSaved(context, point)

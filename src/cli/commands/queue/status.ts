@@ -28,12 +28,9 @@ export async function runStatus(context: Context, options: { json?: boolean; lin
   const left = daemon === undefined ? sessionsAtWork(context) : []
   const interrupted =
     left.length === 0 ? [] : await (await import('../../interrupted.ts')).tellOfInterrupted(context, left)
-  const queue = await context.queue().counts()
-  const report = {
+  const state = {
     status: word(context),
     slots: { limit: context.settings().maxConcurrentAgents, used: holders.length, holders },
-    memory: { enough: room.agents > 0, available_mb: room.availableMb ?? null, needed_mb: room.neededMb },
-    queue,
     daemon: {
       running: daemon !== undefined,
       dispatching: daemon?.dispatching === true,
@@ -49,10 +46,20 @@ export async function runStatus(context: Context, options: { json?: boolean; lin
           started_at: server.started_at,
         }
       : { running: false },
+  }
+  // What a person is told of the queue and of what is unread is counted there.
+  if (context.io.terminal && options.json !== true) return printForPerson(context, state, { room, replacement })
+  const { status, slots, ...processes } = state
+  const queue = await context.queue().counts()
+  const report = {
+    status,
+    slots,
+    memory: { enough: room.agents > 0, available_mb: room.availableMb ?? null, needed_mb: room.neededMb },
+    queue,
+    ...processes,
     notifications: { unread: countUnread(context) },
   }
   if (options.json === true) return printJson(context, report)
-  if (context.io.terminal) return printForPerson(context, report, { room, replacement })
   context.io.out(`${report.status}\n`)
   if (report.status === 'kugetsu_not_initialized') return
   context.io.out(`slots   ${holders.length} of ${report.slots.limit} in use\n`)
