@@ -1,16 +1,9 @@
 /** What has to be there before an agent begins, made by the command that begins one. */
 import type { IssueAt } from '../config/issue-url.ts'
-import type { ForgeType } from '../config/forge-types.ts'
+import { forgeFacts, type ForgeType } from '../config/forge-types.ts'
 import { readIndex } from '../sessions/file/store.ts'
 import type { Context } from './terminal/context.ts'
 import { tilde } from './terminal/output.ts'
-
-const kinds: Record<ForgeType, string> = {
-  gitea: 'Gitea or Forgejo',
-  github: 'GitHub',
-  gitlab: 'GitLab',
-  unknown: 'plain git: no pull requests',
-}
 
 /**
  * Makes a home ready for an agent: sets a new one up, as `kugetsu init` does; before the first agent of a home looks whether
@@ -35,9 +28,13 @@ export async function makeReady(
   if (issue?.url !== undefined) {
     const { learnRepository } = await import('../sessions/starting/new-repository.ts')
     const server = await learnRepository(context, issue)
-    if (server !== undefined) context.io.err(`Git server ${server.name}: ${kinds[server.type]}\n`)
+    if (server !== undefined) context.io.err(`Git server ${server.name}: ${nameOf(server.type)}\n`)
   }
   // Loaded only where a person can be asked.
   if (issue === undefined || json === true || !context.io.interactive || !context.io.terminal) return
   await (await import('./token-offer.ts')).offerToken(context, issue.ref)
+}
+
+function nameOf(type: ForgeType): string {
+  return type === 'unknown' ? 'plain git: no pull requests' : forgeFacts[type].name
 }

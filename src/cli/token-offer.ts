@@ -3,6 +3,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { agentVariables, setVariable } from '../agents/env-files.ts'
 import { changeEnvFile } from '../agents/env-store.ts'
+import { forgeFacts } from '../config/forge-types.ts'
 import { findServer, listServers, type GitServer } from '../config/git-servers.ts'
 import { isNews } from '../config/said-once.ts'
 import { tokenVariables } from '../config/server-tokens.ts'
@@ -15,18 +16,6 @@ import type { Context } from './terminal/context.ts'
 import { styled, tilde } from './terminal/output.ts'
 
 const ghLimitMs = 5_000
-
-/** The variables of the forges' own programs for their public host, and for any other. */
-const programVariables: Record<GitServer['type'], { public: string; own: string[]; elsewhere: string[] }> = {
-  github: {
-    public: 'github.com',
-    own: ['GH_TOKEN', 'GITHUB_TOKEN'],
-    elsewhere: ['GH_ENTERPRISE_TOKEN', 'GITHUB_ENTERPRISE_TOKEN'],
-  },
-  gitlab: { public: 'gitlab.com', own: ['GITLAB_TOKEN'], elsewhere: ['GITLAB_TOKEN'] },
-  gitea: { public: 'codeberg.org', own: ['GITEA_TOKEN', 'FORGEJO_TOKEN'], elsewhere: ['GITEA_TOKEN', 'FORGEJO_TOKEN'] },
-  unknown: { public: '', own: [], elsewhere: [] },
-}
 
 /**
  * When agents have no token for the server of an issue and the person at the terminal has one at hand: asks whether agents
@@ -73,8 +62,9 @@ interface AtHand {
 
 async function tokenAtHand(context: Context, server: GitServer, names: string[]): Promise<AtHand | undefined> {
   const host = hostOfUrl(server.url)?.hostname ?? server.name
-  const { public: publicHost, own, elsewhere } = programVariables[server.type]
-  for (const name of [...names.slice(0, 1), ...(host === publicHost ? own : elsewhere)]) {
+  const programs = server.type === 'unknown' ? undefined : forgeFacts[server.type].programs
+  const theirs = host === programs?.host ? programs.there : (programs?.elsewhere ?? [])
+  for (const name of [...names.slice(0, 1), ...theirs]) {
     const value = context.env[name]?.trim() ?? ''
     if (isToken(value)) return { value, from: name }
   }
