@@ -20,27 +20,37 @@ export async function main(typed: string[]): Promise<void> {
   const interruption = createInterruption()
   const context = createContext(interruption, { inBackground: argv[0] === daemonCommand, exit: process.exit })
   const flags = { json: argv.includes('--json'), debug: argv.includes('--debug') }
-  const program = createProgram(context, version(), argv)
-  const asked = withoutHelp(program, argv)
   try {
     requireHome(context.env)
-    quietly(program, context, flags.json)
     context.onUnhandled(interruption.failed)
+    // The first page says nothing of the commands' definitions, so none is made.
     const page = firstPage(argv)
-    if (page !== undefined) context.io.out(page)
-    else await program.parseAsync(asksForAll(argv) ? ['--help'] : asked, { from: 'user' })
+    if (page === undefined) await call(context, argv, flags.json)
+    else context.io.out(page)
     const failure = interruption.failure()
     if (failure !== undefined) throw failure
     // Unless the command has set the exit code itself.
     if (interruption.happened()) process.exitCode ??= exitCodes.interrupted
   } catch (error) {
     const failure = interruption.failure() ?? error
-    process.exitCode = wasHelp(failure) ? failure.exitCode : renderError(context, known(failure, program, asked), flags)
+    process.exitCode = wasHelp(failure) ? failure.exitCode : renderError(context, failure, flags)
   }
   // Idle connections to the opencode server would keep the process alive for seconds. Output is written synchronously.
   context.io.err('') // removes a line of progress
   tellIfRemoved(context)
   process.exit()
+}
+
+/** Runs the command that `argv` calls. Throws KugetsuError `usage` for a wrong line, and CommanderError after help. */
+async function call(context: Context, argv: readonly string[], json: boolean): Promise<void> {
+  const program = createProgram(context, version(), argv)
+  const asked = withoutHelp(program, argv)
+  quietly(program, context, json)
+  try {
+    await program.parseAsync(asksForAll(argv) ? ['--help'] : asked, { from: 'user' })
+  } catch (error) {
+    throw error instanceof CommanderError && !wasHelp(error) ? usageError(error, program, asked) : error
+  }
 }
 
 /** commander's own errors become ours: one line, a hint, no usage dump. */
@@ -57,10 +67,6 @@ function quietly(program: ReturnType<typeof createProgram>, context: Context, js
 /** Whether help or the version was printed: asked for (0), or in place of a missing subcommand (1). */
 function wasHelp(error: unknown): error is CommanderError {
   return error instanceof CommanderError && (error.exitCode === 0 || error.code === 'commander.help')
-}
-
-function known(error: unknown, program: ReturnType<typeof createProgram>, argv: string[]): unknown {
-  return error instanceof CommanderError ? usageError(error, program, argv) : error
 }
 
 function version(): string {
