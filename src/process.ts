@@ -115,6 +115,7 @@ function currentDirectory(): string | undefined {
 
 function createIo(interruption: Interruption, exit: ProcessOptions['exit']): Io & Pick<Context, 'progress'> {
   const terminal = isTerminal(1)
+  const isDumb = process.env['TERM'] === 'dumb'
   let passing = false
   const put = (descriptor: 1 | 2, text: string) => {
     if (passing) write(2, '\r\u001b[K')
@@ -130,7 +131,7 @@ function createIo(interruption: Interruption, exit: ProcessOptions['exit']): Io 
     err: (text) => void put(2, text),
     progress: (said, kind) => {
       const text = plainLine(said, 1000) // git passes on what the remote says
-      if (isTerminal(2)) {
+      if (isTerminal(2) && !isDumb) {
         put(2, fit(`… ${text}`, (process.stderr.columns || 80) - 1).trimEnd())
         passing = true
       } else if (kind === undefined) put(2, `… ${text}\n`)
@@ -142,7 +143,10 @@ function createIo(interruption: Interruption, exit: ProcessOptions['exit']): Io 
     get columns() {
       return (terminal && process.stdout.columns) || 80
     },
-    colour: terminal && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb',
+    get rows() {
+      return (terminal && process.stdout.rows) || 24
+    },
+    colour: terminal && !process.env['NO_COLOR'] && !isDumb,
     readInput: async () => {
       const chunks: Buffer[] = []
       const stop = () => process.stdin.destroy()

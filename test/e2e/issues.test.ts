@@ -2,7 +2,7 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { runJson, spawnKugetsu } from '../helpers/kugetsu.ts'
+import { kugetsuCommand, runJson, spawnKugetsu } from '../helpers/kugetsu.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
 import { ctrlC, hasTerminals, inTerminal, openTerminal } from '../helpers/terminal.ts'
 import { waitFor } from '../helpers/wait-for.ts'
@@ -289,6 +289,19 @@ describe('an issue at rest', () => {
     terminal.type(ctrlC)
     await terminal.ended
     expect(terminal.raw()).toMatch(/\[\?1049l[^]*app#7[^]*$/)
+    // On a screen of four lines, the first issue must not scroll away.
+    for (const n of [8, 9, 10]) await stage.ok(['queue', 'enqueue', ref(n), 'one more'])
+    const setting = (rows: number, term: string) => ({
+      command: ['sh', '-c', `stty rows ${rows}; TERM=${term} exec "$@"`, 'sh', ...kugetsuCommand],
+    })
+    const low = openTerminal(stage.home, ['list', '--watch'], 80, setting(4, 'xterm'))
+    await low.until(/app#7 .*\r\n… and 3 more\r\n/)
+    low.type(ctrlC)
+    await low.ended
+    expect(low.raw()).toMatch(/\[\?1049l[^]*app#7[^]*app#10[^]*$/)
+    const dumb = openTerminal(stage.home, ['list', '--watch'], 80, setting(40, 'dumb'))
+    await dumb.ended
+    expect(dumb.raw()).toMatch(/^Error: list --watch needs a terminal that can clear its screen/)
     const piped = await stage.kugetsu(['list', '-w'])
     expect([piped.code, piped.stderr]).toEqual([1, expect.stringMatching(/needs a terminal/)])
     await waitFor('nothing left', async () => (await stage.ok(['stop', '--all', '-y'])) !== '')

@@ -16,6 +16,7 @@ export function collectingIo(written: { out: string; err: string }): Context['io
     terminal: false,
     interactive: false,
     columns: 80,
+    rows: 24,
     colour: false,
     log: (text) => void (written.out += text),
     readInput: async () => Buffer.alloc(0),

@@ -24,6 +24,8 @@ export interface Io {
   interactive: boolean
   /** Width of the terminal now, 80 when there is none or it does not say. */
   columns: number
+  /** Height of the terminal now, 24 when there is none or it does not say. */
+  rows: number
   /** Colours may be used: a terminal, and no NO_COLOR. */
   colour: boolean
   /** All of standard input. */

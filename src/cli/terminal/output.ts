@@ -67,6 +67,14 @@ function shrink(widths: number[], header: string[], fit: Fit): boolean {
   return isEnough
 }
 
+/** At most `most` lines of a text, at least two of a longer one: the last then says how many are missing. */
+export function firstLines(text: string, most: number): string {
+  const lines = text.trimEnd().split('\n')
+  if (lines.length <= most) return text
+  const kept = lines.slice(0, Math.max(1, most - 1))
+  return `${kept.join('\n')}\n… and ${lines.length - kept.length} more\n`
+}
+
 /** One JSON document on standard output. Half a character is replaced, because strict readers refuse it. */
 export function printJson(context: Context, value: unknown): void {
   const wellFormed = (_: string, each: unknown) => (typeof each === 'string' ? each.toWellFormed() : each)

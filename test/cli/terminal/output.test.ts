@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { age, printJson, styled, table, tilde } from '../../../src/cli/terminal/output.ts'
+import { age, firstLines, printJson, styled, table, tilde } from '../../../src/cli/terminal/output.ts'
 import { createFakeContext, type FakeContext } from '../../helpers/fake-context.ts'
 
 const made: FakeContext[] = []
@@ -9,6 +9,12 @@ const context = (io: Parameters<typeof createFakeContext>[0] = {}) => {
   return one
 }
 afterEach(() => made.splice(0).forEach(({ cleanup }) => cleanup()))
+
+it('cuts a text to the lines of a screen, and says how many are missing', () => {
+  expect(firstLines('a\nb\nc\n', 3)).toBe('a\nb\nc\n')
+  expect(firstLines('a\nb\nc\nd\n', 3)).toBe('a\nb\n… and 2 more\n')
+  expect(firstLines('a\nb\nc\n', 0)).toBe('a\n… and 2 more\n')
+})
 
 describe('a table', () => {
   it('aligns its columns and ends no line in spaces', () => {

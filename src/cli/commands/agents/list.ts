@@ -6,7 +6,7 @@ import type { Status } from '../../../sessions/status/status.ts'
 import { readIssues, type Issue } from '../../../tasks/issues.ts'
 import { requireStatuses } from '../../statuses.ts'
 import type { Context } from '../../terminal/context.ts'
-import { age, printJson, table, tilde } from '../../terminal/output.ts'
+import { age, firstLines, printJson, table, tilde } from '../../terminal/output.ts'
 import { inOrderOfNeed, issueTable } from './issue-table.ts'
 
 /** What a pipe gets; scripts rely on it. */
@@ -61,15 +61,23 @@ async function watch(context: Context, options: ListOptions, wanted: Status[] | 
       code: 'usage',
     })
   }
+  if (context.env['TERM'] === 'dumb') {
+    throw new KugetsuError('list --watch needs a terminal that can clear its screen; TERM is "dumb"', {
+      hint: 'Show it once: kugetsu list',
+      code: 'usage',
+    })
+  }
   const { out } = context.io
-  let shown = ''
+  let [shown, whole] = ['', '']
   out('\u001b[?1049h\u001b[?25l')
   try {
     for (;;) {
       const { issues } = await current(context, options, { queued: true })
       const own = ofIssues(issues)
       const chosen = choose(inOrderOfNeed(own), options, wanted)
-      const text = chosen.shown.length === 0 ? nothing : issueTable(context, chosen.shown, own)
+      whole = chosen.shown.length === 0 ? nothing : issueTable(context, chosen.shown, own)
+      // The last line is for the cursor. A longer text would scroll what needs a person away.
+      const text = firstLines(whole, context.io.rows - 1)
       if (text !== shown) out(`\u001b[H\u001b[J${text}`)
       shown = text
       await sleep(lookMs, undefined, { signal: context.signal })
@@ -77,7 +85,7 @@ async function watch(context: Context, options: ListOptions, wanted: Status[] | 
   } catch (error) {
     if (!context.signal.aborted) throw error
   } finally {
-    out(`\u001b[?25h\u001b[?1049l${shown}`)
+    out(`\u001b[?25h\u001b[?1049l${whole}`)
   }
 }
 
