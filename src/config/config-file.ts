@@ -57,7 +57,7 @@ export function parseConfig(text: string, variables: Variables = {}, statements:
     } catch (error) {
       if (!(error instanceof NotUnderstood)) throw error
       config.warnings.push({ line, text: `${error.message}; ignored` })
-      reader.at = start
+      if (!reader.skipOpenList(start)) reader.at = start
       reader.skipLine()
     }
   }
@@ -127,7 +127,7 @@ function readAssignment(
   found: Assignment[],
   lookup: Lookup,
 ): void {
-  if (reader.skip('=(')) {
+  if (reader.skipIntoList('=(')) {
     if (name !== serverTable) throw new NotUnderstood(`${name} is a list, and only ${serverTable} may be one`)
     while (!reader.skipSpace().skip(')')) {
       if (!reader.skip('[')) throw new NotUnderstood(`${name} has an entry that is not ["name"]="url"`)

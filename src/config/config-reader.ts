@@ -1,9 +1,16 @@
+/** What may stand in a list: words, quoted text, comments. */
+const listPiece = /[^'"\\#)]+|\\[^]|'[^']*'|"[^"\\]*(?:\\[^][^"\\]*)*"|(?<=[\s(])#[^\n]*|(?<![\s(])#/y
+
 /** A place in the text of a config file. */
 export class ConfigReader {
   readonly text: string
   at = 0
   private countedTo = 0
   private counted = 1
+  /** Where the last list begins. */
+  private list: number | undefined
+  /** A list that begins has no end. */
+  private isCutOff = false
 
   constructor(text: string) {
     this.text = text
@@ -39,6 +46,26 @@ export class ConfigReader {
   skipSpace(): this {
     while (this.take(/[ \t\n]+|#[^\n]*/y) !== undefined);
     return this
+  }
+
+  /** Skips what opens a list, and remembers its place for skipOpenList(). */
+  skipIntoList(opening: string): boolean {
+    if (!this.skip(opening)) return false
+    this.list = this.at
+    return true
+  }
+
+  /**
+   * Goes behind the `)` of the list in which the current statement stopped: the lines of a list are no statements. False, and
+   * at no new place, where it stopped in none or no `)` is left.
+   */
+  skipOpenList(start: number): boolean {
+    if (this.isCutOff || this.list === undefined || this.list < start) return false
+    this.at = this.list
+    while (this.take(listPiece) !== undefined);
+    if (this.skip(')')) return true
+    this.isCutOff = true
+    return false
   }
 
   skipLine(): void {

@@ -49,6 +49,22 @@ describe('parseConfig', () => {
     expect(valuesOf('A=1\nB=$A$A\nA=2\nC=$A D=$C', { A: 'x' })).toEqual({ A: '2', B: '11', C: '2', D: '2' })
   })
 
+  it.each([
+    ['LIST=(a b\n A=9\n)\n', 1],
+    ['export LIST=(a \'b ) c\'\n A=9 # )\n "d )" e\\)#f\n)\n', 1],
+    ['declare -A GIT_SERVERS=(\n wrong\n A=9\n)\n', 1],
+  ])('takes no line of a list that it ignores for a setting: %j', (text, line) => {
+    const config = parseConfig(`${text}B=2`)
+    expect(Object.fromEntries(config.values)).toEqual({ B: '2' })
+    expect(config.warnings.map((warning) => warning.line)).toEqual([line])
+  })
+
+  it('reads the lines after a list that no ) ends', () => {
+    const config = parseConfig('LIST=(a\nLIST=(b\nB=2')
+    expect(Object.fromEntries(config.values)).toEqual({ B: '2' })
+    expect(config.warnings.map((warning) => warning.line)).toEqual([1, 2])
+  })
+
   it('remembers the line of each value', () => {
     const { lines } = parseConfig('# one\n\nA=1\nB="x\ny"\nC=3\nA=4')
     expect(Object.fromEntries(lines)).toEqual({ A: 7, B: 4, C: 6 })
