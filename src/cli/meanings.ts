@@ -78,9 +78,7 @@ const removing = new Set(['destroy', 'prune', 'down', 'remove', 'clear'])
 export function meantBy(word: string, names: readonly string[], isFirst: boolean): string | undefined {
   const meant = isFirst && Object.hasOwn(meanings, word) ? meanings[word] : undefined
   if (meant !== undefined && names.includes(meant.split(' ')[0] ?? '')) return meant
-  return within(
-    2,
-    word,
-    names.filter((name) => !removing.has(name)),
-  )
+  const harmless = names.filter((name) => !removing.has(name))
+  const [begun, ...more] = word.length < 3 ? [] : harmless.filter((name) => name.startsWith(word))
+  return begun !== undefined && more.length === 0 ? begun : within(2, word, harmless)
 }

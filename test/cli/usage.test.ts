@@ -33,6 +33,8 @@ describe('a command line that is wrong', () => {
     ['tail', 'logs -f'],
     ['remove', 'destroy'],
     ['sotp', 'stop'],
+    ['stat', 'status'],
+    ['expl', 'explain'],
   ])('is understood by its meaning: %s', async (word, meant) => {
     expect(await saidOf(word)).toBe(`unknown command '${word}' | Did you mean "kugetsu ${meant}"?`)
   })
