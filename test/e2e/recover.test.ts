@@ -100,8 +100,10 @@ describe('work that was destroyed', () => {
     expect(asked).toMatchObject({ code: 1, stderr: expect.stringContaining('-y') })
     expect(await stage.ok(['recover', '--drop', only?.id ?? '', '-y'])).toContain(`Removed ${only?.id}`)
     expect(await stage.ok(['recover'])).toBe('Nothing is saved\n')
-    const unknown = await stage.kugetsu(['recover', ref(1)])
-    expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('nothing is saved as') })
+    for (const name of [ref(1), 'app#1']) {
+      const unknown = await stage.kugetsu(['recover', name])
+      expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('nothing is saved as') })
+    }
   })
 })
 

@@ -1,5 +1,5 @@
 import * as path from 'node:path'
-import { KugetsuError } from '../../../core/errors.ts'
+import { codeOf, KugetsuError } from '../../../core/errors.ts'
 import { formatRef } from '../../../core/issue-ref.ts'
 import { plainLine } from '../../../core/plain-text.ts'
 import { requirePerson } from '../../../core/within-agent.ts'
@@ -125,7 +125,13 @@ async function meant(
   if (named !== undefined) return { point: named, older: 0 }
   if (/^(?=.*[a-f])[0-9a-f]{7,64}$/.test(text)) throw nothing(text)
   const tracked = points.flatMap(({ issue }) => (issue === undefined ? [] : [formatRef(issue)]))
-  const ref = formatRef(await issueRef(context, text, { tracked }))
+  const ref = formatRef(
+    await issueRef(context, text, { tracked }).catch(async (error: unknown) => {
+      // A part of the ref of an issue of which nothing is saved.
+      if (codeOf(error) !== 'bad_ref') throw error
+      return issueRef(context, text).catch(() => Promise.reject(error))
+    }),
+  )
   const [point, ...older] = points.filter(({ issue }) => issue !== undefined && formatRef(issue) === ref)
   if (point === undefined) throw nothing(ref)
   return { point, older: older.length }
