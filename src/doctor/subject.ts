@@ -10,7 +10,6 @@ import { aRepositoriesFile } from '../config/repositories.ts'
 import { loadSettings, type Settings } from '../config/settings.ts'
 import type { Read } from '../core/fields.ts'
 import { lazy } from '../core/lazy.ts'
-import { daemonStatus } from '../daemon/control.ts'
 import { driverFor, isOf } from '../driver/choose.ts'
 import type { StoreLook } from '../driver/driver.ts'
 import { parseServer, type ServerRecord } from '../server/server-file.ts'
@@ -32,7 +31,6 @@ export interface Subject {
   gitServers: () => GitServer[]
   /** The content of opencode's database; undefined without one. Throws when it cannot be read. */
   database: () => StoreLook | undefined
-  daemon: () => ReturnType<typeof daemonStatus>
   /** Existing state files that cannot be understood, relative to the home; without those of tasks. */
   unreadable: () => string[]
   /** Those of tasks. */
@@ -88,7 +86,6 @@ export function subjectOf(outer: Home): Subject {
     server,
     gitServers: lazy(() => (areServersSound() ? listServers(home) : [])),
     database: lazy(() => driverFor(home).lookAtStore(home)),
-    daemon: lazy(() => daemonStatus(home)),
     unreadable: lazy(() => {
       for (const look of [index, sessions, server, areServersSound]) look()
       sound(paths.repositories, aRepositoriesFile)

@@ -33,7 +33,8 @@ const notice = (message: string, more: Partial<Notice> = {}): Notice => ({
   ...more,
 })
 const log = () => home.paths.activity
-const lines = () => fs.readFileSync(log(), 'utf8').split('\n').slice(0, -1)
+/** Without empty ones: a writer that sees another's line half written begins a new line, which leaves one empty. */
+const lines = () => fs.readFileSync(log(), 'utf8').split('\n').filter(Boolean)
 const stored = () => lines().map((line) => JSON.parse(line) as Record<string, unknown>)
 const told = () => readNotifications(home)
 const messages = () => told().map(({ message }) => message)

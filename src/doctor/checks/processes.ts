@@ -5,7 +5,7 @@ import type { Home } from '../../config/home.ts'
 import { counted } from '../../core/wording.ts'
 import { isDispatchingWanted } from '../../daemon/dispatching/is-wanted.ts'
 import { daemonStatus, replacementOf } from '../../daemon/control.ts'
-import { socketPath } from '../../daemon/socket.ts'
+import { socketPath, type Answer } from '../../daemon/socket.ts'
 import { readServer } from '../../server/server-file.ts'
 import { markerVariable } from '../../driver/environment.ts'
 import { clearDeadServer, findServer } from '../../server/server.ts'
@@ -19,6 +19,7 @@ import { byItself, fail, pass, some, warn, type Check } from '../check.ts'
 import { subjectOf, type Subject } from '../subject.ts'
 
 const answerMs = 5_000
+const lookMs = 50
 const lockWaitMs = 30_000
 const graceMs = 5_000
 /** How long a server that was just started may take to write its file. */
@@ -54,8 +55,8 @@ const server: Check = {
 
 const daemon: Check = {
   name: 'daemon',
-  look: async ({ home, daemon, sessions, items }) => {
-    const running = await daemon()
+  look: async ({ home, sessions, items }) => {
+    const running = await daemonOnceUp(home)
     const waiting = (await items()).filter(({ state }) => state === 'pending').length
     const replacement = running && replacementOf(running)
     if (running !== undefined && replacement !== undefined) {
@@ -95,6 +96,16 @@ const daemon: Check = {
       release()
     }
   },
+}
+
+/** The daemon's answer. A daemon that is just beginning holds its lock before it can answer. */
+async function daemonOnceUp(home: Home): Promise<Answer | undefined> {
+  const until = performance.now() + answerMs
+  for (;;) {
+    const answer = await daemonStatus(home)
+    if (answer !== undefined || performance.now() > until || !isHeld(home)) return answer
+    await sleep(lookMs, undefined, { signal: home.signal })
+  }
 }
 
 /** Whether a process holds the daemon's lock. Only asked if the lock file exists, because asking would create it. */
