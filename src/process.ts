@@ -11,6 +11,7 @@ import { fit } from './core/columns.ts'
 import { codeOf, exitCodes, KugetsuError, messageOf } from './core/errors.ts'
 import { plainLine, plainText } from './core/plain-text.ts'
 import { isPacked } from './platform/single-executable.ts'
+import { lazy } from './core/lazy.ts'
 import { loadedLater } from './queue/later.ts'
 
 export interface ProcessOptions {
@@ -31,6 +32,7 @@ export function createContext(interruption: Interruption, { inBackground, exit }
   let settings: Settings | undefined
   const paths = pathsOf(homeDirectory(env, userHome))
   const queue = loadedLater(async () => (await import('./queue/file-queue.ts')).openQueue(context))
+  const daemon = lazy(async () => (await import('./daemon/control.ts')).daemonOf(context))
   const context: Context = {
     io,
     env,
@@ -45,6 +47,12 @@ export function createContext(interruption: Interruption, { inBackground, exit }
     },
     settings: () => (settings ??= readSettings()),
     queue: () => queue,
+    daemon: {
+      isRunning: async () => (await daemon()).isRunning(),
+      wake: async () => (await daemon()).wake(),
+      takesTasks: async () => (await daemon()).takesTasks(),
+      cancelStart: async (start) => (await daemon()).cancelStart(start),
+    },
     warn: (text) => io.err(`${styled(context, 'yellow', 'Warning:')} ${plainText(text)}\n`),
     progress: io.progress,
     system: '/',

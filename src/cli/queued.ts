@@ -1,7 +1,6 @@
 /** Prints what became of a task for the queue. */
 import { exitCodes, KugetsuError } from '../core/errors.ts'
 import { plainLine, plainText } from '../core/plain-text.ts'
-import { supervisionOf } from '../daemon/control.ts'
 import { waitForTask, type Queued } from '../tasks/enqueue.ts'
 import type { Context } from './terminal/context.ts'
 import { printJson, styled } from './terminal/output.ts'
@@ -27,7 +26,7 @@ export async function reportQueuedEnd(
   options: { timeout?: number; json?: boolean },
 ): Promise<void> {
   const timeoutMs = options.timeout === undefined ? undefined : options.timeout * 1000
-  const item = await waitForTask(context, supervisionOf(context), { id, timeoutMs })
+  const item = await waitForTask(context, { id, timeoutMs })
   if (options.json === true) {
     printJson(context, item)
     if (item.state === 'error') context.setExitCode(exitCodes.failed)

@@ -1,5 +1,5 @@
 import * as fs from 'node:fs'
-import type { Home } from '../config/home.ts'
+import type { Daemon, Home } from '../config/home.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { builtins } from '../core/builtins.ts'
 import { KugetsuError, messageOf } from '../core/errors.ts'
@@ -7,7 +7,6 @@ import { withoutAgent } from '../core/within-agent.ts'
 import { buildMark } from '../platform/build-mark.ts'
 import { ensureDirectory, openToAppend, removeFile, rotate, writeAtomic } from '../platform/files.ts'
 import { identify, isAlive } from '../platform/processes.ts'
-import type { Supervision } from '../sessions/runs/supervision.ts'
 import { daemonCommand } from './names.ts'
 import { isDispatchingWanted } from './dispatching/is-wanted.ts'
 import { askDaemon, type Answer } from './socket.ts'
@@ -17,24 +16,27 @@ const startMs = 20_000
 const stopMs = 60_000
 const lookMs = 20
 
-/** Whether a daemon of this home lives and answers. */
-export async function daemonRuns(home: Home): Promise<boolean> {
-  return (await askDaemon(home, { do: 'status' })) !== undefined
-}
-
 /** The daemon of this home, as the services use it. */
-export function supervisionOf(home: Home): Supervision {
+export function daemonOf(home: Home): Daemon {
   return {
-    isRunning: () => daemonRuns(home),
+    isRunning: async () => (await askDaemon(home, { do: 'status' })) !== undefined,
     wake: async () => {
-      if ((await askDaemon(home, { do: 'wake' })) !== undefined) return
+      if ((await askDaemon(home, { do: 'wake' })) !== undefined) return true
       try {
         startDaemon(home)
+        return true
       } catch (error) {
         home.warn(`no daemon follows the agents: ${messageOf(error)}`)
+        return false
       }
     },
-    takesTasks: () => pokeDispatcher(home),
+    takesTasks: async () => {
+      const answer = await askDaemon(home, { do: 'wake' })
+      if (answer !== undefined) return answer.dispatching === true
+      if (!isDispatchingWanted(home)) return false
+      startDaemon(home)
+      return true
+    },
     cancelStart: async (start) => (await askDaemon(home, { do: 'cancel', ...start }))?.cancelled === true,
   }
 }
@@ -53,18 +55,6 @@ export function replacementOf(daemon: Answer): string | undefined {
   if (build === undefined || daemon.build === build) return undefined
   if (daemon.foreground === true) return 'restart what runs "kugetsu queue-daemon run"'
   return daemon.dispatching === true ? 'kugetsu queue-daemon restart' : 'kugetsu queue-daemon stop'
-}
-
-/**
- * Tells the daemon that the queue has something new. Returns whether a daemon takes tasks from it. If the daemon should run
- * and has died, this starts it anew.
- */
-export async function pokeDispatcher(home: Home): Promise<boolean> {
-  const answer = await askDaemon(home, { do: 'wake' })
-  if (answer !== undefined) return answer.dispatching === true
-  if (!isDispatchingWanted(home)) return false
-  startDaemon(home)
-  return true
 }
 
 /**

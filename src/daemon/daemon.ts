@@ -58,8 +58,20 @@ export async function runDaemon(home: Home, options: DaemonOptions): Promise<voi
 }
 
 /** Supervises until nothing is left to do (false) or until told to stop (true). Only for the holder of the lock. */
-async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boolean> {
+async function supervise(given: Home, { foreground }: DaemonOptions): Promise<boolean> {
   const wakeUp = createWakeUp()
+  const home: Home = {
+    ...given,
+    daemon: {
+      isRunning: async () => true,
+      wake: async () => {
+        wakeUp.now()
+        return true
+      },
+      takesTasks: async () => isDispatching(),
+      cancelStart: async () => false,
+    },
+  }
   const since = home.now().toISOString()
   const build = buildMark()
   const isDispatching = () => foreground || isDispatchingWanted(home)
@@ -87,14 +99,8 @@ async function supervise(home: Home, { foreground }: DaemonOptions): Promise<boo
     finder.look(session, run)
     upkeep.ended()
   })
-  const self = {
-    isRunning: async () => true,
-    wake: async () => wakeUp.now(),
-    takesTasks: async () => isDispatching(),
-    cancelStart: async () => false,
-  }
   const starts: Starts<Prepared> = {
-    start: (at, request) => startAgent(at, self, request),
+    start: startAgent,
     tell: tellPmAgent,
     prepare: prepareStart,
     discard: discardPrepared,

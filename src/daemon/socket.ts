@@ -2,7 +2,7 @@
 import * as fs from 'node:fs'
 import * as os from 'node:os'
 import * as path from 'node:path'
-import type { Home } from '../config/home.ts'
+import type { Home, StartInDaemon } from '../config/home.ts'
 import { builtins } from '../core/builtins.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { ensureDirectory, removeFile } from '../platform/files.ts'
@@ -11,15 +11,7 @@ import { ensureDirectory, removeFile } from '../platform/files.ts'
 const longestPath = 103
 const answerMs = 5_000
 
-export type Request = { do: 'wake' } | { do: 'status' } | { do: 'stop' } | ({ do: 'cancel' } & StartInQueue)
-
-/** Names a running start in the daemon, by its issue and, optionally, its task. */
-export interface StartInQueue {
-  /** The canonical ref; null for the PM agent. */
-  issue: string | null
-  /** The id of the task, if only its start is meant. */
-  item?: string
-}
+export type Request = { do: 'wake' } | { do: 'status' } | { do: 'stop' } | ({ do: 'cancel' } & StartInDaemon)
 
 export interface Answer {
   ok: boolean

@@ -13,7 +13,6 @@ import { lostWorktrees } from '../sessions/cleanup/orphans.ts'
 import { closeWorktree } from '../sessions/cleanup/opencode-session.ts'
 import { sessionsOfIssues, readSessions } from '../sessions/file/store.ts'
 import { mirrorOf } from '../sessions/file/worktree-handles.ts'
-import { noSupervision } from '../sessions/runs/supervision.ts'
 import { close, reopen } from '../sessions/slots/closing.ts'
 import { createRemotes } from '../worktrees/at-risk/remotes.ts'
 import { listMirrors, listMirrorsAndSaved } from '../worktrees/mirror/list.ts'
@@ -53,9 +52,9 @@ export async function purge(home: Home): Promise<Purged> {
   requireHome(home)
   return alone(home, async () => {
     const running = await whatRuns(home)
-    return endAll(home, async () => {
-      await removeIssues(home)
-      await destroyOwnSessions(home, noSupervision, { force: false })
+    return endAll(home, async (daemonless) => {
+      await removeIssues(daemonless)
+      await destroyOwnSessions(daemonless, { force: false })
       await stopServer(home, () => false)
       await removeRepositories(home)
       const installed = removeInstalled(home)
@@ -94,7 +93,7 @@ async function alone<T>(home: Home, work: () => Promise<T>): Promise<T> {
 async function removeIssues(home: Home): Promise<void> {
   const remotes = createRemotes()
   for (const { name } of sessionsOfIssues(readSessions(home))) {
-    await destroyIssue(home, noSupervision, name, { force: false, remotes, openIsFine: true })
+    await destroyIssue(home, name, { force: false, remotes, openIsFine: true })
   }
   for (const { what, remove } of lostWorktrees(home, readMirrors(home), { sessions: [], awaited: [] }, remotes, true)) {
     await remove()

@@ -1,8 +1,8 @@
 /** Ends everything that runs for a home: starts, agents, the daemon, the opencode server. Sessions and worktrees stay. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Home } from '../config/home.ts'
+import type { Daemon, Home } from '../config/home.ts'
 import { codeOf, KugetsuError } from '../core/errors.ts'
-import { daemonStatus, stopDispatching, supervisionOf } from '../daemon/control.ts'
+import { daemonStatus, stopDispatching } from '../daemon/control.ts'
 import { daemonCommand } from '../daemon/names.ts'
 import { removeFile } from '../platform/files.ts'
 import { endProcesses } from '../platform/end-processes.ts'
@@ -15,7 +15,6 @@ import { waitingStarts } from '../sessions/file/waiting-starts.ts'
 import { sessionsAtWork } from '../sessions/runs/at-work.ts'
 import { settleKilledStarts, settleRun } from '../sessions/runs/settle.ts'
 import { stopAgent } from '../sessions/runs/stop.ts'
-import { noSupervision, type Supervision } from '../sessions/runs/supervision.ts'
 import { slotHolders } from '../sessions/slots/slots.ts'
 
 /** How long the starts that are told to end may take to undo what they have made. */
@@ -23,6 +22,14 @@ const undoMs = 60_000
 /** How long a daemon that another command has just started may take to end by itself. */
 const daemonMs = 15_000
 const lookMs = 50
+
+/** While the daemon's lock is held here: none runs, and none is to be started. */
+const noDaemon: Daemon = {
+  isRunning: async () => false,
+  wake: async () => false,
+  takesTasks: async () => false,
+  cancelStart: async () => false,
+}
 
 /** What runs for a home. */
 export interface Running {
@@ -55,28 +62,30 @@ export function isAtRest(home: Home, { agents, starts, daemon, server }: Running
 }
 
 /**
- * Ends it all, and then runs `afterwards` while no daemon can start. The caller has closed the home for starts. Throws
- * KugetsuError `busy` or `daemon_failed` when a process does not end; what has ended stays ended.
+ * Ends it all, and then runs `afterwards` while no daemon can start, with this home as one without a daemon. The caller has
+ * closed the home for starts. Throws KugetsuError `busy` or `daemon_failed` when a process does not end; what has ended
+ * stays ended.
  */
-export async function endAll<T>(home: Home, afterwards: () => Promise<T>): Promise<T> {
+export async function endAll<T>(home: Home, afterwards: (daemonless: Home) => Promise<T>): Promise<T> {
   // A slot that gets free must not begin the next task.
   removeFile(home.paths.dispatching)
   const daemon = await daemonStatus(home)
   const told = new Set<number>(daemon === undefined ? [] : [daemon.pid])
   tellStarts(home, told)
   // With the daemon first: it completes the transcripts.
-  if (daemon !== undefined) await stopAgents(home, supervisionOf(home))
+  if (daemon !== undefined) await stopAgents(home)
   const release = await withoutDaemon(home)
+  const daemonless = { ...home, daemon: noDaemon }
   try {
     await startsEnded(home, told)
-    await stopAgents(home, noSupervision)
+    await stopAgents(daemonless)
     await stopServer(home, () => false)
     await settleKilledStarts(home)
     // Their server did not obey, and has been ended.
     for (const { name, record } of sessionsAtWork(home)) {
       await settleRun(home, name, record.run, { state: 'idle', stopped: true })
     }
-    return await afterwards()
+    return await afterwards(daemonless)
   } finally {
     release()
   }
@@ -111,10 +120,10 @@ export async function endWaitingDaemons(home: Home): Promise<void> {
   await endProcesses(() => processesWith('KUGETSU_DIR', home.paths.home).filter(isDaemon), 0)
 }
 
-async function stopAgents(home: Home, supervision: Supervision): Promise<void> {
+async function stopAgents(home: Home): Promise<void> {
   await Promise.all(
     sessionsAtWork(home).map(({ name }) =>
-      stopAgent(home, supervision, name).catch((error: unknown) => {
+      stopAgent(home, name).catch((error: unknown) => {
         home.signal.throwIfAborted()
         // Ended meanwhile, or the end of the server ends it.
         if (!(error instanceof KugetsuError) || codeOf(error) === 'interrupted') throw error

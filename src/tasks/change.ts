@@ -8,7 +8,6 @@ import type { Item } from '../queue/item.ts'
 import { inOrder, issueKey } from '../queue/pick.ts'
 import type { Queue } from '../queue/queue.ts'
 import { isFinished, openAttempt, retried } from '../queue/transitions.ts'
-import type { Supervision } from '../sessions/runs/supervision.ts'
 import { checkMessage } from '../sessions/starting/message.ts'
 import { tellOf, type Queued } from './enqueue.ts'
 import { openTasks } from './open-tasks.ts'
@@ -27,13 +26,13 @@ export async function findTask(queue: Queue, text: string): Promise<Item> {
 }
 
 /** Removes a task that no agent has yet; a start of it is stopped. Throws KugetsuError `not_pending`. */
-export async function removeTask(home: Home, supervision: Supervision, text: string): Promise<Item> {
+export async function removeTask(home: Home, text: string): Promise<Item> {
   const queue = await openTasks(home)
   const item = await findTask(queue, text)
   const isFree = (current: Item) => current.state === 'pending' && openAttempt(current) === undefined
   const isStopped = (current: Item) => isFree(current) || current.attempts.at(-1)?.outcome === 'stopped'
   const isStarting = item.state === 'pending' && openAttempt(item) !== undefined
-  if (isStarting) await stopStart(home, supervision, { queue, item, isStopped })
+  if (isStarting) await stopStart(home, { queue, item, isStopped })
   const [removed] = await queue.remove([item.id], isStarting ? isStopped : isFree)
   if (removed === undefined) {
     const now = (await queue.get(item.id)) ?? item
@@ -45,7 +44,7 @@ export async function removeTask(home: Home, supervision: Supervision, text: str
     })
   }
   note(home, 'removed', { issue_ref: item.issue_ref, reason: `queue item ${item.id}` })
-  await supervision.takesTasks() // discards what is prepared for it
+  await home.daemon.takesTasks() // discards what is prepared for it
   return item
 }
 
@@ -56,11 +55,11 @@ export async function waitingTasksOf(home: Home, issueRef: string): Promise<Item
 }
 
 /** Removes those tasks, as removeTask(); returns the ones that were removed. */
-export async function removeTasksOf(home: Home, supervision: Supervision, issueRef: string): Promise<Item[]> {
+export async function removeTasksOf(home: Home, issueRef: string): Promise<Item[]> {
   const removed: Item[] = []
   for (const { id } of await waitingTasksOf(home, issueRef)) {
     try {
-      removed.push(await removeTask(home, supervision, id))
+      removed.push(await removeTask(home, id))
     } catch (error) {
       // An agent has it by now, or another command has removed it.
       if (!['not_pending', 'unknown_item'].includes(codeOf(error) ?? '')) throw error
@@ -92,10 +91,9 @@ export async function addToTask(home: Home, issueRef: string, message: string): 
 /** Makes the daemon stop the start of a task and undo what it made. Returns once it has, or after a minute. */
 async function stopStart(
   home: Home,
-  supervision: Supervision,
   { queue, item, isStopped }: { queue: Queue; item: Item; isStopped: (item: Item) => boolean },
 ): Promise<void> {
-  const cancelled = await supervision.cancelStart({ issue: item.issue_ref, item: item.id })
+  const cancelled = await home.daemon.cancelStart({ issue: item.issue_ref, item: item.id })
   const until = performance.now() + (cancelled ? undoMs : 0)
   for (;;) {
     const now = await queue.get(item.id)
@@ -105,7 +103,7 @@ async function stopStart(
 }
 
 /** Puts a task that ended as an error back. Throws KugetsuError `not_failed` for any other. */
-export async function retryTask(home: Home, supervision: Supervision, text: string): Promise<Queued> {
+export async function retryTask(home: Home, text: string): Promise<Queued> {
   const queue = await openTasks(home)
   const { id } = await findTask(queue, text)
   let before: Item | undefined
@@ -119,11 +117,11 @@ export async function retryTask(home: Home, supervision: Supervision, text: stri
       code: 'not_failed',
     })
   }
-  return tellOf(home, supervision, item)
+  return tellOf(home, item)
 }
 
 /** Removes the tasks that ended, all or those that ended more than `days` ago; returns their ids. */
-export async function clearTasks(home: Home, supervision: Supervision, days: number | 'all'): Promise<string[]> {
+export async function clearTasks(home: Home, days: number | 'all'): Promise<string[]> {
   const queue = await openTasks(home)
   const before = days === 'all' ? Infinity : home.now().getTime() - days * dayMs
   const isOld = (item: Item) => days === 'all' || Date.parse(item.completed_at ?? item.pending_since ?? '') < before
@@ -131,6 +129,6 @@ export async function clearTasks(home: Home, supervision: Supervision, days: num
   const { items } = await queue.list({ states: ['completed', 'error'] })
   const ids = items.filter(mayGo).map(({ id }) => id)
   const removed = await queue.remove(ids, mayGo)
-  if (removed.length > 0) await supervision.takesTasks()
+  if (removed.length > 0) await home.daemon.takesTasks()
   return removed
 }

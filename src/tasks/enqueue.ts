@@ -7,14 +7,11 @@ import { exitCodes, KugetsuError } from '../core/errors.ts'
 import type { Item, Task } from '../queue/item.ts'
 import { isFinished } from '../queue/transitions.ts'
 import { requireBase } from '../sessions/file/base-session.ts'
-import type { Supervision } from '../sessions/runs/supervision.ts'
 import { daemonLookMs, requireDispatching } from '../sessions/runs/wait.ts'
 import { checkMessage } from '../sessions/starting/message.ts'
 import { openTasks } from './open-tasks.ts'
 
 const lookMs = 200
-
-type TakesTasks = Pick<Supervision, 'takesTasks'>
 
 export interface Queued {
   item: Item
@@ -23,21 +20,21 @@ export interface Queued {
 }
 
 /** Puts a task into the queue and wakes the daemon. Throws KugetsuError when the task is not safely in the queue. */
-export async function enqueue(home: Home, supervision: TakesTasks, task: Task): Promise<Queued> {
+export async function enqueue(home: Home, task: Task): Promise<Queued> {
   requireBase(home)
   checkMessage(task.message)
   const item = await (await openTasks(home)).add(task)
   note(home, 'queued', { issue_ref: item.issue_ref, reason: `queue item ${item.id}` })
-  return tellOf(home, supervision, item)
+  return tellOf(home, item)
 }
 
 /** Notifies of a task just queued, and wakes the daemon. */
-export async function tellOf(home: Home, supervision: TakesTasks, item: Item): Promise<Queued> {
+export async function tellOf(home: Home, item: Item): Promise<Queued> {
   // The task has one more attempt each time it is put back, so each id is new.
   const id = `task_queued_${item.id}_${item.attempts.length}`
   const { issue_ref, message } = item
   notifyNew(home, { id, type: 'task_queued', issue_ref, message, queue_item: item.id })
-  return { item, dispatching: await supervision.takesTasks() }
+  return { item, dispatching: await home.daemon.takesTasks() }
 }
 
 /**
@@ -46,7 +43,6 @@ export async function tellOf(home: Home, supervision: TakesTasks, item: Item): P
  */
 export async function waitForTask(
   home: Home,
-  supervision: TakesTasks,
   { id, timeoutMs = Infinity }: { id: string; timeoutMs?: number | undefined },
 ): Promise<Item> {
   const queue = home.queue()
@@ -65,7 +61,7 @@ export async function waitForTask(
       })
     }
     if (performance.now() - looked > daemonLookMs) {
-      await requireDispatching(supervision, [item])
+      await requireDispatching(home, [item])
       looked = performance.now()
     }
     await sleep(lookMs, undefined, { signal: home.signal })

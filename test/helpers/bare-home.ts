@@ -1,8 +1,16 @@
 import { setMaxListeners } from 'node:events'
 import { pathsOf } from '../../src/config/paths.ts'
-import type { Home } from '../../src/config/home.ts'
+import type { Daemon, Home } from '../../src/config/home.ts'
 import { lazy } from '../../src/core/lazy.ts'
 import { openQueue } from '../../src/queue/file-queue.ts'
+
+/** The daemon of a home without one, where none can be started. */
+export const noDaemon: Daemon = {
+  isRunning: async () => false,
+  wake: async () => false,
+  takesTasks: async () => false,
+  cancelStart: async () => false,
+}
 
 /** A kugetsu home at `directory` for the services, without configuration or a program to run; warnings go to `warn`. */
 export function bareHome(directory: string, warn: (text: string) => void = () => {}): Home {
@@ -17,6 +25,7 @@ export function bareHome(directory: string, warn: (text: string) => void = () =>
       throw new Error('this home has no settings')
     },
     queue: lazy(() => openQueue(home)),
+    daemon: noDaemon,
     signal,
     warn,
     progress: () => {},

@@ -5,7 +5,6 @@ import { parseRef } from '../../src/core/issue-ref.ts'
 import { ensureIssueWorktree } from '../../src/sessions/starting/ensure-worktree.ts'
 import { nameOf } from '../../src/sessions/file/session-name.ts'
 import { changeIndex, changeSession } from '../../src/sessions/file/store.ts'
-import type { Supervision } from '../../src/sessions/runs/supervision.ts'
 import { createUndo } from '../../src/sessions/starting/undo.ts'
 import { createGround, type Ground } from './git-repository.ts'
 import { createServiceHome, type ServiceHome } from './service-home.ts'
@@ -16,14 +15,6 @@ export interface IssueGround extends Ground {
   issue: (number: number) => Promise<{ ref: string; name: string; path: string }>
   /** Where the files of that issue are. */
   file: (...parts: string[]) => string
-}
-
-/** For commands that would need a daemon. */
-export const noSupervision: Supervision = {
-  isRunning: async () => false,
-  wake: async () => {},
-  takesTasks: async () => false,
-  cancelStart: async () => false,
 }
 
 /** Makes the ground with `files` on the remote's main branch. Call its cleanup() when the test is done. */

@@ -2,7 +2,7 @@
  * Takes tasks from the queue while slots are free, and records on them how they ended. The starts in progress are only
  * in memory, and die with the daemon. Everything else is on file, and reconcile.ts draws the conclusions.
  */
-import type { Home } from '../../config/home.ts'
+import type { Home, StartInDaemon } from '../../config/home.ts'
 import { codeOf, KugetsuError, messageOf } from '../../core/errors.ts'
 import type { Item } from '../../queue/item.ts'
 import { issueKey } from '../../queue/pick.ts'
@@ -20,7 +20,6 @@ import { pmAgentSession } from '../../sessions/file/store.ts'
 import { agentOf, labelOf, look, noteOn, tellInterrupted, type Noting, type Seen } from './outcomes.ts'
 import { asStart } from '../last-resort.ts'
 import { createPreparer, preparedAhead, type Preparing } from './preparer.ts'
-import type { StartInQueue } from '../socket.ts'
 import { startFailure } from './start-failure.ts'
 import { requestOf } from './start-request.ts'
 
@@ -60,7 +59,7 @@ export interface Dispatcher {
    */
   tick: (dispatching: boolean) => Promise<{ busy: boolean; againInMs: number }>
   /** Ends the start of a task at a person's request: the task ends as stopped. False when no start is in progress. */
-  cancel: (start: StartInQueue) => boolean
+  cancel: (start: StartInDaemon) => boolean
   /** Ends the starts in progress and waits until they are undone; their tasks stay in the queue. */
   close: () => Promise<void>
 }
@@ -260,7 +259,7 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
     home.progress(`${labelOf(item)}: its start was stopped`)
   }
 
-  function cancel({ issue, item: id }: StartInQueue): boolean {
+  function cancel({ issue, item: id }: StartInDaemon): boolean {
     const start = [...starting.values()].find(
       ({ item }) => issueKey(item.issue_ref) === issueKey(issue) && (id === undefined || item.id === id),
     )

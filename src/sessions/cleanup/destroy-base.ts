@@ -14,7 +14,6 @@ import {
   sessionsOfIssues,
 } from '../file/store.ts'
 import { requirePmAtRest } from '../runs/pm-at-rest.ts'
-import type { Supervision } from '../runs/supervision.ts'
 import { destroyIssue, stopIfAtWork, whyIssueStays, type Destroyed } from './destroy.ts'
 import { deleteOpencodeSession, outputsOf } from './opencode-session.ts'
 
@@ -22,7 +21,7 @@ import { deleteOpencodeSession, outputsOf } from './opencode-session.ts'
  * Removes the PM agent's session. Throws KugetsuError `pm_agent_missing` when there is none, `running` while it is at work;
  * with `force` it is stopped first.
  */
-export async function destroyPmAgent(home: Home, supervision: Supervision, options: { force: boolean }): Promise<void> {
+export async function destroyPmAgent(home: Home, options: { force: boolean }): Promise<void> {
   const record = readSession(home, pmAgentSession)
   if (record === undefined && !readIndex(home)?.pm_agent) {
     throw new KugetsuError('there is no PM agent', {
@@ -30,7 +29,7 @@ export async function destroyPmAgent(home: Home, supervision: Supervision, optio
       code: 'pm_agent_missing',
     })
   }
-  if (options.force && record?.run) await stopIfAtWork(home, supervision, pmAgentSession)
+  if (options.force && record?.run) await stopIfAtWork(home, pmAgentSession)
   requirePmAtRest(home)
   if (record !== undefined) await deleteOpencodeSession(home, record, await outputsOf(home, record))
   await forgetSession(home, pmAgentSession)
@@ -38,11 +37,7 @@ export async function destroyPmAgent(home: Home, supervision: Supervision, optio
 }
 
 /** Removes the base session, the PM agent's and all issue sessions: issues first, protected as in destroyIssue(). */
-export async function destroyBase(
-  home: Home,
-  supervision: Supervision,
-  options: { force: boolean },
-): Promise<Destroyed[]> {
+export async function destroyBase(home: Home, options: { force: boolean }): Promise<Destroyed[]> {
   const issues = sessionsOfIssues(readSessions(home))
   const remotes = createRemotes()
   if (!options.force) {
@@ -60,18 +55,14 @@ export async function destroyBase(
     }
   }
   const destroyed: Destroyed[] = []
-  for (const { name } of issues) destroyed.push(await destroyIssue(home, supervision, name, { ...options, remotes }))
-  await destroyOwnSessions(home, supervision, options)
+  for (const { name } of issues) destroyed.push(await destroyIssue(home, name, { ...options, remotes }))
+  await destroyOwnSessions(home, options)
   return destroyed
 }
 
 /** Removes the PM agent's session and the base session. Throws as destroyPmAgent(). */
-export async function destroyOwnSessions(
-  home: Home,
-  supervision: Supervision,
-  options: { force: boolean },
-): Promise<void> {
-  if (readSession(home, pmAgentSession) !== undefined) await destroyPmAgent(home, supervision, options)
+export async function destroyOwnSessions(home: Home, options: { force: boolean }): Promise<void> {
+  if (readSession(home, pmAgentSession) !== undefined) await destroyPmAgent(home, options)
   const base = readSession(home, baseName)
   if (base !== undefined) await deleteOpencodeSession(home, base, [])
   await forgetSession(home, baseName)

@@ -27,7 +27,6 @@ import type { SessionRecord } from '../file/session-file.ts'
 import { forgetRemembered } from '../runs/conversation.ts'
 import { stopAgent } from '../runs/stop.ts'
 import { forgetSession, readSession } from '../file/store.ts'
-import type { Supervision } from '../runs/supervision.ts'
 
 const issueWaitMs = 10_000
 
@@ -87,12 +86,11 @@ function reasonsIn(found: Inventory | undefined, { unknown }: PullRequests): str
  */
 export async function destroyIssue(
   home: Home,
-  supervision: Supervision,
   name: string,
   options: { force: boolean; remotes?: Remotes; openIsFine?: true },
 ): Promise<Destroyed> {
   const before = readSession(home, name)
-  if (options.force && before?.run) await stopIfAtWork(home, supervision, name)
+  if (options.force && before?.run) await stopIfAtWork(home, name)
   // Asked before the lock is taken, because a forge and a remote may be slow.
   const pullRequests = options.force || !before ? noPullRequests : await pullRequestsToCheck(home, before)
   const known = { pullRequests, remotes: options.remotes ?? createRemotes() }
@@ -159,8 +157,8 @@ function hintFor(found: Inventory | undefined): string {
 }
 
 /** Another command may have stopped it at the same moment. */
-export async function stopIfAtWork(home: Home, supervision: Supervision, name: string): Promise<void> {
-  await stopAgent(home, supervision, name).catch((error: unknown) => {
+export async function stopIfAtWork(home: Home, name: string): Promise<void> {
+  await stopAgent(home, name).catch((error: unknown) => {
     if (codeOf(error) !== 'not_running') throw error
   })
 }

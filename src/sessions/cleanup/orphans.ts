@@ -17,14 +17,13 @@ import { dropSaved, listSaved } from './recover.ts'
 import type { Index } from '../file/session-file.ts'
 import { changeIndex, forgetSession, readSessions, type StoredSession, sessionsOfIssues } from '../file/store.ts'
 import { awaitedName, nameOf } from '../file/session-name.ts'
-import type { Supervision } from '../runs/supervision.ts'
 
 /** All leftovers, in the order in which they can be removed. */
-export async function findOrphans(home: Home, supervision: Supervision, index: Index): Promise<Orphan[]> {
+export async function findOrphans(home: Home, index: Index): Promise<Orphan[]> {
   const sessions = sessionsOfIssues(readSessions(home))
   const remotes = createRemotes()
   const found = { index, sessions, lost: lostSessions(home, sessions, index), remotes }
-  const bySession = sessions.flatMap((stored) => sessionOrphan(home, supervision, stored, found) ?? [])
+  const bySession = sessions.flatMap((stored) => sessionOrphan(home, stored, found) ?? [])
   const mirrors = readMirrors(home)
   const saved = (await listSaved(home)).filter(({ expiresAt }) => expiresAt <= home.now())
   return [
@@ -58,7 +57,6 @@ interface Found {
 /** A session file without an entry in an index, or a session that opencode no longer has. */
 function sessionOrphan(
   home: Home,
-  supervision: Supervision,
   { name, record }: StoredSession,
   { index, sessions, lost, remotes }: Found,
 ): Orphan | undefined {
@@ -89,7 +87,7 @@ function sessionOrphan(
     what,
     why,
     look: () => whyIssueStays(home, record, { remotes }),
-    remove: async () => void (await destroyIssue(home, supervision, name, { force: false, remotes })),
+    remove: async () => void (await destroyIssue(home, name, { force: false, remotes })),
   }
 }
 

@@ -4,17 +4,16 @@ import { isOutOfSight, signalProcess, type ProcessIdentity } from '../../platfor
 import { waitingStartOf } from '../file/waiting-starts.ts'
 import { slotHolders } from '../slots/slots.ts'
 import { pmAgentSession, readSession } from '../file/store.ts'
-import type { Supervision } from './supervision.ts'
 
 /**
  * Tells the process that starts an agent for a session to stop: the daemon, or another command (a signal as by Ctrl-C).
  * That process takes back what it made, under the issue's lock. False where no running start is known.
  */
-export async function cancelStart(home: Home, supervision: Supervision, name: string): Promise<boolean> {
+export async function cancelStart(home: Home, name: string): Promise<boolean> {
   const record = readSession(home, name)
   const issue = name === pmAgentSession ? null : record?.issue_ref
   if (record?.run || issue === undefined) return false
-  if (await supervision.cancelStart({ issue })) return true
+  if (await home.daemon.cancelStart({ issue })) return true
   const holder = slotHolders(home).find(({ session, phase }) => session === name && phase !== 'run')
   const owner = holder?.owner ?? waitingStartOf(home, name)?.owner
   if (owner === undefined || isOutOfSight(owner) || isSpared(home, owner)) return false

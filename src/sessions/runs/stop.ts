@@ -10,7 +10,6 @@ import { endProcessesOf } from './left-running.ts'
 import type { Run, SessionRecord } from '../file/session-file.ts'
 import { settleRun } from './settle.ts'
 import { changeSession, readSession } from '../file/store.ts'
-import type { Supervision } from './supervision.ts'
 
 const issueWaitMs = 10_000
 /** How long a start that was told to stop may take to undo what it has made. */
@@ -30,8 +29,8 @@ export interface Stopped {
  * progress is stopped and undone. Throws KugetsuError `not_running` when neither an agent nor anything it started is
  * running, `opencode_request` when the server does not obey.
  */
-export async function stopAgent(home: Home, supervision: Supervision, name: string): Promise<Stopped> {
-  const isCancelled = await cancelStart(home, supervision, name)
+export async function stopAgent(home: Home, name: string): Promise<Stopped> {
+  const isCancelled = await cancelStart(home, name)
   const wait = { timeoutMs: isCancelled ? undoMs : issueWaitMs, signal: home.signal }
   return exclusively(home.paths.lock(`issue-${name}`), wait, async () => {
     const record = await changeSession(home, name, (current) =>
@@ -57,8 +56,8 @@ export async function stopAgent(home: Home, supervision: Supervision, name: stri
         if (!(await isDying(server))) throw error
       })
     }
-    await supervision.wake()
-    const after = await settled(home, name, record.run, supervision.absent === true ? 0 : daemonMs)
+    const isFollowed = await home.daemon.wake()
+    const after = await settled(home, name, record.run, isFollowed ? daemonMs : 0)
     await endLeftRunning(home, record)
     return { what: 'agent', record: after }
   })

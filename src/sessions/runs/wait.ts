@@ -5,7 +5,6 @@ import type { Item } from '../../queue/item.ts'
 import { followTasks } from '../file/queued-tasks.ts'
 import type { SessionRecord } from '../file/session-file.ts'
 import { readSession } from '../file/store.ts'
-import type { Supervision } from './supervision.ts'
 
 const lookMs = 100
 /** How often to make sure that a daemon is there: without one the end would go unnoticed. */
@@ -36,7 +35,6 @@ export interface WaitOptions {
  */
 export async function waitForRuns(
   home: Home,
-  supervision: Supervision,
   names: string[],
   { timeoutMs, withTasks, queued, onWaiting }: WaitOptions,
 ): Promise<Waited> {
@@ -67,8 +65,8 @@ export async function waitForRuns(
     const waited = performance.now() - from
     if (timeoutMs !== undefined && waited >= timeoutMs) throw tooLong(waited, working, waiting)
     if (performance.now() - daemonLooked > daemonLookMs) {
-      await supervision.wake()
-      await requireDispatching(supervision, waiting)
+      await home.daemon.wake()
+      await requireDispatching(home, waiting)
       daemonLooked = performance.now()
     }
     await sleep(waiting.length > 0 ? queueLookMs : lookMs, undefined, { signal: home.signal })
@@ -84,12 +82,9 @@ function atWork(sessions: Waited['sessions']): Waited['sessions'] {
 }
 
 /** Throws KugetsuError `not_dispatching` when one of the tasks waits and nothing takes tasks from the queue. */
-export async function requireDispatching(
-  supervision: Pick<Supervision, 'takesTasks'>,
-  waiting: readonly Item[],
-): Promise<void> {
+export async function requireDispatching(home: Home, waiting: readonly Item[]): Promise<void> {
   const pending = waiting.find(({ state }) => state === 'pending')
-  if (pending === undefined || (await supervision.takesTasks())) return
+  if (pending === undefined || (await home.daemon.takesTasks())) return
   throw new KugetsuError(
     `${ownerOf(pending)} has a task in the queue (${pending.id}), and no daemon takes tasks from it`,
     {

@@ -5,7 +5,6 @@ import { note } from '../../activity/journal.ts'
 import { memoryRoom, noMemory, type MemoryRoom } from '../slots/memory.ts'
 import { settleKilledStarts, settleWhatEnded } from '../runs/settle.ts'
 import type { Holder } from '../slots/slots.ts'
-import type { Supervision } from '../runs/supervision.ts'
 import { takeSlot } from '../slots/take-slot.ts'
 
 /**
@@ -15,7 +14,6 @@ import { takeSlot } from '../slots/take-slot.ts'
  */
 export async function admit(
   home: Home,
-  supervision: Supervision,
   wanted: { issueRef: string; session: string; limit: number | undefined; isAgain?: boolean },
 ): Promise<string> {
   const { limit = Number.MAX_SAFE_INTEGER } = wanted
@@ -27,12 +25,12 @@ export async function admit(
   const request = { ...wanted, limit, owner: currentProcess(), ...(wanted.limit === undefined ? {} : { hasRoom }) }
   let admission = await takeSlot(home, request)
   if (!admission.admitted) {
-    const supervised = await supervision.isRunning()
+    const supervised = await home.daemon.isRunning()
     // Without a daemon, runs that have ended may still hold their slots.
     if (!supervised) await settleWhatEnded(home)
     await settleKilledStarts(home)
     admission = await takeSlot(home, request)
-    if (!admission.admitted && !supervised) await supervision.wake()
+    if (!admission.admitted && !supervised) await home.daemon.wake()
   }
   if (admission.admitted) return admission.slot
   const error =

@@ -9,7 +9,6 @@ import { removeWork } from '../cleanup/destroy.ts'
 import type { SessionRecord } from '../file/session-file.ts'
 import { changeSession, forgetSession } from '../file/store.ts'
 import { excuseRuns, toldByDeath } from '../runs/agent-server.ts'
-import type { Supervision } from '../runs/supervision.ts'
 import { assemble } from './assemble.ts'
 import { beginRun } from './begin-run.ts'
 import { readIssueText } from './read-issue.ts'
@@ -21,11 +20,11 @@ import { createUndo } from './undo.ts'
  * Begins a run on an issue without an agent at work. The caller holds the issue's lock. If it fails, everything that it made
  * is undone. Throws as startAgent.
  */
-export async function begin(home: Home, supervision: Supervision, request: Beginning): Promise<Started> {
+export async function begin(home: Home, request: Beginning): Promise<Started> {
   const issueRef = formatRef(request.ref)
   const limit = request.now === true ? undefined : home.settings(issueRef).maxConcurrentAgents
   const onWait = request.onRemoteWait
-  const remote = await admitStart(home, supervision, { issueRef, session: request.name, limit, onWait })
+  const remote = await admitStart(home, { issueRef, session: request.name, limit, onWait })
   request = { ...request, remote }
   const undo = createUndo(home.warn)
   undo.add('the slot', remote.release)

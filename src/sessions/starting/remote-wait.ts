@@ -8,7 +8,6 @@ import { exitCodes, KugetsuError, messageOf } from '../../core/errors.ts'
 import { currentProcess } from '../../platform/processes.ts'
 import { admit } from './admission.ts'
 import { releaseSlot } from '../slots/slots.ts'
-import type { Supervision } from '../runs/supervision.ts'
 import { forgetWaiting, noteWaiting } from '../file/waiting-starts.ts'
 
 /** How long a remote may take before its start counts as waiting for it, in milliseconds. */
@@ -40,9 +39,9 @@ interface Wanted {
 }
 
 /** Takes the slot for a start. Throws KugetsuError `no_free_slot` or `no_memory` as admit() does. */
-export async function admitStart(home: Home, supervision: Supervision, wanted: Wanted): Promise<AdmittedStart> {
+export async function admitStart(home: Home, wanted: Wanted): Promise<AdmittedStart> {
   const { session, issueRef, onWait } = wanted
-  let slot: string | undefined = await admit(home, supervision, wanted)
+  let slot: string | undefined = await admit(home, wanted)
   let timer: NodeJS.Timeout | undefined
   let waits = false
 
@@ -70,7 +69,7 @@ export async function admitStart(home: Home, supervision: Supervision, wanted: W
     let isTold = false
     for (;;) {
       try {
-        return await admit(home, supervision, { ...wanted, isAgain: true })
+        return await admit(home, { ...wanted, isAgain: true })
       } catch (error) {
         if (!(error instanceof KugetsuError) || error.exitCode !== exitCodes.noFreeSlot) throw error
       }

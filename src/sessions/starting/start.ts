@@ -11,7 +11,6 @@ import { nameOf } from '../file/session-name.ts'
 import { readSession } from '../file/store.ts'
 import { isAtWorkByHand } from '../runs/by-hand.ts'
 import { settleKilledStart } from '../runs/settle.ts'
-import type { Supervision } from '../runs/supervision.ts'
 import { begin } from './begin.ts'
 import { checkMessage } from './message.ts'
 import type { Started, StartRequest } from './request.ts'
@@ -27,7 +26,7 @@ const queueWaitMs = 1_000
  * Starts an agent on an issue and returns once it works. Throws KugetsuError: `no_free_slot` or `no_memory` (exit code
  * 2) when there is no room (nothing was made), others when a step failed (what this call made was taken back).
  */
-export async function startAgent(home: Home, supervision: Supervision, request: StartRequest): Promise<Started> {
+export async function startAgent(home: Home, request: StartRequest): Promise<Started> {
   checkMessage(request.message)
   requireBase(home)
   const name = nameOf(home, request.ref)
@@ -49,11 +48,11 @@ export async function startAgent(home: Home, supervision: Supervision, request: 
     if (request.queueItem === undefined) refuseWithoutEffect(request, existing)
     const steered = existing?.run ? await steer(home, name, request.message) : undefined
     // Read the session again: if there was no agent to steer, its run has ended meanwhile.
-    return steered ?? begin(home, supervision, { ...request, name, existing: readSession(home, name) })
+    return steered ?? begin(home, { ...request, name, existing: readSession(home, name) })
   })
-  if (started === undefined) return startAgent(home, supervision, request)
+  if (started === undefined) return startAgent(home, request)
   const reason = request.queueItem === undefined ? 'asked to by a command' : `queue item ${request.queueItem}`
   note(home, started.how, { issue_ref: started.record.issue_ref, reason })
-  await supervision.wake()
+  await home.daemon.wake()
   return started
 }

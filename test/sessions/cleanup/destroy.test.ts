@@ -6,13 +6,13 @@ import * as path from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { destroyIssue } from '../../../src/sessions/cleanup/destroy.ts'
 import { changeSession } from '../../../src/sessions/file/store.ts'
-import { createIssueGround, noSupervision, type IssueGround } from '../../helpers/issue-ground.ts'
+import { createIssueGround, type IssueGround } from '../../helpers/issue-ground.ts'
 
 let ground: IssueGround
 beforeAll(() => void (ground = createIssueGround({ 'a.txt': 'one\n', '.gitignore': '*.db\n' })))
 afterAll(() => ground.cleanup())
 
-const destroy = (name: string, force = false) => destroyIssue(ground.service, noSupervision, name, { force })
+const destroy = (name: string, force = false) => destroyIssue(ground.service, name, { force })
 const mirror = () => path.join(ground.service.paths.repos, 'forge.test', 'me', 'app.git')
 const push = (place: string) => {
   ground.git(place, 'commit', '--quiet', '--allow-empty', '--message', 'the work')
@@ -103,7 +103,7 @@ it('names what is too large to be saved before it goes, and only by force', asyn
   await expect(destroy(name)).rejects.toThrow(/big\.db \(25 MB\)/)
   const told: [string, boolean][] = []
   const home = { ...ground.service, warn: (text: string) => void told.push([text, fs.existsSync(place)]) }
-  await destroyIssue(home, noSupervision, name, { force: true })
+  await destroyIssue(home, name, { force: true })
   expect(told).toContainEqual([expect.stringContaining('big.db (25 MB)'), true])
 })
 

@@ -12,7 +12,7 @@ import { messageOf } from '../../../src/core/errors.ts'
 import { byteName, charactersOf, displayName, listNames, nameIn, placeIn } from '../../../src/platform/byte-names.ts'
 import { destroyIssue } from '../../../src/sessions/cleanup/destroy.ts'
 import { listSaved, recoverWork } from '../../../src/sessions/cleanup/recover.ts'
-import { createIssueGround, noSupervision, type IssueGround } from '../../helpers/issue-ground.ts'
+import { createIssueGround, type IssueGround } from '../../helpers/issue-ground.ts'
 
 const cases = Number(process.env['KUGETSU_TEST_CASES'] ?? 25)
 const seed = Number(process.env['KUGETSU_TEST_SEED'] ?? 20_261_130)
@@ -319,7 +319,7 @@ async function live(lane: Lane, number: number, given: Case): Promise<string[]> 
     return [...(isNamed ? [] : [`refused without a name: ${text}`]), ...differences(filesOf(place))]
   }
   const destroy = (force: boolean) =>
-    destroyIssue(service, noSupervision, issue, { force }).then(
+    destroyIssue(service, issue, { force }).then(
       () => undefined,
       (error: unknown) => error ?? 'failed',
     )

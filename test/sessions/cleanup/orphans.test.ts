@@ -8,7 +8,7 @@ import type { Orphan } from '../../../src/sessions/cleanup/orphan.ts'
 import { findOrphans } from '../../../src/sessions/cleanup/orphans.ts'
 import { listSaved, recoverWork } from '../../../src/sessions/cleanup/recover.ts'
 import { changeIndex, changeSession, forgetSession, readIndex, readSession } from '../../../src/sessions/file/store.ts'
-import { createIssueGround, noSupervision, type IssueGround } from '../../helpers/issue-ground.ts'
+import { createIssueGround, type IssueGround } from '../../helpers/issue-ground.ts'
 
 let ground: IssueGround
 beforeEach(() => {
@@ -16,7 +16,7 @@ beforeEach(() => {
 })
 afterEach(() => ground.cleanup())
 
-const orphans = () => findOrphans(ground.service, noSupervision, readIndex(ground.service)!)
+const orphans = () => findOrphans(ground.service, readIndex(ground.service)!)
 const found = async () => (await orphans()).map(({ kind, what }) => [kind, path.basename(what)])
 async function only(kind: Orphan['kind']): Promise<Orphan> {
   const [one, ...more] = (await orphans()).filter((each) => each.kind === kind)
@@ -158,7 +158,7 @@ it('a mirror with an unreadable entry is named and stays, with its worktrees, an
   fs.mkdirSync(head)
   const warnings: string[] = []
   const home = { ...ground.service, warn: (text: string) => warnings.push(text) }
-  const all = await findOrphans(home, noSupervision, readIndex(home)!)
+  const all = await findOrphans(home, readIndex(home)!)
   expect(all.map(({ kind, what }) => [kind, path.basename(what)])).toEqual([
     ['session_file', `${other}.json`],
     ['index_entry', 'app#9'],
@@ -215,7 +215,7 @@ describe('a mirror that nothing uses', () => {
   it('goes once its remote has answered, and with nothing in it that is not there', async () => {
     const { name, path: place } = await ground.issue(1)
     commit(place, 'mine.txt')
-    await destroyIssue(ground.service, noSupervision, name, { force: true })
+    await destroyIssue(ground.service, name, { force: true })
     const unused = await only('mirror')
     expect((await unused.look()).reasons).toEqual(['saved work is based on it (1): kugetsu recover'])
     ground.service.clock.now = new Date(ground.service.clock.now.getTime() + 31 * 86_400_000)
@@ -242,7 +242,7 @@ describe('a mirror that nothing uses', () => {
     for (const tag of ['pushed', 'mine']) ground.git(place, 'tag', '-a', tag, '-m', `release notes of ${tag}`)
     ground.git(place, 'tag', 'light')
     ground.git(place, 'push', '--quiet', 'origin', 'pushed')
-    await destroyIssue(ground.service, noSupervision, name, { force: false })
+    await destroyIssue(ground.service, name, { force: false })
     const unused = await only('mirror')
     expect((await unused.look()).reasons).toEqual([])
     const error = { code: 'work_at_risk', message: 'it has what its remote is not known to have (refs/tags/mine)' }
@@ -259,7 +259,7 @@ describe('a mirror that nothing uses', () => {
     const blob = ground.git(mirror(), 'hash-object', '-w', path.join(ground.root, 'note'))
     ground.git(mirror(), 'update-ref', 'refs/mine/note', blob)
     ground.git(mirror(), 'update-ref', 'refs/mine/tree', 'origin/main^{tree}')
-    await destroyIssue(ground.service, noSupervision, name, { force: false })
+    await destroyIssue(ground.service, name, { force: false })
     const unused = await only('mirror')
     expect((await unused.look()).reasons).toEqual([
       'it has what its remote is not known to have (refs/mine/note, refs/mine/tree)',
@@ -290,7 +290,7 @@ describe('destroy', () => {
     const { name, path: place } = await ground.issue(1)
     commit(place, 'mine.txt')
     fs.rmSync(place, { recursive: true })
-    const destroy = () => destroyIssue(ground.service, noSupervision, name, { force: false })
+    const destroy = () => destroyIssue(ground.service, name, { force: false })
     await expect(destroy()).rejects.toThrow('1 unpushed commit: Add mine.txt')
     ground.git(mirror(), 'push', '--quiet', 'origin', 'fix/issue-1')
     expect(await destroy()).toMatchObject({ recovery: undefined })
@@ -306,7 +306,7 @@ describe('destroy', () => {
     commit(own, 'mine.txt')
     write(own, 'new.txt')
     await changeSession(ground.service, name, (current) => current && { ...current, worktree_path: own })
-    const destroy = (force: boolean) => destroyIssue(ground.service, noSupervision, name, { force })
+    const destroy = (force: boolean) => destroyIssue(ground.service, name, { force })
     await expect(destroy(false)).rejects.toThrow('1 untracked file: new.txt; 1 unpushed commit: Add mine.txt')
     const { recovery } = await destroy(true)
     expect([fs.existsSync(own), readSession(ground.service, name)]).toEqual([false, undefined])

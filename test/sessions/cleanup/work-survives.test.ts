@@ -12,7 +12,7 @@ import { findOrphans } from '../../../src/sessions/cleanup/orphans.ts'
 import { listSaved, recoverWork } from '../../../src/sessions/cleanup/recover.ts'
 import { changeIndex, changeSession, readIndex, readSession } from '../../../src/sessions/file/store.ts'
 import { buildProgram, type Program } from '../../helpers/programs.ts'
-import { createIssueGround, noSupervision, type IssueGround } from '../../helpers/issue-ground.ts'
+import { createIssueGround, type IssueGround } from '../../helpers/issue-ground.ts'
 import { createRandom, type Random } from '../../helpers/random.ts'
 
 const sequences = 36
@@ -76,7 +76,7 @@ interface Worker {
 /** How the worktree goes, by name; false when it has to stay, for a reason. */
 const ends: Record<string, (at: Worker, name: string) => Promise<boolean>> = {
   'destroy --force': async (_, name) => {
-    await destroyIssue(ground.service, noSupervision, name, { force: true })
+    await destroyIssue(ground.service, name, { force: true })
     return true
   },
   'start --fresh': async (_, name) => {
@@ -89,7 +89,7 @@ const ends: Record<string, (at: Worker, name: string) => Promise<boolean>> = {
       const issues = Object.entries(index.issues).filter(([, file]) => file !== `${name}.json`)
       return { ...index, issues: Object.fromEntries(issues) }
     })
-    const orphans = await findOrphans(ground.service, noSupervision, readIndex(ground.service)!)
+    const orphans = await findOrphans(ground.service, readIndex(ground.service)!)
     const mine = orphans.find(({ what }) => path.basename(what) === `${name}.json`)
     if (mine === undefined) throw new Error('prune does not find it')
     const reasons = (await mine.look()).reasons

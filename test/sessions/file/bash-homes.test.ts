@@ -8,7 +8,6 @@ import { findOrphans } from '../../../src/sessions/cleanup/orphans.ts'
 import { readIndex, readSession, readSessions } from '../../../src/sessions/file/store.ts'
 import type { SessionView } from '../../../src/sessions/status/session-view.ts'
 import { createHome, type Home } from '../../helpers/home.ts'
-import { noSupervision } from '../../helpers/issue-ground.ts'
 import { run, runJson } from '../../helpers/kugetsu.ts'
 import { createServiceHome } from '../../helpers/service-home.ts'
 
@@ -57,7 +56,7 @@ describe.each(Object.entries(issues))('%s', (fixture, refs) => {
 it('prune names what is left over in a home of the bash tool', async () => {
   const home = createServiceHome({ from: path.join(fixtures, 'bash-home-queue-json') })
   try {
-    const orphans = await findOrphans(home, noSupervision, readIndex(home)!)
+    const orphans = await findOrphans(home, readIndex(home)!)
     expect(orphans.map(({ kind, issueRef, why }) => [kind, issueRef, why])).toEqual([
       ['session_file', 'github.com/shoko/kugetsu#23', 'the index does not list it'],
       ['index_entry', 'github.com/shoko/kugetsu#22', 'its session file github.com-shoko-kugetsu-22.json is gone'],
@@ -66,7 +65,7 @@ it('prune names what is left over in a home of the bash tool', async () => {
       expect((await orphan.look()).reasons).toEqual([])
       await orphan.remove()
     }
-    expect(await findOrphans(home, noSupervision, readIndex(home)!)).toEqual([])
+    expect(await findOrphans(home, readIndex(home)!)).toEqual([])
     expect(Object.keys(readIndex(home)?.issues ?? {})).toEqual(['github.com/shoko/kugetsu#21'])
     expect(readSessions(home).map(({ name }) => name)).toEqual(['base', 'pm-agent', 'github.com-shoko-kugetsu-21'])
     // Neither its worktree nor a mirror is on this machine: there is nothing to lose.

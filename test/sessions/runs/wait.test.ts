@@ -5,7 +5,7 @@ import { failed, begun } from '../../../src/queue/transitions.ts'
 import { changeSession } from '../../../src/sessions/file/store.ts'
 import { waitForRuns } from '../../../src/sessions/runs/wait.ts'
 import { placesOf } from '../../../src/queue/places.ts'
-import { noSupervision } from '../../helpers/issue-ground.ts'
+import { noDaemon } from '../../helpers/bare-home.ts'
 import { createServiceHome, type ServiceHome } from '../../helpers/service-home.ts'
 
 const name = 'forge.test-me-app-1'
@@ -20,7 +20,7 @@ beforeEach(async () => {
 afterEach(() => home.cleanup())
 
 const wait = (takesTasks: () => Promise<boolean>, withTasks = true) =>
-  waitForRuns(home, { ...noSupervision, takesTasks }, [name], { timeoutMs: undefined, withTasks })
+  waitForRuns({ ...home, daemon: { ...noDaemon, takesTasks } }, [name], { timeoutMs: undefined, withTasks })
 
 it('a task that nothing takes from the queue is no reason to wait for ever, and none to say that all is done', async () => {
   await openQueue(home).add({ issue_ref, message: 'x', priority: 0 })
@@ -48,10 +48,11 @@ it('a task that ends as an error while another agent works is told of, also one 
     await queue.change(id, (item) => begun(item, home.now()))
     await queue.change(id, (item) => failed(item, { reason: 'no such branch', hopeless: true }, home.now()))
     await changeSession(home, name, (current) => current && { ...current, state: 'idle' })
+    return true
   }
   const names = [name, 'forge.test-me-app-2']
   const options = { timeoutMs: undefined, withTasks: true, queued: [other] }
-  const waited = await waitForRuns(home, { ...noSupervision, wake }, names, options)
+  const waited = await waitForRuns({ ...home, daemon: { ...noDaemon, wake } }, names, options)
   expect(waited.failed).toMatchObject([{ id, error: 'no such branch' }])
   expect(waited.sessions).toMatchObject([{ name, record: { state: 'idle' } }, { record: undefined }])
 })

@@ -80,14 +80,8 @@ describe('memoryRoom', () => {
 })
 
 describe('admit', () => {
-  const supervision = {
-    isRunning: async () => false,
-    wake: async () => {},
-    takesTasks: async () => false,
-    cancelStart: async () => false,
-  }
   const ask = (issue: number, limit: number | undefined) =>
-    admit(home, supervision, { issueRef: `forge.test/me/app#${issue}`, session: `s${issue}`, limit })
+    admit(home, { issueRef: `forge.test/me/app#${issue}`, session: `s${issue}`, limit })
 
   it('refuses without memory as without a slot, with numbers and what to do, and leaves nothing', async () => {
     available(500)

@@ -1,6 +1,5 @@
 import { KugetsuError } from '../../../core/errors.ts'
 import { isPmAgent } from '../../../core/within-agent.ts'
-import { supervisionOf } from '../../../daemon/control.ts'
 import { requirePmAgent } from '../../../sessions/file/base-session.ts'
 import type { Context } from '../../terminal/context.ts'
 import { enqueue } from '../../../tasks/enqueue.ts'
@@ -35,7 +34,7 @@ export async function runDelegate(context: Context, options: DelegateOptions): P
   await makeReady(context, { boots: false })
   const mentions = await mentionedIn(context, message)
   requirePmAgent(context)
-  const queued = await enqueue(context, supervisionOf(context), { kind: 'pm', issue_ref: null, message, mentions })
+  const queued = await enqueue(context, { kind: 'pm', issue_ref: null, message, mentions })
   if (options.json !== true) {
     tellQueued(context, options, queued)
     for (const { said, issue_refs: refs } of mentions) {

@@ -99,7 +99,7 @@ async function current(
       ? sessionViews(context, { all }).map((view) => ({ ...view, ahead: null }))
       : readIssues(context, { all, ...queue })
   let issues = await read()
-  if (issues.some(({ state }) => state === 'running' || state === 'waiting') && !(await isWatched(context))) {
+  if (issues.some(({ state }) => state === 'running' || state === 'waiting') && !(await context.daemon.isRunning())) {
     // Without a daemon, they may have ended long ago unnoticed.
     const { settleWhatEnded } = await import('../../../sessions/runs/settle.ts')
     await settleWhatEnded(context).catch((error: unknown) => {
@@ -147,17 +147,12 @@ async function interruption(context: Context, issues: Issue[]): Promise<string |
     const ref = plainLine(first.record.issue_ref ?? 'pm-agent', 300)
     return `The next daemon resumes interrupted agents. To start one: kugetsu wait ${ref}`
   }
-  if (await isWatched(context)) return undefined
+  if (await context.daemon.isRunning()) return undefined
   // A start that was cut off is not resumed; its task, if it has one, begins anew.
   const ref = issues.find(({ state }) => state === 'interrupted')?.issue_ref ?? undefined
   return ref === undefined
     ? undefined
     : `The process that was starting an agent has died. See: kugetsu explain ${plainLine(ref, 300)}`
-}
-
-async function isWatched(context: Context): Promise<boolean> {
-  const { daemonRuns } = await import('../../../daemon/control.ts')
-  return daemonRuns(context)
 }
 
 function sessionTable(context: Context, issues: Issue[]): string {

@@ -2,7 +2,6 @@ import { startOf } from '../../../core/columns.ts'
 import { exitCodes, KugetsuError } from '../../../core/errors.ts'
 import { formatRef, type IssueRef } from '../../../core/issue-ref.ts'
 import { isPmAgent } from '../../../core/within-agent.ts'
-import { supervisionOf } from '../../../daemon/control.ts'
 import { nameOf } from '../../../sessions/file/session-name.ts'
 import { startAgent } from '../../../sessions/starting/start.ts'
 import type { Started, StartRequest } from '../../../sessions/starting/request.ts'
@@ -54,7 +53,6 @@ export async function runStart(context: Context, options: StartOptions): Promise
   }
   const prUrl = checkedUrl(options.prUrl)
   await makeReady(context, { ...options, boots: true }, at)
-  const supervision = supervisionOf(context)
   const isNew = options.command === 'continue' && readSession(context, nameOf(context, ref)) === undefined
   if (isNew && options.now !== true && (await joinQueued(context, options, ref, message))) return
   const request = {
@@ -69,7 +67,7 @@ export async function runStart(context: Context, options: StartOptions): Promise
   }
   let started: Started
   try {
-    started = await startAgent(context, supervision, request)
+    started = await startAgent(context, request)
   } catch (error) {
     if (!(error instanceof KugetsuError) || error.exitCode !== exitCodes.noFreeSlot) throw error
     const priority = options.command === 'continue' && hasSession(context, request.ref) ? 1 : 0
@@ -82,7 +80,7 @@ export async function runStart(context: Context, options: StartOptions): Promise
   if (options.wait !== true) return print(context, options, started)
   if (options.json !== true) print(context, options, started)
   try {
-    await reportEnds(context, supervision, [started.name], options)
+    await reportEnds(context, [started.name], options)
   } catch (error) {
     const ref = started.record.issue_ref ?? started.name
     if (context.signal.aborted) context.io.err(`The agent works on: kugetsu wait ${ref}, or kugetsu stop ${ref}\n`)
@@ -131,7 +129,7 @@ async function queueInstead(
     import('../../queued.ts'),
   ])
   const { prUrl, base, model, agent, fresh } = request
-  const queued = await enqueue(context, supervisionOf(context), {
+  const queued = await enqueue(context, {
     issue_ref: formatRef(request.ref),
     message: request.message,
     priority,

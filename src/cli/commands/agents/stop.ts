@@ -1,6 +1,5 @@
 import { codeOf, KugetsuError } from '../../../core/errors.ts'
 import { counted } from '../../../core/wording.ts'
-import { supervisionOf } from '../../../daemon/control.ts'
 import { stopAgent } from '../../../sessions/runs/stop.ts'
 import { pmAgentSession } from '../../../sessions/file/store.ts'
 import { sessionView } from '../../../sessions/status/session-view.ts'
@@ -68,16 +67,15 @@ async function stopOrRemove(
   context: Context,
   { label, name, record }: KnownAgent,
 ): Promise<Awaited<ReturnType<typeof stopAgent>> | { removed: number }> {
-  const supervision = supervisionOf(context)
   try {
-    if (record !== undefined) return await stopAgent(context, supervision, name)
+    if (record !== undefined) return await stopAgent(context, name)
   } catch (error) {
     if (codeOf(error) !== 'not_running') throw error
-    const removed = name === pmAgentSession ? [] : await removeTasksOf(context, supervision, label)
+    const removed = name === pmAgentSession ? [] : await removeTasksOf(context, label)
     if (removed.length === 0) throw error
     return { removed: removed.length }
   }
-  const removed = await removeTasksOf(context, supervision, label)
+  const removed = await removeTasksOf(context, label)
   if (removed.length > 0) return { removed: removed.length }
   throw new KugetsuError(`no agent is at work on ${label}`, { hint: 'See "kugetsu list".', code: 'not_running' })
 }

@@ -1,6 +1,5 @@
 /** The transcript of an agent: where it is, whether more of it comes. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { supervisionOf } from '../../../daemon/control.ts'
 import { findId } from '../../../queue/find.ts'
 import { isFinished } from '../../../queue/transitions.ts'
 import { hasTask } from '../../../sessions/file/queued-tasks.ts'
@@ -76,7 +75,7 @@ export async function complete(context: Context, log: Transcript): Promise<void>
   context.progress('completing the transcript')
   const until = performance.now() + completionMs
   while (log.isUnwritten() && performance.now() < until) {
-    await supervisionOf(context).wake()
+    await context.daemon.wake()
     await sleep(lookMs * 5, undefined, { signal: context.signal })
   }
   if (log.isUnwritten()) context.warn('the transcript is not complete yet: see "kugetsu queue-daemon logs"')
@@ -84,7 +83,7 @@ export async function complete(context: Context, log: Transcript): Promise<void>
 
 /** Prints a transcript as it grows, until no agent is at work on it any more and all is printed. */
 export async function follow(context: Context, log: Transcript, print: (text: string) => void): Promise<void> {
-  if (await log.isOpen()) await supervisionOf(context).wake()
+  if (await log.isOpen()) await context.daemon.wake()
   const decoder = new TextDecoder()
   let offset = 0
   for (let last = false; ;) {

@@ -1,7 +1,5 @@
 import { exitCodes, KugetsuError } from '../../../core/errors.ts'
-import { supervisionOf } from '../../../daemon/control.ts'
 import type { SessionRecord } from '../../../sessions/file/session-file.ts'
-import type { Supervision } from '../../../sessions/runs/supervision.ts'
 import { sessionView, type SessionView } from '../../../sessions/status/session-view.ts'
 import { describeMade } from '../../../worktrees/at-risk/made-so-far.ts'
 import { waitForRuns } from '../../../sessions/runs/wait.ts'
@@ -19,7 +17,7 @@ export async function runWait(context: Context, options: WaitOptions & { refs: s
   const agents = await Promise.all(options.refs.map((ref) => knownAgent(context, ref)))
   const names = agents.map(({ name }) => name)
   const queued = agents.flatMap(({ record, label }) => (record === undefined ? [label] : []))
-  await reportEnds(context, supervisionOf(context), names, { ...options, withTasks: true, queued })
+  await reportEnds(context, names, { ...options, withTasks: true, queued })
 }
 
 /**
@@ -28,13 +26,12 @@ export async function runWait(context: Context, options: WaitOptions & { refs: s
  */
 export async function reportEnds(
   context: Context,
-  supervision: Supervision,
   names: string[],
   options: WaitOptions & { withTasks?: boolean; queued?: readonly string[] },
 ): Promise<void> {
   const timeoutMs = options.timeout === undefined ? undefined : options.timeout * 1000
   const { withTasks = false, queued = [] } = options
-  const waited = await waitForRuns(context, supervision, names, {
+  const waited = await waitForRuns(context, names, {
     timeoutMs,
     withTasks,
     queued,

@@ -2,7 +2,6 @@ import { KugetsuError } from '../../../core/errors.ts'
 import { parseRef } from '../../../core/issue-ref.ts'
 import { counted } from '../../../core/wording.ts'
 import { requirePerson } from '../../../core/within-agent.ts'
-import { supervisionOf } from '../../../daemon/control.ts'
 import { destroyIssue, type Destroyed } from '../../../sessions/cleanup/destroy.ts'
 import { destroyBase, destroyPmAgent } from '../../../sessions/cleanup/destroy-base.ts'
 import { pullRequestsOf } from '../../../sessions/file/pull-requests.ts'
@@ -43,11 +42,10 @@ export async function runDestroy(context: Context, options: DestroyOptions): Pro
   if (options.refs.length === 0 || options.force === true) {
     requirePerson(context.env, 'Report the reason that "kugetsu destroy" gives without --force.')
   }
-  const supervision = supervisionOf(context)
   const force = { force: options.force === true }
   if (options.pmAgent === true) {
     await confirm(context, options, 'Destroy the PM agent session?', words)
-    await destroyPmAgent(context, supervision, force)
+    await destroyPmAgent(context, force)
     return report(context, options, [])
   }
   if (options.base === true) {
@@ -57,7 +55,7 @@ export async function runDestroy(context: Context, options: DestroyOptions): Pro
       'Destroy the base session, the PM agent and ALL issue sessions and worktrees?',
       words,
     )
-    return report(context, options, await destroyBase(context, supervision, force))
+    return report(context, options, await destroyBase(context, force))
   }
   const refs = await chosenRefs(context, options)
   await forEachRef(context, { ...options, isList: bySelection }, refs, async (ref) => {
@@ -114,12 +112,11 @@ async function destroy(
   options: DestroyOptions,
   { label, name, record }: KnownIssue,
 ): Promise<unknown> {
-  const supervision = supervisionOf(context)
   const destroyed =
     record === undefined
       ? { issueRef: label, recovery: undefined }
-      : await destroyIssue(context, supervision, name, { force: options.force === true })
-  const removed = await removeTasksOf(context, supervision, label)
+      : await destroyIssue(context, name, { force: options.force === true })
+  const removed = await removeTasksOf(context, label)
   if (options.json === true) return asJson(options, [destroyed])
   print(context, destroyed)
   if (removed.length > 0) context.io.out(`  ${counted(removed.length, 'task')} of it taken out of the queue\n`)

@@ -2,7 +2,6 @@ import { KugetsuError, messageOf } from '../../../core/errors.ts'
 import { plainLine } from '../../../core/plain-text.ts'
 import { requirePerson } from '../../../core/within-agent.ts'
 import { counted } from '../../../core/wording.ts'
-import { supervisionOf } from '../../../daemon/control.ts'
 import type { Orphan } from '../../../sessions/cleanup/orphan.ts'
 import { findOrphans } from '../../../sessions/cleanup/orphans.ts'
 import { readIndex } from '../../../sessions/file/store.ts'
@@ -38,7 +37,7 @@ export async function runPrune(context: Context, options: PruneOptions): Promise
   }
   if (options.force === true) requirePerson(context.env, 'Report what "kugetsu prune" shows.')
   const judged: Judged[] = []
-  for (const orphan of await findOrphans(context, supervisionOf(context), index)) judged.push(await judge(orphan))
+  for (const orphan of await findOrphans(context, index)) judged.push(await judge(orphan))
   const free = judged.filter(({ fate }) => fate === 'would_remove')
   if (options.force !== true || free.length === 0) return report(context, options, judged)
   // Asked only on a terminal: --force in a script is an answer, and nothing of value is removed.

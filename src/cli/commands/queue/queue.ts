@@ -1,7 +1,7 @@
 import { codeOf, KugetsuError } from '../../../core/errors.ts'
 import { formatRef, pmAgentWord } from '../../../core/issue-ref.ts'
 import { plainLine, plainText } from '../../../core/plain-text.ts'
-import { daemonStatus, supervisionOf } from '../../../daemon/control.ts'
+import { daemonStatus } from '../../../daemon/control.ts'
 import type { Attempt, Item } from '../../../queue/item.ts'
 import { findId } from '../../../queue/find.ts'
 import { issueKey } from '../../../queue/pick.ts'
@@ -42,7 +42,7 @@ export async function runQueueEnqueue(
   await makeReady(context, { ...options, boots: false }, at)
   const { base, model, agent } = options
   const isContinuation = Boolean(readSession(context, nameOf(context, ref))?.opencode_session_id)
-  const queued = await enqueue(context, supervisionOf(context), {
+  const queued = await enqueue(context, {
     issue_ref: formatRef(ref),
     message,
     priority: isContinuation ? 1 : 0,
@@ -115,19 +115,19 @@ export async function runQueueShow(context: Context, options: Options & { id: st
 
 export async function runQueueRemove(context: Context, options: Options & { id: string }): Promise<void> {
   const id = await taskId(context, options.id, ({ state }) => state === 'pending')
-  const item = await removeTask(context, supervisionOf(context), id)
+  const item = await removeTask(context, id)
   if (options.json === true) return printJson(context, item)
   context.io.out(`Removed ${item.id} (${plainLine(item.issue_ref ?? pmAgentWord, shownMessage)})\n`)
 }
 
 export async function runQueueRetry(context: Context, options: Options & { id: string }): Promise<void> {
   const id = await taskId(context, options.id, ({ state }) => state === 'error')
-  tellQueued(context, options, await retryTask(context, supervisionOf(context), id))
+  tellQueued(context, options, await retryTask(context, id))
 }
 
 export async function runQueueClear(context: Context, options: Options & { all?: boolean }): Promise<void> {
   const days = context.settings().queueCleanupAgeDays
-  const removed = await clearTasks(context, supervisionOf(context), options.all === true ? 'all' : days)
+  const removed = await clearTasks(context, options.all === true ? 'all' : days)
   if (options.json === true) return printJson(context, { removed })
   const which = options.all === true ? 'that had ended' : `that had ended more than ${days} days ago`
   context.io.out(`Removed ${removed.length} ${removed.length === 1 ? 'task' : 'tasks'} ${which}\n`)
