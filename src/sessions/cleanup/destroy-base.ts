@@ -11,9 +11,9 @@ import {
   readIndex,
   readSession,
   readSessions,
+  requirePmAtRest,
   sessionsOfIssues,
 } from '../file/store.ts'
-import { requirePmAtRest } from '../runs/pm-at-rest.ts'
 import { destroyIssue, stopIfAtWork, whyIssueStays, type Destroyed } from './destroy.ts'
 import { deleteOpencodeSession, outputsOf } from './opencode-session.ts'
 

@@ -8,6 +8,7 @@ import { KugetsuError } from '../../core/errors.ts'
 import { ensureDirectory, listDirectory, readSmall, readText, removeFile, writeJson } from '../../platform/files.ts'
 import { exclusively } from '../../platform/locks.ts'
 import { parseJson, readState } from '../../platform/state-file.ts'
+import { requireOpen } from '../slots/closing.ts'
 import { parseIndex, parseRecord, type Index, type SessionRecord } from './session-file.ts'
 
 export const baseName = 'base'
@@ -88,6 +89,31 @@ function namesOnFile(home: Home): string[] {
 /** The canonical refs of all issues that have a session. */
 export function trackedRefs(home: Home): string[] {
   return Object.keys(readIndex(home)?.issues ?? {})
+}
+
+/**
+ * The base session's id, for what begins something new. Throws KugetsuError `not_initialised` when there is none, `closing`
+ * while all agents of the home are ended.
+ */
+export function requireBase(home: Home): string {
+  requireOpen(home)
+  const base = readIndex(home)?.base
+  if (base) return base
+  throw new KugetsuError('kugetsu is not initialised', { hint: 'Run "kugetsu init" first.', code: 'not_initialised' })
+}
+
+/** The PM agent's session. Throws KugetsuError `not_initialised`, or `pm_agent_missing` when there is none. */
+export function requirePmAgent(home: Home): SessionRecord {
+  requireBase(home)
+  const record = readSession(home, pmAgentSession)
+  if (record !== undefined) return record
+  throw new KugetsuError('there is no PM agent', { hint: 'Make one: kugetsu doctor --fix', code: 'pm_agent_missing' })
+}
+
+/** Throws KugetsuError `running` while the PM agent is at work on a message. */
+export function requirePmAtRest(home: Home): void {
+  if (!readSession(home, pmAgentSession)?.run) return
+  throw new KugetsuError('the PM agent is at work', { hint: 'Stop it first: kugetsu stop pm-agent', code: 'running' })
 }
 
 /**

@@ -16,8 +16,15 @@ import type { Driver } from '../../driver/driver.ts'
 import { agentServer } from '../runs/agent-server.ts'
 import { baseTitle } from '../starting/base-session.ts'
 import { asSessionOn } from '../file/session-of-kind.ts'
-import { requirePmAtRest } from '../runs/pm-at-rest.ts'
-import { baseName, changeIndex, changeSession, pmAgentSession, readAllSessions, readIndex } from '../file/store.ts'
+import {
+  baseName,
+  changeIndex,
+  changeSession,
+  pmAgentSession,
+  readAllSessions,
+  readIndex,
+  requirePmAtRest,
+} from '../file/store.ts'
 import { createUndo } from '../starting/undo.ts'
 
 export interface Priming {

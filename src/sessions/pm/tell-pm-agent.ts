@@ -11,17 +11,15 @@ import { asSessionOn, sessionOn } from '../file/session-of-kind.ts'
 import { baseOn } from '../starting/base-session.ts'
 import { tellBegin } from '../runs/announce.ts'
 import { deadline } from '../runs/deadline.ts'
-import { requireBase } from '../file/base-session.ts'
 import { createSession, pmAgentPriming, pmTitle } from './initialise.ts'
 import { note } from '../../activity/journal.ts'
 import { modelFor } from '../starting/choose-model.ts'
 import { describeMentions, type Mention } from './mentioned.ts'
-import { requirePmAtRest } from '../runs/pm-at-rest.ts'
 import type { SessionRecord } from '../file/session-file.ts'
 import { recall, rememberJoined } from '../runs/conversation.ts'
 import { settleKilledStart } from '../runs/settle.ts'
 import { hasArrived } from '../starting/steer.ts'
-import { changeIndex, changeSession, pmAgentSession, readSession } from '../file/store.ts'
+import { changeIndex, changeSession, pmAgentSession, readSession, requireBase, requirePmAtRest } from '../file/store.ts'
 
 /** Short, because the queue has other work meanwhile and tries again. */
 const waitMs = 1_000

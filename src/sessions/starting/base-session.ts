@@ -4,9 +4,8 @@ import type { Home } from '../../config/home.ts'
 import { isOf, nameInFiles } from '../../driver/choose.ts'
 import { exclusively } from '../../platform/locks.ts'
 import type { Server } from '../../server/server.ts'
-import { requireBase } from '../file/base-session.ts'
 import { asSessionOn } from '../file/session-of-kind.ts'
-import { baseName, changeIndex, changeSession, readIndex } from '../file/store.ts'
+import { baseName, changeIndex, changeSession, readIndex, requireBase } from '../file/store.ts'
 
 export const baseTitle = 'kugetsu base'
 const waitMs = 120_000

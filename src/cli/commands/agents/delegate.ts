@@ -1,6 +1,6 @@
 import { KugetsuError } from '../../../core/errors.ts'
 import { isPmAgent } from '../../../core/within-agent.ts'
-import { requirePmAgent } from '../../../sessions/file/base-session.ts'
+import { requirePmAgent } from '../../../sessions/file/store.ts'
 import type { Context } from '../../terminal/context.ts'
 import { enqueue } from '../../../tasks/enqueue.ts'
 import { reportQueuedEnd, tellQueued } from '../../queued.ts'
