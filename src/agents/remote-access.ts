@@ -1,6 +1,6 @@
 /** How kugetsu's own git reaches remotes: as the user does, else with the tokens of the dev agents. */
 import { loginHint } from './git-login.ts'
-import { cloneUrlOf } from '../config/clone-url.ts'
+import { cloneUrlOf } from '../config/repositories.ts'
 import type { Home } from '../config/home.ts'
 import { credentialVariables, helperCommand } from '../core/credential-helper.ts'
 import type { IssueRef } from '../core/issue-ref.ts'

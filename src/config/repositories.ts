@@ -4,7 +4,7 @@ import { isObject, type Read } from '../core/fields.ts'
 import { formatRef, type IssueRef } from '../core/issue-ref.ts'
 import { writeJson } from '../platform/files.ts'
 import { exclusively } from '../platform/locks.ts'
-import { findServer, type GitServer } from './git-servers.ts'
+import { findServer, type GitServer, listServers, type ServerHome } from './git-servers.ts'
 import { readJsonFile } from './json-file.ts'
 import type { Paths } from './paths.ts'
 import { checkRemoteUrl } from './remote-url.ts'
@@ -24,6 +24,16 @@ export const aRepositoriesFile: Read<Record<string, unknown>> = (value) => (isOb
 export function readRepositories(file: string, now: Date): Repositories {
   const entries = Object.entries(readJsonFile(file, aRepositoriesFile, now) ?? {})
   return new Map(entries.map(([key, url]) => [withLowerCaseHost(key), url]))
+}
+
+type UrlHome = ServerHome & { paths: Pick<Paths, 'repositories'> }
+
+/** The URL to clone an issue's repository from, by repos.json and the git servers of this home. Throws KugetsuError. */
+export function cloneUrlOf(home: UrlHome, ref: IssueRef): string {
+  return cloneUrl(ref, {
+    servers: listServers(home),
+    repositories: readRepositories(home.paths.repositories, home.now()),
+  })
 }
 
 /**

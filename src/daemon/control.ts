@@ -8,7 +8,6 @@ import { buildMark } from '../platform/build-mark.ts'
 import { ensureDirectory, openToAppend, removeFile, rotate, writeAtomic } from '../platform/files.ts'
 import { identify, isAlive } from '../platform/processes.ts'
 import { daemonCommand } from './names.ts'
-import { isDispatchingWanted } from './dispatching/is-wanted.ts'
 import { askDaemon, type Answer } from './socket.ts'
 
 const startMs = 20_000
@@ -55,6 +54,11 @@ export function replacementOf(daemon: Answer): string | undefined {
   if (build === undefined || daemon.build === build) return undefined
   if (daemon.foreground === true) return 'restart what runs "kugetsu queue-daemon run"'
   return daemon.dispatching === true ? 'kugetsu queue-daemon restart' : 'kugetsu queue-daemon stop'
+}
+
+/** Whether tasks are to be taken from the queue, whichever daemon runs. */
+export function isDispatchingWanted(home: Pick<Home, 'paths'>): boolean {
+  return fs.existsSync(home.paths.dispatching)
 }
 
 /**

@@ -17,7 +17,7 @@ import { discardPrepared, prepareStart, type Prepared } from '../sessions/starti
 import { startAgent } from '../sessions/starting/start.ts'
 import { readIndex } from '../sessions/file/store.ts'
 import { createDispatcher, type Dispatcher, type Starts } from './dispatching/dispatch.ts'
-import { isDispatchingWanted } from './dispatching/is-wanted.ts'
+import { isDispatchingWanted } from './control.ts'
 import { createInstances } from './following/instances.ts'
 import { askDaemon, listen } from './socket.ts'
 import { createPullRequestFinder } from './following/pull-requests.ts'

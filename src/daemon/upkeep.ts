@@ -14,8 +14,7 @@ import type { Queue } from '../queue/queue.ts'
 import { clearDelegations, clearFinished, clearLocks, clearTranscripts } from './retention.ts'
 import type { GitRepository } from '../git/repository.ts'
 import { mirrorOf } from '../sessions/file/worktree-handles.ts'
-import { packMirror } from '../worktrees/mirror/pack.ts'
-import { isWorthPacking } from '../worktrees/mirror/worth-packing.ts'
+import { packMirror, isWorthPacking } from '../worktrees/mirror/pack.ts'
 
 const everyMs = 3_600_000
 /** The timeout of a packing git, which prints nothing meanwhile. */

@@ -5,6 +5,7 @@
  */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
+import type { Home } from '../config/home.ts'
 import { KugetsuError } from '../core/errors.ts'
 import { setAside, writeAtomic } from '../platform/files.ts'
 import { beginningOf, isNoText } from '../platform/regular-file.ts'
@@ -22,6 +23,17 @@ export function lostParts(worktree: IssueWorktree): string[] {
   return partsOf(worktree)
     .filter(({ isBroken }) => isBroken())
     .map(({ name }) => name)
+}
+
+/**
+ * Repairs a worktree in which git does not work because git's own files are gone or empty, with a warning. Returns what
+ * was repaired. Throws KugetsuError `worktree_broken` where it cannot be repaired.
+ */
+export async function mendIfBroken(home: Pick<Home, 'warn'>, worktree: IssueWorktree): Promise<string[]> {
+  if (lostParts(worktree).length === 0) return []
+  const mended = await worktree.mirror.exclusively(() => mendWorktree(worktree))
+  if (mended.length > 0) home.warn(`git did not work in ${worktree.path}; repaired: ${mended.join(', ')}`)
+  return mended
 }
 
 /**

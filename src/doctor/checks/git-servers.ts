@@ -1,7 +1,7 @@
 /** Whether the git servers answer. git asks them as it does for agents' repositories, but never asks for a password. */
 import * as fs from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { cloneUrlOf } from '../../config/clone-url.ts'
+import { cloneUrlOf } from '../../config/repositories.ts'
 import { findServer, type GitServer } from '../../config/git-servers.ts'
 import type { Home } from '../../config/home.ts'
 import { KugetsuError, messageOf } from '../../core/errors.ts'

@@ -1,7 +1,7 @@
 /** What would be lost with the worktree of an issue, according to its session file. */
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { cloneUrlOf } from '../../config/clone-url.ts'
+import { cloneUrlOf } from '../../config/repositories.ts'
 import type { Home } from '../../config/home.ts'
 import { KugetsuError } from '../../core/errors.ts'
 import type { IssueRef } from '../../core/issue-ref.ts'

@@ -1,6 +1,6 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { cloneUrlOf } from '../../config/clone-url.ts'
+import { cloneUrlOf } from '../../config/repositories.ts'
 import type { Home } from '../../config/home.ts'
 import { withoutCredentials } from '../../config/remote-url.ts'
 import { messageOf } from '../../core/errors.ts'
@@ -13,7 +13,7 @@ import type { IssueWorktree } from '../../worktrees/issue-worktree.ts'
 import { type AddedWorktree, discardWorktree } from '../../worktrees/worktrees.ts'
 import type { SessionRecord } from '../file/session-file.ts'
 import { mirrorOf } from '../file/worktree-handles.ts'
-import { mendIfBroken } from '../runs/mend-worktree.ts'
+import { mendIfBroken } from '../../worktrees/mend.ts'
 import type { Undo } from './undo.ts'
 
 const cloneTimeoutMs = 30 * 60_000

@@ -1,6 +1,6 @@
 /** A repository that a person names by a URL: its server becomes known, without `kugetsu server add`. */
 import { remoteEnvironment } from '../../agents/remote-access.ts'
-import { cloneUrlOf } from '../../config/clone-url.ts'
+import { cloneUrlOf } from '../../config/repositories.ts'
 import type { ForgeType } from '../../config/forge-types.ts'
 import { findServer, guessForge, listServers, rememberServer } from '../../config/git-servers.ts'
 import type { Home } from '../../config/home.ts'

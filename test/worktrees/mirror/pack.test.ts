@@ -3,8 +3,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { openMirror } from '../../../src/worktrees/mirror/mirror.ts'
-import { packMirror } from '../../../src/worktrees/mirror/pack.ts'
-import { isWorthPacking } from '../../../src/worktrees/mirror/worth-packing.ts'
+import { packMirror, isWorthPacking } from '../../../src/worktrees/mirror/pack.ts'
 import { createGround, type Ground } from '../../helpers/git-repository.ts'
 
 let ground: Ground

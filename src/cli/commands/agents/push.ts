@@ -1,4 +1,4 @@
-import { cloneUrlOf } from '../../../config/clone-url.ts'
+import { cloneUrlOf } from '../../../config/repositories.ts'
 import { withoutCredentials } from '../../../config/remote-url.ts'
 import { requirePerson } from '../../../core/within-agent.ts'
 import { counted } from '../../../core/wording.ts'

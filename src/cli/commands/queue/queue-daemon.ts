@@ -1,7 +1,6 @@
 import { KugetsuError } from '../../../core/errors.ts'
 import { plainText } from '../../../core/plain-text.ts'
-import { daemonStatus, startDispatching, stopDispatching } from '../../../daemon/control.ts'
-import { isDispatchingWanted } from '../../../daemon/dispatching/is-wanted.ts'
+import { daemonStatus, startDispatching, stopDispatching, isDispatchingWanted } from '../../../daemon/control.ts'
 import { readLog } from '../../../platform/files.ts'
 import { requireBase } from '../../../sessions/file/store.ts'
 import type { Context } from '../../terminal/context.ts'
