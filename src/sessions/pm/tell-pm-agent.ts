@@ -4,7 +4,7 @@ import { buildPmMessage, pmAgentName } from '../../agents/pm-agent.ts'
 import type { Home } from '../../config/home.ts'
 import { awaitedLater } from '../../core/awaited-later.ts'
 import { newMessageId } from '../../driver/message-id.ts'
-import { findServer, type Server } from '../../server/server.ts'
+import type { Server } from '../../server/server.ts'
 import { exclusively } from '../../platform/locks.ts'
 import { agentServer } from '../runs/agent-server.ts'
 import { asSessionOn, sessionOn } from '../file/session-of-kind.ts'
@@ -18,7 +18,7 @@ import { describeMentions, type Mention } from './mentioned.ts'
 import type { SessionRecord } from '../file/session-file.ts'
 import { recall, rememberJoined } from '../runs/conversation.ts'
 import { settleKilledStart } from '../runs/settle.ts'
-import { hasArrived } from '../starting/steer.ts'
+import { sendPrompt } from '../starting/steer.ts'
 import { changeIndex, changeSession, pmAgentSession, readSession, requireBase, requirePmAtRest } from '../file/store.ts'
 
 /** Short, because the queue has other work meanwhile and tries again. */
@@ -100,7 +100,7 @@ async function send(
     created_at: home.now().toISOString(),
     ...current,
     ...asSessionOn(server.driver, id, current),
-    worktree_path: home.paths.base,
+    worktree_path: base,
     agent: pmAgentName,
     // Not `starting`: an agent in that state has a slot and is not running yet.
     state: 'running',
@@ -108,16 +108,12 @@ async function send(
     run,
   }))
   try {
-    await server.client.prompt(id, home.paths.base, { messageId, text, model, agent: pmAgentName })
+    await sendPrompt(home, server, { id, directory: base }, { messageId, text, model, agent: pmAgentName })
   } catch (error) {
-    const arrived = await hasArrived(home, server, { id, directory: home.paths.base, messageId })
-    // Unknown is not "no": while a server is alive the agent may be at work, and the daemon will find out.
-    if (arrived === false || (arrived === undefined && findServer(home) === undefined)) {
-      await changeSession(home, pmAgentSession, (current) =>
-        current?.run?.slot === run.slot ? { ...current, state: 'idle', run: null } : undefined,
-      )
-      throw error
-    }
+    await changeSession(home, pmAgentSession, (current) =>
+      current?.run?.slot === run.slot ? { ...current, state: 'idle', run: null } : undefined,
+    )
+    throw error
   }
   tellBegin(home, null, run, request.message)
   if (written !== undefined) await rememberJoined(home, pmAgentSession, written, request.message)

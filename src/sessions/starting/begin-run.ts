@@ -1,7 +1,6 @@
 import type { Home } from '../../config/home.ts'
 import { newMessageId } from '../../driver/message-id.ts'
 import { messageLine } from '../../activity/notification.ts'
-import { findServer } from '../../server/server.ts'
 import type { SessionRecord } from '../file/session-file.ts'
 import { asSessionOn } from '../file/session-of-kind.ts'
 import { changeIndex, changeSession } from '../file/store.ts'
@@ -11,7 +10,7 @@ import { deadline } from '../runs/deadline.ts'
 import { handOver } from '../slots/slots.ts'
 import type { Made } from './assemble.ts'
 import type { Beginning } from './request.ts'
-import { hasArrived } from './steer.ts'
+import { sendPrompt } from './steer.ts'
 import { taskPrompt } from './task-prompt.ts'
 
 /** From here on an agent may be at work: the session file and the slot say so before the prompt goes out. */
@@ -54,13 +53,7 @@ export async function beginRun(
     model: made.model,
     agent: made.agent,
   }
-  try {
-    await server.client.prompt(session.id, worktree.path, prompt)
-  } catch (error) {
-    const arrived = await hasArrived(home, server, { id: session.id, directory: worktree.path, messageId })
-    // Unknown is not "no": while a server is alive an agent may be at work, and the daemon will find out.
-    if (arrived === false || (arrived === undefined && findServer(home) === undefined)) throw error
-  }
+  await sendPrompt(home, server, { id: session.id, directory: worktree.path }, prompt)
   tellBegin(home, issueRef, run, request.message)
   const running = await changeSession(home, request.name, (current) => {
     if (current === undefined) return undefined

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { followUpMessage } from '../../agents/dev-agent.ts'
 import type { Home } from '../../config/home.ts'
-import type { Client } from '../../driver/client.ts'
+import type { Client, Prompt } from '../../driver/client.ts'
 import { newMessageId } from '../../driver/message-id.ts'
-import type { Server } from '../../server/server.ts'
+import { findServer, type Server } from '../../server/server.ts'
 import { isAlive } from '../../platform/processes.ts'
 import { agentServer } from '../runs/agent-server.ts'
 import type { Run, SessionRecord } from '../file/session-file.ts'
@@ -49,6 +49,22 @@ export async function steer(home: Home, name: string, message: string): Promise<
   return { how: 'steered', name, record: joined }
 }
 
+/** Sends the first prompt of a run on file. Throws when the agent does not have it. */
+export async function sendPrompt(
+  home: Home,
+  server: Server,
+  { id, directory }: { id: string; directory: string },
+  prompt: Prompt,
+): Promise<void> {
+  try {
+    await server.client.prompt(id, directory, prompt)
+  } catch (error) {
+    const arrived = await hasArrived(home, server, { id, directory, messageId: prompt.messageId })
+    // Unknown is not "no": while a server is alive the agent may be at work, and the daemon will find out.
+    if (arrived === false || (arrived === undefined && findServer(home) === undefined)) throw error
+  }
+}
+
 interface Sent {
   /** The session in opencode. */
   id: string
@@ -60,7 +76,7 @@ interface Sent {
  * Whether a message has arrived although its request failed; undefined when unknown. If the server has died, a new one
  * is started and asked.
  */
-export async function hasArrived(home: Home, server: Server, sent: Sent): Promise<boolean | undefined> {
+async function hasArrived(home: Home, server: Server, sent: Sent): Promise<boolean | undefined> {
   const living = isAlive(server.record) ? server : await agentServer(home).catch(() => undefined)
   return living && wasDelivered(living.connect(undefined), sent)
 }

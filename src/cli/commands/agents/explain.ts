@@ -1,29 +1,19 @@
-import { maskerOf } from '../../../agents/known-secrets.ts'
 import { formatRef, matchTail } from '../../../core/issue-ref.ts'
 import { KugetsuError } from '../../../core/errors.ts'
 import { plainLine } from '../../../core/plain-text.ts'
 import { clock } from '../../../core/wording.ts'
 import { daemonStatus } from '../../../daemon/control.ts'
-import type { Client } from '../../../driver/client.ts'
-import { findServer } from '../../../server/server.ts'
 import { findId } from '../../../queue/find.ts'
 import type { Item } from '../../../queue/item.ts'
-import { explain } from '../../../sessions/explanation/explain.ts'
+import { explainFromFiles } from '../../../sessions/explanation/gather.ts'
 import type { Explanation, Facts } from '../../../sessions/explanation/facts.ts'
-import { outputHolders } from '../../../sessions/runs/held-output.ts'
-import { whatDied } from '../../../sessions/runs/interrupted.ts'
-import { describeProcess } from '../../../sessions/runs/left-running.ts'
-import { readJournal, type Entry } from '../../../activity/journal.ts'
-import { memoryRoom, memoryShortage } from '../../../sessions/slots/memory.ts'
-import type { SessionRecord } from '../../../sessions/file/session-file.ts'
+import type { Entry } from '../../../activity/journal.ts'
 import { nameOf } from '../../../sessions/file/session-name.ts'
-import { waitingStartOf } from '../../../sessions/file/waiting-starts.ts'
-import { slotHolders } from '../../../sessions/slots/slots.ts'
 import { madeIn } from '../../made-in.ts'
+import type { SessionRecord } from '../../../sessions/file/session-file.ts'
 import { readIssue } from '../../../tasks/issues.ts'
 import { describeMade, isNothing } from '../../../worktrees/at-risk/made-so-far.ts'
 import { readSession, trackedRefs } from '../../../sessions/file/store.ts'
-import { sessionView } from '../../../sessions/status/session-view.ts'
 import type { Context } from '../../terminal/context.ts'
 import { tellOfInterrupted } from '../../interrupted.ts'
 import { printJson, styled } from '../../terminal/output.ts'
@@ -32,8 +22,6 @@ import { wrap } from '../../terminal/wrap.ts'
 
 const shownDecisions = 5
 const longestText = 2000
-/** How long opencode may take to tell the status of an agent's MCP servers; it waits for those that do not answer. */
-const mcpPatienceMs = 2_000
 
 /** Explains the state of an issue or a task of the queue, the reason, and what can be done. */
 export async function runExplain(context: Context, options: { what: string; json?: boolean }): Promise<void> {
@@ -41,28 +29,13 @@ export async function runExplain(context: Context, options: { what: string; json
   const { ref, item } = await meant(context, options.what, queue)
   const name = ref === null ? undefined : nameOf(context, await issueRef(context, ref))
   const record = name === undefined ? undefined : readSession(context, name)
-  const session = name === undefined || record === undefined ? undefined : sessionView(context, name, record)
+  const session = name === undefined || record === undefined ? undefined : { name, record }
   const run = record?.run ?? undefined
-  if (name !== undefined && record && run) await tellOfInterrupted(context, [{ name, record: { ...record, run } }])
-  const decisions = readJournal(context, { issueRef: ref, item: item?.id })
-  const holders = slotHolders(context)
-  const explanation = explain({
-    ref,
-    session,
-    run,
-    whatDied: run && whatDied(run),
-    item,
-    queue,
-    holders,
-    atRemote: name === undefined ? undefined : waitingStartOf(context, name),
-    ...(await agentFacts(context, ref, record)),
-    made: record === undefined || run !== undefined ? undefined : await madeFor(context, record),
-    limit: context.settings(ref).maxConcurrentAgents,
-    shortage: memoryShortage(memoryRoom(context, holders)),
-    dispatching: (await daemonStatus(context))?.dispatching === true,
-    decisions,
-    now: context.now(),
-  })
+  if (session && run) await tellOfInterrupted(context, [{ ...session, record: { ...session.record, run } }])
+  const dispatching = (await daemonStatus(context))?.dispatching === true
+  const made = record === undefined || run !== undefined ? undefined : await madeFor(context, record)
+  const asked = { ref, name, session, item, queue, made, dispatching }
+  const { explanation, decisions } = await explainFromFiles(context, asked)
   if (explanation === undefined) {
     throw new KugetsuError(`kugetsu knows nothing of ${ref}: it has no session, no task and no record`, {
       hint: `See "kugetsu list" and "kugetsu queue list", or start it: kugetsu start ${ref} "…"`,
@@ -88,33 +61,6 @@ async function madeFor(context: Context, record: SessionRecord): Promise<Facts['
   if (!record.worktree_path) return undefined
   const made = await madeIn(context, record)
   return { words: describeMade(made), isNothing: isNothing(made) }
-}
-
-/** What keeps the agent of the issue waiting, if one is running. */
-async function agentFacts(
-  context: Context,
-  ref: string | null,
-  record: SessionRecord | undefined,
-): Promise<Pick<Facts, 'outputHeldBy' | 'trouble'>> {
-  if (ref === null || !record?.run) return { outputHeldBy: [], trouble: [] }
-  const { opencode_session_id: id, worktree_path: directory } = record
-  const client = findServer(context)?.client
-  const trouble =
-    client && id && directory
-      ? [...(await retryOf(client, id, directory)), ...(await client.mcpTrouble(directory, mcpPatienceMs))]
-      : []
-  return {
-    outputHeldBy: outputHolders(context, ref).map((pid) => describeProcess(context, pid)),
-    trouble: trouble.map(maskerOf(context)),
-  }
-}
-
-/** Says that the agent's model fails while opencode tries again; empty when opencode does not say so. */
-async function retryOf(client: Client, id: string, directory: string): Promise<string[]> {
-  const retry = await client.retryOf(id, directory).catch(() => undefined)
-  if (retry === undefined) return []
-  const why = plainLine(retry.text || 'no reason was given', 200).replace(/[.!]$/, '')
-  return [`its model fails, and opencode retries (attempt ${retry.attempt}): ${why}`]
 }
 
 /** The issue, or the task, that a person means: `q_…` or the end of such an id, else a ref. */
