@@ -12,7 +12,7 @@ import { driverNamed } from '../driver/choose.ts'
 import type { Client, Endpoint } from '../driver/client.ts'
 import type { AgentDefinitions, Driver, Launched } from '../driver/driver.ts'
 import { markerVariable, writeProgram } from '../driver/environment.ts'
-import { checkOpencode, fingerprintOf, findOpencode } from './program.ts'
+import { checkOpencode, fingerprintOf, findOpencode, type OpencodeProgram } from './program.ts'
 import { bootFailed, logSince } from './log.ts'
 import { readBooting, readServer, writeBooting, writeServer, type ServerRecord } from './server-file.ts'
 
@@ -35,6 +35,8 @@ export interface ServerOptions {
   agents: AgentDefinitions
   /** The ids of our sessions. */
   sessions: () => string[]
+  /** From a caller that has just asked it. */
+  program?: OpencodeProgram | undefined
 }
 
 /** The running server of this home, or undefined. Looks at file and process only: it may still fail to answer. */
@@ -156,8 +158,7 @@ function endUnknown(home: Home): void {
 
 /** Starts a server. No other process finds it before open(). */
 async function boot(home: Home, options: ServerOptions, how = ''): Promise<Server> {
-  const file = findOpencode(home.env)
-  const program = await checkOpencode(file, home.env, home.signal)
+  const program = options.program ?? (await checkOpencode(findOpencode(home.env), home.env, home.signal))
   const { driver } = program
   driver.requireWorkable(home.paths.home)
   driver.beforeLaunch(home, options.sessions)
@@ -174,7 +175,7 @@ async function boot(home: Home, options: ServerOptions, how = ''): Promise<Serve
   endUnknown(home)
   // Else a starter killed before the process is on file would leave a server that kugetsu cannot find.
   writeBooting(home, marker)
-  const fingerprint = fingerprintOf(file)
+  const fingerprint = fingerprintOf(program.path)
   const launch = driver.launch(home, { program: fingerprint, password, marker, agents: options.agents })
   const log = openToAppend(home.paths.serverLog)
   const offset = fs.fstatSync(log).size

@@ -6,7 +6,7 @@ import { pmAgentName, pmPriming } from '../../agents/pm-agent.ts'
 import type { Home } from '../../config/home.ts'
 import { defaultConfigText } from '../../config/settings.ts'
 import { KugetsuError } from '../../core/errors.ts'
-import { checkOpencode, findOpencode } from '../../server/program.ts'
+import { checkOpencode, findOpencode, type OpencodeProgram } from '../../server/program.ts'
 import type { Server } from '../../server/server.ts'
 import { createExclusive, ensureDirectory, listDirectory, removeFile } from '../../platform/files.ts'
 import { exclusively } from '../../platform/locks.ts'
@@ -48,13 +48,13 @@ export interface Initialised {
  */
 export async function initialise(home: Home, options: { force: boolean }): Promise<Initialised> {
   refuseAgain(home, options)
-  await requireOpencode(home)
+  const program = await requireOpencode(home)
   createLayout(home)
   return alone(home, () => {
     refuseAgain(home, options)
     requirePmAtRest(home)
     if (options.force) clearLogs(home)
-    return makeSessions(home)
+    return makeSessions(home, program)
   })
 }
 
@@ -66,20 +66,21 @@ export async function setUp(home: Home, onBegin: () => void): Promise<void> {
   const isDone = () => Boolean(readIndex(home)?.base)
   if (isDone()) return
   openSqlite(':memory:', { timeoutMs: 0 }).close() // throws, with a hint, when no driver loads
-  await requireOpencode(home)
+  const program = await requireOpencode(home)
   createLayout(home)
   onBegin()
   await alone(home, async () => {
     if (isDone()) return
     requirePmAtRest(home)
-    await makeSessions({ ...home, progress: (text, kind) => kind && home.progress(text, kind) })
+    await makeSessions({ ...home, progress: (text, kind) => kind && home.progress(text, kind) }, program)
   })
 }
 
-/** Refuses a program that kugetsu cannot drive, or not in this place. Writes nothing. */
-async function requireOpencode(home: Home): Promise<void> {
-  const { driver } = await checkOpencode(findOpencode(home.env), home.env, home.signal)
-  driver.requireWorkable(home.paths.home)
+/** The program to drive. Refuses one that kugetsu cannot drive, or not in this place. Writes nothing. */
+async function requireOpencode(home: Home): Promise<OpencodeProgram> {
+  const program = await checkOpencode(findOpencode(home.env), home.env, home.signal)
+  program.driver.requireWorkable(home.paths.home)
+  return program
 }
 
 /** Runs `work` while no other process makes the base session or the PM agent of this home. */
@@ -100,7 +101,7 @@ function refuseAgain(home: Home, { force }: { force: boolean }): void {
 export async function recreateSession(home: Home, which: 'base' | 'pmAgent'): Promise<string> {
   createLayout(home)
   return alone(home, () =>
-    withUndo(home, async (make, driver) => {
+    withUndo(home, undefined, async (make, driver) => {
       const id = await make[which]()
       await storeSpecial(home, which, id, driver)
       return id
@@ -146,8 +147,8 @@ function createLayout(home: Home): void {
   createExclusive(path.join(paths.env, 'dev.env'), devEnvTemplate)
 }
 
-function makeSessions(home: Home): Promise<Initialised> {
-  return withUndo(home, async (make, driver) => {
+function makeSessions(home: Home, program: OpencodeProgram): Promise<Initialised> {
+  return withUndo(home, program, async (make, driver) => {
     const base = await make.base()
     const pmAgent = await make.pmAgent()
     await store(home, baseName, 'base', base, driver)
@@ -160,9 +161,10 @@ function makeSessions(home: Home): Promise<Initialised> {
 /** Runs `work` with functions that make the two opencode sessions. If `work` fails, the sessions it made are deleted. */
 async function withUndo<T>(
   home: Home,
+  program: OpencodeProgram | undefined,
   work: (make: Record<'base' | 'pmAgent', () => Promise<string>>, driver: Driver) => Promise<T>,
 ): Promise<T> {
-  const server = await agentServer(home)
+  const server = await agentServer(home, program)
   const undo = createUndo(home.warn)
   const make = async (title: string, priming: Priming) => {
     const id = await createSession(home, server, title, priming)

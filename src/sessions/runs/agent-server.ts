@@ -3,6 +3,7 @@ import { pmAgentDefinition, pmAgentName } from '../../agents/pm-agent.ts'
 import type { Home } from '../../config/home.ts'
 import { codeOf, KugetsuError } from '../../core/errors.ts'
 import { ensureServer, type Server } from '../../server/server.ts'
+import type { OpencodeProgram } from '../../server/program.ts'
 import { RequestFailure } from '../../driver/request-failure.ts'
 import { isAlive } from '../../platform/processes.ts'
 import { sessionsAtWork } from './at-work.ts'
@@ -12,9 +13,13 @@ import { changeSession, pmAgentSession, readSession, readSessions } from '../fil
 /** How long a killed server may look alive: it has to release a gigabyte of memory. */
 const deathMs = 2_000
 
-/** The opencode server of this home with kugetsu's agents defined in it, started if need be. */
-export function agentServer(home: Home): Promise<Server> {
+/**
+ * The opencode server of this home with kugetsu's agents defined in it, started if need be. `program` is for a caller that
+ * has just asked it.
+ */
+export function agentServer(home: Home, program?: OpencodeProgram): Promise<Server> {
   return ensureServer(home, {
+    program,
     isIdle: () => slotHolders(home).every(({ phase }) => phase !== 'run') && !readSession(home, pmAgentSession)?.run,
     agents: { [pmAgentName]: pmAgentDefinition() },
     sessions: () => readSessions(home).flatMap(({ record }) => record.opencode_session_id ?? []),
