@@ -80,8 +80,8 @@ export function readJournal(home: Home, about: { issueRef: string | null; item?:
 export const ends = ['finished', 'failed', 'timed_out', 'stopped']
 
 /**
- * How the last run of each of these issues ended, by its key (the ref in lower case), as far as the journal reaches back.
- * Reads no further than it must.
+ * How the last run of each of these issues ended, by its key (the ref in lower case), as far as the journal reaches
+ * back. Reads no further than needed.
  */
 export function lastEnds(home: Home, issues: Iterable<string>): Map<string, string> {
   const wanted = new Set(issues)

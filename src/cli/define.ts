@@ -59,7 +59,7 @@ export function seconds(text: string): number {
   })
 }
 
-/** The value of a flag that says how many. */
+/** The value of a flag that counts things. */
 export function count(text: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
   throw new KugetsuError(`not a number of rows: ${text}`, { hint: 'Give it like this: -n 20', code: 'usage' })

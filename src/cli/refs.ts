@@ -29,7 +29,7 @@ import { workingDirectory } from './working-directory.ts'
 
 /** What an incomplete ref may mean. */
 export interface Meanings {
-  /** The canonical refs that it may be the end of; when absent, those that have a session or a task in the queue. */
+  /** The canonical refs that it may be the end of; by default those with a session or a task in the queue. */
   tracked?: string[]
   /** The command begins an issue: a number alone means an issue of the repository here, or nothing. */
   begins?: boolean

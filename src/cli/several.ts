@@ -8,9 +8,9 @@ import { printJson } from './terminal/output.ts'
 import { describeError, renderError } from './terminal/render-error.ts'
 
 /**
- * Does `work` for each ref, one after the other. A single ref fails as the work does. Of several, each failure is printed,
- * and the exit code is the first of 1, 2, 3, 124 that there was. With `json` the results are printed: of a single ref as
- * they are, of several as an array, with `{ issue_ref, error }` for what failed.
+ * Does `work` for each ref, one after the other. A single ref fails as the work does. Of several, each failure is
+ * printed, and the exit code is the first of 1, 2, 3, 124 among them. With `json` the results are printed: of a single
+ * ref as they are, of several as an array, with `{ issue_ref, error }` for a failure.
  */
 export async function forEachRef(
   context: Context,
@@ -51,7 +51,7 @@ export interface Selection {
 }
 
 /**
- * The issues that a command is for: those named, or with --all or --status those that have such a status; `mayBe` are the
+ * The issues for a command: the named ones, or with --all or --status those with such a status; `mayBe` are the
  * statuses for which the command can do something. Throws KugetsuError `usage` for both or for none.
  */
 export async function selected(

@@ -98,7 +98,7 @@ function unmatched(text: string, tracked: readonly string[]): KugetsuError {
   })
 }
 
-/** Whether `text` names its instance, or is a URL: what other issues there are does not matter then. */
+/** Whether `text` names its instance, or is a URL. Other issues do not matter then. */
 export function isWholeRef(text: string): boolean {
   return !isWithoutInstance(text) && !isTail(text)
 }
@@ -143,7 +143,7 @@ export function shortNames(known: Iterable<string>): (ref: string) => string {
   return (ref) => formsOf(ref).find((form) => counts.get(form) === 1) ?? ref
 }
 
-/** The tails of a ref that begin with a segment and have the repository, shortest first; the whole ref is none of them. */
+/** The tails of a ref that begin with a segment and have the repository, shortest first, without the whole ref. */
 function formsOf(ref: string): string[] {
   const segments = ref.split('/')
   return segments.slice(1).map((_, index) => segments.slice(segments.length - 1 - index).join('/'))

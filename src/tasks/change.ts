@@ -69,8 +69,8 @@ export async function removeTasksOf(home: Home, issueRef: string): Promise<Item[
 }
 
 /**
- * Adds a message to the first task of an issue that waits for an agent; returns the task, undefined when none waits any more.
- * Throws KugetsuError `bad_message` for one that is too long together with the message before.
+ * Adds a message to the first waiting task of an issue; returns the task, undefined when none waits any more. Throws
+ * KugetsuError `bad_message` when both messages together are too long.
  */
 export async function addToTask(home: Home, issueRef: string, message: string): Promise<Item | undefined> {
   const queue = await openTasks(home)

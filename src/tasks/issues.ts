@@ -13,7 +13,7 @@ import { statusOf, type StatusFacts } from '../sessions/status/status.ts'
 
 /** An issue, the base session or the PM agent, as `list --json` shows it; scripts rely on these names. */
 export interface Issue extends SessionView {
-  /** How many tasks are ahead of its next one in the queue; null when none of its tasks waits there. */
+  /** How many tasks are ahead of its next one in the queue; null when it has no waiting task. */
   ahead: number | null
 }
 
@@ -24,8 +24,8 @@ interface Next {
 }
 
 /**
- * The sessions, base and PM agent first, each with what the queue says of it; with `all` also those that the index lacks.
- * With `queued` the issues follow that have no session yet, in the order of the queue.
+ * The sessions, base and PM agent first, each with the state of its tasks in the queue; with `all` also those that the
+ * index lacks. With `queued` the issues without a session follow, in the order of the queue.
  */
 export async function readIssues(home: Home, options: { all: boolean; queued: boolean }): Promise<Issue[]> {
   const views = sessionViews(home, { all: options.all })
@@ -44,8 +44,8 @@ export async function readIssues(home: Home, options: { all: boolean; queued: bo
 }
 
 /**
- * One issue as readIssues() returns it; undefined without a session and without a task that has not ended. `items` is the
- * queue, for a caller that has read it.
+ * One issue as readIssues() returns it; undefined without a session and without an unfinished task. A caller that has
+ * read the queue gives it as `items`.
  */
 export async function readIssue(home: Home, ref: string, items?: readonly Item[]): Promise<Issue | undefined> {
   const name = nameOf(home, parseRef(ref, { defaultHost: '' }))
@@ -57,7 +57,7 @@ export async function readIssue(home: Home, ref: string, items?: readonly Item[]
   return withTask(view, ended ?? undefined, next)
 }
 
-/** The canonical refs of the issues that have tasks in the queue which have not ended. */
+/** The canonical refs of the issues with unfinished tasks in the queue. */
 async function queuedRefs(home: Home): Promise<string[]> {
   const items = await unfinished(home)
   return [...new Set(items.flatMap(({ issue_ref: ref }) => ref ?? []))]
@@ -81,7 +81,7 @@ async function unfinished(home: Home): Promise<Item[]> {
   return (await home.queue().list({ states: ['pending', 'notified'] })).items
 }
 
-/** 0.1.0 did not write into the session file how a run had ended. */
+/** 0.1.0 did not write the end of a run into the session file. */
 function hasUnknownEnd({ state, ended, issue_ref: ref }: SessionView): boolean {
   return state === 'idle' && ended === null && ref !== null
 }

@@ -10,7 +10,7 @@ export interface Fit {
   leaveOut?: string[]
   /** Columns that tell most at the end of a cell, by title: their cells are cut at the beginning. */
   keepEnd?: string[]
-  /** How narrow a column may be before others are left out, by title; 8 for those not named. */
+  /** How narrow a column may be before others are left out, by title; 8 for all others. */
   atLeast?: Record<string, number>
   /** Columns of numbers, by title: aligned at their end. */
   toTheRight?: string[]

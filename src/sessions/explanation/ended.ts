@@ -58,7 +58,7 @@ function howItEnded(
       next: [go, `kugetsu logs ${ref}`],
     }
   }
-  // The journal reaches back only so far; in files of 0.1.0 the end is nowhere else.
+  // The journal reaches back only so far, and files of 0.1.0 do not have the end.
   const decision = end?.decision ?? session.ended
   if (decision === 'stopped') {
     return {

@@ -24,7 +24,10 @@ export interface Facts {
   outputHeldBy: readonly string[]
   /** What holds up its agent in opencode, as clauses: a model that fails, MCP servers that are not connected. */
   trouble: readonly string[]
-  /** What its worktree has, in words, and whether that is nothing; undefined while an agent works, or without a worktree. */
+  /**
+   * The contents of its worktree, in words, and whether there are none; undefined while an agent works, or without a
+   * worktree.
+   */
   made?: { words: string; isNothing: boolean } | undefined
   limit: number
   /** The lack of memory for one more agent, as a sentence without its full stop; undefined when there is enough. */

@@ -104,7 +104,7 @@ const sessionRecord = {
   created_at: nullish(aText),
   updated_at: nullish(aText),
   last_error: nullish(aText),
-  /** The first words of what its agent was asked first, without secrets; missing in files of 0.1.0. */
+  /** The beginning of the first message to its agent, without secrets; missing in files of 0.1.0. */
   task: nullish(aText),
   /** How its last run ended: finished, failed, timed_out or stopped; missing in files of 0.1.0. */
   ended: nullish(anObject({ how: required(aText), at: required(aText) })),

@@ -25,7 +25,7 @@ export interface WaitOptions {
   withTasks: boolean
   /** Issues without a session yet; their tasks are waited for as well. */
   queued?: readonly string[]
-  /** Called once for each agent that is found waiting for a person, with its ref. */
+  /** Called once for each agent found waiting for a person, with its ref. */
   onWaiting?: ((label: string) => void) | undefined
 }
 

@@ -25,13 +25,13 @@ export interface SessionView {
   cost: number | null
   tokens: unknown
   last_error: string | null
-  /** One word for what the issue is doing, see status.ts. `state` keeps the words of 0.1.0. */
+  /** One word for the issue's status, see status.ts. `state` keeps the words of 0.1.0. */
   status: Status
-  /** How its last run ended: finished, failed, timed_out or stopped; null when that is not on file. */
+  /** How its last run ended: finished, failed, timed_out or stopped; null when not on file. */
   ended: string | null
-  /** The first words of what its agent was asked first; null in files of 0.1.0. */
+  /** The beginning of the first message to its agent; null in files of 0.1.0. */
   task: string | null
-  /** When its last run ended; while an agent works, when it did something last. */
+  /** When its last run ended; while an agent works, when it was last active. */
   last_event_at: string | null
 }
 

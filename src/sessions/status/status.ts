@@ -1,6 +1,6 @@
-/** One word for what an issue is doing. Each command that shows it has it from here. Pure. */
+/** The status of an issue in one word. Every command that shows it takes it from here. Pure. */
 
-/** In the order in which a person wants to see them: what needs a person, what goes on, what waits, what has ended. */
+/** In the order in which a person wants to see them: in need of a person, running, waiting, ended. */
 export const statuses = [
   'failed',
   'incomplete',
@@ -24,8 +24,8 @@ export interface StatusFacts {
 }
 
 /**
- * What an issue is doing. A task that waits counts for an issue whose agent is at rest. An agent whose end is not known has
- * only stopped: unknown is not done. `incomplete` is not given yet: nothing looks for what is missing.
+ * The status of an issue. A waiting task counts for an issue with an agent at rest. An agent without a known end has
+ * only stopped: unknown is not done. `incomplete` is not given yet: nothing looks for missing work.
  */
 export function statusOf({ state, ended, task }: StatusFacts): Status {
   switch (state) {
@@ -40,7 +40,7 @@ export function statusOf({ state, ended, task }: StatusFacts): Status {
   return ended === 'finished' ? 'done' : 'stopped'
 }
 
-/** The place of a status in the order of `statuses`, by groups: 0 needs a person, 1 goes on, 2 waits, 3 has ended. */
+/** The group of a status in the order of `statuses`: 0 needs a person, 1 runs, 2 waits, 3 has ended. */
 export function groupOf(status: Status): 0 | 1 | 2 | 3 {
   switch (status) {
     case 'failed':

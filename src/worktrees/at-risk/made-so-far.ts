@@ -1,4 +1,4 @@
-/** What an agent has made in a worktree, as far as can be told without asking the remote. */
+/** The work of an agent in a worktree, as far as can be told without asking the remote. */
 import * as fs from 'node:fs'
 import { counted } from '../../core/wording.ts'
 import { type GitOptions, runGit } from '../../git/git.ts'
@@ -7,11 +7,11 @@ import { parseStatus } from './status.ts'
 
 /** Each undefined when git cannot tell. */
 export interface MadeSoFar {
-  /** Commits of the branch that the base does not have. */
+  /** Commits of the branch beyond its base. */
   commits: number | undefined
-  /** Commits of HEAD that no branch of the remote had, when it was asked last or pushed to. */
+  /** Commits of HEAD that no branch of the remote had at the last fetch or push. */
   unpushed: number | undefined
-  /** Files that are changed or new, and in no commit; a new directory counts once. */
+  /** Changed or new files in no commit; a new directory counts once. */
   uncommitted: number | undefined
 }
 

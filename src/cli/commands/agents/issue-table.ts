@@ -71,7 +71,7 @@ export function issueTable(context: Context, issues: readonly Issue[], known: re
   })
 }
 
-/** The status with the one thing that a person asks next: `queued, 2 ahead`. */
+/** The status with the fact that a person asks next: `queued, 2 ahead`. */
 export function statusWords({ status, ahead }: Pick<Issue, 'status' | 'ahead'>): string {
   return status === 'queued' && ahead !== null && ahead > 0 ? `queued, ${ahead} ahead` : status
 }

@@ -88,7 +88,10 @@ async function chosenRefs(context: Context, options: DestroyOptions): Promise<st
   return refs
 }
 
-/** Those whose pull request the forge calls merged. What a forge does not tell is named, and left. */
+/**
+ * The issues with a pull request that the forge calls merged. An issue about which a forge says nothing is named and
+ * left.
+ */
 async function mergedOnes(context: Context, issues: readonly Issue[]): Promise<Issue[]> {
   const merged: Issue[] = []
   for (const issue of issues) {

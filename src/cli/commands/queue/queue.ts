@@ -54,15 +54,15 @@ export async function runQueueEnqueue(
 }
 
 /**
- * The id of the task that a person means: by an id or a unique part of one, else by its issue, of whose tasks `isMeant` ones
- * go first, then the newest. Throws KugetsuError as findId() and issueRef() do.
+ * The id of the task that a person means: by an id or a unique part of one, else by its issue. Of the tasks of an
+ * issue, those that `isMeant` accepts go first, then the newest. Throws KugetsuError as findId() and issueRef() do.
  */
 async function taskId(context: Context, text: string, isMeant: (item: Item) => boolean): Promise<string> {
   const queue = await openTasks(context)
   try {
     if (!text.includes('#')) return findId(await queue.ids(), text)
   } catch (error) {
-    // Not so for a whole id: it is none of an issue.
+    // Not so for a whole id, which names no issue.
     if (codeOf(error) !== 'unknown_item' || text.startsWith('q_')) throw error
   }
   const { items } = await queue.list()

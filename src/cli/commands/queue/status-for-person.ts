@@ -15,7 +15,7 @@ import { age, styled } from '../../terminal/output.ts'
 const named = 3
 const notSetUp = 'Not set up yet: kugetsu init\n'
 
-/** What status() has found out, as far as a person is told. */
+/** The findings of status() for a person. */
 export interface Report {
   status: string
   slots: { limit: number; used: number }
@@ -23,7 +23,7 @@ export interface Report {
   server: { running: boolean; version?: string; started_at?: string }
 }
 
-/** Prints five lines: agents, queue, what needs a person, daemon, server; and what is not as it should be. */
+/** Prints five lines: agents, queue, the issues that need a person, daemon, server; and then anything wrong. */
 export async function printForPerson(
   context: Context,
   report: Report,
@@ -53,7 +53,7 @@ export async function printForPerson(
   if (news > 0) line('unread', `${counted(news, 'notification')}: kugetsu notify`)
 }
 
-/** `2/3 running, 4 queued, 1 failed`: what there is of each; empty before `init`. */
+/** `2/3 running, 4 queued, 1 failed`: the statuses in use; empty before `init`. */
 export async function statusLine(context: Context): Promise<string> {
   if (readIndex(context) === undefined) return ''
   const issues = await issuesOf(context)
