@@ -16,7 +16,7 @@ import { createPrimed, fork, place, whenGuarded } from './sessions.ts'
 
 /** The provider that opencode itself offers without a login. */
 const freeProvider = 'opencode'
-const refusedByDefault = 'kugetsu refused this by policy: nobody is there to grant it.'
+const refusedByDefault = 'kugetsu refused this by policy: no person is there to grant it.'
 
 export function connect(home: Home, endpoint: Endpoint, signal: AbortSignal | undefined): Client {
   const routes = createRoutes(endpoint, signal)

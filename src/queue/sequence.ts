@@ -27,7 +27,7 @@ export function takeNumber(directory: string, atLeast: number, known: () => numb
     const number = Math.max(atLeast, (highest(numbersIn(directory)) ?? known()) + 1)
     if (!ownName.test(`${number}`)) {
       throw new KugetsuError(`cannot count on from what is in ${directory}`, {
-        hint: 'Delete the file there whose name is far in the future.',
+        hint: 'Delete the file there with a name far in the future.',
         code: 'unwritable',
       })
     }

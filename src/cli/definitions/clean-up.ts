@@ -7,7 +7,7 @@ export const cleanUp: Definitions = {
       .option('-y, --yes', 'Skip the question')
       .option('--force', 'Stop the agent, save the work under a recovery ref, and go on')
       .option('--all', 'All issues without an agent at work; with --force, all issues')
-      .option('--merged', 'The issues whose pull request is merged')
+      .option('--merged', 'The issues with a merged pull request')
       .option('--status <word>', 'The issues with this status', collect)
       .option('--pm-agent', 'Remove the PM agent session instead of an issue')
       .option('--base', 'Remove the base session, the PM agent and all issue sessions')

@@ -39,7 +39,7 @@ export async function mendMirror(mirror: GitRepository): Promise<string[]> {
     } catch (error) {
       mirror.signal?.throwIfAborted()
       if (!(error instanceof KugetsuError) || putAway === undefined) throw error
-      mended.push(`${name}, whose commit no record names: ${putAway()}`)
+      mended.push(`${name}, without a record of its commit: ${putAway()}`)
     }
   }
   return mended
