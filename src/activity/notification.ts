@@ -48,7 +48,7 @@ export function isUnread({ read }: Notification): boolean {
   return read !== true
 }
 
-/** Whether it tells of an end, or of something that a person may have to see to; the others echo what a person did. */
+/** Whether it tells of an end, or of something that may need a person; the others echo what a person did. */
 export function isNews({ type }: Notification): boolean {
   return !['task_queued', 'task_dequeued', 'task_started'].includes(type ?? '')
 }

@@ -53,7 +53,7 @@ export function readNotifications(home: NotifyingHome): Notification[] {
   return bounded(all)
 }
 
-/** How many are unread, or how many of those are such, as far as that can be told; changes nothing. */
+/** How many are unread, or how many of those fit `such`, as far as can be told; changes nothing. */
 export function countUnread(
   { paths }: Pick<Home, 'paths'>,
   such: (each: Notification) => boolean = () => true,

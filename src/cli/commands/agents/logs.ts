@@ -21,7 +21,7 @@ export interface LogsOptions {
   json?: boolean
 }
 
-/** Prints a transcript, or the part of it that is asked for. A terminal gets it laid out; a pipe as it stands on file. */
+/** Prints a transcript, or a part of it. A terminal gets it laid out; a pipe as it stands on file. */
 export async function runLogs(context: Context, options: LogsOptions): Promise<void> {
   const count = await delegationsAsked(context, options)
   if (count !== undefined) {
@@ -48,7 +48,7 @@ export async function runLogs(context: Context, options: LogsOptions): Promise<v
   context.io.out(show.first(text))
 }
 
-/** How many delegations are asked for; undefined when a transcript is. */
+/** How many delegations to list; undefined for a transcript. */
 async function delegationsAsked(context: Context, { what, delegations }: LogsOptions): Promise<number | undefined> {
   if (delegations !== undefined) {
     if (what === undefined) return delegations === true ? 10 : delegations
@@ -59,20 +59,20 @@ async function delegationsAsked(context: Context, { what, delegations }: LogsOpt
   }
   if (what === undefined) return 10
   if (!/^\d+$/.test(what)) return undefined
-  // A script means the n of the bash tool. A person who has an issue 14 means that.
+  // A script means the n of the bash tool. A person with an issue 14 means that issue.
   const isIssue = context.io.terminal && matchTail(what, await knownRefs(context)) !== undefined
   return isIssue ? undefined : Number(what)
 }
 
 interface Shown {
   choice: { since: Date | undefined; last: boolean | undefined; grep: string | undefined }
-  /** What is printed of the transcript as it is on file now. */
+  /** What to print of the transcript on file now. */
   first: (text: string) => string
-  /** What is printed of more of it. */
+  /** What to print of its continuation. */
   more: (text: string) => string
 }
 
-/** Reads the flags that choose parts. Throws KugetsuError `usage` for those that mean nothing. */
+/** Reads the flags that choose parts. Throws KugetsuError `usage` for flags that make no sense. */
 function shown(context: Context, { follow, lines, since, last, grep, json }: LogsOptions): Shown {
   if (last === true && follow === true) {
     throw new KugetsuError('--last is the end of a transcript, and -f waits for more', {
@@ -91,7 +91,7 @@ function shown(context: Context, { follow, lines, since, last, grep, json }: Log
   const print = (text: string, wanted: typeof choice) => {
     const plain = plainText(text)
     const isWhole = Object.values(wanted).every((each) => each === undefined)
-    // A pipe that asks for nothing special gets all of it, as it stands on file.
+    // A pipe without such a flag gets all of it, as it stands on file.
     if (isWhole && json === true) return text
     if (isWhole && !context.io.terminal) return plain
     const parts = chosen(partsOf(plain), wanted)

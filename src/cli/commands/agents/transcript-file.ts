@@ -1,4 +1,4 @@
-/** The transcript of an agent: where it is, whether more of it comes. */
+/** The transcript of an agent: its file, and whether more of it comes. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { findId } from '../../../queue/find.ts'
 import { isFinished } from '../../../queue/transitions.ts'
@@ -15,7 +15,7 @@ const completionMs = 30_000
 
 /** A transcript, which may not have begun yet. */
 export interface Transcript {
-  /** What names it on the command line. */
+  /** Its name on the command line. */
   label: string
   issueRef: string | null
   item?: string
@@ -69,7 +69,7 @@ async function ofItem(context: Context, text: string): Promise<Transcript> {
   }
 }
 
-/** Makes a daemon complete the transcript of a run that ended while no daemon ran. */
+/** Makes a daemon complete the transcript of a run that ended without a daemon. */
 export async function complete(context: Context, log: Transcript): Promise<void> {
   if (!log.isUnwritten()) return
   context.progress('completing the transcript')
@@ -81,7 +81,7 @@ export async function complete(context: Context, log: Transcript): Promise<void>
   if (log.isUnwritten()) context.warn('the transcript is not complete yet: see "kugetsu queue-daemon logs"')
 }
 
-/** Prints a transcript as it grows, until no agent is at work on it any more and all is printed. */
+/** Prints a transcript as it grows, until its agent has ended and everything is printed. */
 export async function follow(context: Context, log: Transcript, print: (text: string) => void): Promise<void> {
   if (await log.isOpen()) await context.daemon.wake()
   const decoder = new TextDecoder()

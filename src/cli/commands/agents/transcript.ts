@@ -2,7 +2,7 @@
 import { isWider, widthOf } from '../../../core/columns.ts'
 import { wrap } from '../../terminal/wrap.ts'
 
-/** A part of a transcript: what was said or done at one time, or the head of a run. */
+/** A part of a transcript: the words or the step of one time, or the head of a run. */
 export interface Part {
   /** When, in ISO 8601; null where the transcript does not tell. */
   at: string | null
@@ -20,8 +20,8 @@ const kinds: Record<string, Part['kind']> = { '●': 'agent', '■': 'end' }
 const delegated = "===== The delegator's message ====="
 
 /**
- * The parts of a transcript, in order; together their texts are the transcript. A transcript has times of day: its first
- * one is on the day of its head, and a time before the one before it is of the next day.
+ * The parts of a transcript, in order; together their texts are the transcript. A transcript has times of day: the
+ * first one is on the day of its head, and a time earlier than the previous one is on the next day.
  */
 export function partsOf(transcript: string): Part[] {
   const parts: Part[] = []
@@ -67,13 +67,13 @@ function append(parts: Part[], line: string): void {
 export interface Choice {
   /** Only parts from this time on. */
   since?: Date | undefined
-  /** Only the last thing that the agent said. */
+  /** Only the last words of the agent. */
   last?: boolean | undefined
   /** Only parts with this text; capital letters count only if it has any. */
   grep?: string | undefined
 }
 
-/** Those of the parts that a person has asked for. A part without a time is of the time of the next one that has one. */
+/** The parts that fit the choice. A part without a time has that of the next part with one. */
 export function chosen(parts: readonly Part[], { since, last, grep }: Choice): Part[] {
   let found = [...parts]
   if (since !== undefined) {
@@ -88,7 +88,7 @@ export function chosen(parts: readonly Part[], { since, last, grep }: Choice): P
   return found
 }
 
-/** What an agent said, without its time and its indentation. */
+/** The words of an agent, without their time and indentation. */
 export function saidIn({ text }: Part): string {
   const [, ...lines] = text.trimEnd().split('\n')
   return lines.map((line) => `${line.replace(/^ {2}/, '')}\n`).join('')
@@ -108,7 +108,7 @@ export function lastLinesSaid(text: string, count: number): string {
   return lastLines(said, count) + text.slice(said.length)
 }
 
-/** A part as a person reads it on a terminal of so many columns: their own words, lines broken at words. */
+/** A part as a person reads it on a terminal of `columns`: their own words, lines broken at words. */
 export function forPerson(part: Part, columns: number): string {
   return withoutInstructions(part)
     .split('\n')
@@ -122,7 +122,7 @@ function withoutInstructions({ kind, text }: Part): string {
   const at = text.indexOf(delegated)
   const [head = '', ...body] = text.split('\n')
   if (at !== -1) return `${head}\n  (standing instructions)\n${text.slice(at + delegated.length).replace(/^\n/, '')}`
-  // A long message is cut in the middle, and then the mark may be in the part that was left out.
+  // A long message is cut in the middle, and the mark may be in the missing part then.
   const cut = body.findIndex((line) => /^ {2}… \d+ lines left out …$/.test(line))
   const isStanding = body.slice(0, 12).some((line) => line.includes('How to work ('))
   if (!isStanding) return text

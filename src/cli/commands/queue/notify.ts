@@ -46,7 +46,7 @@ async function showPerson(context: Context, all: Notification[], options: { all?
   const shown = options.all === true ? all : all.filter((each) => isUnread(each) && isNews(each))
   if (shown.length === 0) context.io.out('Nothing new. What happened before: kugetsu notify --all\n')
   else {
-    // A ref that is short for these alone could mean another issue.
+    // A ref shortened for these alone could mean another issue.
     const shortName = shortNames([...trackedRefs(context), ...all.flatMap(({ issue_ref: ref }) => ref ?? [])])
     const rows = shown.map((each) => [
       age(timeOf(each), context.now()),
