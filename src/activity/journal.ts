@@ -29,7 +29,7 @@ export type Decision =
   | 'recovered'
   | 'pushed'
 
-/** What a note needs of a home. The plugin inside opencode has no more. */
+/** The fields of a home that a note needs. The plugin inside opencode has no more. */
 type NotingHome = { paths: Pick<Home['paths'], 'journal' | 'lock' | 'env'> } & Pick<Home, 'env' | 'now'>
 
 /** Notes a decision and its reason as a line of journal.jsonl. Never throws: a full disk loses the line, not the work. */

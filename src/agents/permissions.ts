@@ -18,7 +18,7 @@ export function permissionRules(): PermissionRule[] {
   return [...unattendedRules]
 }
 
-/** How a request was answered, in words for the journal. */
+/** The answer to a request, in words for the journal. */
 export function permissionAnswer(
   policy: 'reject' | 'allow',
   { permission, patterns }: { permission: string; patterns: readonly string[] },

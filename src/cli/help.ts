@@ -1,4 +1,7 @@
-/** The first page of help: what kugetsu is and the commands of a day. `help --all` has every command, from the definitions. */
+/**
+ * The first page of help: a sentence about kugetsu and the daily commands. `help --all` has every command, from the
+ * definitions.
+ */
 import type { Command } from 'commander'
 
 const page = `kugetsu - OpenCode Session Manager
@@ -24,7 +27,7 @@ More:
   man kugetsu
 `
 
-/** The first page of help, when the command line asks for that and nothing else; undefined otherwise. */
+/** The first page of help, when the command line asks for it and nothing else; undefined otherwise. */
 export function firstPage(argv: readonly string[]): string | undefined {
   const isAsked = argv.length === 0 || (argv.length === 1 && ['help', '--help', '-h'].includes(argv[0] ?? ''))
   return isAsked ? page : undefined

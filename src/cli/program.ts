@@ -65,7 +65,7 @@ export function createProgram(
       subcommandTerm: (command) =>
         `${command.name()} ${command.usage().replace('[options] ', '').replace('[options]', '')}`,
       visibleCommands: (command) => command.commands.filter((each) => !isHidden(each)),
-      // What a command does comes before how it is called.
+      // The work of a command comes before its usage.
       formatHelp: (command, helper) => {
         const [usage = '', does = '', ...rest] = Help.prototype.formatHelp.call(helper, command, helper).split('\n\n')
         return (command.description() === '' ? [usage, does, ...rest] : [does, usage, ...rest]).join('\n\n')

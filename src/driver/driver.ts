@@ -56,11 +56,14 @@ export interface Driver {
   readonly loginCommand: string
   /** The providers that the user is logged in to and that a home's servers cannot use without a login of their own. */
   missingLogins(home: Home): string[]
-  /** The providers with a login that the user's own program and a home's servers both renew, which can end it for the other. */
+  /**
+   * The providers with a login that the user's own program and a home's servers both renew: one renewal can end the
+   * other's login.
+   */
   sharedLogins(home: Home): string[]
   /** The file of the database that it keeps its sessions in. */
   storeFile(home: Home): string
-  /** What a person can do when that file is missing or cannot be read. */
+  /** What a person can do about a missing or unreadable file of the database. */
   storeHint(home: Home): string
   /** What it keeps of all sessions, read without a server; changes nothing. Undefined when it keeps none yet. Throws. */
   lookAtStore(home: Home): StoreLook | undefined

@@ -8,7 +8,7 @@ import { openSqlite, type Sqlite, type Value } from '../platform/sqlite.ts'
 import { dataDirectory } from './directories.ts'
 import { lookAtTable } from './session-table.ts'
 
-/** What a person can do about a database that is missing or cannot be read. */
+/** What a person can do about a missing or unreadable database. */
 export const databaseHint = 'Set OPENCODE_DB to what "opencode db path" prints.'
 
 /** Where opencode keeps its database, as `opencode db path` would say: `OPENCODE_DB`, else under the XDG data directory. */

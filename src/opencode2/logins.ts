@@ -17,12 +17,12 @@ import { storeFile } from './store.ts'
 type Row = Record<string, Value>
 
 const columns = ['id', 'integration_id', 'label', 'value', 'method_id', 'active', 'time_created', 'time_updated']
-/** What the id of a copy begins with. A login without it was made by `kugetsu login`. */
+/** The beginning of the id of a copy. `kugetsu login` made a login without it. */
 const copied = 'cred_kugetsu_'
 
 /**
- * Makes the logins of a home's servers those of the user, but for providers that they have a login of their own to. A copy
- * that a server has renewed since stays; copies of logins that the user has removed go. Never throws.
+ * Makes the logins of a home's servers those of the user, except for providers to which they have a login of their own.
+ * A copy that a server has renewed since stays; copies of logins that the user has removed go. Never throws.
  */
 export function copyLogins(home: Home): void {
   try {
@@ -116,7 +116,7 @@ function storedLogins(home: Home): Row[] | undefined {
   }
 }
 
-/** What stands for the id of an API key in auth.json; the name of its provider follows. */
+/** Stands for the id of an API key in auth.json; the name of its provider follows. */
 const ofFile = 'file_'
 
 /** The API keys that opencode 1 keeps in a file, as logins of opencode 2. */

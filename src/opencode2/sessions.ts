@@ -19,7 +19,7 @@ const lateMs = 10_000
 /** Where a session keeps its first instruction, so that others can be given the same. */
 const told = 'kugetsu'
 
-/** How to know our plugin: another one may have its id, and then opencode leaves ours out. */
+/** Our plugin is recognised by its file: another one may have its id, and then opencode leaves ours out. */
 export interface Guard {
   /** The file that it is loaded from. */
   file: string

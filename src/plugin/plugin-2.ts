@@ -66,15 +66,15 @@ export const kugetsuEnvironment = {
   id: 'kugetsu.environment',
   setup: async (context: Context): Promise<void> => {
     const { directory } = context.location
-    /** The commands that are about to be run: opencode does not say whose a command is when it asks for its variables. */
+    /** The commands about to run: opencode does not say which session runs a command when it asks for its variables. */
     const called: ToolEvent[] = []
-    /** What agents are to read of the calls that were refused, by call. */
+    /** The texts for agents about refused calls, by call. */
     const refusals = new Map<string, string>()
     letThrough(directory)
 
     await context.tool.hook('execute.before', (event) => {
       const { tool, sessionID, input } = event
-      // A run that is over would be woken by what goes on in the background.
+      // The end of a command in the background would wake a session after its run.
       if (input['background'] === true) input['background'] = false
       refuse(directory, { tool, sessionID, input })
       // The event itself: a plugin after this one may change its command.
@@ -110,10 +110,10 @@ export const kugetsuEnvironment = {
 }
 
 /**
- * The call whose command is about to be run, which then is no longer among `called`; undefined when a person runs it. Two calls
- * at the same moment that are alike in command, directory and timeout may be taken for each other. That does no harm: all
- * sessions in a directory are those of one agent and its sub-agents, which have the same variables, and the daemon ends what
- * outlives either call at the same time.
+ * The call of the command about to run, taken out of `called`; undefined when a person runs it. Two calls at the same
+ * moment with the same command, directory and timeout may be confused. This does no harm: all sessions in a directory
+ * are those of one agent and its sub-agents, which have the same variables, and the daemon ends the processes that
+ * outlive either call at the same time.
  */
 function takeCall(
   called: ToolEvent[],
@@ -143,8 +143,9 @@ function refuse(directory: string, call: Pick<ToolEvent, 'tool' | 'sessionID' | 
 }
 
 /**
- * Answers at once what would wait for a person, while the agent has a run, and notes it: by PERMISSION_POLICY, as the daemon
- * does it for opencode 1. The texts of later answers are lost on some tools. Returns what the agent is to read of a refusal.
+ * Answers requests at once that would wait for a person, while the agent has a run, and notes them: by
+ * PERMISSION_POLICY, as the daemon does it for opencode 1. The texts of later answers are lost on some tools. Returns
+ * the text for the agent about a refusal.
  */
 function decide(directory: string, event: PermissionEvent): string | undefined {
   const home = process.env['KUGETSU_DIR'] ?? ''

@@ -66,7 +66,7 @@ export const inboxItem = z.looseObject({
 export type InboxItem = z.infer<typeof inboxItem>
 
 export const plugin = z.looseObject({
-  /** Its file, when it is not one of opencode's own or of a package. */
+  /** Its file; absent for opencode's own plugins and those of packages. */
   source: z.optional(z.looseObject({ path: z.optional(z.string()) })),
   state: z.looseObject({ status: z.string(), error: z.optional(z.string()) }),
 })
