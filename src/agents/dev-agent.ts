@@ -21,7 +21,7 @@ export interface DevTask {
   prUrl?: string | undefined
   /** What the issue says, where it was read. */
   issue?: IssueText | undefined
-  /** What was asked and answered in a session that is lost. */
+  /** The questions and answers of a lost session. */
   remembered?: Conversation | undefined
   /** The delegator's words, possibly none. */
   message: string

@@ -74,7 +74,7 @@ const meanings: Readonly<Record<string, string>> = {
 /** Commands that remove something: a slip of the keys must not lead there. */
 const removing = new Set(['destroy', 'prune', 'down', 'remove', 'clear'])
 
-/** What was probably meant by a word that is no command, one of `names` or a meaning of the above; undefined if unknown. */
+/** The probable meaning of a word other than a command: one of `names`, or a meaning of the above; undefined if unknown. */
 export function meantBy(word: string, names: readonly string[], isFirst: boolean): string | undefined {
   const meant = isFirst && Object.hasOwn(meanings, word) ? meanings[word] : undefined
   if (meant !== undefined && names.includes(meant.split(' ')[0] ?? '')) return meant

@@ -39,7 +39,7 @@ export function readConfig(file: string, variables: Variables): ConfigFile {
 
 /**
  * Parses the text of a config file. `variables` gives `$NAME` its meaning until the file itself sets it. `statements` gets
- * what was understood, by its place in normalised(). Never throws: a statement that is not understood becomes a warning and
+ * what was understood, by its place in normalised(). Never throws: a statement not understood becomes a warning and
  * changes nothing.
  */
 export function parseConfig(text: string, variables: Variables = {}, statements: Statement[] = []): ConfigFile {
@@ -209,7 +209,7 @@ function readUnquoted(reader: ConfigReader, lookup: Lookup, quoted: boolean, dep
   return next
 }
 
-/** A backslash in the default of an expansion that is in double quotes. */
+/** A backslash in the default of an expansion in double quotes. */
 function readEscape(reader: ConfigReader): string {
   const escaped = reader.text[reader.at++] ?? ''
   if (escaped === '\n') return ''

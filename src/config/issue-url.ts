@@ -1,4 +1,4 @@
-/** Issues named by a URL: `<clone URL>#<id>`, or the page of an issue on a server that is known by another name. */
+/** Issues named by a URL: `<clone URL>#<id>`, or the page of an issue on a server known by another name. */
 import { KugetsuError } from '../core/errors.ts'
 import { formatRef, isPageUrl, parseRef, type IssueRef } from '../core/issue-ref.ts'
 import { findServer, type GitServer } from './git-servers.ts'

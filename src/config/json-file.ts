@@ -4,8 +4,8 @@ import type { Read } from '../core/fields.ts'
 import { readState } from '../platform/state-file.ts'
 
 /**
- * Reads a JSON file; undefined when there is none or it is empty. A file that is not JSON or that `check` does not accept is
- * set aside, with its bytes kept, and named in a KugetsuError `unreadable`; `wrongPlace` names the place in it that is wrong.
+ * Reads a JSON file; undefined when there is none or it is empty. A file without JSON, or one that `check` does not accept,
+ * is set aside, with its bytes kept, and named in a KugetsuError `unreadable`; `wrongPlace` names the wrong place in it.
  */
 export function readJsonFile<T>(
   file: string,

@@ -40,8 +40,8 @@ function ownerOf(variable: string, servers: readonly Server[]): Server | undefin
 }
 
 /**
- * Of several hosts of a forge, the default one, else the public one; otherwise the token's host is unknown. One that nobody
- * added does not count: a URL in a command decides nothing about tokens.
+ * Of several hosts of a forge, the default one, else the public one; otherwise the token's host is unknown. One that no
+ * person added does not count: a URL in a command decides nothing about tokens.
  */
 function ownerOfForge(type: ForgeType, servers: readonly Server[]): Server | undefined {
   const candidates = servers.filter((server) => server.type === type && server.found !== true)

@@ -61,7 +61,7 @@ export const yesOrNo: Reader<boolean> = (given) => {
 }
 
 export const directory: Reader<string> = (given, userHome) => {
-  // The shell leaves a quoted ~ as it is; nobody means a directory of that name.
+  // The shell leaves a quoted ~ as it is; no person means a directory of that name.
   const expanded = given.text.replace(/^~(?=\/|$)/, () => userHome)
   if (path.isAbsolute(expanded) && !hasControls(expanded)) return path.normalize(expanded)
   throw senseless(given, 'an absolute path, or one that begins with ~/')

@@ -191,7 +191,7 @@ export interface SettingView {
   value: string | null
   default: string
   source: 'environment' | 'config' | 'default'
-  /** The line of the config file that counts, if that is the source. */
+  /** The line of the config file that counts, if the file is the source. */
   line: number | null
   meaning: string
   /** Why it cannot be used. */

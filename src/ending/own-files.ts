@@ -4,7 +4,7 @@ import * as path from 'node:path'
 import { codeOf } from '../core/errors.ts'
 import { isLeftTemporary, removeTree } from '../git/temporary.ts'
 
-/** Names by folder, as docs/state.md describes them; `''` is the home. A folder that is not named here is looked into. */
+/** Names by folder, as docs/state.md describes them; `''` is the home. A folder not named here is looked into. */
 const names: Record<string, RegExp> = {
   '': /^(config|index\.json|servers\.json|repos\.json|closing\.json|activity-read\.json|notifications\.json|queue\.json|(journal|activity)\.jsonl(\.1)?)$/,
   sessions: /\.json$/,

@@ -8,8 +8,8 @@ import type { Variables } from './proxy.ts'
 const patienceMs = 5_000
 
 /**
- * The kind of forge whose API answers below `web`, the address of its pages; undefined when none does within five seconds.
- * Sends no token. Throws only the reason of an aborted signal.
+ * The kind of forge with an API that answers below `web`, the address of its pages; undefined when none does within five
+ * seconds. Sends no token. Throws only the reason of an aborted signal.
  */
 export async function askKind(
   web: string,

@@ -25,7 +25,7 @@ export interface Standing {
   ci: 'success' | 'failure' | 'pending' | 'none' | undefined
 }
 
-/** What people have written on an issue, whoever they are. */
+/** The texts on an issue, by any person. */
 export interface Issue {
   title: string
   /** Markdown, possibly empty. */

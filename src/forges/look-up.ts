@@ -1,4 +1,4 @@
-/** Looks up pull requests and issues. Nothing here throws because a forge does not answer: that is `unknown`, with the reason. */
+/** Looks up pull requests and issues. Nothing here throws because a forge does not answer: the result is `unknown`, with the reason. */
 import type { GitServer } from '../config/git-servers.ts'
 import { tokenVariables } from '../config/server-tokens.ts'
 import type { Repository } from '../core/issue-ref.ts'

@@ -5,7 +5,7 @@ import type { IssueRef } from '../core/issue-ref.ts'
 import { forgeOfKind } from './forge-kinds.ts'
 
 export interface WebPages {
-  /** The page of the issue; undefined for an id that is no number. */
+  /** The page of the issue; undefined for an id other than a number. */
   issue: string | undefined
   /** The page that opens a pull request of a branch, into `base` or the default branch. */
   newPullRequest: (branch: string, base: string | undefined) => string
@@ -29,7 +29,7 @@ export function webPagesOf(home: ServerHome, ref: IssueRef): WebPages | undefine
 }
 
 /**
- * Where the web pages of a server are: at its URL if that is a web address, else at the host of its API, else at the host
+ * Where the web pages of a server are: at its URL if this is a web address, else at the host of its API, else at the host
  * of its URL.
  */
 function webOf({ url, type, api }: Pick<GitServer, 'url' | 'type' | 'api'>): string | undefined {

@@ -18,7 +18,7 @@ const wsl = 'WSL_DISTRO_NAME'
 const displays = ['DISPLAY', 'WAYLAND_DISPLAY', wsl]
 
 /**
- * The words of the first of these variables that is set, as a shell reads them; undefined when none is. A path with blanks
+ * The words of the first set variable of these, as a shell reads them; undefined when none is. A path with blanks
  * needs no quotes if it names a file. Throws KugetsuError `bad_setting` for anything but a program and its arguments.
  */
 export function chosenProgram(

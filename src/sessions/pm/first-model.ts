@@ -12,7 +12,7 @@ import { slotHolders } from '../slots/slots.ts'
 /**
  * Throws KugetsuError `no_model` or `bad_model_setting` when opencode has no model for the first agent of this home, and
  * warns when there are only opencode's free ones. Asks nothing once an issue had an agent here, nor when the agent is to
- * have another model (`asked`): that is looked for in its worktree, because a repository can set up providers of its own.
+ * have another model (`asked`): this one is looked for in its worktree, because a repository can set up providers of its own.
  * `boot`: starts a server for this; otherwise only a running one is asked.
  */
 export async function requireFirstModel(home: Home, asked: string | undefined, boot: boolean): Promise<void> {

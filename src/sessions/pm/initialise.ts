@@ -59,7 +59,7 @@ export async function initialise(home: Home, options: { force: boolean }): Promi
 }
 
 /**
- * Does the same in a home that is not initialised, and nothing in any other; also while other processes do, or after one was
+ * Does the same in a home not yet initialised, and nothing in any other; also while other processes do, or after one was
  * killed in the middle of it. Calls `onBegin` once it is known that the home can be initialised, before it is.
  */
 export async function setUp(home: Home, onBegin: () => void): Promise<void> {

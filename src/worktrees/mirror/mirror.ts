@@ -241,7 +241,7 @@ export async function asUser(repository: GitRepository): Promise<GitRepository> 
   return withSsh(repository, await usersSsh(repository))
 }
 
-/** GIT_SSH_COMMAND outranks the user's core.sshCommand, so a core.sshCommand that is set is passed on as that variable. */
+/** GIT_SSH_COMMAND outranks the user's core.sshCommand, so a core.sshCommand of theirs is passed on as that variable. */
 function withSsh(repository: GitRepository, sshCommand: string | undefined): GitRepository {
   const { env } = repository.call
   if (sshCommand === undefined || sshCommand === '' || env['GIT_SSH_COMMAND'] !== undefined) return repository

@@ -75,7 +75,7 @@ export async function runConfigSet(context: Context, options: KeyOptions & { val
   report(context, options, name, `Set ${name} to ${value} in ${shownFile(context)}`)
 }
 
-/** `config unset <setting>`: also of a variable that is no setting, if the file sets it. */
+/** `config unset <setting>`: also of a variable without a setting, if the file sets it. */
 export async function runConfigUnset(context: Context, options: KeyOptions): Promise<void> {
   const isInFile = fileOf(context).values.has(options.setting)
   const name = isInFile ? options.setting : viewOf(context, options.setting).name
