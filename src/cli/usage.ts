@@ -35,6 +35,11 @@ export function usageError(error: CommanderError, program: Command, argv: readon
   const usage = `${called} ${command.usage().replace('[options]', '')}`.replace(/ +/g, ' ').trim()
   const isOption = error.code === 'commander.unknownOption'
   const see = command === program ? 'See "kugetsu help".' : `Usage: ${usage}; see "${called} --help".`
+  const noScript = /^command-argument value '([^]*)' is invalid for argument 'shell'/.exec(message)
+  if (noScript !== null) {
+    const said = `no completion for ${plainLine(noScript[1] ?? '', 100)}: bash, zsh or fish`
+    return new KugetsuError(said, { hint: see, code: 'usage', cause })
+  }
   // An unquoted #14 never gets here: to the shell it is a comment.
   const isCutOff = error.code === 'commander.missingArgument' && message.includes("'issue-ref")
   const hash = isCutOff ? ' Quote a ref that begins with #, or leave the # out: 14.' : ''

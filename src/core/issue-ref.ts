@@ -163,7 +163,7 @@ function read(text: string, around: Around): IssueRef | string {
   if (url !== null) return readPage(url[2] ?? '', url[1]?.toLowerCase() === 'http' ? ':80' : ':443')
   const mark = text.indexOf('#')
   if (/^\d+$/.test(text)) return 'the repository is missing'
-  if (mark === -1) return /^[^/]*[.:][^/]*\/./.test(text) ? readPage(text, ':443') : 'it has no #identifier'
+  if (mark === -1) return /^[^/]*[.:][^/]*\/./.test(text) ? readPage(text, ':443') : 'it has no #number'
   const id = text.slice(mark + 1)
   if (mark === 0) {
     if (around.here === undefined) return 'this is not a clone, so the repository is missing'
@@ -205,7 +205,7 @@ function checked(repository: Repository, id: string): IssueRef | string {
     named('repository', nameProblem(repo))
   if (problem !== undefined) return problem
   const canonicalId = idOf(id)
-  if (canonicalId === undefined) return 'the identifier is neither a number nor a -word'
+  if (canonicalId === undefined) return 'after # comes neither a number nor a -word'
   const ref = { host, owner: repository.owner, repo, id: canonicalId }
   return formatRef(ref).length > longestRef ? 'it is too long' : ref
 }

@@ -58,7 +58,7 @@ describe('a command line that is wrong', () => {
     )
     expect(await saidOf('queue', 'list', 'x')).toMatch(/too many arguments for 'list'.* \| Usage: kugetsu queue list;/)
     expect(await saidOf('--nope')).toBe(`unknown option '--nope' | See "kugetsu help".`)
-    expect(await saidOf('completion', 'tcsh')).toMatch(/Allowed choices are bash, zsh, fish/)
+    expect(await saidOf('completion', 'tcsh')).toMatch(/no completion for tcsh: bash, zsh or fish/)
   })
 })
 

@@ -232,7 +232,7 @@ describe('a repository that is named by a URL', () => {
       [`${stage.git.url}/app.git#1`, /^Error: \S+ does not name an owner and a repository/],
       [`https://me:secret@forge.test/me/app.git#1`, /^Error: the URL to clone from holds a user name or password/],
       ['ftp://forge.test/me/app.git#1', /^Error: the URL to clone from uses ftp:\/\/, which is not allowed/],
-      ['https://forge.test/me/app.git#readme', /^Error: \S+ is not an issue ref: the identifier is neither/],
+      ['https://forge.test/me/app.git#readme', /^Error: \S+ is not an issue ref: after # comes neither/],
       ['https://forge.test/me/app', /^Error: \S+ is not an issue ref: it is not the URL of an issue/],
     ] as const) {
       const { code, stderr } = await stage.kugetsu(['start', text, 'x'])

@@ -139,11 +139,7 @@ export const agents: Definitions = {
   },
   context: (command, context) => {
     const examples = ['kugetsu context app#14', 'kugetsu context app#14 --clear']
-    command(
-      'context <issue-ref>',
-      'Print what was asked and answered on an issue, for when its session is lost',
-      examples,
-    )
+    command('context <issue-ref>', 'Print the short history of an issue that a new session is given', examples)
       .option('--clear', 'Delete it')
       .action(async (ref, options) =>
         (await import('../commands/agents/context.ts')).runContext(context, { ...options, ref }),

@@ -27,7 +27,7 @@ export const cleanUp: Definitions = {
   },
   prune: (command, context) => {
     const examples = ['kugetsu prune', 'kugetsu prune --force']
-    command('prune', 'Show what nothing refers to any more: sessions, worktrees, mirrors, old saved work', examples)
+    command('prune', 'List leftovers: sessions, worktrees, mirrors, old saved work; --force removes them', examples)
       .option('--force', 'Remove it, unless work would be lost')
       .option('-y, --yes', 'Skip the question')
       .action(async (options) => (await import('../commands/clean-up/prune.ts')).runPrune(context, options))

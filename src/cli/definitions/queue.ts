@@ -7,7 +7,7 @@ export const queue: Definitions = {
   queue: (_, context, group, asked) =>
     addTo(group('queue', 'Manage the tasks that wait for a free slot'), queueCommands, context, asked),
   'queue-daemon': (_, context, group) =>
-    addQueueDaemonCommands(group('queue-daemon', 'Manage the daemon that takes tasks from the queue'), context),
+    addQueueDaemonCommands(group('queue-daemon', 'Run queued tasks in the background'), context),
   [daemonCommand]: (command, context) => {
     command(daemonCommand, 'Run the daemon; started by the other commands').action(async () =>
       (await import('../commands/internal/supervise.ts')).runSupervise(context, { foreground: false }),

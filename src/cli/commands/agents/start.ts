@@ -149,7 +149,7 @@ function print(context: Context, options: StartOptions, { how, name, record, rec
   const what = {
     started: 'An agent works on',
     continued: 'The agent goes on with',
-    steered: 'The message joins the work on',
+    steered: 'Sent to the running agent on',
   }[how]
   context.io.out(
     `${styled(context, 'green', what)} ${styled(context, 'bold', record.issue_ref ?? name)}\n` +

@@ -38,7 +38,10 @@ export async function runServerAdd(
 ): Promise<void> {
   const server = shown(await addServer(context, options))
   if (options.json === true) return printJson(context, server)
-  print(context, `Added git server ${server.name}: ${server.url} (${server.type})`)
+  print(
+    context,
+    `Added git server ${server.name}: ${server.url} (${server.type === 'unknown' ? 'plain git: no pull requests' : server.type})`,
+  )
   if (server.type === 'unknown') {
     const how = `kugetsu server add ${server.name} ${server.url} --type <forge>`
     context.io.err(`kugetsu could not guess the type of its forge. To set it: ${how} (${forgeKinds.join(', ')})\n`)
