@@ -19,7 +19,7 @@ export const cleanUp: Definitions = {
     const examples = ['kugetsu set-pr app#14 https://github.com/me/app/pull/15']
     command(
       'set-pr <issue-ref> <pr-url>',
-      'Record the pull request of an issue, if kugetsu did not find it by its branch',
+      'Record the pull request of an issue; one from the branch of the issue is found automatically',
       examples,
     ).action(async (ref, url, options) =>
       (await import('../commands/agents/set-pr.ts')).runSetPr(context, { ...options, ref, url }),

@@ -3,7 +3,7 @@ import { seconds, type Definitions } from '../define.ts'
 
 export const pmAgent: Definitions = {
   delegate: (command, context) => {
-    command('delegate <message>', 'Queue a message for the PM agent, which breaks work down and hands it out', [
+    command('delegate <message>', 'Ask the planner (the PM agent), which breaks work down and hands it out', [
       'kugetsu delegate "start on the open bugs of github.com/me/app"',
       'kugetsu delegate "how does app#14 stand?" --wait',
       'kugetsu delegate - < plan.md',
