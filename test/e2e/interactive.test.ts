@@ -52,7 +52,7 @@ describe.skipIf(!hasTerminals)('in a terminal (script of util-linux)', () => {
   it('wait and logs -f end with Ctrl-C, and the agent works on', async () => {
     const waiting = open(['wait', ref(1)])
     const continuing = open(['continue', ref(1), 'SAY{{one more}}', '--wait'])
-    await continuing.until(/joins the work/)
+    await continuing.until(/Sent to the running agent/)
     const following = open(['logs', '-f', ref(1)])
     await following.until(/GATE=go/)
     following.type(ctrlC)

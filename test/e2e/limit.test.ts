@@ -158,7 +158,7 @@ describe('two starts of one issue at once', () => {
     const said = starts.map(({ stdout }) => /session\s+(\S+)/.exec(stdout)?.[1])
     expect(new Set(said)).toEqual(new Set([(await session(ref)).opencode_session_id]))
     const how = starts.map(({ stdout }) => stdout.split(ref)[0]?.trim() ?? '')
-    expect(how.toSorted()).toEqual(['An agent works on', 'Sent to the running agent on'])
+    expect(how.toSorted()).toEqual(['An agent works on', 'The message joins the work on'])
 
     model.release('both')
     await runOk(home, ['wait', ref])
@@ -191,7 +191,7 @@ describe('continue', () => {
     expect((await run(home, ['start', 'forge.test/me/app#51', 'SAY{{no room}}'])).code).toBe(2)
 
     const steered = await runOk(home, ['continue', ref, 'BASH{{cat begun.txt > seen.txt}} SAY{{steered well}}'])
-    expect(steered.stdout).toContain('Sent to the running agent on')
+    expect(steered.stdout).toContain('The message joins the work on')
     expect(slots()).toHaveLength(1)
     expect((await session(ref)).opencode_session_id).toBe(before.opencode_session_id)
 

@@ -149,7 +149,8 @@ function print(context: Context, options: StartOptions, { how, name, record, rec
   const what = {
     started: 'An agent works on',
     continued: 'The agent goes on with',
-    steered: 'Sent to the running agent on',
+    // A script that reads a pipe finds the words of 0.1.0 there.
+    steered: context.io.terminal ? 'Sent to the running agent on' : 'The message joins the work on',
   }[how]
   context.io.out(
     `${styled(context, 'green', what)} ${styled(context, 'bold', record.issue_ref ?? name)}\n` +

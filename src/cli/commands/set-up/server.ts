@@ -38,10 +38,9 @@ export async function runServerAdd(
 ): Promise<void> {
   const server = shown(await addServer(context, options))
   if (options.json === true) return printJson(context, server)
-  print(
-    context,
-    `Added git server ${server.name}: ${server.url} (${server.type === 'unknown' ? 'plain git: no pull requests' : server.type})`,
-  )
+  // A script that reads a pipe finds the word of 0.1.0 there.
+  const type = server.type === 'unknown' && context.io.terminal ? 'plain git: no pull requests' : server.type
+  print(context, `Added git server ${server.name}: ${server.url} (${type})`)
   if (server.type === 'unknown') {
     const how = `kugetsu server add ${server.name} ${server.url} --type <forge>`
     context.io.err(`kugetsu could not guess the type of its forge. To set it: ${how} (${forgeKinds.join(', ')})\n`)
