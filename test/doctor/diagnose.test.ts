@@ -3,11 +3,13 @@ import * as crypto from 'node:crypto'
 import * as fs from 'node:fs'
 import * as net from 'node:net'
 import * as path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { pass, type Check } from '../../src/doctor/check.ts'
 import { allChecks, diagnose, repair, type Finding } from '../../src/doctor/diagnose.ts'
-import { socketPath } from '../../src/daemon/socket.ts'
+import { listen, socketPath } from '../../src/daemon/socket.ts'
 import { currentProcess, identify, kill } from '../../src/platform/processes.ts'
+import { tryExclusive } from '../../src/platform/locks.ts'
 import { openSqlite } from '../../src/platform/sqlite.ts'
 import { createServiceHome, type ServiceHome } from '../helpers/service-home.ts'
 import { waitFor } from '../helpers/wait-for.ts'
@@ -387,6 +389,26 @@ describe('the daemon', () => {
     expect(await look('daemon')).toMatchObject({ status: 'warn', hint: 'kugetsu queue-daemon start' })
     write('queue/dispatching', '')
     expect(await look('daemon')).toMatchObject({ status: 'fail', hint: 'kugetsu queue-daemon start' })
+  })
+
+  it('is waited for while it is just beginning: it holds its lock before it can answer', async () => {
+    const release = tryExclusive(home.paths.daemonLock)
+    const found = look('daemon')
+    // So that the first look finds nobody. A test on a slow machine finds the daemon at once.
+    await sleep(60)
+    const socket = await listen(home, () => ({ ok: true, pid: process.pid, dispatching: true }))
+    try {
+      expect(await found).toMatchObject({ status: 'pass', detail: expect.stringContaining(`pid ${process.pid}`) })
+    } finally {
+      await socket.close()
+      release?.()
+    }
+  })
+
+  it('is said to be silent when it holds its lock and answers nobody', async () => {
+    const release = tryExclusive(home.paths.daemonLock)
+    expect(await look('daemon')).toMatchObject({ status: 'fail', detail: 'a daemon runs and does not answer' })
+    release?.()
   })
 })
 

@@ -71,7 +71,7 @@ export function atWork(facts: Facts, session: SessionView): Explanation {
         next: [`kugetsu attach ${ref}`, `kugetsu stop ${ref}`],
       }
     default: {
-      const until = run === undefined ? '' : ` Time limit ${clock(run.deadline_at)} (TASK_TIMEOUT_HOURS).`
+      const until = run === undefined ? '' : ` It is stopped at ${clock(run.deadline_at)} (TASK_TIMEOUT_HOURS).`
       return {
         state: 'working',
         sentences: [`An agent has been at work on it${began}.${until}`, ...more],

@@ -95,7 +95,7 @@ describe('an issue with an agent', () => {
     const { state, text, next } = told({ session: session('running'), run, decisions, queue: [task('q_1')] })
     expect(state).toBe('working')
     expect(text).toMatch(
-      /^An agent has been at work on it for 10 min\. Time limit 2026-\S+ \S+ \(TASK_TIMEOUT_HOURS\)\./,
+      /^An agent has been at work on it for 10 min\. It is stopped at 2026-\S+ \S+ \(TASK_TIMEOUT_HOURS\)\./,
     )
     expect(text).toContain('It asked for a permission (PERMISSION_POLICY): rejected bash rm.')
     expect(text).toContain('1 task of the issue waits in the queue')
