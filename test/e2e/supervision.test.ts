@@ -182,6 +182,26 @@ describe('a run that a command settles while no daemon lives', () => {
   })
 })
 
+describe('without a daemon, and while none can start', () => {
+  it('an agent is stopped and its run is settled by the command', async () => {
+    const from = stage.model.turns('GATE=unfollowed').length
+    await stage.ok(['start', ref(15), 'GATE=unfollowed SAY{{never said}}'])
+    await waitFor('the turn', () => stage.model.turns('GATE=unfollowed').length > from)
+    await waitFor('the daemon', () => livesHere(daemonPid()))
+    await kill(daemonPid())
+    const log = path.join(stage.home.kugetsuDir, 'queue', 'daemon.log')
+    fs.truncateSync(log, 50_000_000)
+    fs.mkdirSync(`${log}.1`) // so the log can neither be moved away nor written on
+    const stopped = await stage.kugetsu(['stop', ref(15)])
+    expect(stopped).toMatchObject({ code: 0, stdout: expect.stringContaining('Stopped') })
+    expect(stopped.stderr).toMatch(/^Warning: no daemon follows the agents: /m)
+    expect(stage.file(15)).toMatchObject({ state: 'idle', run: null })
+    expect(stage.slots()).toEqual([])
+    fs.truncateSync(log)
+    fs.rmdirSync(`${log}.1`)
+  })
+})
+
 describe('a server that is killed', () => {
   it('is restarted, its orphans ended, and the agent goes on in its own session', async () => {
     await stage.ok(['start', ref(5), `SAY{{I had begun}} ${sleeper}`])
