@@ -5,14 +5,18 @@ import { waitForTask, type Queued } from '../tasks/enqueue.ts'
 import type { Context } from './terminal/context.ts'
 import { printJson, styled } from './terminal/output.ts'
 
+export function tellQueued(context: Context, options: { json?: boolean }, queued: Queued): void {
+  if (options.json === true) return printJson(context, queued.item)
+  context.io.out(queuedText(context, queued))
+}
+
 /** Says what was queued, and that it stays queued when no daemon takes tasks. */
-export function tellQueued(context: Context, options: { json?: boolean }, { item, dispatching }: Queued): void {
-  if (options.json === true) return printJson(context, item)
+export function queuedText(context: Context, { item, dispatching }: Queued): string {
   const what = item.kind === 'pm' ? 'for the PM agent' : styled(context, 'bold', plainLine(item.issue_ref ?? '', 300))
   const ahead = item.priority > 0 ? ', ahead of new work' : ''
-  context.io.out(
+  return (
     `${styled(context, 'green', 'Queued')} ${what} as ${item.id}${ahead}` +
-      `${dispatching ? '' : '; no daemon takes tasks. Run: kugetsu queue-daemon start'}\n`,
+    `${dispatching ? '' : '; no daemon takes tasks. Run: kugetsu queue-daemon start'}\n`
   )
 }
 

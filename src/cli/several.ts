@@ -24,19 +24,61 @@ export async function forEachRef(
     if (options.json === true) printJson(context, result)
     return
   }
-  const results: unknown[] = []
-  const codes: number[] = []
+  finishAttempts(context, options, await attemptEach(context, options, refs, work), (result) => result)
+}
+
+/** What became of the work for one ref: its result, or with an error what --json shows of it. */
+export interface Attempt<T> {
+  ref: string
+  result?: T
+  error?: ReturnType<typeof describeError>
+  exitCode: number
+}
+
+/** Does `work` for each ref, one after the other. Each failure is printed, unless with `json`. */
+export async function attemptEach<T>(
+  context: Context,
+  options: { json?: boolean },
+  refs: readonly string[],
+  work: (ref: string) => Promise<T>,
+): Promise<Attempt<T>[]> {
+  const attempts: Attempt<T>[] = []
   for (const ref of refs) {
     try {
-      results.push(await work(ref))
+      attempts.push({ ref, result: await work(ref), exitCode: 0 })
     } catch (error) {
       if (context.signal.aborted || !(error instanceof KugetsuError)) throw error
-      if (options.json === true) results.push({ issue_ref: ref, error: describeError(error) })
-      else renderError(context, error, { json: false, debug: false })
-      codes.push(error.exitCode)
+      if (options.json !== true) renderError(context, named(ref, error, refs.length), { json: false, debug: false })
+      attempts.push({ ref, error: describeError(error), exitCode: error.exitCode })
     }
   }
-  if (options.json === true) printJson(context, results)
+  return attempts
+}
+
+/** The error of one of several refs, which says of which. */
+function named(ref: string, error: KugetsuError, count: number): KugetsuError {
+  if (count === 1 || error.message.includes(ref)) return error
+  const { hint, code, exitCode } = error
+  return new KugetsuError(`${ref}: ${error.message}`, { ...(hint === undefined ? {} : { hint }), code, exitCode })
+}
+
+/**
+ * Sets the exit code to the first of 1, 2, 3, 124 among the attempts', and with `json` prints the array of what they
+ * came to.
+ */
+export function finishAttempts<T>(
+  context: Context,
+  options: { json?: boolean },
+  attempts: readonly Attempt<T>[],
+  view: (result: T) => unknown,
+): void {
+  if (options.json === true) {
+    printJson(
+      context,
+      attempts.map(({ ref, result, error }) => (error === undefined ? view(result as T) : { issue_ref: ref, error })),
+    )
+  }
+  const codes = attempts.map(({ exitCode }) => exitCode).filter((code) => code !== 0)
   if (codes.length > 0) context.setExitCode(worstOf(codes))
 }
 

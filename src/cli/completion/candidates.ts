@@ -107,6 +107,8 @@ async function offered(
   }
   const { registeredArguments: given } = command
   const last = given.at(-1)
+  // With the message in a flag, each word is an issue.
+  if (used.has('--message') && given[0] !== undefined) return valuesOf(given[0], given[0].name(), place, typed, values)
   const argument = given[place.given.length] ?? (last?.variadic === true ? last : undefined)
   return argument === undefined ? [] : valuesOf(argument, argument.name(), place, typed, values)
 }

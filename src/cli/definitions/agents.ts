@@ -10,33 +10,26 @@ export const agents: Definitions = {
       [
         'kugetsu start https://github.com/me/app/issues/14',
         'kugetsu start github.com/me/app#14 "fix the login bug"',
-        'kugetsu start git@git.example.com:me/app.git#14 - --wait < task.md',
+        'kugetsu start me/app#14 me/app#15 --queue -m - < task.md',
       ],
       startExits,
     )
-    startFlags(start).action(async (ref, message, prUrl, options) =>
-      (await import('../commands/agents/start.ts')).runStart(context, {
-        ...options,
-        ref,
-        message,
-        prUrl,
-        command: 'start',
-      }),
+    startFlags(start).action(async (_ref, _message, _prUrl, options, { args: words }: Command) =>
+      (await import('../commands/agents/start.ts')).runStart(context, { ...options, words, command: 'start' }),
     )
   },
   continue: (command, context) => {
     const description = "Send an issue's agent its next message, or steer it while it works"
-    const examples = ['kugetsu continue app#14 "add tests"', 'kugetsu continue app#14']
+    const examples = [
+      'kugetsu continue app#14 "add tests"',
+      'kugetsu continue app#14',
+      'kugetsu continue app#14 app#15 -m "rebase on main"',
+    ]
     const next = startFlags(command('continue <issue-ref> [message]', description, examples, startExits))
     next
       .addOption(new Option('--now', 'Start without a free slot, beyond MAX_CONCURRENT_AGENTS').conflicts('queue'))
-      .action(async (ref, message, options) =>
-        (await import('../commands/agents/start.ts')).runStart(context, {
-          ...options,
-          ref,
-          message,
-          command: 'continue',
-        }),
+      .action(async (_ref, _message, options, { args: words }: Command) =>
+        (await import('../commands/agents/start.ts')).runStart(context, { ...options, words, command: 'continue' }),
       )
   },
   list: (command, context) => {
@@ -156,6 +149,8 @@ const startExits = {
 /** The flags of `start` and `continue`. */
 function startFlags(command: Command): Command {
   return command
+    .allowExcessArguments() // with -m each word is an issue
+    .option('-m, --message <text>', 'Give this message (- is standard input) to each of the issues named')
     .option('--queue', 'Queue the task when no slot is free')
     .option('--wait', 'Wait until the agent is done; the exit code says how it ended')
     .option('--timeout <seconds>', 'With --wait, stop waiting after this many seconds', seconds)

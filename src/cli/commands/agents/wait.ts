@@ -1,4 +1,5 @@
-import { exitCodes, KugetsuError } from '../../../core/errors.ts'
+import { KugetsuError } from '../../../core/errors.ts'
+import type { Item } from '../../../queue/item.ts'
 import type { SessionRecord } from '../../../sessions/file/session-file.ts'
 import { sessionView, type SessionView } from '../../../sessions/status/session-view.ts'
 import { describeMade } from '../../../worktrees/at-risk/made-so-far.ts'
@@ -20,15 +21,31 @@ export async function runWait(context: Context, options: WaitOptions & { refs: s
   await reportEnds(context, names, { ...options, withTasks: true, queued })
 }
 
+/** Waits for the agents and says how they ended. Throws KugetsuError `agent_failed` when one ended badly, or as waitForRuns(). */
+export async function reportEnds(context: Context, names: string[], options: EndOptions): Promise<void> {
+  const { views, problem } = await waitForEnds(context, names, options)
+  if (options.json !== true && problem !== undefined) throw problem
+  if (options.json !== true) return
+  printJson(context, views)
+  if (problem !== undefined) context.setExitCode(problem.exitCode)
+}
+
+export interface EndOptions extends WaitOptions {
+  /** Also wait for the tasks of the issues in the queue. */
+  withTasks?: boolean
+  /** Issues without a session yet. */
+  queued?: readonly string[]
+}
+
 /**
- * Waits for the agents, `withTasks` also for their tasks in the queue, and says how they ended. Throws KugetsuError
- * `agent_failed` when one ended badly.
+ * Waits for the agents; without `json` prints how each ended. `problem` is what to say when one ended badly
+ * (`agent_failed`). Throws KugetsuError as waitForRuns().
  */
-export async function reportEnds(
+export async function waitForEnds(
   context: Context,
   names: string[],
-  options: WaitOptions & { withTasks?: boolean; queued?: readonly string[] },
-): Promise<void> {
+  options: EndOptions,
+): Promise<{ views: SessionView[]; problem: KugetsuError | undefined }> {
   const timeoutMs = options.timeout === undefined ? undefined : options.timeout * 1000
   const { withTasks = false, queued = [] } = options
   const waited = await waitForRuns(context, names, {
@@ -41,22 +58,23 @@ export async function reportEnds(
   const left = ended.flatMap(({ name, record }) =>
     record === undefined ? [] : [{ record, view: sessionView(context, name, record) }],
   )
+  if (options.json !== true) for (const { record, view } of left) await printEnd(context, record, view)
   const views = left.map(({ view }) => view)
-  const failed = views.filter(({ state }) => state !== 'idle')
-  const gone = ended.length - left.length
-  if (options.json === true) printJson(context, views)
-  else {
-    for (const { record, view } of left) await printEnd(context, record, view)
-  }
-  if (failed.length + gone + tasks.length === 0) return
-  if (options.json === true) {
-    context.setExitCode(exitCodes.failed)
-    return
-  }
-  const refs = failed.map(({ issue_ref, type }) => issue_ref ?? type)
+  return { views, problem: problemOf(views, ended.length, tasks) }
+}
+
+/** What to say when not all of `count` sessions are left and ended well, or a task of theirs failed. */
+function problemOf(views: readonly SessionView[], count: number, tasks: readonly Item[]): KugetsuError | undefined {
+  const refs = views.flatMap(({ state, issue_ref: ref, type }) => (state === 'idle' ? [] : [ref ?? type]))
   const [task] = tasks
-  if (refs.length === 0 && task !== undefined) {
-    throw new KugetsuError(
+  if (refs.length > 0) {
+    return new KugetsuError(`${refs.length} of ${count} did not end well: ${refs.join(', ')}`, {
+      hint: `See what happened: kugetsu logs ${refs[0] ?? ''}`,
+      code: 'agent_failed',
+    })
+  }
+  if (task !== undefined) {
+    return new KugetsuError(
       `the task ${task.id} of ${task.issue_ref ?? 'the PM agent'} did not end well: ${task.error}`,
       {
         hint: `See what happened: kugetsu queue show ${task.id}`,
@@ -64,14 +82,9 @@ export async function reportEnds(
       },
     )
   }
-  if (refs.length === 0) {
-    throw new KugetsuError('nothing is left to wait for: the task was removed, or the session was destroyed', {
-      hint: 'See "kugetsu list" and "kugetsu queue list".',
-      code: 'agent_failed',
-    })
-  }
-  throw new KugetsuError(`${refs.length} of ${ended.length} did not end well: ${refs.join(', ')}`, {
-    hint: `See what happened: kugetsu logs ${refs[0] ?? ''}`,
+  if (views.length === count) return undefined
+  return new KugetsuError('nothing is left to wait for: the task was removed, or the session was destroyed', {
+    hint: 'See "kugetsu list" and "kugetsu queue list".',
     code: 'agent_failed',
   })
 }

@@ -1,0 +1,124 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { runJson } from '../helpers/kugetsu.ts'
+import { ref, setStage, type Stage } from '../helpers/stage.ts'
+import { waitFor } from '../helpers/wait-for.ts'
+
+let stage: Stage
+beforeAll(async () => {
+  stage = await setStage({ config: { MAX_CONCURRENT_AGENTS: 2 } })
+})
+afterAll(() => stage.cleanup())
+
+/** A gate holds agents until it opens. */
+const gate = (name: string) => `GATE=${name}`
+const begun = async (name: string, count: number) =>
+  waitFor(`${count} agents at ${name}`, () => stage.model.turns(gate(name)).length >= count)
+
+describe('start with -m', () => {
+  it('begins each issue named, each with its own line, and leaves those out for which no slot is free', async () => {
+    const started = await stage.kugetsu(['start', ref(1), ref(2), ref(1), ref(3), '-m', `${gate('one')} SAY{{seen}}`])
+    expect(started.code).toBe(2)
+    expect(started.stdout.match(/^An agent works on \S+$/gm)).toEqual([
+      `An agent works on ${ref(1)}`,
+      `An agent works on ${ref(2)}`,
+    ])
+    expect(started.stderr).toMatch(
+      /^Error: forge\.test\/me\/app#3: no free slot: 2 of 2 [^\n]+\nHint: [^\n]*--queue[^\n]*\n$/m,
+    )
+    expect(stage.file(3)).toBeUndefined()
+    await begun('one', 2)
+  })
+
+  it('with --queue leaves them to the queue, and with --wait waits for all of them', async () => {
+    await stage.ok(['queue-daemon', 'start'])
+    const waiting = runJson<Record<string, unknown>[]>(
+      stage.home,
+      ['start', ref(4), ref(5), '--queue', '--wait', '--json', '-m', '-'],
+      { input: 'SAY{{from a file}}' },
+    )
+    await waitFor('the tasks', async () => {
+      const { json } = await runJson<{ issue_ref: string }[]>(stage.home, ['queue', 'list', '--json'])
+      return json.length === 2
+    })
+    stage.model.release('one')
+    const { code, json, stderr } = await waiting
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(json.map(({ issue_ref, state }) => [issue_ref, state])).toEqual([
+      [ref(4), 'idle'],
+      [ref(5), 'idle'],
+    ])
+    for (const number of [4, 5]) expect(await stage.ok(['logs', ref(number), '--last'])).toBe('from a file\n')
+  })
+
+  it('goes on when one fails, and with --json shows what became of each', async () => {
+    await stage.ok(['wait', ref(1), ref(2)])
+    const { code, json } = await runJson<Record<string, unknown>[]>(stage.home, [
+      'start',
+      ref(6),
+      'forge.test/me/nowhere#7',
+      '--json',
+      '-m',
+      'SAY{{six}}',
+    ])
+    expect(code).toBe(1)
+    expect(json).toEqual([
+      expect.objectContaining({ issue_ref: ref(6), state: 'running' }),
+      { issue_ref: 'forge.test/me/nowhere#7', error: expect.objectContaining({ code: expect.any(String) }) },
+    ])
+  })
+
+  it('waits for those that began, and the exit code and the output tell of the others', async () => {
+    await stage.ok(['wait', ref(6)])
+    const args = ['start', 'forge.test/me/nowhere#7', ref(8), '--wait', '-m', 'SAY{{eight}}']
+    const text = await stage.kugetsu(args)
+    expect(text.code).toBe(1)
+    expect(text.stdout).toMatch(new RegExp(`^An agent works on ${ref(8)}\\n[^]*\\nidle {2}${ref(8)}\\n$`))
+    expect(text.stderr).toMatch(/^Error: forge\.test\/me\/nowhere#7: cannot clone [^\n]*\nHint: /m)
+    const { code, json } = await runJson<Record<string, unknown>[]>(stage.home, [...args, '--json'])
+    expect(code).toBe(1)
+    expect(json).toEqual([
+      expect.objectContaining({ issue_ref: ref(8), state: 'idle' }),
+      { issue_ref: 'forge.test/me/nowhere#7', error: expect.anything() },
+    ])
+  })
+
+  it('says what goes on when the time is over', async () => {
+    const late = ['start', ref(8), ref(9), '--wait', '--timeout', '1', '-m', `${gate('late')} SAY{{late}}`]
+    const { code, stderr } = await stage.kugetsu(late)
+    expect(code).toBe(124)
+    expect(stderr).toMatch(/^Error: still at work after \d+ s: [^\n]*#8, [^\n]*#9\n/)
+  })
+})
+
+describe('continue with -m', () => {
+  it('tells each of the agents', async () => {
+    const told = await stage.ok(['continue', 'app#8', 'app#9', '-m', 'SAY{{told}}'])
+    expect(told.match(/^The message joins the work on \S+$/gm)).toHaveLength(2)
+    stage.model.release('late')
+    await stage.ok(['wait', 'app#8', 'app#9'])
+    for (const number of [8, 9]) expect(await stage.ok(['logs', ref(number)])).toContain('SAY{{told}}')
+  })
+})
+
+describe('a command line that cannot be meant', () => {
+  const said = async (...args: string[]) => {
+    const { code, stdout, stderr } = await stage.kugetsu(args)
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    return stderr
+  }
+
+  it('begins nothing', async () => {
+    expect(await said('start', ref(20), 'fix', 'the', 'login', 'bug')).toMatch(
+      /^Error: too many arguments for 'start'\nHint: Put the message in quotes\. [^\n]*-m/,
+    )
+    expect(await said('continue', ref(20), 'fix', 'it')).toMatch(/^Error: too many arguments for 'continue'\n/)
+    expect(await said('start', ref(20), 'app#21')).toMatch(/^Error: the message is a ref: app#21\nHint: [^\n]*-m/)
+    expect(await said('start', ref(20), 'no ref at all', '-m', 'x')).toMatch(
+      /^Error: "no ref at all" is not an issue ref/,
+    )
+    expect(await said('start', ref(20), ref(21), '-m', ' ')).toMatch(/^Error: the message is empty\n/)
+    expect(await said('start', ref(20), ref(21), '-m', '')).toMatch(/^Error: the message is empty\n/)
+    expect(await said('start', '-m', 'x')).toMatch(/^Error: missing required argument 'issue-ref'\n/)
+    for (const number of [20, 21]) expect(stage.file(number)).toBeUndefined()
+  })
+})
