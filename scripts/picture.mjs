@@ -8,9 +8,9 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const columns = 88
 /** Each from the line that begins with the first text up to the line that begins with the second, or to the end. */
 const leftOut = [
-  ['kugetsu demo', '2  One command'],
-  ['   $ kugetsu wait shop#1 shop#2', '5  What came of it'],
-  ['6  Clean up'],
+  ['kugetsu demo', '1  One command'],
+  ['   $ kugetsu wait shop#1 shop#2', '4  What came of it'],
+  ['5  Clean up'],
 ]
 const styleSequence = new RegExp(`${String.fromCodePoint(27)}\\[([\\d;]*)m`)
 

@@ -122,7 +122,9 @@ function currentDirectory(): string | undefined {
 }
 
 function createIo(interruption: Interruption, exit: ProcessOptions['exit']): Io & Pick<Context, 'progress'> {
-  const terminal = isTerminal(1)
+  // As GH_FORCE_TTY does for gh: the output of a terminal in a pipe, by a number also its width.
+  const forced = process.env['KUGETSU_FORCE_TTY'] ?? ''
+  const terminal = forced !== '' || isTerminal(1)
   const isDumb = process.env['TERM'] === 'dumb'
   let passing = false
   const put = (descriptor: 1 | 2, text: string) => {
@@ -149,7 +151,7 @@ function createIo(interruption: Interruption, exit: ProcessOptions['exit']): Io 
       return isTerminal(0) && isTerminal(2)
     },
     get columns() {
-      return (terminal && process.stdout.columns) || 80
+      return Number(forced) || (terminal && process.stdout.columns) || 80
     },
     get rows() {
       return (terminal && process.stdout.rows) || 24

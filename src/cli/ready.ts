@@ -50,5 +50,5 @@ export async function makeIssueReady(context: Context, { json }: { json?: boolea
 }
 
 function nameOf(type: ForgeType): string {
-  return type === 'unknown' ? 'plain git: no pull requests' : forgeFacts[type].name
+  return type === 'unknown' ? 'plain git, no pull requests' : forgeFacts[type].name
 }

@@ -31,14 +31,13 @@ export function closingWords(narrator: Narrator, home: DemoHome, ending: Ending 
     narrator.suggest([
       [`${kugetsu} list`, 'The sessions'],
       [`${kugetsu} logs shop#1`, 'A transcript'],
-      [`git -C ${path.join(ending.paths.worktrees, 'demo-tea-shop-1')} show`, "An agent's worktree"],
+      [`git -C ${path.join(ending.paths.worktrees, 'local-tea-shop-1')} show`, "An agent's worktree"],
       [`rm -rf ${ending.root}`, 'Remove it all'],
     ])
   }
   narrator.frame('What next', '')
   narrator.suggest([
-    [`${program} init`, 'Set up your own, with the models that your opencode has'],
-    [`${program} start github.com/you/app#14 "what to do"`, 'Put an agent on an issue'],
+    [`${program} start https://github.com/you/app/issues/14`, 'Put an agent on an issue'],
     [`${program} help`, 'See all commands'],
   ])
 }

@@ -19,8 +19,8 @@ export interface Narrator {
   command: (words: readonly string[]) => void
   /** A line that a command printed. Empty ones at the end are left out. */
   line: (text: string) => void
-  /** The lines of an aligned table: the wanted columns, as far as there is room. */
-  table: (lines: string[], wanted: string[]) => void
+  /** The width of what commands print, in columns. */
+  columns: number
   /** The demo's own words amid the output of a command. */
   remark: (text: string) => void
   /** Things to type, each with what it does. */
@@ -67,10 +67,13 @@ export function createNarrator(audience: Audience): Narrator {
     },
     command: (words) => {
       emptyLines = 0
-      print(`\n${margin}${styled(['bold', 'green'], '$')} ${styled('bold', words.map(quoted).join(' '))}`)
+      const rows = breakCommand(words.map(quoted), width - margin.length - 2)
+      const indent = `${margin}    `
+      const typed = rows.map((row, index) => (index === 0 ? '' : indent) + styled('bold', row)).join(' \\\n')
+      print(`\n${margin}${styled(['bold', 'green'], '$')} ${typed}`)
     },
     line,
-    table: (lines, wanted) => fitColumns(lines, wanted, outputWidth).forEach(line),
+    columns: outputWidth,
     remark: (text) => {
       afterOutput = true
       for (const row of wrap(text, outputWidth, 2)) output(styled('dim', row))
@@ -101,27 +104,16 @@ export function wrap(text: string, width: number, hanging = 0): string[] {
   return [...rows, row]
 }
 
-/** The wanted columns of an aligned table, in the table's order. If they do not fit, the last wanted are left out. */
-export function fitColumns(lines: string[], wanted: string[], width: number): string[] {
-  const titles = [...(lines[0] ?? '').matchAll(/\S+/g)]
-  const columns = titles.map((title, index) => {
-    const cells = lines.map((line) => line.slice(title.index, titles[index + 1]?.index).trimEnd())
-    return { name: title[0], cells, width: Math.max(...cells.map((cell) => cell.length)) }
-  })
-  let room = width + 2
-  const chosen = new Set<string>()
-  for (const name of wanted) {
-    room -= (columns.find((column) => column.name === name)?.width ?? 0) + 2
-    if (room < 0) break
-    chosen.add(name)
+/** The words of a command in rows, so that each but the last has room for ` \\` within `width`, if its words allow that. */
+function breakCommand(words: readonly string[], width: number): string[] {
+  if (words.join(' ').length <= width) return [words.join(' ')]
+  const rows: string[] = []
+  for (const word of words) {
+    const last = rows.at(-1)
+    if (last !== undefined && `${last} ${word}`.length + 4 <= width) rows[rows.length - 1] = `${last} ${word}`
+    else rows.push(word)
   }
-  const kept = columns.filter(({ name }) => chosen.has(name))
-  return lines.map((_, row) =>
-    kept
-      .map((column) => (column.cells[row] ?? '').padEnd(column.width))
-      .join('  ')
-      .trimEnd(),
-  )
+  return rows
 }
 
 function quoted(word: string): string {

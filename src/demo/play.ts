@@ -1,5 +1,6 @@
 /** The demo itself: the commands, their order, and the words. */
 import * as path from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { exitCodes, KugetsuError } from '../core/errors.ts'
 import { baseNameOf } from '../core/issue-names.ts'
 import { formatRef, type IssueRef } from '../core/issue-ref.ts'
@@ -7,18 +8,16 @@ import { brokenOff, closingWords, openingWords, type Ending } from './frame.ts'
 import { configure } from './configure.ts'
 import { createNarrator, type Audience, type Narrator } from './narration.ts'
 import { projectFiles } from './project.ts'
-import { serveRepository, type ServedRepository } from './repository.ts'
+import { createRepository } from './repository.ts'
 import { startScriptedModel } from './scripted-model.ts'
 import { createScreenplay, parts, type Screenplay } from './screenplay.ts'
 import { createStage, type DemoHome, type Finished, type Stage } from './stage.ts'
 import { createTranscriptView } from './transcript-view.ts'
 
-const repository = { host: 'demo', owner: 'tea', repo: 'shop' }
+/** A repository on this machine has no server: its host is `local`. */
+const repository = { host: 'local', owner: 'tea', repo: 'shop' }
 const limit = 2
 const atWorkMs = 60_000
-
-/** Lines of commands that are useful in a lasting home, and only distract here. */
-const distracting = [/^Which forge it speaks /, /^Next: kugetsu start/, /^Other git servers: /]
 
 export interface DemoOptions {
   /** Leave the throwaway home where it is, for a look around. */
@@ -49,9 +48,8 @@ export async function playDemo(home: DemoHome, audience: Audience, options: Demo
     const model = await startScriptedModel({ answer: screenplay.answer })
     closing.push(model.close)
     configure(stage, { limit, modelUrl: model.url })
-    const served = await serveRepository(stage, `${repository.owner}/${repository.repo}`, projectFiles)
-    closing.push(served.close)
-    await play({ home, stage, narrator, served, screenplay }, options)
+    const directory = await createRepository(stage, `${repository.owner}/${repository.repo}`, projectFiles)
+    await play({ home, stage, narrator, directory, screenplay }, options)
   } finally {
     stage.clear(options)
     home.signal.removeEventListener('abort', breakOff)
@@ -64,7 +62,8 @@ interface Scene {
   home: DemoHome
   stage: Stage
   narrator: Narrator
-  served: ServedRepository
+  /** The bare repository. */
+  directory: string
   screenplay: Screenplay
 }
 
@@ -72,42 +71,38 @@ async function play(scene: Scene, options: DemoOptions): Promise<void> {
   const { narrator, screenplay } = scene
   const [first, second] = parts.map(({ issue }) => `${repository.repo}#${issue}`) as [string, string]
 
-  narrator.step('Set up')
-  narrator.say(
-    'Tell kugetsu where repositories are: here, a git server on this machine. `init` makes two sessions in opencode: the base, which every agent starts as a fork of, and a PM agent, which can hand out work.',
-  )
-  await kugetsu(scene, ['server', 'add', repository.host, scene.served.url])
-  await kugetsu(scene, ['init'])
-
   narrator.step('One command puts an agent on an issue')
+  narrator.say(
+    'The first one sets kugetsu up. Name an issue by its page (https://github.com/you/app/issues/14) or, as here, by the URL to clone its repository from:',
+  )
+  const [one, two] = parts
+  await kugetsu(scene, ['start', `${pathToFileURL(scene.directory).href}#${one.issue}`, one.message])
   narrator.say(
     'Each issue gets a git worktree and a branch of its own, so agents never meet. `start` returns once its agent works.',
   )
-  for (const part of parts) await kugetsu(scene, ['start', formatRef(refOf(part.issue)), part.message])
+  await kugetsu(scene, ['start', formatRef(refOf(two.issue)), two.message])
   await soon(screenplay.allAtWork, scene)
 
   narrator.step('Never more agents than you allow')
   narrator.say(`Here that is ${limit} (MAX_CONCURRENT_AGENTS). A third one is refused, and nothing is made for it:`)
   await kugetsu(scene, ['start', formatRef(refOf('3')), 'Sell biscuits'], { expected: exitCodes.noFreeSlot })
   narrator.remark(`(exit code ${exitCodes.noFreeSlot}: a script can tell, and try again later)`)
-  const { lines } = await kugetsu(scene, ['list'], { print: () => {} })
-  narrator.table(lines, ['ISSUE_REF', 'STATE', 'AGE', 'BRANCH'])
-  narrator.remark('(some of its columns)')
+  await kugetsu(scene, ['list'])
 
   narrator.step('Watch them work')
   narrator.say(
-    'They share one opencode server; a daemon in the background keeps their transcripts. `logs -f` follows one live. (shop#1 is short for demo/tea/shop#1.)',
+    'They share one opencode server; a daemon in the background keeps their transcripts. `logs -f` follows one live. (shop#1 is short for local/tea/shop#1.)',
   )
   screenplay.goOn()
-  await kugetsu(scene, ['logs', '-f', first], { print: createTranscriptView(narrator) })
+  await kugetsu(scene, ['logs', '-f', first], { print: createTranscriptView(narrator), inPipe: true })
   narrator.say('The other one has worked at the same time:')
   await kugetsu(scene, ['wait', first, second])
-  await kugetsu(scene, ['logs', second], { print: createTranscriptView(narrator) })
+  await kugetsu(scene, ['logs', second], { print: createTranscriptView(narrator), inPipe: true })
 
   narrator.step('What came of it')
-  narrator.say('Two fixes, each pushed to a branch of its own. The git server has them, and main is as it was:')
-  const log = ['git', '-C', path.basename(scene.served.directory), 'log', '--oneline', '--graph', '--decorate', '--all']
-  await shown(scene, log as [string, ...string[]], { cwd: path.dirname(scene.served.directory) })
+  narrator.say('Two fixes, each pushed to a branch of its own. The repository has them, and main is as it was:')
+  const log = ['git', '-C', path.basename(scene.directory), 'log', '--oneline', '--graph', '--decorate', '--all']
+  await shown(scene, log as [string, ...string[]], { cwd: path.dirname(scene.directory) })
 
   if (options.keep) return
   narrator.step('Clean up')
@@ -123,6 +118,8 @@ interface CommandOptions {
   expected?: number
   /** Instead of the narrator. */
   print?: (line: string) => void
+  /** It prints what it prints into a pipe, not what a person sees. */
+  inPipe?: boolean
 }
 
 function kugetsu(scene: Scene, args: string[], options: CommandOptions = {}): Promise<Finished> {
@@ -133,14 +130,12 @@ function kugetsu(scene: Scene, args: string[], options: CommandOptions = {}): Pr
 async function shown(
   { stage, narrator }: Scene,
   command: readonly [string, ...string[]],
-  { cwd = stage.root, expected = exitCodes.done, print }: CommandOptions = {},
+  { cwd = stage.root, expected = exitCodes.done, print, inPipe = false }: CommandOptions = {},
   typed: readonly string[] = command,
 ): Promise<Finished> {
   narrator.command(typed)
-  const onLine = (line: string) => {
-    if (!distracting.some((pattern) => pattern.test(line))) (print ?? narrator.line)(line)
-  }
-  const finished = await stage.run(command, { cwd, onLine })
+  const env = inPipe ? {} : { KUGETSU_FORCE_TTY: String(narrator.columns) }
+  const finished = await stage.run(command, { cwd, env, onLine: print ?? narrator.line })
   if (finished.exitCode === expected) return finished
   if (print !== undefined) finished.lines.forEach(narrator.line)
   throw failed(`"${typed.join(' ')}" ended with exit code ${finished.exitCode}, not ${expected}; its output is above`)

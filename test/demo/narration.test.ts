@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createNarrator, fitColumns, wrap } from '../../src/demo/narration.ts'
+import { createNarrator, wrap } from '../../src/demo/narration.ts'
 import { createTranscriptView } from '../../src/demo/transcript-view.ts'
 
 function stage(columns: number, colour = false) {
@@ -22,21 +22,15 @@ describe('wrapping', () => {
   })
 })
 
-describe('a table that is too wide', () => {
-  const table = ['REF   STATE    BRANCH', 'a#1   running  fix/1', 'bb#2  idle     fix/2']
-
-  it('keeps the columns that are wanted and fit, in its own order', () => {
-    expect(fitColumns(table, ['REF', 'STATE', 'BRANCH'], 80)).toEqual(table)
-    expect(fitColumns(table, ['BRANCH', 'REF'], 80)).toEqual(['REF   BRANCH', 'a#1   fix/1', 'bb#2  fix/2'])
-    expect(fitColumns(table, ['REF', 'STATE', 'BRANCH'], 13)).toEqual(['REF   STATE', 'a#1   running', 'bb#2  idle'])
-  })
-
-  it('does without a column that is not there', () => {
-    expect(fitColumns(table, ['REF', 'COST'], 80)).toEqual(['REF', 'a#1', 'bb#2'])
-  })
-})
-
 describe('the narrator', () => {
+  it('shows a command that is too wide in rows that a shell takes', () => {
+    const { narrator, said } = stage(50)
+    narrator.command(['kugetsu', 'start', 'file:///tmp/somewhere/tea.git#1', 'fix it and everything else'])
+    expect(said()).toBe(
+      '\n   $ kugetsu start \\\n       file:///tmp/somewhere/tea.git#1 \\\n       "fix it and everything else"\n',
+    )
+  })
+
   it('stays within the width and uses no colour where there is none', () => {
     const { narrator, said } = stage(50)
     narrator.frame('A title', 'word '.repeat(40).trim())

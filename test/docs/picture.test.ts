@@ -38,8 +38,8 @@ describe('docs/demo.svg', () => {
 
   it('shows commands with what they print', () => {
     for (const part of [
-      '$ kugetsu start demo/tea/shop#1',
-      '$ kugetsu start demo/tea/shop#3',
+      '/tea/shop.git#1 \\ "Two cups cost',
+      '$ kugetsu start local/tea/shop#3',
       '$ kugetsu logs -f shop#1',
     ])
       expect(text.replaceAll(/\s+/g, ' ')).toContain(part)

@@ -17,7 +17,8 @@ function rootIn(said: string): string {
 
 /** What a command printed, by the line that shows the command. */
 function outputOf(said: string, command: string): string {
-  const [, after] = said.split(`$ kugetsu ${command}`)
+  // A long command is in several rows.
+  const [, after] = said.replaceAll(/ \\\n +/g, ' ').split(`$ kugetsu ${command}`)
   if (after === undefined) throw new Error(`${command} was not run: ${said}`)
   return after.split('\n\n')[0] ?? ''
 }
@@ -46,11 +47,15 @@ describe('the demo', () => {
   })
 
   it('shows two agents at work and a third that the limit refuses', () => {
-    for (const issue of ['1', '2']) {
-      expect(outputOf(ended.stdout, `start demo/tea/shop#${issue}`)).toContain(`fix/issue-${issue} (from main)`)
-      expect(outputOf(ended.stdout, 'list')).toMatch(new RegExp(`demo/tea/shop#${issue} +running .*fix/issue-${issue}`))
+    for (const [issue, how] of [
+      ['1', `file://${rootIn(ended.stdout)}/tea/shop.git#1`],
+      ['2', 'local/tea/shop#2'],
+    ] as const) {
+      expect(outputOf(ended.stdout, `start ${how}`)).toContain(`fix/issue-${issue} (from main)`)
+      expect(outputOf(ended.stdout, 'list')).toMatch(new RegExp(`shop#${issue} +running .*fix/issue-${issue}`))
     }
-    const refused = outputOf(ended.stdout, 'start demo/tea/shop#3')
+    expect(outputOf(ended.stdout, 'list')).toMatch(/REF +STATUS +TASK +LAST +BRANCH\n/)
+    const refused = outputOf(ended.stdout, 'start local/tea/shop#3')
     expect(refused).toContain('no free slot: 2 of 2 agents are at work')
     expect(refused).toContain('exit code 2')
   })
@@ -79,9 +84,9 @@ describe('the demo', () => {
 
   it('cleans up before its audience', () => {
     for (const issue of ['1', '2']) {
-      expect(outputOf(ended.stdout, `destroy -y shop#${issue}`)).toContain(`Destroyed demo/tea/shop#${issue}`)
+      expect(outputOf(ended.stdout, `destroy -y shop#${issue}`)).toContain(`Destroyed local/tea/shop#${issue}`)
     }
-    expect(outputOf(ended.stdout, 'status')).toContain('slots   0 of 2 in use')
+    expect(outputOf(ended.stdout, 'status')).toContain('agents     0 of 2 running')
   })
 
   it('fits a terminal of 80 columns and has no colours in a pipe', () => {
@@ -121,8 +126,8 @@ describe('a demo that cannot go on', () => {
     })
     const ended = await run(home, ['demo'], { env: { KUGETSU_OPENCODE: broken } })
     expect(ended.code).toBe(1)
-    expect(outputOf(ended.stdout, 'init')).toContain('boom')
-    expect(ended.stderr).toContain('"kugetsu init" ended with exit code 1')
+    expect(outputOf(ended.stdout, 'start file:')).toContain('boom')
+    expect(ended.stderr).toMatch(/"kugetsu start file:\S+#1 [^\n]*" ended with exit code 1/)
     const root = rootIn(ended.stdout)
     expect(fs.existsSync(root)).toBe(false)
     expect(leftovers(root)).toEqual([])
@@ -144,7 +149,7 @@ describe('a demo that is interrupted', () => {
   /** A demo with an agent at work. */
   async function demoAtWork(args: string[] = []): Promise<{ demo: Running; root: string }> {
     const demo = spawnKugetsu(home, ['demo', ...args])
-    await waitFor('an agent at work', () => demo.stdout().includes('An agent works on demo/tea/shop#1'))
+    await waitFor('an agent at work', () => demo.stdout().includes('An agent works on local/tea/shop#1'))
     const root = rootIn(demo.stdout())
     demos.push(root)
     return { demo, root }
@@ -184,7 +189,7 @@ describe('a demo that is interrupted', () => {
     demo.child.kill('SIGINT')
     expect((await demo.finished).code).toBe(130)
     expect(leftovers(root)).toEqual([])
-    const worktree = path.join(root, '.kugetsu', 'worktrees', 'demo-tea-shop-1')
+    const worktree = path.join(root, '.kugetsu', 'worktrees', 'local-tea-shop-1')
     expect(execFileSync('git', ['-C', worktree, 'branch', '--show-current'], { encoding: 'utf8' })).toBe(
       'fix/issue-1\n',
     )

@@ -51,7 +51,7 @@ describe('a home that is not there yet', () => {
   it('is set up by the first start, and costs the next one nothing', async () => {
     const first = await stage.kugetsu(['start', `${cloneUrl()}#1`, 'SAY{{one}}', '--wait'])
     expect(first).toMatchObject({ code: 0, stdout: expect.stringMatching(/^idle /m) })
-    expect(first.stderr).toBe(`${setUp}Git server ${host()}: plain git: no pull requests\n… cloning ${cloneUrl()}\n`)
+    expect(first.stderr).toBe(`${setUp}Git server ${host()}: plain git, no pull requests\n… cloning ${cloneUrl()}\n`)
     expect(json('servers.json')).toEqual({ servers: [{ name: host(), url: stage.git.url, found: true }] })
     expect(fs.existsSync(at('repos.json'))).toBe(false)
     const next = await stage.kugetsu(['start', `${host()}/me/app#2`, 'SAY{{two}}'])

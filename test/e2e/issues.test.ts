@@ -180,6 +180,18 @@ describe('for a script', () => {
       '',
     ])
   })
+
+  it('KUGETSU_FORCE_TTY gives a pipe what a terminal shows, in that many columns', async () => {
+    const forced = async (value: string) =>
+      (await stage.ok(['list'], { env: { KUGETSU_FORCE_TTY: value, NO_COLOR: '1' } })).trimEnd().split('\n')
+    const wide = await forced('1')
+    expect(wide[0]).toMatch(/^REF +STATUS/)
+    const fitted = await forced('50')
+    expect(fitted[0]).toMatch(/^REF +STATUS +TASK/)
+    expect(Math.max(...fitted.map((row) => row.length))).toBeLessThanOrEqual(50)
+    const refused = await stage.kugetsu(['destroy', 'app#3'], { env: { KUGETSU_FORCE_TTY: '80' } })
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('--yes') })
+  })
 })
 
 describe('an issue at rest', () => {
