@@ -49,12 +49,13 @@ export function finish(command: Command, examples: string[], exits: Exits = {}):
   )
 }
 
-/** The value of a flag that counts seconds. */
+/** The value of a flag that counts seconds, in seconds; 10m, 2h and 1d are understood too. */
 export function seconds(text: string): number {
-  const value = Number(text)
-  if (text.trim() !== '' && Number.isFinite(value) && value >= 0) return value
+  const [, amount = text, unit = 's'] = /^(.*\d)([smhd])$/.exec(text.trim()) ?? []
+  const value = Number(amount) * ({ s: 1, m: 60, h: 3_600, d: 86_400 }[unit] ?? 1)
+  if (amount.trim() !== '' && Number.isFinite(value) && value >= 0) return value
   throw new KugetsuError(`not a number of seconds: ${text}`, {
-    hint: 'Give --timeout like this: --timeout 600',
+    hint: 'Give --timeout like this: --timeout 600, 10m or 2h',
     code: 'usage',
   })
 }

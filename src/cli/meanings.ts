@@ -1,5 +1,6 @@
 /** Names that kugetsu does not take, but of which it can tell the meaning. Loaded for a wrong name only. */
 import { within } from '../core/similar.ts'
+import { statuses } from '../sessions/status/status.ts'
 
 /** What a word of another tool means here, as it is typed after `kugetsu`. */
 const meanings: Readonly<Record<string, string>> = {
@@ -35,10 +36,13 @@ const meanings: Readonly<Record<string, string>> = {
   enter: 'attach',
   tui: 'attach',
   cd: 'path',
+  diff: 'path',
   dir: 'path',
   worktree: 'path',
   edit: 'open',
   browse: 'open --web',
+  issue: 'open --issue',
+  pr: 'open --web',
   describe: 'explain',
   info: 'explain',
   inspect: 'explain',
@@ -73,6 +77,13 @@ const meanings: Readonly<Record<string, string>> = {
 
 /** Commands that remove something: a slip of the keys must not lead there. */
 const removing = new Set(['destroy', 'prune', 'down', 'remove', 'clear'])
+
+/** What was probably meant by an argument that a command does not take, as it is typed after `kugetsu`. */
+export function meantByArgument(command: string, argument: string): string | undefined {
+  if (command !== 'status' && command !== 'list') return undefined
+  if (/^(\S*#)?-?\w+$/.test(argument) && /\d|#/.test(argument)) return `explain ${argument}`
+  return statuses.some((each) => each === argument) ? `list --status ${argument}` : undefined
+}
 
 /** The probable meaning of a word other than a command: one of `names`, or a meaning of the above; undefined if unknown. */
 export function meantBy(word: string, names: readonly string[], isFirst: boolean): string | undefined {

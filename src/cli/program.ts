@@ -11,7 +11,7 @@ import { setUp } from './definitions/set-up.ts'
 
 const epilogue = `
 Issue refs:
-  instance/owner/repo#14 or #-word, the URL of an issue or pull request,
+  host/owner/repo#14 or #-word, the URL of an issue or pull request,
   owner/repo#14 (default git server), #14 inside a clone (that repository's),
   or elsewhere any unique tail of a ref that has a session.
 

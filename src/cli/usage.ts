@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { KugetsuError } from '../core/errors.ts'
 import { plainLine } from '../core/plain-text.ts'
 import { isHidden } from './define.ts'
-import { meantBy } from './meanings.ts'
+import { meantBy, meantByArgument } from './meanings.ts'
 
 /**
  * The arguments that `help <command> [subcommand]` means: those commands with --help. A name that does not exist is left as
@@ -43,7 +43,10 @@ export function usageError(error: CommanderError, program: Command, argv: readon
   // An unquoted #14 never gets here: to the shell it is a comment.
   const isCutOff = error.code === 'commander.missingArgument' && message.includes("'issue-ref")
   const hash = isCutOff ? ' Quote a ref that begins with #, or leave the # out: 14.' : ''
-  const hint = (isOption ? suggestion : meant) ?? see + hash
+  const tooMuch = error.code === 'commander.excessArguments' ? command.args.at(-1) : undefined
+  const other = tooMuch === undefined ? undefined : meantByArgument(pathOf(command).join(' '), tooMuch)
+  const byArgument = other === undefined ? undefined : `Did you mean "kugetsu ${other}"?`
+  const hint = (isOption ? suggestion : (meant ?? byArgument)) ?? see + hash
   return new KugetsuError(plainLine(message, 300) || 'wrong usage', { hint, code: 'usage', cause })
 }
 

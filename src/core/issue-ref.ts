@@ -36,7 +36,7 @@ const longestPart = 100
 /** How many issues an error names. */
 const mostNamed = 8
 const expected =
-  'Expected instance/owner/repo#14 or #-word, owner/repo#14, 14 inside a clone, the URL of an issue or pull request, or <clone URL>#14.'
+  'Expected host/owner/repo#14 or #-word, owner/repo#14, 14 inside a clone, the URL of an issue or pull request, or <clone URL>#14.'
 
 /** The canonical form, `github.com/shoko/kugetsu#14`. */
 export function formatRef(ref: IssueRef): string {
@@ -94,7 +94,10 @@ function unmatched(text: string, tracked: readonly string[]): KugetsuError {
   const more = tracked.length > known.length ? ` and ${tracked.length - known.length} more` : ''
   return new KugetsuError(`nothing matches ${printable(text)}`, {
     code: 'bad_ref',
-    hint: known.length === 0 ? expected : `You have ${known.join(', ')}${more}. For another issue: owner/repo#14.`,
+    hint:
+      known.length === 0
+        ? expected
+        : `You have ${known.join(', ')}${more}. For another issue: its URL, or host/owner/repo#14.`,
   })
 }
 
@@ -200,7 +203,7 @@ function checked(repository: Repository, id: string): IssueRef | string {
   const repo = repository.repo.replace(/\.git$/i, '')
   const owners = repository.owner.split('/')
   const problem =
-    named('instance', hostProblem(host)) ??
+    named('host', hostProblem(host)) ??
     owners.map((owner) => named('owner', nameProblem(owner))).find((found) => found !== undefined) ??
     named('repository', nameProblem(repo))
   if (problem !== undefined) return problem

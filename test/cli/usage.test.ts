@@ -34,6 +34,8 @@ describe('a command line that is wrong', () => {
     ['remove', 'destroy'],
     ['sotp', 'stop'],
     ['stat', 'status'],
+    ['pr', 'open --web'],
+    ['diff', 'path'],
     ['expl', 'explain'],
   ])('is understood by its meaning: %s', async (word, meant) => {
     expect(await saidOf(word)).toBe(`unknown command '${word}' | Did you mean "kugetsu ${meant}"?`)
@@ -45,6 +47,17 @@ describe('a command line that is wrong', () => {
       expect(await saidOf(...words)).not.toMatch(/Did you mean/)
     },
   )
+
+  it.each([
+    ['status app#1', 'explain app#1'],
+    ['status 14', 'explain 14'],
+    ['list done', 'list --status done'],
+    ['list me/app#-docs', 'explain me/app#-docs'],
+  ])('with an argument too many is told what shows that: %s', async (line, meant) => {
+    expect(await saidOf(...line.split(' '))).toMatch(
+      new RegExp(`^too many arguments .* \\| Did you mean "kugetsu ${meant}"\\?$`),
+    )
+  })
 
   it('is told the usage of the command that was called', async () => {
     expect(await saidOf('start')).toBe(

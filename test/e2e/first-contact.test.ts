@@ -133,7 +133,7 @@ it('a model that is not there', async () => {
 it('a ref that is none, a repository that is not there, a base that is not there', async () => {
   const said = await stage.kugetsu(['start', 'app#4', 'SAY{{four}}'])
   expect(said.stderr).toMatch(
-    /nothing matches "app#4"\nHint: You have app#1, app#2, app#3\. For another issue: owner\/repo#14\./,
+    /nothing matches "app#4"\nHint: You have app#1, app#2, app#3\. For another issue: its URL, or host\/owner\/repo#14\./,
   )
   const unknown = await stage.kugetsu(['start', 'forge.test/me/ap#4', 'SAY{{four}}'])
   expect(unknown.stderr).toMatch(/repository not found, or you have no access to it\nHint: .*kugetsu server list/)

@@ -104,7 +104,7 @@ export const agents: Definitions = {
     const examples = ['kugetsu wait app#14 app#15 --timeout 600']
     const exits = { 0: 'all ended well', 1: 'one did not', 124: 'out of time' }
     command('wait <issue-ref...>', 'Wait until the agents are done; the exit code says how they ended', examples, exits)
-      .option('--timeout <seconds>', 'Stop waiting after this many seconds', seconds)
+      .option('--timeout <seconds>', 'Stop waiting after this many seconds, or 10m, 2h', seconds)
       .action(async (refs, options) =>
         (await import('../commands/agents/wait.ts')).runWait(context, { ...options, refs }),
       )
@@ -153,7 +153,7 @@ function startFlags(command: Command): Command {
     .option('-m, --message <text>', 'Give this message (- is standard input) to each of the issues named')
     .option('--queue', 'Queue the task when no slot is free')
     .option('--wait', 'Wait until the agent is done; the exit code says how it ended')
-    .option('--timeout <seconds>', 'With --wait, stop waiting after this many seconds', seconds)
+    .option('--timeout <seconds>', 'With --wait, stop waiting after this many seconds, or 10m, 2h', seconds)
     .option('--fresh', 'Save the work of the old worktree and session, then start in new ones')
     .option('--base <branch>', 'Start from this branch (default: KUGETSU_BASE_BRANCH, else the remote HEAD)')
     .option('--model <provider/model>', 'Use this model')

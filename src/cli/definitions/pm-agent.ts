@@ -9,7 +9,7 @@ export const pmAgent: Definitions = {
       'kugetsu delegate - < plan.md',
     ])
       .option('--wait', 'Wait for the answer and print it')
-      .option('--timeout <seconds>', 'With --wait, stop waiting after this many seconds', seconds)
+      .option('--timeout <seconds>', 'With --wait, stop waiting after this many seconds, or 10m, 2h', seconds)
       .action(async (message, options) =>
         (await import('../commands/agents/delegate.ts')).runDelegate(context, { ...options, message }),
       )

@@ -31,7 +31,11 @@ export async function showTranscript(context: Context, what: string, options: Tr
     return printJson(context, { ...about, file, text: text ?? null, entries })
   }
   if (text === undefined) throw await noTranscript(context, log)
-  context.io.out(show.first(text))
+  const said = show.first(text)
+  if (said.trim() === '' && context.io.terminal) {
+    context.io.err(options.last === true ? 'The agent has not said anything yet\n' : 'Nothing in the transcript fits\n')
+  }
+  context.io.out(said)
 }
 
 interface Shown {

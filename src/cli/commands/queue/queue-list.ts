@@ -40,7 +40,7 @@ export async function runQueueList(context: Context, options: Options): Promise<
 }
 
 /** The status of a task's issue as far as the task knows, in the words of `kugetsu list`. */
-function wordFor(item: Item): Status {
+export function wordFor(item: Item): Status {
   switch (item.state) {
     case 'pending':
       return openAttempt(item) === undefined ? 'queued' : 'starting'

@@ -15,6 +15,7 @@ import { clearTasks, findTask, removeTask, retryTask } from '../../../tasks/chan
 import { enqueue } from '../../../tasks/enqueue.ts'
 import { openTasks } from '../../../tasks/open-tasks.ts'
 import { tellQueued } from '../../queued.ts'
+import { wordFor } from './queue-list.ts'
 import { messageFrom } from '../../message.ts'
 import { makeReady } from '../../ready.ts'
 import { printJson, styled } from '../../terminal/output.ts'
@@ -92,7 +93,8 @@ export async function runQueueShow(context: Context, options: Options & { id: st
   io.out(
     `${styled(context, 'bold', item.id)}  ${item.kind === 'pm' ? pmAgentWord : plainLine(item.issue_ref ?? '', shownMessage)}\n`,
   )
-  line('state', item.state)
+  if (context.io.terminal) line('status', wordFor(item))
+  else line('state', item.state)
   line('waits', item.state === 'pending' ? await whyItWaits(context, queue, item) : null)
   line('queued', item.pending_since)
   line('started', item.notified_at)

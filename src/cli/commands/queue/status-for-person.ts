@@ -10,6 +10,7 @@ import { readIndex } from '../../../sessions/file/store.ts'
 import { readIssues, type Issue } from '../../../tasks/issues.ts'
 import type { Context } from '../../terminal/context.ts'
 import { age, styled } from '../../terminal/output.ts'
+import { wrap } from '../../terminal/wrap.ts'
 
 /** How many issues a line names. */
 const named = 3
@@ -32,7 +33,11 @@ export async function printForPerson(
   if (report.status === 'kugetsu_not_initialized') return context.io.out(notSetUp)
   const issues = await issuesOf(context)
   const { slots, daemon, server } = report
-  const line = (name: string, text: string) => context.io.out(`${styled(context, 'dim', name.padEnd(9))}  ${text}\n`)
+  const indent = ' '.repeat(11)
+  const line = (name: string, text: string) => {
+    const rows = wrap(text, context.io.columns - indent.length, indent)
+    context.io.out(`${styled(context, 'dim', name.padEnd(9))}  ${rows}\n`)
+  }
   const inGroup = (group: number) => issues.filter(({ status }) => groupOf(status) === group)
   const names = namer(issues)
   const [needs, atWork, queued] = [inGroup(0), inGroup(1), inGroup(2)]
@@ -45,7 +50,8 @@ export async function printForPerson(
   const shortage = memoryShortage(more.room)
   if (shortage !== undefined) line('memory', `${shortage}, so new work waits (MIN_FREE_MEMORY_MB)`)
   const outdated = more.replacement === undefined ? '' : `; of another build: ${more.replacement}`
-  line('daemon', daemon.running ? `running${outdated}` : 'not running; it starts when it is needed')
+  const does = daemon.dispatching ? '' : ', takes no tasks from the queue'
+  line('daemon', daemon.running ? `running${does}${outdated}` : 'not running; it starts when it is needed')
   const { version = '', started_at: startedAt = null } = server
   const up = `opencode ${plainLine(version, 40)}, up ${age(startedAt, context.now())}`
   line('server', server.running ? up : 'not running; it starts when it is needed')
