@@ -1,7 +1,7 @@
 // Builds a program of test/ (Node 20 runs no TypeScript) and runs it with a clean environment: variables that change how a
 // Node starts (certificates to load, options) would be measured in every process.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
@@ -21,6 +21,10 @@ export async function runBundled(name, args) {
   })
   await bundle.write({ file, format: 'esm', codeSplitting: false })
   await bundle.close()
+  // The driver finds the plugins beside its own file.
+  for (const plugin of ['environment-plugin.js', 'environment-plugin-2.js']) {
+    copyFileSync(path.join(root, 'dist', plugin), path.join(path.dirname(file), plugin))
+  }
 
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(NODE_|npm_)/.test(name)))
   // The first Ctrl-C is for the program, which ends what it has started.

@@ -80,9 +80,23 @@ export function preparedDirectory(stage: Stage, user: Home, name: string): strin
   return directory
 }
 
+/**
+ * How a person runs one agent: on opencode 2 with a server of its own, because the plain `run` is a client of a service
+ * that lasts.
+ */
+export function runWords({ opencode }: Bench): string {
+  return opencode === 2 ? 'opencode run --standalone' : 'opencode run'
+}
+
 /** Starts `opencode run` with a message; `ended` resolves with its exit code. */
-export function runOpencode(user: Home, directory: string, message: string): { pid: number; ended: Promise<unknown> } {
-  const child = spawn(path.join(user.bin, 'opencode'), ['run', message], {
+export function runOpencode(
+  bench: Bench,
+  user: Home,
+  directory: string,
+  message: string,
+): { pid: number; ended: Promise<unknown> } {
+  const [, ...words] = runWords(bench).split(' ')
+  const child = spawn(path.join(user.bin, 'opencode'), [...words, message], {
     env: user.env,
     cwd: directory,
     stdio: ['ignore', 'ignore', 'ignore'],

@@ -4,6 +4,8 @@ import { summary, type Summary } from './measure.ts'
 export interface Row {
   name: string
   title: string
+  /** Measured with opencode 1 and with opencode 2, each beside its own `opencode run`. */
+  onBoth?: boolean
   run: (bench: Bench) => Promise<void>
 }
 
@@ -44,6 +46,8 @@ export interface Bench {
   /** How many samples to take where `usual` is the default; fewer in quick mode. */
   rounds: (usual: number) => number
   quick: boolean
+  /** Which opencode is measured. */
+  opencode: 1 | 2
   figure: (what: string, taken: Taken) => void
   /** A line beneath the figures. */
   note: (text: string) => void

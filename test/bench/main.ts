@@ -6,6 +6,7 @@ import * as path from 'node:path'
 import { parseArgs } from 'node:util'
 import { figureOf, type Bench, type Figure, type Row } from './bench.ts'
 import { opencode1Program } from '../helpers/opencode.ts'
+import { opencode2Program, setup as installOpencode2 } from '../helpers/opencode-2.ts'
 import { backlog } from './backlog.ts'
 import { binary } from './binary.ts'
 import { commands } from './commands.ts'
@@ -15,12 +16,13 @@ import { drain } from './drain.ts'
 import { enqueue } from './enqueue.ts'
 import { serveLargeRepository } from './large-remote.ts'
 import { memory } from './memory.ts'
+import { opencodes } from './opencodes.ts'
 import { projectRoot } from './paths.ts'
 import { head, line } from './report.ts'
 import { start } from './start.ts'
 import { worktrees } from './worktrees.ts'
 
-const rows: Row[] = [start, memory, worktrees, enqueue, dispatch, commands, daemon, backlog, drain, binary]
+const rows: Row[] = [start, memory, opencodes, worktrees, enqueue, dispatch, commands, daemon, backlog, drain, binary]
 
 const usage = `npm run bench -- [options]
 
@@ -30,6 +32,8 @@ const usage = `npm run bench -- [options]
   --json <file>    write everything that was measured, sample by sample
   --list           the rows
 
+Rows in which opencode matters are measured with opencode 1 and with opencode 2, or
+with the one that KUGETSU_OPENCODE names. The others run opencode 1.
 It fails on nothing: a figure that misses its limit is marked, a row that cannot be
 measured says why. Leave the machine alone while it runs.
 `
@@ -45,9 +49,6 @@ interface Measured {
 
 await serveLargeRepository(process.argv.slice(2))
 
-// The targets are for opencode 1.
-process.env['KUGETSU_OPENCODE'] ??= opencode1Program
-
 const { values: flags } = parseArgs({
   options: {
     only: { type: 'string', multiple: true },
@@ -58,6 +59,7 @@ const { values: flags } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 })
+const programs = await programsToMeasure()
 const cleanUps: (() => unknown)[] = []
 let interrupted = false
 
@@ -83,7 +85,11 @@ async function main(): Promise<void> {
   const about = machine()
   print(`kugetsu ${about.kugetsu} on ${about.system}; Node ${about.node}, opencode ${about.opencode}, ${about.git}\n`)
   const measured: Measured[] = []
-  for (const row of chosen) if (!interrupted) measured.push(await measure(row, rounds))
+  for (const row of chosen) {
+    for (const program of row.onBoth === true ? programs : programs.slice(0, 1)) {
+      if (!interrupted) measured.push(await measure(row, program, rounds))
+    }
+  }
   if (interrupted) return
   const figures = measured.flatMap((row) => row.figures).filter(({ within }) => within !== undefined)
   const within = figures.filter((figure) => figure.within)
@@ -95,12 +101,25 @@ async function main(): Promise<void> {
   }
 }
 
-async function measure(row: Row, rounds: number | undefined): Promise<Measured> {
-  const measured: Measured = { name: row.name, title: row.title, figures: [], notes: [], seconds: 0 }
+/** The one that KUGETSU_OPENCODE names, else opencode 1, and opencode 2 where there is one. */
+async function programsToMeasure(): Promise<string[]> {
+  const given = process.env['KUGETSU_OPENCODE']
+  if (given) return [given]
+  await installOpencode2()
+  const second = opencode2Program()
+  return [opencode1Program, ...('program' in second ? [second.program] : [])]
+}
+
+async function measure(row: Row, program: string, rounds: number | undefined): Promise<Measured> {
+  process.env['KUGETSU_OPENCODE'] = program // read by the helpers that make a home
+  const version = versionOf(program)
+  const title = row.onBoth === true ? `${row.title}; opencode ${version}` : row.title
+  const measured: Measured = { name: row.name, title, figures: [], notes: [], seconds: 0 }
   const from = performance.now()
   const bench: Bench = {
     rounds: (usual) => rounds ?? (flags.quick ? Math.max(1, Math.ceil(usual / 4)) : usual),
     quick: flags.quick,
+    opencode: version.startsWith('2.') ? 2 : 1,
     figure: (what, taken) => {
       const figure = figureOf(what, taken)
       print(line(figure, measured.figures.at(-1)))
@@ -115,7 +134,7 @@ async function measure(row: Row, rounds: number | undefined): Promise<Measured> 
     },
     afterwards: (cleanUp) => cleanUps.push(cleanUp),
   }
-  print(head(row.name, row.title))
+  print(head(row.name, title))
   try {
     await row.run(bench)
   } catch (error) {
@@ -137,8 +156,14 @@ async function cleanUp(): Promise<void> {
   }
 }
 
+/** What `--version` prints, without the word that some programs put in front of it. */
+function versionOf(program: string): string {
+  return execFileSync(program, ['--version'], { encoding: 'utf8' })
+    .trim()
+    .replace(/^opencode v?/, '')
+}
+
 function machine() {
-  const versionOf = (program: string) => execFileSync(program, ['--version'], { encoding: 'utf8' }).trim()
   const { version } = JSON.parse(fs.readFileSync(path.join(projectRoot, 'package.json'), 'utf8')) as { version: string }
   const [cpu] = os.cpus()
   const gigabytes = Math.round(os.totalmem() / 2 ** 30)
@@ -147,7 +172,7 @@ function machine() {
     kugetsu: version,
     system: `${os.cpus().length} × ${cpu?.model.trim() ?? os.arch()}, ${gigabytes} GB, ${os.type()} ${os.release()}`,
     node: process.version,
-    opencode: versionOf(process.env['KUGETSU_OPENCODE'] ?? opencode1Program),
+    opencode: programs.map(versionOf).join(' and '),
     git: versionOf('git'),
     load: load(),
     quick: flags.quick,
