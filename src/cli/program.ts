@@ -62,6 +62,7 @@ export function createProgram(
       getErrHasColors: () => true,
     })
     .configureHelp({
+      minWidthToWrap: 20, // by default commander breaks no line in less than 40 columns beside the flags
       subcommandTerm: (command) =>
         `${command.name()} ${command.usage().replace('[options] ', '').replace('[options]', '')}`,
       visibleCommands: (command) => command.commands.filter((each) => !isHidden(each)),

@@ -68,6 +68,11 @@ describe('the first page of help', () => {
 })
 
 describe('the page with every command', () => {
+  it('breaks what it says of commands in a narrow terminal too', () => {
+    const [commands = ''] = said(60).split('\nIssue refs:')
+    expect(commands.split('\n').filter((line) => line.length > 60)).toEqual([])
+  })
+
   it('differs by width, so that to compare pages means something', () => {
     expect(new Set([60, 80, 99, 100].map(said)).size).toBe(4)
     expect(said(300)).toBe(said(100))
