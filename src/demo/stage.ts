@@ -170,7 +170,14 @@ function environment(
   }
 }
 
+/** Throws KugetsuError `no_directory` when TMPDIR names none. */
 function temporaryDirectory(): string {
+  if (!fs.statSync(os.tmpdir(), { throwIfNoEntry: false })?.isDirectory()) {
+    throw new KugetsuError(`TMPDIR names no directory: ${os.tmpdir()}`, {
+      hint: 'Make it, or unset TMPDIR.',
+      code: 'no_directory',
+    })
+  }
   const usual = fs.realpathSync(os.tmpdir())
   return usual.length > longestTemporary && fs.existsSync('/tmp') ? fs.realpathSync('/tmp') : usual
 }

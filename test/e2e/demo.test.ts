@@ -119,6 +119,15 @@ describe('a demo that cannot go on', () => {
     expect(ended.stderr).toMatch(/^Error: no opencode program at \/nowhere\/opencode.*\nHint: .*npm install/)
   })
 
+  it('says at once that TMPDIR names no directory', async () => {
+    const ended = await run(home, ['demo'], { env: { TMPDIR: '/nowhere/at/all' } })
+    expect(ended).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: 'Error: TMPDIR names no directory: /nowhere/at/all\nHint: Make it, or unset TMPDIR.\n',
+    })
+  })
+
   it('names the command that failed, shows what it said, and cleans up', async () => {
     const broken = path.join(home.root, 'broken')
     fs.writeFileSync(broken, '#!/bin/sh\n[ "$1" = --version ] && echo 1.18.0 && exit\necho boom >&2\nexit 3\n', {
