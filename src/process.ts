@@ -151,7 +151,7 @@ function createIo(interruption: Interruption, exit: ProcessOptions['exit']): Io 
       return isTerminal(0) && isTerminal(2)
     },
     get columns() {
-      return Number(forced) || (terminal && process.stdout.columns) || 80
+      return widthIn(forced) ?? ((terminal && process.stdout.columns) || 80)
     },
     get rows() {
       return (terminal && process.stdout.rows) || 24
@@ -170,6 +170,12 @@ function createIo(interruption: Interruption, exit: ProcessOptions['exit']): Io 
     isExact: (argument) => !argument.includes('\ufffd') || isInCommandLine(argument),
     ask: (question) => ask(question, interruption.signal()),
   }
+}
+
+/** The width in columns that KUGETSU_FORCE_TTY names. Undefined for a switch such as `1` or `true`, which is no width. */
+function widthIn(forced: string): number | undefined {
+  const columns = /^\d{1,4}$/.test(forced) ? Number(forced) : 0
+  return columns >= 20 ? columns : undefined
 }
 
 /** Whether these very bytes are an argument: Node replaces bytes that are not UTF-8 by U+FFFD. False when unknown. */

@@ -185,7 +185,8 @@ describe('for a script', () => {
     const forced = async (value: string) =>
       (await stage.ok(['list'], { env: { KUGETSU_FORCE_TTY: value, NO_COLOR: '1' } })).trimEnd().split('\n')
     const wide = await forced('1')
-    expect(wide[0]).toMatch(/^REF +STATUS/)
+    expect(wide[0]).toMatch(/^REF +STATUS +TASK/)
+    for (const noWidth of ['true', '-5']) expect((await forced(noWidth))[0]).toBe(wide[0])
     const fitted = await forced('50')
     expect(fitted[0]).toMatch(/^REF +STATUS +TASK/)
     expect(Math.max(...fitted.map((row) => row.length))).toBeLessThanOrEqual(50)
