@@ -25,7 +25,7 @@ export async function main(typed: string[]): Promise<void> {
     context.onUnhandled(interruption.failed)
     // The first page says nothing of the commands' definitions, so none is made.
     const page = firstPage(argv)
-    if (page === undefined) await call(context, argv, flags.json)
+    if (page === undefined) await call(context, argv)
     else context.io.out(page)
     const failure = interruption.failure()
     if (failure !== undefined) throw failure
@@ -42,10 +42,10 @@ export async function main(typed: string[]): Promise<void> {
 }
 
 /** Runs the command that `argv` calls. Throws KugetsuError `usage` for a wrong line, and CommanderError after help. */
-async function call(context: Context, argv: readonly string[], json: boolean): Promise<void> {
+async function call(context: Context, argv: readonly string[]): Promise<void> {
   const program = createProgram(context, version(), argv)
   const asked = withoutHelp(program, argv)
-  quietly(program, context, json)
+  quietly(program, context)
   try {
     await program.parseAsync(asksForAll(argv) ? ['--help'] : asked, { from: 'user' })
   } catch (error) {
@@ -54,13 +54,12 @@ async function call(context: Context, argv: readonly string[], json: boolean): P
 }
 
 /** commander's own errors become ours: one line, a hint, no usage dump. */
-function quietly(program: ReturnType<typeof createProgram>, context: Context, json: boolean): void {
+function quietly(program: ReturnType<typeof createProgram>, context: Context): void {
   const all = [program, ...program.commands, ...program.commands.flatMap(({ commands }) => commands)]
   for (const command of all) {
     command.exitOverride()
     // Errors are rendered by us, so what commander writes to the error stream is help for a missing subcommand.
     command.configureOutput({ writeOut: context.io.out, writeErr: context.io.err, outputError: () => {} })
-    if (json) command.allowExcessArguments(false)
   }
 }
 

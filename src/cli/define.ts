@@ -70,3 +70,12 @@ export function count(text: string): number {
 export function collect(text: string, before: string[] = []): string[] {
   return [...before, text]
 }
+
+/** The value of -m, which may be given only once: no issue has a message of its own. */
+export function once(text: string, before?: string): string {
+  if (before === undefined) return text
+  throw new KugetsuError('-m is given twice', {
+    hint: 'Each issue named gets the same message. For another message, use another command.',
+    code: 'usage',
+  })
+}

@@ -52,19 +52,19 @@ describe('start with -m', () => {
 
   it('goes on when one fails, and with --json shows what became of each', async () => {
     await stage.ok(['wait', ref(1), ref(2)])
-    const { code, json } = await runJson<Record<string, unknown>[]>(stage.home, [
-      'start',
-      ref(6),
-      'forge.test/me/nowhere#7',
-      '--json',
-      '-m',
-      'SAY{{six}}',
-    ])
-    expect(code).toBe(1)
-    expect(json).toEqual([
-      expect.objectContaining({ issue_ref: ref(6), state: 'running' }),
-      { issue_ref: 'forge.test/me/nowhere#7', error: expect.objectContaining({ code: expect.any(String) }) },
-    ])
+    const nowhere = [1, 2, 3].map((number) => `forge.test/me/nowhere#${number}`)
+    for (const command of ['start', 'continue']) {
+      const args = [command, ref(6), ...nowhere, '--json', '-m', 'SAY{{six}}']
+      const { code, json } = await runJson<Record<string, unknown>[]>(stage.home, args)
+      expect(code).toBe(1)
+      expect(json).toEqual([
+        expect.objectContaining({ issue_ref: ref(6), state: 'running' }),
+        ...nowhere.map((issue) => ({
+          issue_ref: issue,
+          error: expect.objectContaining({ code: expect.any(String) }),
+        })),
+      ])
+    }
   })
 
   it('waits for those that began, and the exit code and the output tell of the others', async () => {
@@ -98,6 +98,20 @@ describe('continue with -m', () => {
     await stage.ok(['wait', 'app#8', 'app#9'])
     for (const number of [8, 9]) expect(await stage.ok(['logs', ref(number)])).toContain('SAY{{told}}')
   })
+
+  it('with --json shows, when the time is over, which ones have ended and which are at work', async () => {
+    await stage.ok(['start', ref(10), `${gate('held')} SAY{{held}}`])
+    await begun('held', 1)
+    const late = ['continue', ref(10), ref(9), '--wait', '--timeout', '10', '--json', '-m', 'SAY{{more}}']
+    const { code, json } = await runJson<Record<string, unknown>[]>(stage.home, late)
+    expect(code).toBe(124)
+    expect(json).toEqual([
+      { issue_ref: ref(10), error: expect.objectContaining({ code: 'timed_out' }) },
+      expect.objectContaining({ issue_ref: ref(9), state: 'idle' }),
+    ])
+    stage.model.release('held')
+    await stage.ok(['wait', ref(10)])
+  })
 })
 
 describe('a command line that cannot be meant', () => {
@@ -113,6 +127,15 @@ describe('a command line that cannot be meant', () => {
     )
     expect(await said('continue', ref(20), 'fix', 'it')).toMatch(/^Error: too many arguments for 'continue'\n/)
     expect(await said('start', ref(20), 'app#21')).toMatch(/^Error: the message is a ref: app#21\nHint: [^\n]*-m/)
+    const page = 'https://forge.test/me/app/issues/21'
+    for (const second of [ref(21), '#21', '21', 'app#-word', page]) {
+      expect(await said('start', ref(20), second)).toContain(`Error: the message is a ref: ${second}\nHint: `)
+    }
+    expect(await said('continue', ref(20), page)).toContain(`Error: the message is a ref: ${page}\nHint: `)
+    expect(await said('start', ref(20), 'fix', 'it')).toMatch(
+      /^Error: not the URL of a pull request: "it"\nHint: [^\n]*quotes/,
+    )
+    expect(await said('start', ref(20), '-m', 'one', ref(21), '-m', 'two')).toMatch(/^Error: -m is given twice\nHint: /)
     expect(await said('start', ref(20), 'no ref at all', '-m', 'x')).toMatch(
       /^Error: "no ref at all" is not an issue ref/,
     )

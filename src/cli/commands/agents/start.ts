@@ -1,8 +1,10 @@
 import type { IssueAt } from '../../../config/issue-url.ts'
 import { startOf } from '../../../core/columns.ts'
 import { KugetsuError } from '../../../core/errors.ts'
-import { formatRef } from '../../../core/issue-ref.ts'
+import { formatRef, isPageUrl } from '../../../core/issue-ref.ts'
 import { isPmAgent } from '../../../core/within-agent.ts'
+import { readSession } from '../../../sessions/file/store.ts'
+import { sessionView, type SessionView } from '../../../sessions/status/session-view.ts'
 import { requireWith } from '../../flags.ts'
 import { messageFrom } from '../../message.ts'
 import { makeHomeReady, makeIssueReady } from '../../ready.ts'
@@ -10,7 +12,7 @@ import { refReader } from '../../refs.ts'
 import { attemptEach, finishAttempts, type Attempt } from '../../several.ts'
 import type { Context } from '../../terminal/context.ts'
 import { printJson } from '../../terminal/output.ts'
-import { beginIssue, tellBegun, viewOf, type BeginOptions, type Wish } from './begin-issue.ts'
+import { beginIssue, tellBegun, viewOf, type BeginOptions, type Begun, type Wish } from './begin-issue.ts'
 import { reportEnds, waitForEnds } from './wait.ts'
 
 export interface StartOptions extends BeginOptions {
@@ -60,10 +62,17 @@ function readWords({ command, words, message }: StartOptions): {
       code: 'usage',
     })
   }
-  if (text !== undefined && /^[\w./-]*#\d+$/.test(text)) {
+  if (text !== undefined && isRef(text, command)) {
     throw new KugetsuError(`the message is a ref: ${startOf(text, 100)}`, { hint: severalWith, code: 'usage' })
   }
   return { refs: [ref], text, prUrl }
+}
+
+/** Whether a message is a ref and nothing else: somebody has named a second issue. */
+function isRef(text: string, command: StartOptions['command']): boolean {
+  // To an agent that has asked a question, a number can be the answer.
+  if (/^\d+$/.test(text)) return command === 'start'
+  return /^[\w./-]*#(?:\d+|-\w[\w-]*)$/.test(text) || (isPageUrl(text) && /\/\d+$/.test(text))
 }
 
 /** Throws KugetsuError `usage` unless there is a task without a message: `continue` has one, and the start of an issue. */
@@ -110,7 +119,7 @@ async function startSeveral(
   const queued = begun.filter(({ hasSession }) => !hasSession).map(({ label }) => label)
   const names = begun.map(({ name }) => name)
   const labels = begun.map(({ label }) => label)
-  let views: unknown[] = []
+  let views: SessionView[] = []
   const ends = await attemptEach(context, options, labels.slice(0, 1), async () => {
     const ended = await orSayWhatGoesOn(context, labels, () =>
       waitForEnds(context, names, { ...options, withTasks: true, queued }),
@@ -121,11 +130,21 @@ async function startSeveral(
   const all: Attempt<unknown>[] = [...attempts, ...ends]
   finishAttempts(context, {}, all, () => undefined)
   if (options.json !== true) return
-  // How the agents ended is in the views.
-  const errors = all.flatMap(({ ref, error }) =>
-    error === undefined || error.code === 'agent_failed' ? [] : [{ issue_ref: ref, error }],
+  const error = ends[0]?.error
+  const waited = begun.map(
+    (each) =>
+      views.find((view) => view.issue_ref === each.label) ??
+      viewOfEnded(context, each) ?? { issue_ref: each.label, error },
   )
-  printJson(context, [...views, ...errors])
+  const failed = attempts.flatMap(({ ref, error: why }) => (why === undefined ? [] : [{ issue_ref: ref, error: why }]))
+  printJson(context, [...waited, ...failed])
+}
+
+/** The session of an issue when the wait for several is broken off; undefined while it is at work or has a task. */
+function viewOfEnded(context: Context, { name, task }: Begun): SessionView | undefined {
+  const record = readSession(context, name)
+  if (record === undefined || task !== undefined || record.run || record.state === 'starting') return undefined
+  return sessionView(context, name, record)
 }
 
 async function orSayWhatGoesOn<T>(context: Context, labels: readonly string[], work: () => Promise<T>): Promise<T> {
@@ -142,7 +161,7 @@ async function orSayWhatGoesOn<T>(context: Context, labels: readonly string[], w
 function checkedUrl(url: string | undefined): string | undefined {
   if (url === undefined || /^https?:\/\/[^\s/]+\/\S+$/.test(url)) return url
   throw new KugetsuError(`not the URL of a pull request: ${JSON.stringify(startOf(url, 100))}`, {
-    hint: 'It looks like https://github.com/me/app/pull/15.',
+    hint: 'It looks like https://github.com/me/app/pull/15. Put a message of several words in quotes.',
     code: 'usage',
   })
 }
