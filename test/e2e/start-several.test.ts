@@ -50,6 +50,32 @@ describe('start with -m', () => {
     for (const number of [4, 5]) expect(await stage.ok(['logs', ref(number), '--last'])).toBe('from a file\n')
   })
 
+  it('shows with --wait --json one whose task fails before it has a session', async () => {
+    await stage.ok(['start', ref(4), ref(5), '-m', `${gate('two')} SAY{{two}}`])
+    await begun('two', 2)
+    const waiting = runJson<Record<string, unknown>[]>(stage.home, [
+      'start',
+      ref(1),
+      'forge.test/me/nowhere#7',
+      '--queue',
+      '--wait',
+      '--json',
+      '-m',
+      'SAY{{later}}',
+    ])
+    await waitFor('the tasks', async () => {
+      const { json } = await runJson<{ state: string }[]>(stage.home, ['queue', 'list', '--json'])
+      return json.filter(({ state }) => state === 'pending').length === 2
+    })
+    stage.model.release('two')
+    const { code, json } = await waiting
+    expect(code).toBe(1)
+    expect(json).toEqual([
+      expect.objectContaining({ issue_ref: ref(1), state: 'idle' }),
+      { issue_ref: 'forge.test/me/nowhere#7', error: expect.objectContaining({ code: 'agent_failed' }) },
+    ])
+  })
+
   it('goes on when one fails, and with --json shows what became of each', async () => {
     await stage.ok(['wait', ref(1), ref(2)])
     const nowhere = [1, 2, 3].map((number) => `forge.test/me/nowhere#${number}`)
