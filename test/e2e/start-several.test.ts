@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { runJson } from '../helpers/kugetsu.ts'
+import { runJson, spawnKugetsu } from '../helpers/kugetsu.ts'
 import { ref, setStage, type Stage } from '../helpers/stage.ts'
 import { waitFor } from '../helpers/wait-for.ts'
 
@@ -137,6 +137,22 @@ describe('continue with -m', () => {
     ])
     stage.model.release('held')
     await stage.ok(['wait', ref(10)])
+  })
+})
+
+describe('Ctrl-C between two starts', () => {
+  it('leaves the agents that have begun, and says which', async () => {
+    await stage.ok(['wait', ref(8), ref(9)])
+    const nowhere = Array.from({ length: 40 }, (_, index) => `forge.test/me/nowhere#${index + 1}`)
+    const args = ['start', ref(8), ...nowhere, ref(30), '--json', '-m', `${gate('left')} SAY{{left}}`]
+    const starting = spawnKugetsu(stage.home, args)
+    await waitFor('the next start', () => starting.stderr().includes('cloning'))
+    const { code, stdout, stderr } = await starting.kill('SIGINT')
+    expect({ code, stdout }).toEqual({ code: 130, stdout: '' })
+    expect(stderr).toContain(`\nThe agent works on: kugetsu wait ${ref(8)}, or kugetsu stop ${ref(8)}\nInterrupted\n`)
+    expect(stage.file(11)).toBeUndefined()
+    stage.model.release('left')
+    await stage.ok(['wait', ref(8)])
   })
 })
 

@@ -105,20 +105,25 @@ async function startSeveral(
   wish: Wish,
 ): Promise<void> {
   const byRef = new Map(issues.map((at) => [formatRef(at.ref), at]))
-  const attempts = await attemptEach(context, options, [...byRef.keys()], async (label) => {
+  const begun: Begun[] = []
+  const labels: string[] = []
+  const beginEach = async (label: string) => {
     const at = byRef.get(label) as IssueAt
     await makeIssueReady(context, options, at)
-    const begun = await beginIssue(context, options, at.ref, wish)
-    if (options.json !== true) tellBegun(context, begun)
-    return begun
-  })
-  const begun = attempts.flatMap(({ result }) => result ?? [])
+    const one = await beginIssue(context, options, at.ref, wish)
+    begun.push(one)
+    labels.push(label)
+    if (options.json !== true) tellBegun(context, one)
+    return one
+  }
+  const attempts = await orSayWhatGoesOn(context, labels, () =>
+    attemptEach(context, options, [...byRef.keys()], beginEach),
+  )
   if (options.wait !== true || begun.length === 0) {
     return finishAttempts(context, options, attempts, (each) => viewOf(context, each))
   }
   const queued = begun.filter(({ hasSession }) => !hasSession).map(({ label }) => label)
   const names = begun.map(({ name }) => name)
-  const labels = begun.map(({ label }) => label)
   let views: SessionView[] = []
   const ends = await attemptEach(context, options, labels.slice(0, 1), async () => {
     const ended = await orSayWhatGoesOn(context, labels, () =>
@@ -153,7 +158,8 @@ async function orSayWhatGoesOn<T>(context: Context, labels: readonly string[], w
   } catch (error) {
     const refs = labels.join(' ')
     const what = labels.length === 1 ? 'The agent works' : 'The agents work'
-    if (context.signal.aborted) context.io.err(`${what} on: kugetsu wait ${refs}, or kugetsu stop ${refs}\n`)
+    if (context.signal.aborted && refs !== '')
+      context.io.err(`${what} on: kugetsu wait ${refs}, or kugetsu stop ${refs}\n`)
     throw error
   }
 }
