@@ -170,12 +170,12 @@ function environment(
   }
 }
 
-/** Throws KugetsuError `no_directory` when TMPDIR names none. */
+/** Throws KugetsuError `missing_directory` when TMPDIR names none. */
 function temporaryDirectory(): string {
   if (!fs.statSync(os.tmpdir(), { throwIfNoEntry: false })?.isDirectory()) {
     throw new KugetsuError(`TMPDIR names no directory: ${os.tmpdir()}`, {
       hint: 'Make it, or unset TMPDIR.',
-      code: 'no_directory',
+      code: 'missing_directory',
     })
   }
   const usual = fs.realpathSync(os.tmpdir())
