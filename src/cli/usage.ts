@@ -46,7 +46,10 @@ export function usageError(error: CommanderError, program: Command, argv: readon
   const tooMuch = error.code === 'commander.excessArguments' ? command.args.at(-1) : undefined
   const other = tooMuch === undefined ? undefined : meantByArgument(pathOf(command).join(' '), tooMuch)
   const byArgument = other === undefined ? undefined : `Did you mean "kugetsu ${other}"?`
-  const hint = (isOption ? suggestion : (meant ?? byArgument)) ?? see + hash
+  // An option has no blanks, and a message may begin with a hyphen.
+  const isText = isOption && /^unknown option '[^']*\s/.test(message)
+  const literal = isText ? ` Put -- in front of a text that begins with -.` : ''
+  const hint = (isText ? undefined : isOption ? suggestion : (meant ?? byArgument)) ?? see + hash + literal
   return new KugetsuError(plainLine(message, 300) || 'wrong usage', { hint, code: 'usage', cause })
 }
 

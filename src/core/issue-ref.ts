@@ -96,7 +96,7 @@ function unmatched(text: string, tracked: readonly string[]): KugetsuError {
     code: 'bad_ref',
     hint:
       known.length === 0
-        ? expected
+        ? 'Name the issue by its URL, or in full: host/owner/repo#14.'
         : `You have ${known.join(', ')}${more}. For another issue: its URL, or host/owner/repo#14.`,
   })
 }

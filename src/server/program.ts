@@ -37,7 +37,7 @@ export function findOpencode(env: NodeJS.ProcessEnv): string {
   throw new KugetsuError(
     chosen === 'opencode' ? 'no opencode on the PATH' : `no opencode program at ${chosen} (KUGETSU_OPENCODE)`,
     {
-      hint: 'Install it with "npm install -g opencode-ai", or name the program in KUGETSU_OPENCODE.',
+      hint: 'Install it with "curl -fsSL https://opencode.ai/install | bash" or "npm install -g opencode-ai", or name the program in KUGETSU_OPENCODE.',
       code: 'no_opencode',
     },
   )

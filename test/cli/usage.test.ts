@@ -71,6 +71,9 @@ describe('a command line that is wrong', () => {
     )
     expect(await saidOf('queue', 'list', 'x')).toMatch(/too many arguments for 'list'.* \| Usage: kugetsu queue list;/)
     expect(await saidOf('--nope')).toBe(`unknown option '--nope' | See "kugetsu help".`)
+    expect(await saidOf('start', 'me/app#1', '- mend the bullets')).toMatch(
+      /unknown option '- mend the bullets' \| Usage: .* Put -- in front of a text that begins with -\.$/,
+    )
     expect(await saidOf('completion', 'tcsh')).toMatch(/no completion for tcsh: bash, zsh or fish/)
   })
 })

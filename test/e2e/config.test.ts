@@ -57,6 +57,13 @@ describe('config list', () => {
     expect(stderr).toMatch(/config, line 2: "rm" is not an assignment/)
   })
 
+  it('names an ignored line also where one setting is asked for, which it may have been meant to set', async () => {
+    write('MAX_CONCURRENT_AGENTS=(4 5)\n')
+    const { code, stdout, stderr } = await config('get', 'MAX_CONCURRENT_AGENTS')
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '3\n' })
+    expect(stderr).toMatch(/^Warning: .*config, line 1: MAX_CONCURRENT_AGENTS is a list, .*; ignored\n$/)
+  })
+
   it.skipIf(!hasTerminals)('fits a terminal of 60 columns, with the meaning below', async () => {
     const { code, shown } = await inTerminal(home, ['config'], [], 60)
     expect(code).toBe(0)

@@ -154,6 +154,13 @@ describe('Ctrl-C between two starts', () => {
     stage.model.release('left')
     await stage.ok(['wait', ref(8)])
   })
+
+  it('takes a text that begins with a hyphen', async () => {
+    await stage.ok(['continue', ref(8), '--wait', '-m', '- one SAY{{flag}}'])
+    expect(await stage.ok(['logs', ref(8)])).toContain('- one SAY{{flag}}\n')
+    await stage.ok(['continue', ref(8), '--wait', '--', '- three SAY{{literal}}'])
+    expect(await stage.ok(['logs', ref(8)])).toContain('- three SAY{{literal}}\n')
+  })
 })
 
 describe('a command line that cannot be meant', () => {

@@ -150,7 +150,7 @@ const startExits = {
 function startFlags(command: Command): Command {
   return command
     .allowExcessArguments() // with -m each word is an issue
-    .option('-m, --message <text>', 'Give this message (- is standard input) to each of the issues named', once)
+    .option('-m, --message <text>', 'Give this message to each of the issues named; - is standard input', once)
     .option('--queue', 'Queue the task when no slot is free')
     .option('--wait', 'Wait until the agent is done; the exit code says how it ended')
     .option('--timeout <seconds>', 'With --wait, stop waiting after this many seconds, or 10m, 2h', seconds)

@@ -31,7 +31,10 @@ export async function runStart(context: Context, options: StartOptions): Promise
   // All are read before the first one begins.
   const named: IssueAt[] = []
   for (const ref of refs) named.push(await read(ref))
-  const issues = [...new Map(named.map((at) => [formatRef(at.ref), at])).values()]
+  // The same issue may be named in two ways, of which one says where its repository is.
+  const inOrder = named.toSorted((a, b) => Number(a.url !== undefined) - Number(b.url !== undefined))
+  const byRef = new Map(inOrder.map((at) => [formatRef(at.ref), at]))
+  const issues = [...new Set(named.map(({ ref }) => formatRef(ref)))].flatMap((label) => byRef.get(label) ?? [])
   const message = await messageFrom(context, text ?? '')
   if (message.trim() === '') for (const at of issues) requireStandardTask(options, at, text)
   if (options.now === true && isPmAgent(context.env)) {

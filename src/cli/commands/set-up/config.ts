@@ -19,7 +19,7 @@ const longest = 500
 /** `config list`. The exit code is 1 when a setting cannot be used. */
 export function runConfigList(context: Context, options: ConfigOptions): void {
   const views = viewsIn(context)
-  for (const { line, text } of fileOf(context).warnings) context.warn(`${shownFile(context)}, line ${line}: ${text}`)
+  warnOfFile(context)
   if (views.some(({ problem }) => problem !== null)) context.setExitCode(1)
   if (options.json === true) return printJson(context, views)
   const header = ['NAME', 'VALUE', 'DEFAULT', 'FROM']
@@ -47,9 +47,15 @@ export function runConfigList(context: Context, options: ConfigOptions): void {
   }
 }
 
+/** Names the lines of the file that are ignored: one of them may have been meant to set what is printed. */
+function warnOfFile(context: Context): void {
+  for (const { line, text } of fileOf(context).warnings) context.warn(`${shownFile(context)}, line ${line}: ${text}`)
+}
+
 /** `config get <setting>`: the value alone. Throws KugetsuError `bad_setting` when it cannot be used. */
 export function runConfigGet(context: Context, options: KeyOptions): void {
   const view = viewOf(context, options.setting)
+  warnOfFile(context)
   if (view.problem !== null) {
     throw new KugetsuError(view.problem, { hint: 'kugetsu config set changes it in the file.', code: 'bad_setting' })
   }
