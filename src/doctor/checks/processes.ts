@@ -97,7 +97,7 @@ const daemon: Check = {
   },
 }
 
-/** The daemon's answer. A daemon that is just beginning holds its lock before it can answer. */
+/** The daemon's answer. A beginning daemon holds its lock before it can answer. */
 async function daemonOnceUp(home: Home): Promise<Answer | undefined> {
   const until = performance.now() + answerMs
   for (;;) {

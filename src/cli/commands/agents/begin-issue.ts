@@ -1,4 +1,4 @@
-/** Begins what `start` and `continue` were asked for on one issue, and says what became of it. */
+/** Begins what `start` and `continue` were asked for on one issue, and tells the outcome. */
 import { exitCodes, KugetsuError } from '../../../core/errors.ts'
 import { formatRef, type IssueRef } from '../../../core/issue-ref.ts'
 import type { Item } from '../../../queue/item.ts'
@@ -48,7 +48,7 @@ export interface Begun {
 
 /**
  * Starts an agent, or tells the one at work. Where no slot is free, queues the task if --queue or the session of a
- * `continue` allows it; a `continue` of an issue that is only queued adds to its task. Throws KugetsuError as
+ * `continue` allows it; a `continue` of a queued issue adds to its task. Throws KugetsuError as
  * startAgent() does.
  */
 export async function beginIssue(

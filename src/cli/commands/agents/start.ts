@@ -71,7 +71,7 @@ function readWords({ command, words, message }: StartOptions): {
   return { refs: [ref], text, prUrl }
 }
 
-/** Whether a message is a ref and nothing else: somebody has named a second issue. */
+/** Whether a message is a ref and nothing else: it names a second issue. */
 function isRef(text: string, command: StartOptions['command']): boolean {
   // To an agent that has asked a question, a number can be the answer.
   if (/^\d+$/.test(text)) return command === 'start'
