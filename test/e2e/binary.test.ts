@@ -97,7 +97,7 @@ describe('one executable file', () => {
     const { code, stdout, stderr } = await run(stage.home, ['demo'], options)
     expect({ code, stderr }, stdout).toEqual({ code: 0, stderr: '' })
     expect(stdout).toMatch(/node bill.test.js\n.*ok:/)
-    expect(stdout).toContain(`${program} init`)
+    expect(stdout).toContain(`${program} start https://github.com/you/app/issues/14`)
   })
 
   it('has taken nothing for its own that lay about', () => {
