@@ -29,8 +29,6 @@ const watchMs = 1_000
 const busyPauseMs = 2_000
 /** How soon to try again when the queue cannot be written, as on a full disk. */
 const retryNotesMs = 5_000
-/** After a start, opencode is busy with the first prompt; preparing the next task then would only slow it down. */
-const calmMs = 1_000
 /** The pauses after starts that failed for a reason outside the task (an outage): 5 s, 10 s … 5 min. */
 const outagePauseMs = { first: 5_000, longest: 5 * 60_000 }
 
@@ -70,7 +68,6 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
   const starting = new Map<string, Starting>()
   let outages = 0
   let pausedUntil = 0
-  let calmAt = 0
   let isShort = false
 
   async function tick(dispatching: boolean): Promise<{ busy: boolean; againInMs: number }> {
@@ -127,18 +124,16 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
     const issues = [...taken.map(({ item }) => item).filter(({ kind }) => kind === 'dev'), ...next]
     if (room > 0 && issues.length > 0) tellOfMemory(memoryShortage(memory))
     // Prepared tasks take memory too: when memory is short, they are discarded.
-    const prepareInMs = prepareAhead(issues.slice(room, roomInMemory))
+    prepareAhead(issues.slice(room, roomInMemory))
     const unclear = holders.some(({ phase }) => phase !== 'run')
-    return Math.min(intervalMs, dueInMs ?? Infinity, prepareInMs, unclear ? watchMs : Infinity)
+    return Math.min(intervalMs, dueInMs ?? Infinity, unclear ? watchMs : Infinity)
   }
 
-  /** Prepares the next tasks once no start is in progress; returns how soon that may be, in milliseconds. */
-  function prepareAhead(next: readonly Item[]): number {
+  /** Prepares the next tasks, unless a start is in progress; the end of the start brings another look. */
+  function prepareAhead(next: readonly Item[]): void {
+    if (starting.size > 0) return
     // A task that begins afresh has nothing to prepare until its old worktree is gone.
-    const preparable = next.filter(({ fresh }) => fresh !== true)
-    const calmInMs = starting.size > 0 ? Infinity : Math.max(0, calmAt - performance.now())
-    if (calmInMs === 0) preparer.next(preparable)
-    return calmInMs > 0 && preparable.length > 0 ? calmInMs : Infinity
+    preparer.next(next.filter(({ fresh }) => fresh !== true))
   }
 
   /** Reports once when tasks begin to wait for memory, and once when they go on. */
@@ -194,7 +189,6 @@ export function createDispatcher<T>(home: Home, queue: Queue, starts: Starts<T>,
       })
       .finally(() => {
         starting.delete(item.id)
-        calmAt = performance.now() + calmMs
         changed()
       })
   }
