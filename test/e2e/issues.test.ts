@@ -312,6 +312,14 @@ describe('an issue at rest', () => {
     low.type(ctrlC)
     await low.ended
     expect(low.raw()).toMatch(/\[\?1049l[^]*app#7[^]*app#10[^]*$/)
+    // The screen is put back from the first byte on.
+    for (let time = 0; time < 4; time++) {
+      const soon = openTerminal(stage.home, ['list', '--watch'])
+      await waitFor('the other screen', () => soon.raw().includes('[?1049h'))
+      soon.type(ctrlC)
+      await soon.ended
+      expect(soon.raw()).toMatch(/\[\?25h[^]*\[\?1049l/)
+    }
     const dumb = openTerminal(stage.home, ['list', '--watch'], 80, setting(40, 'dumb'))
     await dumb.ended
     expect(dumb.raw()).toMatch(/^Error: list --watch needs a terminal that can clear its screen/)

@@ -68,6 +68,7 @@ async function watch(context: Context, options: ListOptions, wanted: Status[] | 
     })
   }
   const { out } = context.io
+  const { signal } = context // from here on Ctrl-C ends the watching, and the screen is put back
   let [shown, whole] = ['', '']
   out('\u001b[?1049h\u001b[?25l')
   try {
@@ -80,10 +81,10 @@ async function watch(context: Context, options: ListOptions, wanted: Status[] | 
       const text = firstLines(whole, context.io.rows - 1)
       if (text !== shown) out(`\u001b[H\u001b[J${text}`)
       shown = text
-      await sleep(lookMs, undefined, { signal: context.signal })
+      await sleep(lookMs, undefined, { signal })
     }
   } catch (error) {
-    if (!context.signal.aborted) throw error
+    if (!signal.aborted) throw error
   } finally {
     out(`\u001b[?25h\u001b[?1049l${whole}`)
   }
