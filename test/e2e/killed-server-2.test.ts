@@ -216,7 +216,9 @@ async function startProxy(stage: Stage): Promise<Proxy> {
       pid = record.pid
       intercepted = 0
       fate = next
-      fs.writeFileSync(file, JSON.stringify({ ...record, port }))
+      // At once, as kugetsu does: the daemon reads it at any moment, and starts a new server for half a file.
+      fs.writeFileSync(`${file}.proxy`, JSON.stringify({ ...record, port }), { mode: 0o600 })
+      fs.renameSync(`${file}.proxy`, file)
     },
     intercepted: () => intercepted,
     close: () => {
